@@ -1,0 +1,1 @@
+//! Text to findings: normalise, decode, match, score; whole or in a stream.

@@ -1,0 +1,322 @@
+//! The one event type.
+//!
+//! INVARIANT: an interaction has exactly one `interaction_opened` and, unless the process died, one
+//! `interaction_closed`; both carry its id. INVARIANT: every field is declared in alphabetical order
+//! and optional fields are left out when empty, which makes serialisation canonical. INVARIANT: a
+//! record says which guards ran, what was not scanned and why.
+//!
+//! Not here: node id and sequence number, which the journal gives when it writes the event down.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConversationId, Decision, Digest, InteractionId, LocatedFinding, Principal};
+
+/// The version of the shapes in this file; raised when a reader of an older one would be wrong.
+pub const SCHEMA_VERSION: u16 = 1;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// What happened.
+    pub body: EventBody,
+    /// [`SCHEMA_VERSION`] when it was written.
+    pub schema: u16,
+    /// When, in milliseconds since 1970 (UTC).
+    pub time_ms: u64,
+}
+
+impl Event {
+    /// An event of the current schema.
+    pub const fn new(time_ms: u64, body: EventBody) -> Self {
+        Self { body, schema: SCHEMA_VERSION, time_ms }
+    }
+}
+
+/// The classes of event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "class", content = "data", rename_all = "snake_case")]
+pub enum EventBody {
+    /// A change to keys, configuration or policy.
+    Administration(Administration),
+    /// An interaction ended.
+    InteractionClosed(Box<InteractionClosed>),
+    /// An interaction was judged; written before anything is forwarded.
+    InteractionOpened(Box<InteractionOpened>),
+    /// The gateway process started, stopped, recovered or degraded.
+    Node(NodeNotice),
+}
+
+/// A change to keys, configuration or policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Administration {
+    /// Who did it: `cli`, `first-start`, a key id.
+    pub actor: String,
+    /// What: `key.create`, `key.revoke`.
+    pub operation: String,
+    /// To what: a key id, a policy digest.
+    pub target: String,
+}
+
+/// The gateway process started, stopped, recovered or degraded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeNotice {
+    /// In words, without content of any interaction.
+    pub detail: String,
+    /// What: `started`, `stopped`, `recovered`, `degraded`.
+    pub state: String,
+}
+
+/// How a guard did on one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardStatus {
+    /// It could not run and let the message through, as configured. Never counted as success.
+    FailedOpen,
+    /// It could not run and the message was refused.
+    FailedClosed,
+    /// It ran over everything it covers.
+    Ran,
+    /// It is switched off for this route.
+    Skipped,
+}
+
+/// One guard's report on one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardReport {
+    /// `detect`, `policy`, or the name of an external guard.
+    pub guard: String,
+    /// How it did.
+    pub status: GuardStatus,
+}
+
+/// A piece of content that no guard read, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unscanned {
+    /// The field's path.
+    pub path: String,
+    /// Why: `opaque: image`, `unknown field, not text`.
+    pub why: String,
+}
+
+/// The open record of an interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InteractionOpened {
+    /// The caller's address, after trusted proxies.
+    pub client_address: String,
+    /// Commitment to the request's body as received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
+    /// The conversation it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationId>,
+    /// What was decided.
+    pub decision: Decision,
+    /// `openai`.
+    pub dialect: String,
+    /// What was found in the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<LocatedFinding>,
+    /// Which guards ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardReport>,
+    /// Its id.
+    pub interaction: InteractionId,
+    /// The model asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// `chat.completions`, `embeddings`, `models`.
+    pub operation: String,
+    /// Who asked.
+    pub principal: Principal,
+    /// Bytes of the request's body as received.
+    pub request_bytes: u64,
+    /// Whether a stream was asked for.
+    pub streamed: bool,
+    /// Fields the content map does not know, scanned and forwarded or refused by mode.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_fields: Vec<String>,
+    /// What no guard read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unscanned: Vec<Unscanned>,
+    /// The upstream's configured name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+}
+
+/// How an interaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The whole answer was sent.
+    Answered,
+    /// The answer was stopped by a consequence on its content.
+    Blocked,
+    /// The client went away first.
+    ClientLeft,
+    /// The request could not be read.
+    Malformed,
+    /// The request was refused by authorisation or a consequence.
+    Refused,
+    /// Our own failure.
+    InternalError,
+    /// The upstream refused, reset, timed out or sent what could not be read.
+    UpstreamFailed,
+}
+
+/// Token counts as the upstream reports them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenUsage {
+    /// Tokens of the prompt.
+    pub input: u64,
+    /// Tokens of the answer.
+    pub output: u64,
+}
+
+/// The close record of an interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InteractionClosed {
+    /// Commitment to the answer as sent to the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
+    /// What was decided about the answer.
+    pub decision: Decision,
+    /// From the request's first byte to the answer's last, in microseconds.
+    pub duration_us: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// What was found in the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<LocatedFinding>,
+    /// From the request's first byte to the answer's first, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_us: Option<u64>,
+    /// Which guards ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardReport>,
+    /// Its id.
+    pub interaction: InteractionId,
+    /// Values masked in the answer.
+    pub masked: u32,
+    /// A stable code, when it did not end well: `upstream_reset`, `invalid_sse`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Bytes sent to the client.
+    pub response_bytes: u64,
+    /// Values of the caller's own restored in the answer.
+    pub restored: u32,
+    /// The HTTP status sent to the client.
+    pub status: u16,
+    /// What no guard read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unscanned: Vec<Unscanned>,
+    /// Token counts, when the upstream gave them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<TokenUsage>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::{
+        Action, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Score, Span,
+        canonical_bytes,
+    };
+
+    fn decision() -> Decision {
+        Decision {
+            actions: vec![Action::Redact, Action::Block],
+            outcome: Outcome::Refused,
+            reason: Some(Cow::Borrowed("policy_block")),
+            rules: vec![FiredRule {
+                action: Action::Block,
+                controls: vec!["LLM01:2026".into()],
+                exception: Some("waiver-7".into()),
+                id: "injection".into(),
+                playbook: Some("indirect-injection".into()),
+                shadow: true,
+            }],
+        }
+    }
+
+    fn located() -> LocatedFinding {
+        LocatedFinding {
+            finding: Finding {
+                detector: "email".into(),
+                kind: Kind::of("pii.email"),
+                rank: Rank::MAX,
+                score: Score::ONE,
+                span: Span::new(3, 9),
+                view: "raw".into(),
+            },
+            path: "messages[0].content \u{7f}\u{2028}\"".into(),
+            provenance: Provenance::User,
+        }
+    }
+
+    fn every_class() -> Vec<EventBody> {
+        let interaction = InteractionId::new(7, 9);
+        let guard = GuardReport { guard: "detect".into(), status: GuardStatus::Ran };
+        let unscanned =
+            Unscanned { path: "messages[0].content[1]".into(), why: "opaque: image".into() };
+        vec![
+            EventBody::Administration(Administration::default()),
+            EventBody::Node(NodeNotice::default()),
+            EventBody::InteractionOpened(Box::new(InteractionOpened {
+                client_address: "127.0.0.1".into(),
+                content: Some(Digest([7; 32])),
+                conversation: Some(ConversationId::from_hash([9; 16])),
+                decision: decision(),
+                dialect: "openai".into(),
+                findings: vec![located()],
+                guards: vec![guard.clone()],
+                interaction,
+                model: Some("m".into()),
+                operation: "chat.completions".into(),
+                principal: Principal {
+                    application: Some("a".into()),
+                    end_user: Some("e".into()),
+                    key: Some(KeyId::new(5)),
+                    team: Some("t".into()),
+                    tenant: Some("t".into()),
+                },
+                request_bytes: 10,
+                streamed: true,
+                unknown_fields: vec!["x".into()],
+                unscanned: vec![unscanned.clone()],
+                upstream: Some("u".into()),
+            })),
+            EventBody::InteractionClosed(Box::new(InteractionClosed {
+                content: Some(Digest([8; 32])),
+                decision: decision(),
+                duration_us: 5,
+                ending: Ending::Answered,
+                findings: vec![located()],
+                first_byte_us: Some(1),
+                guards: vec![guard],
+                interaction,
+                masked: 1,
+                reason: Some("upstream_reset".into()),
+                response_bytes: 2,
+                restored: 3,
+                status: 200,
+                unscanned: vec![unscanned],
+                usage: Some(TokenUsage { input: 1, output: 2 }),
+            })),
+        ]
+    }
+
+    #[test]
+    fn serialisation_is_canonical_and_reads_back() -> Result<(), serde_json::Error> {
+        for body in every_class() {
+            let event = Event::new(1_700_000_000_000, body);
+            let bytes = canonical_bytes(&event)?;
+            // `serde_json::Value` keeps its keys sorted, so writing it again is the sorted form.
+            let sorted = serde_json::to_vec(&serde_json::from_slice::<serde_json::Value>(&bytes)?)?;
+            assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&sorted));
+            assert_eq!(serde_json::from_slice::<Event>(&bytes)?, event);
+        }
+        Ok(())
+    }
+}

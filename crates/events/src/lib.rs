@@ -1,0 +1,32 @@
+//! The shared words of Bartizan: what every room says to every other room.
+//!
+//! INVARIANT: no files, sockets, clocks, randomness or environment; the caller passes time and
+//! random bits in. INVARIANT: a type here carries no user content (text lives in the encrypted
+//! content buffer and is named by a salted commitment); paths, kinds, counts and ids only.
+//!
+//! Not here: how a finding is made (`detect`), how a decision is made (`policy`), how an event is
+//! stored (`journal`) or exported.
+
+mod canonical;
+mod decision;
+mod event;
+mod finding;
+mod id;
+mod principal;
+mod provenance;
+mod virtual_key;
+
+pub use canonical::{Digest, canonical_bytes, commitment, leaf_digest};
+pub use decision::{Action, Decision, FiredRule, Outcome};
+pub use event::{
+    Administration, Ending, Event, EventBody, GuardReport, GuardStatus, InteractionClosed,
+    InteractionOpened, NodeNotice, SCHEMA_VERSION, TokenUsage, Unscanned,
+};
+pub use finding::{Finding, Kind, LocatedFinding, Rank, Score, Span};
+pub use id::{ConversationId, InteractionId, KeyId, NodeId, ParseIdError};
+pub use principal::Principal;
+pub use provenance::{Provenance, Trust};
+pub use virtual_key::{
+    VIRTUAL_KEY_CHARACTERS, VIRTUAL_KEY_PREFIX, VIRTUAL_KEY_RANDOM_CHARACTERS, compose_virtual_key,
+    parse_virtual_key,
+};

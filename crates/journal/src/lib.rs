@@ -1,0 +1,1 @@
+//! The append-only record: segments, hash chain, group commit, recovery, encrypted content.

@@ -1,0 +1,1 @@
+//! Listeners, TLS, upstream connections with pinned addresses, limits on the wire.

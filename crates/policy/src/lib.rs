@@ -1,0 +1,1 @@
+//! Facts to decisions: Cedar schema, authorisation, consequences, and the Cleared token.

@@ -1,0 +1,10 @@
+//! What std lacks, for every room above.
+//!
+//! INVARIANT: no files, sockets, clocks, randomness or environment. A thing lives here only if two
+//! rooms need it and it knows nothing about either.
+//!
+//! Not here: words of the domain (`events`), anything that talks to the network (`net`).
+
+mod secret;
+
+pub use secret::Secret;

@@ -1,0 +1,1 @@
+//! Control-plane documents in SQLite: virtual keys today, more later.

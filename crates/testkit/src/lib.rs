@@ -1,0 +1,1 @@
+//! Fixtures, fake upstreams and fault layers for tests.
