@@ -1,1 +1,31 @@
-//! Fixtures, fake upstreams and fault layers for tests.
+//! What tests of the whole stand on: a fake upstream, a raw client, and children that can be killed.
+//!
+//! Everything here is blocking and runs on its own threads, so that it behaves the same under any
+//! async runtime and under none, and writes its HTTP by hand, so that every byte on the wire is
+//! chosen by the test. In an async test, call it from `spawn_blocking` or use a multi-threaded
+//! runtime.
+//!
+//! INVARIANT: deterministic: the same request to the same scenario gives the same bytes.
+//! INVARIANT: everything is bounded; a test that goes wrong fails in seconds rather than hanging.
+//!
+//! Not here: attack texts, and anything a shipped crate may depend on.
+
+mod child;
+mod client;
+mod cut;
+mod http;
+mod random;
+mod reply;
+mod scenario;
+mod script;
+mod sse;
+mod upstream;
+
+pub use child::{Child, free_port, target_binary};
+pub use client::{Client, Connection, Ending, Request, Response};
+pub use cut::Cut;
+pub use random::Random;
+pub use scenario::{Kind, Newline, Scenario, Split, UnknownScenario};
+pub use script::{PII_VALUES, REASONING_PREFIX};
+pub use sse::{Lane, SseCollected, SseEvent};
+pub use upstream::{FakeUpstream, RecordedRequest, UpstreamOptions};

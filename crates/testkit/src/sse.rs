@@ -1,0 +1,179 @@
+//! What a streamed chat completion said, lane by lane, and when.
+//!
+//! INVARIANT: nothing is repaired: what is not an event, or not JSON, is counted as such.
+//!
+//! Source: <https://html.spec.whatwg.org/multipage/server-sent-events.html>. Not here: reconnection.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A choice and a kind of output.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// `delta.content`.
+    Content(u64),
+    /// `delta.reasoning_content`.
+    Reasoning(u64),
+    /// `delta.refusal`.
+    Refusal(u64),
+    /// `delta.function_call.arguments`.
+    Function(u64),
+    /// `delta.tool_calls[…].function.arguments`: the choice and the call's index.
+    Tool(u64, u64),
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SseEvent {
+    /// `event:`, when it was given.
+    pub name: Option<String>,
+    /// `data:` lines, joined.
+    pub data: String,
+    /// When its last byte came, since the request was written.
+    pub at: Duration,
+}
+
+/// What a stream said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SseCollected {
+    /// Every event that ended, in order.
+    pub events: Vec<SseEvent>,
+    /// Whether `[DONE]` came, and came last.
+    pub is_done: bool,
+    /// The text of every lane that had any.
+    pub lanes: BTreeMap<Lane, String>,
+    /// The last finish reason of every choice.
+    pub finish_reasons: BTreeMap<u64, String>,
+    /// Names of tools by choice and index.
+    pub tool_names: BTreeMap<(u64, u64), String>,
+    /// The `error` object, when an event carried one.
+    pub error: Option<Value>,
+    /// The `usage` object, when an event carried one.
+    pub usage: Option<Value>,
+    /// Events whose data was neither JSON nor `[DONE]`.
+    pub not_json: usize,
+    /// When the first text of any lane came.
+    pub first_content: Option<Duration>,
+    /// Bytes after the last event that ended.
+    pub unfinished: Vec<u8>,
+}
+
+impl SseCollected {
+    /// Reads a body and the times its parts came.
+    pub fn of(body: &[u8], arrivals: &[(usize, Duration)]) -> Self {
+        let mut collected = Self::default();
+        let mut name = None;
+        let mut data: Vec<String> = Vec::new();
+        let mut start = 0;
+        while let Some((line, end)) = next_line(body, start) {
+            start = end;
+            if line.is_empty() {
+                let name = name.take();
+                if data.is_empty() {
+                    continue;
+                }
+                let arrival = arrivals.iter().find(|(length, _)| *length >= end);
+                let at = arrival.map_or(Duration::ZERO, |(_, at)| *at);
+                let data = std::mem::take(&mut data).join("\n");
+                collected.event(SseEvent { name, data, at });
+                collected.unfinished = body.get(end..).unwrap_or_default().to_vec();
+                continue;
+            }
+            let line = String::from_utf8_lossy(line);
+            let (field, value) = line.split_once(':').unwrap_or((&line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                "data" => data.push(value.to_owned()),
+                "event" => name = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        if collected.events.is_empty() {
+            collected.unfinished = body.to_vec();
+        }
+        collected
+    }
+
+    /// The text of a lane; empty when it had none.
+    pub fn lane(&self, lane: &Lane) -> &str {
+        self.lanes.get(lane).map_or("", String::as_str)
+    }
+
+    /// The text of the first choice.
+    pub fn content(&self) -> &str {
+        self.lane(&Lane::Content(0))
+    }
+
+    fn event(&mut self, event: SseEvent) {
+        self.is_done = event.data == "[DONE]";
+        if !self.is_done {
+            match serde_json::from_str::<Value>(&event.data) {
+                Ok(chunk) => self.chunk(&chunk, event.at),
+                Err(_) => self.not_json += 1,
+            }
+        }
+        self.events.push(event);
+    }
+
+    fn chunk(&mut self, chunk: &Value, at: Duration) {
+        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
+            self.error = Some(error.clone());
+        }
+        if let Some(usage) = chunk.get("usage").filter(|usage| !usage.is_null()) {
+            self.usage = Some(usage.clone());
+        }
+        for choice in chunk.get("choices").and_then(Value::as_array).into_iter().flatten() {
+            let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
+            if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str) {
+                self.finish_reasons.insert(index, reason.to_owned());
+            }
+            let delta = choice.get("delta").unwrap_or(&Value::Null);
+            self.text(Lane::Content(index), delta.get("content"), at);
+            self.text(Lane::Reasoning(index), delta.get("reasoning_content"), at);
+            self.text(Lane::Refusal(index), delta.get("refusal"), at);
+            self.text(Lane::Function(index), delta.pointer("/function_call/arguments"), at);
+            for call in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
+                let number = call.get("index").and_then(Value::as_u64).unwrap_or(0);
+                if let Some(name) = call.pointer("/function/name").and_then(Value::as_str) {
+                    self.tool_names.entry((index, number)).or_default().push_str(name);
+                }
+                self.text(Lane::Tool(index, number), call.pointer("/function/arguments"), at);
+            }
+        }
+    }
+
+    fn text(&mut self, lane: Lane, text: Option<&Value>, at: Duration) {
+        if let Some(text) = text.and_then(Value::as_str).filter(|text| !text.is_empty()) {
+            self.first_content.get_or_insert(at);
+            self.lanes.entry(lane).or_default().push_str(text);
+        }
+    }
+}
+
+/// The line that starts at `start`, without its end, and where the next one starts.
+fn next_line(body: &[u8], start: usize) -> Option<(&[u8], usize)> {
+    let rest = body.get(start..)?;
+    let length = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
+    let is_pair = rest.get(length..length + 2) == Some(b"\r\n");
+    Some((rest.get(..length)?, start + length + if is_pair { 2 } else { 1 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_are_joined_and_timed() {
+        let body = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n\
+            : ping\r\n\r\ndata: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"he\"}}]}\r\rdata: [DONE]\n\nrest";
+        let times = [(90, Duration::from_millis(1)), (body.len(), Duration::from_millis(9))];
+        let stream = SseCollected::of(body, &times);
+        assert_eq!(stream.lane(&Lane::Content(1)), "he");
+        assert_eq!(stream.first_content, Some(Duration::from_millis(9)));
+        assert!(stream.is_done);
+        assert_eq!(stream.events.len(), 3);
+        assert_eq!(stream.unfinished, b"rest");
+    }
+}
