@@ -1,0 +1,81 @@
+//! What was decided about one message, and the proof that it was.
+//!
+//! INVARIANT: a [`Cleared`] is made by [`Judgement::clear`] and by nothing else, and only when the
+//! judgement allows. A function that sends a message on asks for a `Cleared`, so that forgetting to
+//! judge does not compile:
+//!
+//! ```compile_fail,E0308
+//! fn send(message: policy::Cleared<String>) {}
+//! send(String::from("hello")); // expected `Cleared<String>`, found `String`
+//! ```
+//!
+//! Nor can the proof be made up:
+//!
+//! ```compile_fail,E0423
+//! let forged = policy::Cleared(String::from("hello")); // the field is private
+//! ```
+//!
+//! What a judgement allows can be cleared and sent:
+//!
+//! ```
+//! fn send(message: policy::Cleared<String>) -> String {
+//!     message.into_inner()
+//! }
+//! fn forward(judgement: &policy::Judgement, message: String) -> Result<String, String> {
+//!     judgement.clear(message).map(send)
+//! }
+//! ```
+
+use std::sync::Arc;
+
+use events::{Decision, Outcome};
+
+/// What was decided about one message.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    decision: Arc<Decision>,
+    redactions: Vec<usize>,
+}
+
+impl Judgement {
+    pub(crate) const fn new(decision: Arc<Decision>, redactions: Vec<usize>) -> Self {
+        Self { decision, redactions }
+    }
+
+    /// The decision, as it is recorded.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// Whether the message may go on, once the redactions are made.
+    pub fn is_allowed(&self) -> bool {
+        self.decision.outcome == Outcome::Allowed
+    }
+
+    /// Indices into the facts' findings whose spans must be replaced before the message goes on,
+    /// ascending.
+    pub fn redactions(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.redactions.iter().copied()
+    }
+
+    /// Clears `value` to be sent on if the judgement allows it; gives it back otherwise.
+    pub fn clear<T>(&self, value: T) -> Result<Cleared<T>, T> {
+        if self.is_allowed() { Ok(Cleared(value)) } else { Err(value) }
+    }
+}
+
+/// Something that was judged and may be sent on. See the module's invariant.
+#[derive(Debug)]
+pub struct Cleared<T>(T);
+
+impl<T> Cleared<T> {
+    /// What was cleared.
+    pub const fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// What was cleared, by value. From here on nothing proves that it was judged.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
