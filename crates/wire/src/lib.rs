@@ -1,1 +1,50 @@
 //! Bytes to typed messages and back: content maps, a span-yielding tokenizer, server-sent events.
+//!
+//! One call reads a message: [`read_request`], [`read_response`] or, for each event of a stream,
+//! [`read_stream_event`]. The answer is a [`Document`]: every piece of text in it as a [`Field`] with
+//! its provenance, its lane and its place in the bytes, and the facts that routing needs. [`Edit`]s
+//! against decoded text go back into the original bytes with [`splice`] and [`splice_event`].
+//!
+//! What is text, what is a setting, what cannot be read and what is refused stands in one declarative
+//! table per message (`openai/`). The tables are the contract: [`contract`] prints them, and the tests
+//! plant a canary in every path they name.
+//!
+//! INVARIANT: nothing is skipped: each value of a message is matched by a row of its table or is
+//! unknown, and what is unknown is scanned or refused, never ignored. INVARIANT: bytes that no edit
+//! touches come back exactly as they were. INVARIANT: hostile bytes give an error, never a panic, and
+//! cost time linear in their length.
+//!
+//! Not here: sockets and HTTP (`net`), what text means (`detect`), what follows from it (`policy`).
+
+mod contract;
+mod document;
+mod error;
+mod json;
+mod json_text;
+mod lane;
+mod limits;
+mod machine;
+mod openai;
+mod path;
+mod plant;
+mod reader;
+mod route;
+mod splice;
+mod sse;
+mod stream;
+mod table;
+
+pub use contract::{ContractRow, contract, contract_markdown};
+pub use document::{Document, Echo, EchoOf, Embedded, Facts, Field, Finish, Literal};
+pub use error::ReadError;
+pub use lane::{Channel, Delivery, Lane};
+pub use limits::{ReadLimits, UnknownFields};
+pub use openai::{
+    Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
+};
+pub use plant::{Planting, plantings};
+pub use reader::{read_request, read_response};
+pub use route::{Dialect, Direction, Operation, Route, route, shown_model};
+pub use splice::{Echoes, Edit, SpliceError, splice};
+pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
+pub use stream::{StreamEvent, read_stream_event, splice_event};

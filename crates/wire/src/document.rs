@@ -1,0 +1,202 @@
+//! A message as the guards see it: its text, its facts, and what could not be read.
+//!
+//! INVARIANT: fields stand in the order of the bytes, and their sources do not overlap. INVARIANT:
+//! text without escapes is borrowed from the message; paths are rendered only when asked for.
+//!
+//! Not here: how a document is made (`reader`), how it is changed (`splice`).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use events::{Provenance, TokenUsage, Unscanned};
+
+use crate::lane::{Channel, Lane};
+use crate::path::{PathId, Paths};
+
+/// How many paths [`Document::unknown`] and [`Document::unscanned`] list at most; a record is not a
+/// copy of a hostile message.
+pub const REPORTED_PATHS_MAX: usize = 64;
+
+/// A message that was read.
+#[derive(Debug)]
+pub struct Document<'a> {
+    /// Every piece of text that is not empty, in the order of the bytes.
+    pub fields: Vec<Field<'a>>,
+    /// What routing and accounting need.
+    pub facts: Facts<'a>,
+    /// Values that repeat guarded text in another form.
+    pub echoes: Vec<Echo>,
+    pub(crate) source: &'a str,
+    pub(crate) paths: Paths,
+    pub(crate) unknown: Vec<PathId>,
+    pub(crate) unscanned: Vec<(PathId, &'static str)>,
+}
+
+/// A piece of text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// Where it came from.
+    pub provenance: Provenance,
+    /// In answers, the text it continues.
+    pub lane: Option<Lane>,
+    /// The text with JSON's escapes resolved. Never empty.
+    pub text: Cow<'a, str>,
+    /// Where it stands in the message: for strings and keys the bytes between the quotes.
+    pub source: Range<usize>,
+    /// Whether the text is itself a document.
+    pub embedded: Embedded,
+    /// What it is in the message.
+    pub literal: Literal,
+    pub(crate) path: PathId,
+    pub(crate) pending: bool,
+}
+
+/// Whether a field's text is itself a document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Embedded {
+    /// Plain text.
+    #[default]
+    Plain,
+    /// JSON, as far as its writer got it right: a tool call's arguments. Spans and replacements are of
+    /// the text as it stands; a replacement is escaped once more when it is spliced in.
+    Json,
+}
+
+/// What a field is in its message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Literal {
+    /// A string value.
+    #[default]
+    Text,
+    /// The key of an object whose keys the caller chooses.
+    Key,
+    /// A number of seven digits or more in free-form content (a card number needs no quotes). An edit
+    /// turns it into a string.
+    Number,
+}
+
+/// A value that repeats guarded text in another form (log probabilities of its tokens, its audio).
+///
+/// It is not scanned; it is `null`ed when the text it repeats is changed: see [`crate::Echoes`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// Where the value stands in the message.
+    pub source: Range<usize>,
+    /// The choice whose text it repeats.
+    pub choice: u32,
+    /// Which of its channels.
+    pub of: EchoOf,
+}
+
+/// What an echo repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EchoOf {
+    /// Content and refusal: `logprobs`.
+    Answer,
+    /// The transcript: the audio itself.
+    Transcript,
+    /// Everything the model wrote: its token ids.
+    Everything,
+}
+
+impl EchoOf {
+    /// Whether it repeats text of `channel`.
+    pub const fn repeats(self, channel: Channel) -> bool {
+        match self {
+            Self::Answer => matches!(channel, Channel::Content | Channel::Refusal),
+            Self::Transcript => matches!(channel, Channel::Transcript),
+            Self::Everything => !matches!(channel, Channel::Other(_)),
+        }
+    }
+}
+
+/// What routing, accounting and conversation identity need from a message. What a message does not
+/// state is `None`, `false`, zero or empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// The model asked for, or the model that answered.
+    pub model: Option<Cow<'a, str>>,
+    /// Request: a stream is asked for.
+    pub stream: bool,
+    /// Request: `stream_options.include_usage`.
+    pub include_usage: bool,
+    /// Request: `n`, how many choices are asked for (1 when not stated).
+    pub choices: u32,
+    /// Request: the most tokens the answer may have, `max_completion_tokens` before `max_tokens`.
+    pub output_tokens_max: Option<u64>,
+    /// Request: the caller's own end user, `safety_identifier` before `user`.
+    pub end_user: Option<Cow<'a, str>>,
+    /// Request: a conversation the caller names: `metadata.conversation_id`, else
+    /// `metadata.thread_id`, else `metadata.session_id`, else `session_id`.
+    pub conversation: Option<Cow<'a, str>>,
+    /// Request: the fields of the messages up to and including the first one of the user.
+    pub opening: Range<usize>,
+    /// Answer: its id.
+    pub id: Option<Cow<'a, str>>,
+    /// Answer: when it was made, in seconds since 1970.
+    pub created: Option<u64>,
+    /// Answer: `system_fingerprint`.
+    pub system_fingerprint: Option<Cow<'a, str>>,
+    /// Answer: token counts.
+    pub usage: Option<TokenUsage>,
+    /// Answer: the choices that ended in this message.
+    pub finished: Vec<Finish<'a>>,
+    /// Answer: the message is an error.
+    pub error: bool,
+}
+
+/// A choice that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finish<'a> {
+    /// Its index.
+    pub choice: u32,
+    /// `stop`, `length`, `tool_calls`, `content_filter`, `function_call`, or the upstream's own word.
+    pub reason: Cow<'a, str>,
+}
+
+impl<'a> Document<'a> {
+    /// The message.
+    pub const fn source(&self) -> &'a str {
+        self.source
+    }
+
+    /// The path of a field, `messages[2].content[0].text`, or an empty text if there is no such field.
+    ///
+    /// A key that does not look like an identifier is written `*`, because a path goes into the
+    /// record and the record holds no content.
+    pub fn path(&self, field: usize) -> String {
+        self.fields.get(field).map_or_else(String::new, |field| self.path_of(field))
+    }
+
+    /// The path of one of this document's own fields.
+    pub fn path_of(&self, field: &Field<'_>) -> String {
+        self.paths.render(self.source, field.path)
+    }
+
+    /// The paths that the content map does not know, at most [`REPORTED_PATHS_MAX`]. Their text is
+    /// among the fields.
+    pub fn unknown(&self) -> Vec<String> {
+        let mut paths: Vec<String> = Vec::new();
+        for id in &self.unknown {
+            let path = self.paths.render(self.source, *id);
+            if paths.len() < REPORTED_PATHS_MAX && !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
+    }
+
+    /// Whether the message has fields that the content map does not know.
+    pub const fn has_unknown(&self) -> bool {
+        !self.unknown.is_empty()
+    }
+
+    /// What no guard can read, and why, at most [`REPORTED_PATHS_MAX`] entries.
+    pub fn unscanned(&self) -> Vec<Unscanned> {
+        let entry = |(id, why): &(PathId, &'static str)| Unscanned {
+            path: self.paths.render(self.source, *id),
+            why: (*why).to_owned(),
+        };
+        self.unscanned.iter().take(REPORTED_PATHS_MAX).map(entry).collect()
+    }
+}

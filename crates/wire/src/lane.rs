@@ -1,0 +1,125 @@
+//! Lanes: which text of an answer continues which.
+//!
+//! In a stream, pieces of the same lane are joined by the client; pieces of different lanes are not.
+//! A guard therefore keeps one state per lane. A lane is a choice and a channel.
+//!
+//! INVARIANT: a lane says where its text lives in the message, so that text can be written to it
+//! again ([`crate::delta_event`]), for every channel whose [`Channel::delivery`] is incremental.
+
+/// A choice × a kind of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    /// The choice's `index` as the upstream states it, or its position where it states none.
+    pub choice: u32,
+    /// The kind of output.
+    pub channel: Channel,
+}
+
+/// A kind of output. Numbers are the tool call's (or reasoning detail's) `index` in its choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// `content`: the answer.
+    Content,
+    /// `refusal`: why there is no answer.
+    Refusal,
+    /// `reasoning_content`: the model's reasoning (DeepSeek, vLLM until 0.12).
+    ReasoningContent,
+    /// `reasoning`: the model's reasoning (vLLM, OpenRouter, Groq).
+    Reasoning,
+    /// `reasoning_details[].text`: the model's reasoning (OpenRouter).
+    ReasoningDetail(u32),
+    /// `tool_calls[].function.name`.
+    ToolName(u32),
+    /// `tool_calls[].function.arguments`: a JSON document.
+    ToolArguments(u32),
+    /// `tool_calls[].custom.name`.
+    CustomName(u32),
+    /// `tool_calls[].custom.input`: free text.
+    CustomInput(u32),
+    /// `function_call.name` (deprecated form).
+    FunctionName,
+    /// `function_call.arguments`: a JSON document (deprecated form).
+    FunctionArguments,
+    /// `audio.transcript`.
+    Transcript,
+    /// Any other text, known to the content map or not: annotations, errors, extensions. The number
+    /// is a hash of its path without array positions.
+    Other(u64),
+}
+
+/// How the text of a channel arrives in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Delivery {
+    /// In pieces that the client joins: hold back what is not settled.
+    Incremental,
+    /// Whole in one event: judge it when it arrives and never hold it. Clients read a tool's name from
+    /// the event that opens the call, and nothing says how text of an unknown field would be joined.
+    Whole,
+}
+
+impl Channel {
+    /// How its text arrives in a stream.
+    pub const fn delivery(self) -> Delivery {
+        match self {
+            Self::ToolName(_) | Self::CustomName(_) | Self::FunctionName | Self::Other(_) => {
+                Delivery::Whole
+            }
+            _ => Delivery::Incremental,
+        }
+    }
+
+    /// Whether its text is itself a JSON document, so that what is put into it needs escaping twice.
+    pub const fn is_json(self) -> bool {
+        matches!(self, Self::ToolArguments(_) | Self::FunctionArguments)
+    }
+
+    /// The name in contracts: `content`, `tool_arguments`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Refusal => "refusal",
+            Self::ReasoningContent => "reasoning_content",
+            Self::Reasoning => "reasoning",
+            Self::ReasoningDetail(_) => "reasoning_detail",
+            Self::ToolName(_) => "tool_name",
+            Self::ToolArguments(_) => "tool_arguments",
+            Self::CustomName(_) => "custom_name",
+            Self::CustomInput(_) => "custom_input",
+            Self::FunctionName => "function_name",
+            Self::FunctionArguments => "function_arguments",
+            Self::Transcript => "transcript",
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// The same channel of the tool call (or reasoning detail) with this index.
+    pub(crate) const fn at(self, index: u32) -> Self {
+        match self {
+            Self::ReasoningDetail(_) => Self::ReasoningDetail(index),
+            Self::ToolName(_) => Self::ToolName(index),
+            Self::ToolArguments(_) => Self::ToolArguments(index),
+            Self::CustomName(_) => Self::CustomName(index),
+            Self::CustomInput(_) => Self::CustomInput(index),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Channel, Delivery};
+
+    #[test]
+    fn names_and_unknown_fields_are_never_held() {
+        for channel in [Channel::ToolName(0), Channel::FunctionName, Channel::Other(7)] {
+            assert_eq!(channel.delivery(), Delivery::Whole);
+        }
+        assert_eq!(Channel::ToolArguments(1).delivery(), Delivery::Incremental);
+    }
+
+    #[test]
+    fn only_numbered_channels_are_renumbered() {
+        assert_eq!(Channel::ToolArguments(0).at(3), Channel::ToolArguments(3));
+        assert_eq!(Channel::Content.at(3), Channel::Content);
+    }
+}

@@ -1,0 +1,219 @@
+//! Which operation a request line asks for.
+//!
+//! INVARIANT: a path is matched exactly as it stands: no decoding, no merging of slashes, no trailing
+//! slash, so that two readers of the same line cannot disagree about it. INVARIANT: what is not listed
+//! is unknown, and unknown is refused.
+//!
+//! Not here: who may ask (`policy`), where the request goes (`gateway`).
+
+use std::borrow::Cow;
+
+/// A family of wire formats that share error and stream shapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dialect {
+    /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
+    OpenAi,
+}
+
+impl Dialect {
+    /// The name in events and contracts.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+        }
+    }
+}
+
+/// What a caller may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// `POST /v1/chat/completions`, streamed or not.
+    ChatCompletions,
+    /// `POST /v1/embeddings`.
+    Embeddings,
+    /// `GET /v1/models`.
+    ModelList,
+    /// `GET /v1/models/{model}`.
+    ModelShow,
+}
+
+impl Operation {
+    /// All operations.
+    pub const ALL: [Self; 4] =
+        [Self::ChatCompletions, Self::Embeddings, Self::ModelList, Self::ModelShow];
+
+    /// The name in events, contracts and policies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat.completions",
+            Self::Embeddings => "embeddings",
+            Self::ModelList | Self::ModelShow => "models",
+        }
+    }
+
+    /// The dialect it belongs to.
+    pub const fn dialect(self) -> Dialect {
+        Dialect::OpenAi
+    }
+
+    /// The method it is asked with.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::ChatCompletions | Self::Embeddings => "POST",
+            Self::ModelList | Self::ModelShow => "GET",
+        }
+    }
+
+    /// Whether its answer may be a stream.
+    pub const fn streams(self) -> bool {
+        matches!(self, Self::ChatCompletions)
+    }
+}
+
+/// Which way a message goes, and in what form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// From the caller to the model.
+    Request,
+    /// From the model to the caller, whole.
+    Response,
+    /// From the model to the caller, one event of a stream.
+    Stream,
+}
+
+impl Direction {
+    /// All directions.
+    pub const ALL: [Self; 3] = [Self::Request, Self::Response, Self::Stream];
+
+    /// The name in contracts.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Stream => "stream",
+        }
+    }
+}
+
+/// What a request line asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// An operation we guard.
+    Known(Operation),
+    /// A path we guard, asked with another method: answer 405 and `Allow`.
+    WrongMethod {
+        /// The method that is allowed.
+        allow: &'static str,
+    },
+    /// Anything else: answer 404 in the shape of [`Dialect::OpenAi`].
+    Unknown,
+}
+
+/// The longest model name in a path or a body, in bytes.
+pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
+
+const MODELS: &str = "/v1/models/";
+
+/// What `method` and `path` (without the query) ask for.
+pub fn route(method: &str, path: &str) -> Route {
+    let operation = match path {
+        "/v1/chat/completions" => Operation::ChatCompletions,
+        "/v1/embeddings" => Operation::Embeddings,
+        "/v1/models" => Operation::ModelList,
+        _ if shown_model(path).is_some() => Operation::ModelShow,
+        _ => return Route::Unknown,
+    };
+    if method == operation.method() {
+        Route::Known(operation)
+    } else {
+        Route::WrongMethod { allow: operation.method() }
+    }
+}
+
+/// The model that `GET /v1/models/{model}` asks for, or `None` when `path` is not of that form.
+///
+/// Names may hold slashes, plain or as `%2F`; whatever they decode to must be a model name.
+pub fn shown_model(path: &str) -> Option<Cow<'_, str>> {
+    let name = path.strip_prefix(MODELS)?;
+    let name = if name.contains('%') { Cow::Owned(percent_decoded(name)?) } else { name.into() };
+    is_model_name(&name).then_some(name)
+}
+
+/// Whether `name` can be a model's name: 1 to 256 characters of `A-Za-z0-9._:/@+-`, and no segment
+/// that a path would read as `.`, `..` or nothing.
+pub(crate) fn is_model_name(name: &str) -> bool {
+    (1..=MODEL_NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte))
+        && name.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            let digits = std::str::from_utf8(&digits).ok()?;
+            decoded.push(u8::from_str_radix(digits, 16).ok()?);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operation, Route, route, shown_model};
+
+    #[test]
+    fn the_four_operations_are_known() {
+        for (method, path, operation) in [
+            ("POST", "/v1/chat/completions", Operation::ChatCompletions),
+            ("POST", "/v1/embeddings", Operation::Embeddings),
+            ("GET", "/v1/models", Operation::ModelList),
+            ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
+            ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
+        ] {
+            assert_eq!(route(method, path), Route::Known(operation), "{path}");
+        }
+    }
+
+    #[test]
+    fn other_methods_are_told_what_is_allowed() {
+        assert_eq!(route("GET", "/v1/embeddings"), Route::WrongMethod { allow: "POST" });
+        assert_eq!(route("DELETE", "/v1/models/m"), Route::WrongMethod { allow: "GET" });
+    }
+
+    #[test]
+    fn near_misses_are_unknown() {
+        for path in [
+            "",
+            "/",
+            "/v1/chat/completions/",
+            "//v1/chat/completions",
+            "/V1/chat/completions",
+            "/v1/chat%2Fcompletions",
+            "/v1/responses",
+            "/v1/models/",
+            "/v1/models/..",
+            "/v1/models/a/../b",
+            "/v1/models/%2e%2e",
+            "/v1/models/a%",
+            "/v1/models/a%zz",
+            "/v1/models/a%00b",
+            "/v1/models/%+1",
+            "/v1/models/a b",
+        ] {
+            assert_eq!(route("POST", path), Route::Unknown, "{path}");
+        }
+        let long = format!("/v1/models/{}", "a".repeat(257));
+        assert_eq!(route("GET", &long), Route::Unknown, "longer than a model's name");
+    }
+
+    #[test]
+    fn an_encoded_slash_is_part_of_the_name() {
+        assert_eq!(shown_model("/v1/models/a%2Fb").as_deref(), Some("a/b"));
+        assert_eq!(shown_model("/v1/models/a/b").as_deref(), Some("a/b"));
+    }
+}
