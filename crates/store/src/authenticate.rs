@@ -1,0 +1,108 @@
+//! Every virtual key in memory, for the gateway to check a caller against.
+//!
+//! INVARIANT: a snapshot never changes; the gateway swaps a newer one in. INVARIANT: a presented key is
+//! hashed and compared in constant time whether or not its id exists, and a refusal says `revoked` or
+//! `expired` only to somebody who holds the right key.
+
+use std::sync::Arc;
+
+use events::{KeyId, parse_virtual_key};
+use rustc_hash::FxHashMap;
+
+use crate::mac::{Pepper, Purpose};
+use crate::{Grant, KeyRecord, KeyStatus};
+
+/// Why a presented key does not open. Each means 401 and nothing is retried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum KeyRefusal {
+    /// It does not have the shape of a virtual key, or its checksum is wrong: a typing error.
+    #[error("not a virtual key: check that it was copied whole")]
+    Malformed,
+    /// No key here is this one.
+    #[error("unknown virtual key")]
+    Unknown,
+    /// It was revoked.
+    #[error("this virtual key was revoked")]
+    Revoked,
+    /// Its time is over.
+    #[error("this virtual key has expired")]
+    Expired,
+}
+
+impl KeyRefusal {
+    /// The stable code in error bodies and records.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "key_malformed",
+            Self::Unknown => "key_unknown",
+            Self::Revoked => "key_revoked",
+            Self::Expired => "key_expired",
+        }
+    }
+}
+
+/// One key as the snapshot holds it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    id: KeyId,
+    mac: [u8; 32],
+    revoked: bool,
+    grant: Arc<Grant>,
+}
+
+impl Entry {
+    pub(crate) fn new(record: &KeyRecord, mac: [u8; 32]) -> Self {
+        Self {
+            id: record.id,
+            mac,
+            revoked: record.status == KeyStatus::Revoked,
+            grant: Arc::new(Grant::new(record.id, &record.grant)),
+        }
+    }
+}
+
+/// All keys at one moment. See the module.
+#[derive(Debug)]
+pub struct KeySnapshot {
+    pepper: Pepper,
+    entries: FxHashMap<KeyId, Entry>,
+    changes: u64,
+}
+
+impl KeySnapshot {
+    pub(crate) fn new(pepper: Pepper, entries: Vec<Entry>, changes: u64) -> Self {
+        let entries = entries.into_iter().map(|entry| (entry.id, entry)).collect();
+        Self { pepper, entries, changes }
+    }
+
+    /// The grant of the key that the caller presented. `now_ms` is milliseconds since 1970.
+    pub fn authenticate(&self, presented: &str, now_ms: u64) -> Result<Arc<Grant>, KeyRefusal> {
+        let id = parse_virtual_key(presented).ok_or(KeyRefusal::Malformed)?;
+        let entry = self.entries.get(&id);
+        let mac = entry.map_or(&[0; 32], |entry| &entry.mac);
+        let matches = self.pepper.verify(Purpose::VirtualKey, presented.as_bytes(), mac);
+        let entry = entry.filter(|_| matches).ok_or(KeyRefusal::Unknown)?;
+        if entry.revoked {
+            return Err(KeyRefusal::Revoked);
+        }
+        if entry.grant.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms) {
+            return Err(KeyRefusal::Expired);
+        }
+        Ok(Arc::clone(&entry.grant))
+    }
+
+    /// How many keys there are, revoked ones included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The store's change counter when this was read.
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+}
