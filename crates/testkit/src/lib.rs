@@ -13,6 +13,7 @@
 mod child;
 mod client;
 mod cut;
+mod fixtures;
 mod http;
 mod random;
 mod reply;
@@ -24,6 +25,7 @@ mod upstream;
 pub use child::{Child, free_port, target_binary};
 pub use client::{Client, Connection, Ending, Request, Response};
 pub use cut::Cut;
+pub use fixtures::{FIXTURES, fixture};
 pub use random::Random;
 pub use scenario::{Kind, Newline, Scenario, Split, UnknownScenario};
 pub use script::{PII_VALUES, REASONING_PREFIX};

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::{Client, Ending, FakeUpstream, Kind, Lane, PII_VALUES, Request, SseCollected};
+use std::collections::BTreeSet;
+use testkit::{
+    Client, Ending, FIXTURES, FakeUpstream, Kind, Lane, PII_VALUES, Request, SseCollected, fixture,
+};
 
 const TEXT: &str = "Grüße an Zoë 🦊: \"quote\", back\\slash,\nnew line, ann@example.org";
 
@@ -231,4 +234,48 @@ fn a_dripping_client_is_served_and_a_dropped_upstream_is_gone() {
     drop(upstream);
     assert!(hanging.is_closed());
     assert!(client.connect().is_err());
+}
+
+/// The paths of every member, without array indices.
+fn paths(value: &serde_json::Value, at: &str, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, member) in members {
+                let at = format!("{at}.{name}");
+                paths(member, &at, found);
+                found.insert(at);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| paths(item, at, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn answers_have_the_members_of_the_public_shapes_and_no_others() {
+    let mut bodies = BTreeSet::new();
+    paths(&serde_json::from_str(fixture("chat_response_full.json")).unwrap(), "", &mut bodies);
+    let mut events = BTreeSet::new();
+    for (name, text) in FIXTURES.iter().filter(|(name, _)| name.contains("stream")) {
+        let stream = SseCollected::of(text.as_bytes(), &[]);
+        assert!(stream.is_done && stream.not_json == 0, "{name}");
+        for event in stream.events.iter().filter(|event| event.data != "[DONE]") {
+            paths(&serde_json::from_str(&event.data).unwrap(), "", &mut events);
+        }
+    }
+    for kind in
+        ["echo", "tools", "two-tools", "reasoning", "logprobs", "refusal", "function", "pii"]
+    {
+        let model = format!("fake-{kind}");
+        let mut found = BTreeSet::new();
+        paths(&answered(&model).json(), "", &mut found);
+        assert_eq!(found.difference(&bodies).collect::<Vec<_>>(), Vec::<&String>::new(), "{kind}");
+        let mut found = BTreeSet::new();
+        let stream = streamed(&model, &json!({"stream_options": {"include_usage": true}}));
+        for event in stream.events.iter().filter(|event| event.data != "[DONE]") {
+            paths(&serde_json::from_str(&event.data).unwrap(), "", &mut found);
+        }
+        found.retain(|path| !path.starts_with(".choices.delta.function_call"));
+        assert_eq!(found.difference(&events).collect::<Vec<_>>(), Vec::<&String>::new(), "{kind}");
+    }
 }
