@@ -1,0 +1,79 @@
+//! The official clients, from their registries and unmodified, against the running binary.
+//!
+//! Each run builds the binary and the fake upstream, installs the clients where they are kept, starts both servers
+//! on free ports with an empty data folder, and runs the scripts under `integrations/clients`. INVARIANT: only
+//! processes started here are ended here. Not here: what is asserted, which the scripts say.
+
+mod install;
+mod servers;
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::command::Step;
+use crate::lanes::{Checkout, Outcome};
+use install::Installed;
+use servers::Servers;
+
+/// Where the scripts are, relative to the root.
+const SCRIPTS_FOLDER: &str = "integrations/clients";
+
+/// `openai` and `langchain-openai`, under pytest.
+pub(crate) fn python(checkout: &Checkout) -> Outcome {
+    match install::python(checkout) {
+        Installed::Ready(python) => run_python(checkout, &python).into(),
+        Installed::Missing(why) => Outcome::Skipped(why),
+        Installed::Broken(why) => Outcome::Failed(why),
+    }
+}
+
+/// `openai` for Node, under `node --test`.
+pub(crate) fn node(checkout: &Checkout) -> Outcome {
+    match install::node(checkout) {
+        Installed::Ready(folder) => run_node(checkout, &folder).into(),
+        Installed::Missing(why) => Outcome::Skipped(why),
+        Installed::Broken(why) => Outcome::Failed(why),
+    }
+}
+
+fn run_python(checkout: &Checkout, python: &Path) -> Result<(), String> {
+    let servers = Servers::start(checkout, "python")?;
+    let scripts = checkout.root.join(SCRIPTS_FOLDER).join("python");
+    let step = Step::new(&scripts, python).args(["-m", "pytest", "-p", "no:cacheprovider", "-q"]);
+    let ending = servers.describe_to(step).run();
+    servers.stop(ending)
+}
+
+fn run_node(checkout: &Checkout, packages: &Path) -> Result<(), String> {
+    let servers = Servers::start(checkout, "node")?;
+    let folder = servers.folder().join("scripts");
+    let tests = lay_out_scripts(checkout, packages, &folder)
+        .map_err(|error| format!("could not lay out the scripts: {error}"))?;
+    let step = Step::new(&folder, "node").args(["--test", "--test-reporter=spec"]).args(tests);
+    let ending = servers.describe_to(step).run();
+    servers.stop(ending)
+}
+
+/// Puts the scripts beside a link to the packages: Node looks for packages where the script is.
+fn lay_out_scripts(
+    checkout: &Checkout,
+    packages: &Path,
+    folder: &Path,
+) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder)?;
+    symlink(packages.join("node_modules"), folder.join("node_modules"))?;
+    let mut tests = Vec::new();
+    for entry in fs::read_dir(checkout.root.join(SCRIPTS_FOLDER).join("node"))? {
+        let path = entry?.path();
+        let Some(name) = path.file_name().map(PathBuf::from) else { continue };
+        if path.extension().is_some_and(|ending| ending == "mjs") {
+            fs::copy(&path, folder.join(&name))?;
+            if path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".test")) {
+                tests.push(name);
+            }
+        }
+    }
+    tests.sort();
+    Ok(tests)
+}

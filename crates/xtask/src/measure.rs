@@ -1,0 +1,35 @@
+//! `cargo xtask bench NAME` and `cargo xtask long NAME`: runs a measurement in a release build and keeps
+//! its receipt.
+//!
+//! The measurements are programs of `testkit`, called `bench` and `long`; each takes the name, and writes its
+//! figures as JSON to the file named by `BARTIZAN_FIGURES`. INVARIANT: a receipt is written only for a run that
+//! succeeded. Not here: the measurements.
+
+use std::path::Path;
+
+use crate::command::Step;
+use crate::{lanes, receipt};
+
+/// The variable that says where a measurement leaves its figures.
+const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
+
+/// Runs `testkit`'s program `kind` with a measurement's name and arguments.
+pub(crate) fn run(root: &Path, kind: &str, name: &str, rest: &[&str]) -> Result<(), String> {
+    let figures = lanes::target_folder(root)?.join(format!("figures-{kind}-{name}.json"));
+    let _ = std::fs::remove_file(&figures);
+    Step::new(root, "cargo")
+        .args(["build", "--release", "--package", "bartizan", "--package", "testkit", "--bins"])
+        .run()?;
+    Step::new(root, "cargo")
+        .args(["run", "--release", "--package", "testkit", "--bin", kind, "--", name])
+        .args(rest)
+        .env(FIGURES_VARIABLE, &figures)
+        .run()?;
+    if !figures.exists() {
+        println!("no figures were left, so there is no receipt");
+        return Ok(());
+    }
+    let receipt = receipt::write(root, &format!("{kind}-{name}"), &figures)?;
+    println!("receipt: {}", receipt.strip_prefix(root).unwrap_or(&receipt).display());
+    Ok(())
+}
