@@ -89,6 +89,11 @@ impl NodeId {
     pub const fn new(random: u64) -> Self {
         Self(random)
     }
+
+    /// The 64 bits, for keyed hashes and file headers.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
 }
 
 fn base32(bytes: &[u8; 16]) -> String {

@@ -1,0 +1,449 @@
+//! The encrypted content buffer: what was said, apart from the record of it, and for a while only.
+//!
+//! `content/<hour>-<key>.seg` holds what belongs to interactions opened in an hour (hours since 1970 in
+//! decimal, eight digits); `keys/content/<hour>-<key>.key` the hour's data key, wrapped by the master key
+//! (`keys/content.key`). Every process makes its own files, so none ever appends to another's.
+//!
+//! ```text
+//! .seg   magic "BTZCONT1", hour u64, key 8 bytes; then entries:
+//!   0  length       u32   bytes of the sealed part, tag included
+//!   4  part         u8    1 request, 2 response
+//!   5  zero         3
+//!   8  interaction  16
+//!  24  nonce        12    random
+//!  36  crc          u32   CRC32C of bytes 0 to 36
+//!  40  sealed             AES-256-GCM of salt (16 bytes) ‖ content; associated data: bytes 0 to 24
+//! .key   nonce 12 ‖ AES-256-GCM of the 32-byte data key; associated data: the .seg file's 24-byte header
+//! ```
+//!
+//! The event carries the commitment SHA-256(salt ‖ content). The salt is sealed with the content, so once the
+//! data key is gone neither the content nor the meaning of the commitment can be had.
+//!
+//! INVARIANT: content is never on disk unencrypted. INVARIANT: expiry destroys the key before the file.
+//! On flash and copy-on-write file systems an overwritten key may survive in blocks that are not
+//! reachable; who fears that keeps `keys` on a disk that is itself encrypted.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use data_encoding::HEXLOWER;
+use events::{Digest, InteractionId, commitment};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use stdx::Secret;
+
+use crate::disk::{self, Disk, DiskFile, DiskRead, fill};
+use crate::error::{JournalError, ReadError};
+use crate::frame::u32_at;
+use crate::keys::{KEYS_FOLDER, MasterKey};
+
+/// The folder of content inside the data folder, and of wrapped keys inside the folder of keys.
+pub(crate) const CONTENT_FOLDER: &str = "content";
+
+/// The longest content of one part of one interaction, in bytes.
+pub const CONTENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Hours whose files are held open at the same time.
+const OPEN_HOURS_MAX: usize = 4;
+const HOUR_MS: u64 = 60 * 60 * 1000;
+const MAGIC: &[u8; 8] = b"BTZCONT1";
+const FILE_HEADER_BYTES: usize = 24;
+const ENTRY_HEADER_BYTES: usize = 40;
+const BOUND_BYTES: usize = 24;
+const SALT_BYTES: usize = 16;
+const TAG_BYTES: usize = 16;
+
+/// Which side of an interaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The request's body as received.
+    Request,
+    /// The answer as sent.
+    Response,
+}
+
+/// Content found again.
+#[expect(missing_debug_implementations, reason = "content is not for logs")]
+pub struct Content {
+    /// What was kept.
+    pub bytes: Secret<Vec<u8>>,
+    /// Its commitment, to compare with the event's.
+    pub commitment: Digest,
+}
+
+/// What an expiry removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Data keys destroyed.
+    pub keys: u64,
+    /// Content files removed.
+    pub files: u64,
+}
+
+/// Where content is kept, for the process that writes.
+pub(crate) struct ContentBuffer {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    keys_folder: PathBuf,
+    master: MasterKey,
+    retention_ms: u64,
+    random: SystemRandom,
+    open: Mutex<OpenFiles>,
+}
+
+#[derive(Default)]
+struct OpenFiles {
+    /// Least recently made first.
+    hours: Vec<Arc<HourFile>>,
+    /// What was written since the last sync.
+    unsynced: Vec<Arc<dyn DiskFile>>,
+    /// Whether files were made since then.
+    folders: bool,
+}
+
+struct HourFile {
+    hour: u64,
+    path: PathBuf,
+    key: LessSafeKey,
+    file: Arc<dyn DiskFile>,
+    length: Mutex<u64>,
+}
+
+impl Part {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Request => 1,
+            Self::Response => 2,
+        }
+    }
+}
+
+impl ContentBuffer {
+    /// Makes the folders. A retention of 0 keeps nothing.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        data: &Path,
+        master: MasterKey,
+        retention_ms: u64,
+    ) -> Result<Self, JournalError> {
+        let folder = data.join(CONTENT_FOLDER);
+        let keys_folder = data.join(KEYS_FOLDER).join(CONTENT_FOLDER);
+        for path in [&folder, &keys_folder] {
+            disk.create_folder(path).map_err(JournalError::file("create", path))?;
+        }
+        let random = SystemRandom::new();
+        let open = Mutex::default();
+        Ok(Self { disk, folder, keys_folder, master, retention_ms, random, open })
+    }
+
+    /// Keeps a part of an interaction; returns the commitment for its event.
+    pub(crate) fn keep(
+        &self,
+        interaction: InteractionId,
+        part: Part,
+        content: &[u8],
+    ) -> Result<Digest, JournalError> {
+        if content.len() > CONTENT_BYTES_MAX {
+            let bytes = content.len();
+            return Err(JournalError::ContentTooLong { bytes, max: CONTENT_BYTES_MAX });
+        }
+        let mut salt = [0; SALT_BYTES];
+        self.fill(&mut salt, "salting content")?;
+        let digest = commitment(&salt, content);
+        if self.retention_ms > 0 {
+            let file = self.hour_file(interaction.time_ms() / HOUR_MS)?;
+            let entry = self.seal(&file.key, interaction, part, &salt, content)?;
+            self.write(&file, &entry)?;
+        }
+        Ok(digest)
+    }
+
+    /// Whether anything was written since the last [`ContentBuffer::sync`].
+    pub(crate) fn has_unsynced(&self) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.folders || !open.unsynced.is_empty()
+    }
+
+    /// Makes what was kept safe against a power cut.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        let (files, folders) = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            (std::mem::take(&mut open.unsynced), std::mem::take(&mut open.folders))
+        };
+        for file in files {
+            file.sync()?;
+        }
+        if folders {
+            self.disk.sync_folder(&self.keys_folder)?;
+            self.disk.sync_folder(&self.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Destroys the keys and removes the files of every hour that ended more than the retention ago.
+    pub(crate) fn expire(&self, now_ms: u64) -> Result<Expired, JournalError> {
+        let is_over = |hour: u64| {
+            hour.saturating_add(1).saturating_mul(HOUR_MS).saturating_add(self.retention_ms)
+                <= now_ms
+        };
+        let mut expired = Expired::default();
+        {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            open.hours.retain(|file| !is_over(file.hour));
+        }
+        for (folder, suffix, keys) in
+            [(&self.keys_folder, ".key", true), (&self.folder, ".seg", false)]
+        {
+            let names = self.disk.names(folder).map_err(JournalError::file("list", folder))?;
+            let over = names.iter().filter(|name| hour_of(name, suffix).is_some_and(is_over));
+            for name in over {
+                let path = folder.join(name);
+                let removed = if keys { self.disk.destroy(&path) } else { self.disk.remove(&path) };
+                removed.map_err(JournalError::file("remove", &path))?;
+                *(if keys { &mut expired.keys } else { &mut expired.files }) += 1;
+            }
+            if expired.keys + expired.files > 0 {
+                let synced = self.disk.sync_folder(folder);
+                synced.map_err(JournalError::file("sync", folder))?;
+            }
+        }
+        Ok(expired)
+    }
+
+    fn fill(&self, bytes: &mut [u8], doing: &'static str) -> Result<(), JournalError> {
+        self.random.fill(bytes).map_err(|_| JournalError::Cryptography { doing })
+    }
+
+    fn hour_file(&self, hour: u64) -> Result<Arc<HourFile>, JournalError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = open.hours.iter().find(|file| file.hour == hour) {
+            return Ok(Arc::clone(file));
+        }
+        let (file, key_file) = self.make_hour_file(hour)?;
+        let file = Arc::new(file);
+        open.unsynced.push(key_file);
+        open.folders = true;
+        if open.hours.len() >= OPEN_HOURS_MAX {
+            open.hours.remove(0);
+        }
+        open.hours.push(Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn make_hour_file(&self, hour: u64) -> Result<(HourFile, Arc<dyn DiskFile>), JournalError> {
+        let mut id = [0; 8];
+        self.fill(&mut id, "naming a content key")?;
+        let data_key: [u8; 32] = ring::rand::generate(&self.random)
+            .map_err(|_| JournalError::Cryptography { doing: "making a content key" })?
+            .expose();
+        let data_key = Secret::new(data_key);
+        let header = file_header(hour, id);
+        let mut nonce = [0; NONCE_LEN];
+        self.fill(&mut nonce, "wrapping a content key")?;
+        let failed = || JournalError::Cryptography { doing: "wrapping a content key" };
+        let mut wrapped = data_key.expose().to_vec();
+        cipher(self.master.expose())
+            .ok_or_else(failed)?
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(header),
+                &mut wrapped,
+            )
+            .map_err(|_| failed())?;
+
+        let name = format!("{hour:08}-{}", HEXLOWER.encode(&id));
+        let key_path = self.keys_folder.join(format!("{name}.key"));
+        let key_file = self.start_file(&key_path, &[nonce.as_slice(), &wrapped].concat())?;
+        let path = self.folder.join(format!("{name}.seg"));
+        let file = self.start_file(&path, &header)?;
+        let key = cipher(data_key.expose()).ok_or_else(failed)?;
+        let length = Mutex::new(FILE_HEADER_BYTES as u64);
+        Ok((HourFile { hour, path, key, file, length }, key_file))
+    }
+
+    fn start_file(&self, path: &Path, bytes: &[u8]) -> Result<Arc<dyn DiskFile>, JournalError> {
+        let file = self.disk.open_append(path).map_err(JournalError::file("create", path))?;
+        file.append(bytes)
+            .map_err(|source| JournalError::Write { path: path.to_path_buf(), source })?;
+        Ok(file)
+    }
+
+    fn seal(
+        &self,
+        key: &LessSafeKey,
+        interaction: InteractionId,
+        part: Part,
+        salt: &[u8; SALT_BYTES],
+        content: &[u8],
+    ) -> Result<Vec<u8>, JournalError> {
+        let mut nonce = [0; NONCE_LEN];
+        self.fill(&mut nonce, "encrypting content")?;
+        let sealed_bytes = SALT_BYTES + content.len() + TAG_BYTES;
+        let header = entry_header(sealed_bytes as u32, part, interaction, &nonce);
+        let mut entry = Vec::with_capacity(ENTRY_HEADER_BYTES + sealed_bytes);
+        entry.extend_from_slice(&header);
+        entry.extend_from_slice(salt);
+        entry.extend_from_slice(content);
+        let bound = header.get(..BOUND_BYTES).unwrap_or_default();
+        let plain = entry.get_mut(ENTRY_HEADER_BYTES..).unwrap_or_default();
+        let tag = key
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(bound),
+                plain,
+            )
+            .map_err(|_| JournalError::Cryptography { doing: "encrypting content" })?;
+        entry.extend_from_slice(tag.as_ref());
+        Ok(entry)
+    }
+
+    fn write(&self, file: &Arc<HourFile>, entry: &[u8]) -> Result<(), JournalError> {
+        let mut length = file.length.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = file.file.append(entry);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match written {
+            Ok(()) => {
+                *length += entry.len() as u64;
+                if !open.unsynced.iter().any(|known| Arc::ptr_eq(known, &file.file)) {
+                    open.unsynced.push(Arc::clone(&file.file));
+                }
+                Ok(())
+            }
+            Err(source) => {
+                if file.file.truncate(*length).is_err() {
+                    // Nothing readable can follow a partial entry, so the next one begins a new file.
+                    open.hours.retain(|known| !Arc::ptr_eq(known, file));
+                }
+                Err(JournalError::Write { path: file.path.clone(), source })
+            }
+        }
+    }
+}
+
+fn cipher(key: &[u8; 32]) -> Option<LessSafeKey> {
+    UnboundKey::new(&AES_256_GCM, key).ok().map(LessSafeKey::new)
+}
+
+fn file_header(hour: u64, id: [u8; 8]) -> [u8; FILE_HEADER_BYTES] {
+    let mut header = [0; FILE_HEADER_BYTES];
+    header[..8].copy_from_slice(MAGIC);
+    header[8..16].copy_from_slice(&hour.to_le_bytes());
+    header[16..].copy_from_slice(&id);
+    header
+}
+
+fn entry_header(
+    sealed_bytes: u32,
+    part: Part,
+    interaction: InteractionId,
+    nonce: &[u8; NONCE_LEN],
+) -> [u8; ENTRY_HEADER_BYTES] {
+    let mut header = [0; ENTRY_HEADER_BYTES];
+    header[..4].copy_from_slice(&sealed_bytes.to_le_bytes());
+    header[4] = part.code();
+    header[8..24].copy_from_slice(&interaction.to_bytes());
+    header[24..36].copy_from_slice(nonce);
+    let crc = crc32c::crc32c(&header[..36]);
+    header[36..].copy_from_slice(&crc.to_le_bytes());
+    header
+}
+
+/// The hour in a file's name.
+fn hour_of(name: &str, suffix: &str) -> Option<u64> {
+    name.strip_suffix(suffix)?.split_once('-')?.0.parse().ok()
+}
+
+/// Finds the content of a part of an interaction: `None` if it was never kept or has expired.
+pub(crate) fn find(
+    disk: &dyn Disk,
+    data: &Path,
+    interaction: InteractionId,
+    part: Part,
+    master: impl Fn() -> Result<MasterKey, ReadError>,
+) -> Result<Option<Content>, ReadError> {
+    let folder = data.join(CONTENT_FOLDER);
+    let hour = interaction.time_ms() / HOUR_MS;
+    let mut names = disk.names(&folder).map_err(ReadError::file(&folder))?;
+    names.retain(|name| hour_of(name, ".seg") == Some(hour));
+    for name in names {
+        let path = folder.join(&name);
+        let file = disk.open_read(&path).map_err(ReadError::file(&path))?;
+        let Some((offset, header)) =
+            find_entry(file.as_ref(), interaction, part).map_err(ReadError::file(&path))?
+        else {
+            continue;
+        };
+        let key_name = name.replace(".seg", ".key");
+        let key_path = data.join(KEYS_FOLDER).join(CONTENT_FOLDER).join(key_name);
+        let wrapped = match disk::read_small(disk, &key_path) {
+            Ok(wrapped) => wrapped,
+            // Expired, and the file is about to go too.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(ReadError::File { path: key_path, source }),
+        };
+        let changed = || ReadError::ContentChanged { path: path.clone(), offset };
+        let key = unwrap(&wrapped, file.as_ref(), &master()?).ok_or_else(|| ReadError::Keys {
+            path: key_path,
+            detail: "it was not wrapped by this node's key".into(),
+        })?;
+        return open_entry(file.as_ref(), &key, offset, &header).map(Some).ok_or_else(changed);
+    }
+    Ok(None)
+}
+
+/// The last entry of an interaction's part.
+fn find_entry(
+    file: &dyn DiskRead,
+    interaction: InteractionId,
+    part: Part,
+) -> std::io::Result<Option<(u64, [u8; ENTRY_HEADER_BYTES])>> {
+    let mut found = None;
+    let mut offset = FILE_HEADER_BYTES as u64;
+    let mut header = [0; ENTRY_HEADER_BYTES];
+    while fill(file, &mut header, offset)? == ENTRY_HEADER_BYTES
+        && u32_at(&header, 36) == crc32c::crc32c(&header[..36])
+    {
+        if header[8..24] == interaction.to_bytes() && header[4] == part.code() {
+            found = Some((offset, header));
+        }
+        offset += ENTRY_HEADER_BYTES as u64 + u64::from(u32_at(&header, 0));
+    }
+    Ok(found)
+}
+
+fn unwrap(wrapped: &[u8], file: &dyn DiskRead, master: &MasterKey) -> Option<LessSafeKey> {
+    let mut header = [0; FILE_HEADER_BYTES];
+    fill(file, &mut header, 0).ok()?;
+    let (nonce, sealed) = wrapped.split_first_chunk::<NONCE_LEN>()?;
+    let mut sealed = sealed.to_vec();
+    let key = cipher(master.expose())?
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(header), &mut sealed)
+        .ok()?;
+    cipher((&*key).try_into().ok()?)
+}
+
+fn open_entry(
+    file: &dyn DiskRead,
+    key: &LessSafeKey,
+    offset: u64,
+    header: &[u8; ENTRY_HEADER_BYTES],
+) -> Option<Content> {
+    let sealed_bytes = u32_at(header, 0) as usize;
+    if sealed_bytes > SALT_BYTES + CONTENT_BYTES_MAX + TAG_BYTES {
+        return None;
+    }
+    let mut sealed = vec![0; sealed_bytes];
+    let filled = fill(file, &mut sealed, offset + ENTRY_HEADER_BYTES as u64).ok()?;
+    let nonce: [u8; NONCE_LEN] = header.get(24..36)?.try_into().ok()?;
+    let bound = header.get(..BOUND_BYTES)?;
+    if filled != sealed_bytes {
+        return None;
+    }
+    let plain = key
+        .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(bound), &mut sealed)
+        .ok()?;
+    let (salt, content) = plain.split_first_chunk::<SALT_BYTES>()?;
+    let commitment = commitment(salt, content);
+    let bytes = Secret::new(content.to_vec());
+    Some(Content { bytes, commitment })
+}
