@@ -1,9 +1,9 @@
 //! `cargo xtask bench NAME` and `cargo xtask long NAME`: runs a measurement in a release build and keeps
 //! its receipt.
 //!
-//! The measurements are programs of `testkit`, called `bench` and `long`; each takes the name, and writes its
-//! figures as JSON to the file named by `BARTIZAN_FIGURES`. INVARIANT: a receipt is written only for a run that
-//! succeeded. Not here: the measurements.
+//! The measurements are in the program `bench`, which takes a name, and writes its figures as JSON to the file
+//! named by `BARTIZAN_FIGURES`. INVARIANT: a receipt is written only for a run that succeeded and says which crates
+//! it measured. Not here: the measurements.
 
 use std::path::Path;
 
@@ -13,15 +13,18 @@ use crate::{lanes, receipt};
 /// The variable that says where a measurement leaves its figures.
 const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
 
-/// Runs `testkit`'s program `kind` with a measurement's name and arguments.
+/// The crate, and its program, that measures.
+const PROGRAM: &str = "bench";
+
+/// Runs a measurement; `kind` is `bench` or `long`, and becomes part of the receipt's name.
 pub(crate) fn run(root: &Path, kind: &str, name: &str, rest: &[&str]) -> Result<(), String> {
     let figures = lanes::target_folder(root)?.join(format!("figures-{kind}-{name}.json"));
     let _ = std::fs::remove_file(&figures);
     Step::new(root, "cargo")
-        .args(["build", "--release", "--package", "bartizan", "--package", "testkit", "--bins"])
+        .args(["build", "--release", "--package", "bartizan", "--package", PROGRAM, "--bins"])
         .run()?;
     Step::new(root, "cargo")
-        .args(["run", "--release", "--package", "testkit", "--bin", kind, "--", name])
+        .args(["run", "--release", "--package", PROGRAM, "--", name])
         .args(rest)
         .env(FIGURES_VARIABLE, &figures)
         .run()?;

@@ -30,6 +30,7 @@ pub(super) struct Servers {
     folder: PathBuf,
     binary: PathBuf,
     address: SocketAddr,
+    upstream_url: String,
     admin: String,
     key: String,
     gateway: Child,
@@ -59,7 +60,8 @@ impl Servers {
             return Err("a server ended at once".to_owned());
         };
         let key = key.trim().to_owned();
-        Ok(Self { folder, binary, address, admin, key, gateway, upstream })
+        let upstream_url = format!("http://{listen}/v1");
+        Ok(Self { folder, binary, address, upstream_url, admin, key, gateway, upstream })
     }
 
     /// The folder of this run.
@@ -73,6 +75,7 @@ impl Servers {
             .env("BARTIZAN_KEY", &self.key)
             .env("BARTIZAN_BINARY", &self.binary)
             .env("BARTIZAN_DATA", self.folder.join("data"))
+            .env("FAKE_UPSTREAM_BASE_URL", &self.upstream_url)
             .env("FAKE_UPSTREAM_ADMIN", &self.admin)
             .env("PYTHONDONTWRITEBYTECODE", "1")
     }

@@ -47,7 +47,7 @@ const BANNED_NAMES: &[(&str, &str)] = &[
 ];
 /// The rooms that may start other programs: the binary re-executes itself, the jail runs tools, and
 /// the rooms for developers run builds and servers.
-const COMMAND_ROOMS: &[&str] = &["bartizan", "sandbox", "testkit", "xtask"];
+const COMMAND_ROOMS: &[&str] = &["bartizan", "bench", "sandbox", "testkit", "xtask"];
 
 pub(super) fn check(workspace: &Workspace) -> Vec<Problem> {
     let mut problems = Vec::new();
