@@ -1,0 +1,54 @@
+//! What the gateway costs: `bench gateway` measures it and writes the report.
+//!
+//! `bench mock` and `bench proxy ADDRESS` are the processes it compares with; it starts them itself.
+//!
+//! INVARIANT: everything that is compared is measured in one run, in turns.
+//!
+//! Not here: micro-benchmarks of single functions.
+
+mod bodies;
+mod gateway;
+mod load;
+mod mock;
+mod process;
+mod proxy;
+mod report;
+mod statistics;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+/// Why a run could not be made. Its text is all that anyone does with it.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const USAGE: &str = "usage: bench gateway [--quick] [--date YYYY-MM-DD] [--out FILE] [--bartizan FILE]\n       \
+bench mock\n       bench proxy ADDRESS";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["mock"] => mock::serve(),
+        ["proxy", upstream] => match upstream.parse() {
+            Ok(upstream) => proxy::serve(upstream),
+            Err(_) => Err(USAGE.into()),
+        },
+        ["gateway", options @ ..] => gateway::run(options),
+        _ => Err(USAGE.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "bench: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints where this process listens, for the one that started it.
+pub(crate) fn announce(address: SocketAddr) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{address}")?;
+    Ok(stdout.flush()?)
+}

@@ -1,0 +1,332 @@
+//! The report: one page of Markdown, and the same figures as JSON.
+//!
+//! INVARIANT: an aim is shown beside its figure, with how far it was met or missed.
+//!
+//! Not here: measuring.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::bodies::Content;
+use crate::gateway::{Cell, CpuPerRequest, Memory, Target};
+use crate::load::Shape;
+use crate::statistics::Spread;
+
+/// Where `cargo xtask` wants the figures, named by this variable.
+const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
+/// The crates a request passes through: a change to one makes the figures stale.
+const CRATES: [&str; 8] =
+    ["bartizan", "detect", "events", "gateway", "journal", "net", "policy", "wire"];
+/// Processor time of pass-through against the bare proxy: at most this ratio.
+const CPU_RATIO_AIM: f64 = 1.5;
+/// What pass-through adds to the middle request, in microseconds.
+const ADDED_US_AIM: f64 = 100.0;
+/// Processor time of a guarded request of 8 KB at the 99th percentile, in microseconds.
+const GUARDED_CPU_US_AIM: f64 = 1000.0;
+/// Resident memory of an idle gateway, in MiB.
+const IDLE_MIB_AIM: f64 = 40.0;
+
+const OFF: Target = Target::Bartizan { guards: false, sync: true };
+const ON: Target = Target::Bartizan { guards: true, sync: true };
+
+/// Everything a run found out.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) date: String,
+    pub(crate) command: String,
+    pub(crate) machine: String,
+    pub(crate) rounds: usize,
+    pub(crate) sync_us: f64,
+    pub(crate) took: Duration,
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) singles: Vec<CpuPerRequest>,
+    pub(crate) memory: Vec<Memory>,
+}
+
+/// One aim and what came of it.
+#[derive(Debug)]
+struct Aim {
+    what: String,
+    most: f64,
+    measured: f64,
+    unit: &'static str,
+}
+
+impl Aim {
+    fn is_met(&self) -> bool {
+        self.measured <= self.most
+    }
+
+    fn row(&self) -> String {
+        let Self { what, most, measured, unit } = self;
+        let off = (measured / most - 1.0).abs() * 100.0;
+        let verdict = if self.is_met() {
+            format!("met, {off:.0} % below")
+        } else {
+            format!("**missed** by {off:.0} %")
+        };
+        let decimals = usize::from(*most < 10.0) * 2;
+        format!("| {what} | ≤ {most} {unit} | {measured:.decimals$} {unit} | {verdict} |\n")
+    }
+}
+
+/// Writes the page to `file` and standard output, and the figures where they are wanted.
+pub(crate) fn write_report(report: &Report, file: &Path) -> Result<(), Failure> {
+    let page = report.page();
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(file, &page)?;
+    if let Some(figures) = std::env::var_os(FIGURES_VARIABLE) {
+        std::fs::write(figures, report.figures().to_string())?;
+    }
+    Ok(std::io::stdout().write_all(page.as_bytes())?)
+}
+
+impl Report {
+    fn page(&self) -> String {
+        let failures: u64 = self.cells.iter().map(|cell| cell.failures).sum();
+        let requests: usize = self.cells.iter().map(|cell| cell.requests).sum();
+        let mut page = format!(
+            "# What the gateway costs\n\nWritten by `{}` on {}. Machine: {}; a kilobyte appended and synced \
+             takes {:.0} µs there. Gateway, mock and load share it, so read ratios, not absolute times.\n\n\
+             {} rounds in turns, {requests} requests, {failures} failures, {:.0} s. Values are the median of \
+             the rounds, with the lowest and highest in brackets where they matter. *Direct* is the mock \
+             without anything in between; *bare hyper proxy* is hyper on both sides with a pool and nothing \
+             else. *Sync* is the record's sync to disk before an answer leaves.\n\n",
+            self.command,
+            self.date,
+            self.machine,
+            self.sync_us,
+            self.rounds,
+            self.took.as_secs_f64(),
+        );
+        page.push_str("## Aims\n\n| aim | at most | measured | |\n|---|---|---|---|\n");
+        for aim in self.aims() {
+            page.push_str(&aim.row());
+        }
+        page.push_str(
+            "\n## An upstream that takes 5 ms, its deltas 1 ms apart\n\nWork of the upstream is what the \
+             sync overlaps. Added times are against the same round's direct call and bare proxy.\n\n",
+        );
+        self.latency_table(&mut page, true);
+        page.push_str(
+            "\n## An upstream that takes no time\n\nNothing can be overlapped: the worst case.\n\n",
+        );
+        self.latency_table(&mut page, false);
+        page.push_str(
+            "\n## Processor time of the gateway's process\n\nUpstream without delay.\n\n",
+        );
+        self.cpu_table(&mut page);
+        page.push_str(
+            "\n## Processor time of single requests\n\nOne at a time, with everything that a \
+             request causes, also after its answer.\n\n",
+        );
+        self.singles_table(&mut page);
+        page.push_str("\n## Resident memory\n\n| target | idle | after the run | highest |\n|---|---|---|---|\n");
+        for memory in &self.memory {
+            let [idle, loaded, peak] = [memory.idle_kib, memory.loaded_kib, memory.peak_kib]
+                .map(|kib| kib as f64 / 1024.0);
+            let name = memory.target.name();
+            let _ = writeln!(page, "| {name} | {idle:.1} MiB | {loaded:.1} MiB | {peak:.1} MiB |");
+        }
+        page
+    }
+
+    fn aims(&self) -> Vec<Aim> {
+        let cpu = |streamed: &'static str, is_streamed| Aim {
+            what: format!(
+                "pass-through, processor time against the bare proxy, 1 KB, 16 conn., {streamed}"
+            ),
+            most: CPU_RATIO_AIM,
+            measured: self
+                .ratio(OFF, shape(false, is_streamed, Content::Kb1, 16), |cell| {
+                    cell.cpu_us_per_request
+                })
+                .median,
+            unit: "×",
+        };
+        let added = |over: Target, content: &'static str| Aim {
+            what: format!("pass-through, added at p50 over {content}, 1 KB, 1 conn."),
+            most: ADDED_US_AIM,
+            measured: self
+                .added(OFF, over, shape(true, false, Content::Kb1, 1), |cell| cell.p50_us)
+                .median,
+            unit: "µs",
+        };
+        let guarded = |content: Content, is_streamed: bool| {
+            let single = self.singles.iter().find(|single| {
+                single.target == ON
+                    && single.content == content
+                    && single.is_streamed == is_streamed
+            });
+            let streamed = if is_streamed { "streamed" } else { "whole" };
+            Aim {
+                what: format!("guards on, processor time at p99, {}, {streamed}", content.name()),
+                most: GUARDED_CPU_US_AIM,
+                measured: single.map_or(f64::INFINITY, |single| single.p99_us),
+                unit: "µs",
+            }
+        };
+        let idle =
+            self.memory.iter().filter(|memory| matches!(memory.target, Target::Bartizan { .. }));
+        vec![
+            cpu("whole", false),
+            cpu("streamed", true),
+            added(Target::Direct, "a direct call"),
+            added(Target::Bare, "the bare proxy"),
+            guarded(Content::Kb8, false),
+            guarded(Content::Kb8, true),
+            guarded(Content::Kb8Personal, false),
+            Aim {
+                what: "idle resident memory".to_owned(),
+                most: IDLE_MIB_AIM,
+                measured: idle.map(|memory| memory.idle_kib as f64 / 1024.0).fold(0.0, f64::max),
+                unit: "MiB",
+            },
+        ]
+    }
+
+    fn latency_table(&self, page: &mut String, is_slow: bool) {
+        page.push_str(
+            "| request | target | p50 µs | p99 µs | added over direct p50 / p99 | added over bare p50 / p99 | \
+             first text p50 µs | requests/s |\n|---|---|---|---|---|---|---|---|\n",
+        );
+        for shape in self.shapes().into_iter().filter(|shape| shape.is_slow == is_slow) {
+            for target in Target::ALL {
+                let p50 = self.spread(target, shape, |cell| cell.p50_us);
+                let p99 = self.spread(target, shape, |cell| cell.p99_us);
+                let over = |other| {
+                    let p50 = self.added(target, other, shape, |cell| cell.p50_us).median;
+                    let p99 = self.added(target, other, shape, |cell| cell.p99_us).median;
+                    if target == other || target == Target::Direct {
+                        "–".to_owned()
+                    } else {
+                        format!("{p50:+.0} / {p99:+.0}")
+                    }
+                };
+                let first = self.spread(target, shape, |cell| cell.first_p50_us);
+                let first = if shape.is_streamed {
+                    format!("{:.0}", first.median)
+                } else {
+                    "–".to_owned()
+                };
+                let per_second = self.spread(target, shape, |cell| cell.per_second);
+                let _ = writeln!(
+                    page,
+                    "| {} | {} | {} | {} | {} | {} | {first} | {:.0} |",
+                    shape.name(),
+                    target.name(),
+                    p50.text(0),
+                    p99.text(0),
+                    over(Target::Direct),
+                    over(Target::Bare),
+                    per_second.median,
+                );
+            }
+        }
+    }
+
+    fn cpu_table(&self, page: &mut String) {
+        page.push_str(
+            "| request | target | µs per request | × bare proxy | requests per second and core |\n\
+             |---|---|---|---|---|\n",
+        );
+        for shape in self.shapes().into_iter().filter(|shape| !shape.is_slow) {
+            for target in Target::ALL.into_iter().filter(|target| *target != Target::Direct) {
+                let cpu = self.spread(target, shape, |cell| cell.cpu_us_per_request);
+                let ratio = self.ratio(target, shape, |cell| cell.cpu_us_per_request);
+                let _ = writeln!(
+                    page,
+                    "| {} | {} | {} | {} | {:.0} |",
+                    shape.name(),
+                    target.name(),
+                    cpu.text(0),
+                    ratio.text(2),
+                    1e6 / cpu.median,
+                );
+            }
+        }
+    }
+
+    fn singles_table(&self, page: &mut String) {
+        page.push_str("| request | target | p50 µs | p99 µs | requests |\n|---|---|---|---|---|\n");
+        let mut singles: Vec<&CpuPerRequest> = self.singles.iter().collect();
+        singles.sort_by_key(|single| (single.content, single.is_streamed, single.target));
+        for single in singles {
+            let streamed = if single.is_streamed { "streamed" } else { "whole" };
+            let _ = writeln!(
+                page,
+                "| {}, {streamed} | {} | {:.0} | {:.0} | {} |",
+                single.content.name(),
+                single.target.name(),
+                single.p50_us,
+                single.p99_us,
+                single.requests,
+            );
+        }
+    }
+
+    fn shapes(&self) -> Vec<Shape> {
+        let mut shapes: Vec<Shape> = self.cells.iter().map(|cell| cell.shape).collect();
+        shapes.sort_unstable();
+        shapes.dedup();
+        shapes
+    }
+
+    fn value(&self, target: Target, shape: Shape, round: usize, of: impl Fn(&Cell) -> f64) -> f64 {
+        let cell = self
+            .cells
+            .iter()
+            .find(|cell| cell.target == target && cell.shape == shape && cell.round == round);
+        cell.map_or(f64::NAN, of)
+    }
+
+    fn spread(&self, target: Target, shape: Shape, of: impl Fn(&Cell) -> f64) -> Spread {
+        Spread::of((0..self.rounds).map(|round| self.value(target, shape, round, &of)))
+    }
+
+    /// How much more than `over`, round by round.
+    fn added(
+        &self,
+        target: Target,
+        over: Target,
+        shape: Shape,
+        of: impl Fn(&Cell) -> f64,
+    ) -> Spread {
+        Spread::of((0..self.rounds).map(|round| {
+            self.value(target, shape, round, &of) - self.value(over, shape, round, &of)
+        }))
+    }
+
+    /// How many times the bare proxy, round by round.
+    fn ratio(&self, target: Target, shape: Shape, of: impl Fn(&Cell) -> f64) -> Spread {
+        Spread::of((0..self.rounds).map(|round| {
+            self.value(target, shape, round, &of) / self.value(Target::Bare, shape, round, &of)
+        }))
+    }
+
+    fn figures(&self) -> Value {
+        let aims: Vec<Value> = self
+            .aims()
+            .iter()
+            .map(|aim| {
+                json!({
+                    "aim": aim.what, "at_most": aim.most, "measured": aim.measured,
+                    "unit": aim.unit, "met": aim.is_met(),
+                })
+            })
+            .collect();
+        let failures: u64 = self.cells.iter().map(|cell| cell.failures).sum();
+        json!({ "crates": CRATES, "aims": aims, "rounds": self.rounds, "failures": failures })
+    }
+}
+
+const fn shape(is_slow: bool, is_streamed: bool, content: Content, connections: usize) -> Shape {
+    Shape { is_slow, is_streamed, content, connections }
+}
