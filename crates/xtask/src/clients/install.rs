@@ -54,12 +54,14 @@ pub(super) fn python(checkout: &Checkout) -> Installed {
     }
     let version = output_of(&checkout.root, system, &["--version"]).unwrap_or_default();
     let requirements = checkout.root.join(SCRIPTS_FOLDER).join("python/requirements.txt");
+    let wanted =
+        Wanted { cache: cache_folder(checkout), name: "python", lists: &[&requirements], version };
     let works = |folder: &Path| {
         let python = folder.join("venv/bin/python");
         let imports = ["-c", "import langchain_openai, openai, pytest"];
         output_of(folder, &python.to_string_lossy(), &imports).is_some()
     };
-    let installed = kept(checkout, "python", &[&requirements], &version, works, |folder| {
+    let installed = kept(&wanted, works, |folder| {
         Step::new(folder, system).args(["-m", "venv", "venv"]).run()?;
         Step::new(folder, folder.join("venv/bin/python"))
             .args([
@@ -90,8 +92,9 @@ pub(super) fn node(checkout: &Checkout) -> Installed {
     let scripts = checkout.root.join(SCRIPTS_FOLDER).join("node");
     let lists = [scripts.join("package.json"), scripts.join("package-lock.json")];
     let works = |folder: &Path| folder.join("node_modules/openai/package.json").exists();
-    let paths = [lists[0].as_path(), lists[1].as_path()];
-    let installed = kept(checkout, "node", &paths, &version, works, |folder| {
+    let paths: Vec<&Path> = lists.iter().map(PathBuf::as_path).collect();
+    let wanted = Wanted { cache: cache_folder(checkout), name: "node", lists: &paths, version };
+    let installed = kept(&wanted, works, |folder| {
         for list in &lists {
             let copied = fs::copy(list, folder.join(list.file_name().unwrap_or_default()));
             copied.map_err(|error| format!("could not copy `{}`: {error}", list.display()))?;
@@ -101,23 +104,43 @@ pub(super) fn node(checkout: &Checkout) -> Installed {
     installed.into()
 }
 
+/// What is to be installed, and where it is kept.
+struct Wanted<'a> {
+    cache: PathBuf,
+    name: &'a str,
+    /// The files that say which packages.
+    lists: &'a [&'a Path],
+    /// Of the language.
+    version: String,
+}
+
+impl Wanted<'_> {
+    fn folder(&self) -> io::Result<PathBuf> {
+        let mut digest = Sha256::new();
+        digest.update(&self.version);
+        for list in self.lists {
+            digest.update([0]);
+            digest.update(read_text(list)?);
+        }
+        let key = hexadecimal(&digest.finalize(), KEY_CHARS);
+        Ok(self.cache.join(format!("{}-{key}", self.name)))
+    }
+}
+
 /// The folder of an installation, made by `install` if it is not there, whole, and found by `works` to
 /// be usable.
 fn kept(
-    checkout: &Checkout,
-    name: &str,
-    lists: &[&Path],
-    version: &str,
+    wanted: &Wanted<'_>,
     works: impl Fn(&Path) -> bool,
     install: impl Fn(&Path) -> Result<(), String>,
 ) -> Result<PathBuf, String> {
-    let cache = cache_folder(checkout);
-    let failed = |error: io::Error| format!("could not use `{}`: {error}", cache.display());
-    fs::create_dir_all(&cache).map_err(failed)?;
+    let failed = |error: io::Error| format!("could not use `{}`: {error}", wanted.cache.display());
+    fs::create_dir_all(&wanted.cache).map_err(failed)?;
     // Two runs may share the cache: the second waits until the first has installed.
-    let lock = fs::File::create(cache.join(format!("{name}.lock"))).map_err(failed)?;
+    let lock = wanted.cache.join(format!("{}.lock", wanted.name));
+    let lock = fs::File::create(lock).map_err(failed)?;
     lock.lock().map_err(failed)?;
-    let folder = cache.join(format!("{name}-{}", key_of(lists, version).map_err(failed)?));
+    let folder = wanted.folder().map_err(failed)?;
     if folder.join(STAMP).exists() && works(&folder) {
         println!("      the clients are installed in {}", folder.display());
         return Ok(folder);
@@ -131,23 +154,13 @@ fn kept(
     if !works(&folder) {
         return Err(format!("the clients in `{}` cannot be loaded", folder.display()));
     }
-    fs::write(folder.join(STAMP), version).map_err(failed)?;
+    fs::write(folder.join(STAMP), &wanted.version).map_err(failed)?;
     Ok(folder)
 }
 
 fn cache_folder(checkout: &Checkout) -> PathBuf {
     let named = std::env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty());
     named.map_or_else(|| checkout.target.join("clients"), PathBuf::from)
-}
-
-fn key_of(lists: &[&Path], version: &str) -> io::Result<String> {
-    let mut digest = Sha256::new();
-    digest.update(version);
-    for list in lists {
-        digest.update([0]);
-        digest.update(read_text(list)?);
-    }
-    Ok(hexadecimal(&digest.finalize(), KEY_CHARS))
 }
 
 /// Installs system packages, if this is a Debian-like system and we may. What matters is whether the
@@ -174,5 +187,46 @@ fn apt_install(checkout: &Checkout, packages: &[&str]) {
         .and_then(|()| apt(&[&["install", "--yes", "--quiet"], packages].concat()));
     if let Err(error) = installed {
         println!("      {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+
+    use super::{Wanted, kept};
+
+    #[test]
+    fn only_a_whole_and_working_installation_is_kept() -> std::io::Result<()> {
+        let cache = std::env::temp_dir().join(format!("bartizan-kept-{}", std::process::id()));
+        fs::create_dir_all(&cache)?;
+        let list = cache.join("list");
+        fs::write(&list, "openai")?;
+        let lists = [list.as_path()];
+        let wanted =
+            Wanted { cache: cache.clone(), name: "x", lists: &lists, version: "1".to_owned() };
+        let installs = Cell::new(0);
+        let run = |is_online: bool| {
+            kept(
+                &wanted,
+                |folder| folder.join("module").exists(),
+                |folder| {
+                    installs.set(installs.get() + 1);
+                    if !is_online {
+                        return Err("interrupted".to_owned());
+                    }
+                    fs::write(folder.join("module"), "").map_err(|error| error.to_string())
+                },
+            )
+        };
+        assert!(run(false).is_err(), "an interrupted installation fails");
+        let folder = run(true).expect("it is installed from nothing");
+        assert!(run(false).is_ok() && installs.get() == 2, "it is kept and not installed again");
+        fs::remove_file(folder.join("module"))?;
+        assert!(run(true).is_ok() && installs.get() == 3, "a damaged one is installed again");
+        fs::write(&list, "openai langchain")?;
+        assert_ne!(run(true).expect("another list"), folder, "another list is another folder");
+        fs::remove_dir_all(&cache)
     }
 }
