@@ -1,1 +1,114 @@
 //! The inference data plane: see, judge, act, record, for every request and stream.
+//!
+//! Read `service.rs` top to bottom for a request's whole life, then `stream.rs` and `answer.rs`.
+//!
+//! INVARIANT: a message goes to an upstream only after its open record is written, and an answer or
+//! refusal to a client only after that record is synced. INVARIANT: what cannot be read is not
+//! forwarded. INVARIANT: no request header or field configures anything.
+//!
+//! Not here: what messages look like (`wire`), what is found in them (`detect`), what follows
+//! (`policy`), how connections are made (`net`), how records are written (`journal`).
+
+mod answer;
+mod conversation;
+mod exchange;
+mod judge;
+mod loopback;
+mod mask;
+mod refusal;
+mod reply;
+mod request;
+mod service;
+mod settings;
+mod stream;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use arc_swap::ArcSwap;
+use journal::Journal;
+use net::{ListenError, Listener, ListenerSettings, Shutdown, Tasks};
+use ring::hmac;
+use stdx::Secret;
+use store::KeySnapshot;
+use tokio::sync::Semaphore;
+use wire::ReadLimits;
+
+pub use judge::Judge;
+pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
+pub use settings::{Accept, Limits, RouteSettings, Settings, SettingsError, UpstreamOptions};
+
+use exchange::Randomness;
+use service::{Service, Shared};
+use settings::Routes;
+
+/// What the gateway is made of.
+#[expect(missing_debug_implementations, reason = "holds keys")]
+pub struct Parts {
+    /// The record.
+    pub journal: Journal,
+    /// The detectors and the policy.
+    pub judge: Judge,
+    /// The virtual keys, swapped when they change.
+    pub keys: Arc<ArcSwap<KeySnapshot>>,
+    /// The key under which end users, conversations and masks are hashed.
+    pub secret: Secret<[u8; 32]>,
+    /// The configuration.
+    pub settings: Settings,
+    /// Tells the gateway to stop.
+    pub shutdown: Shutdown,
+    /// Where its tasks run.
+    pub tasks: Tasks,
+}
+
+/// The gateway could not start. The operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The configuration.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+}
+
+/// Starts the gateway within the current runtime; returns the address it listens on.
+///
+/// It runs until `shutdown` begins; wait for `tasks` after that.
+pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
+    let Parts { journal, judge, keys, secret, mut settings, shutdown, tasks } = parts;
+    let routes = Routes::new(&mut settings)?;
+    let Settings { limits, listen, tls, unknown_fields, .. } = settings;
+    let listener = Listener::bind(ListenerSettings {
+        address: listen,
+        connections_max: limits.connections_max,
+        head_bytes_max: limits.head_bytes_max,
+        head_time_max: limits.head_time_max,
+        tls,
+    })?;
+    let address = listener.local_address();
+    let purpose = |name: &str| {
+        // One secret, a key of its own for each purpose.
+        let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let shared = Arc::new(Shared {
+        cpu: Arc::new(Semaphore::new(cores)),
+        hash_key: purpose("identity"),
+        journal,
+        judge: Arc::new(judge),
+        keys,
+        mask_key: purpose("masks"),
+        randomness: Randomness::default(),
+        read_limits: ReadLimits {
+            body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),
+            ..ReadLimits::default()
+        },
+        limits,
+        routes,
+        shutdown: shutdown.clone(),
+        unknown_fields,
+    });
+    tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
+    Ok(address)
+}

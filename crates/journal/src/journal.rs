@@ -90,8 +90,8 @@ impl Journal {
             seal_records: settings.seal_records(),
         };
         let (log, recovery) = match recover(&disk, &journal, key.node(), settings.on_damage)? {
-            Some((recovered, recovery)) => (Log::resume(parts, recovered), recovery),
-            None => (Log::create(parts)?, Recovery::created(key.node())),
+            (Some(recovered), recovery) => (Log::resume(parts, recovered), recovery),
+            (None, recovery) => (Log::create(parts)?, recovery),
         };
         let shared = Arc::new(Shared::new(log, content, &settings));
         let thread = commit::start(&shared, disk, journal.clone())
@@ -106,6 +106,11 @@ impl Journal {
         self.inner.key.node()
     }
 
+    /// Whether the record can still be written, for readiness checks.
+    pub fn check(&self) -> Result<(), JournalError> {
+        self.inner.shared.check()
+    }
+
     /// Writes an event down. Blocking, for one `write` (microseconds); does not wait for the medium.
     ///
     /// An error means that the event is not on record: do not let the message pass.
@@ -117,7 +122,7 @@ impl Journal {
             return Err(JournalError::Closed);
         }
         let appended = guarded.log.append(draft, shared.durable.load(Ordering::Relaxed));
-        shared.wake(&guarded);
+        shared.wake(&mut guarded);
         let stopped = guarded.log.stopped();
         drop(guarded);
         if let Some(reason) = stopped {

@@ -1,0 +1,237 @@
+//! One interaction's place in the record: opened before anything is forwarded, closed whatever
+//! happens.
+//!
+//! INVARIANT: an exchange that was opened is closed exactly once; dropping it (a client that went
+//! away, a future that was cancelled) closes it as `client_left`. INVARIANT: nothing is sent to a
+//! client before `synced` has returned.
+//!
+//! Not here: how records are written (`journal`).
+
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use events::{
+    Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
+    TokenUsage, Unscanned,
+};
+use journal::{Journal, JournalError, Part, Ticket};
+
+use crate::answer::Verdict;
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as u64
+}
+
+/// The record of one interaction, while it lasts.
+pub(crate) struct Exchange {
+    at: Instant,
+    close: InteractionClosed,
+    content_bytes_max: usize,
+    journal: Journal,
+    /// What was sent to the client, up to `content_bytes_max`.
+    sent: Vec<u8>,
+    state: State,
+    ticket: Option<Ticket>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Unopened,
+    Open,
+    Closed,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        journal: &Journal,
+        interaction: InteractionId,
+        at: Instant,
+        content_bytes_max: usize,
+    ) -> Self {
+        Self {
+            at,
+            close: InteractionClosed {
+                content: None,
+                decision: Decision { outcome: events::Outcome::Allowed, ..Decision::default() },
+                duration_us: 0,
+                ending: Ending::ClientLeft,
+                findings: Vec::new(),
+                first_byte_us: None,
+                guards: Vec::new(),
+                interaction,
+                masked: 0,
+                reason: None,
+                response_bytes: 0,
+                restored: 0,
+                status: 0,
+                unscanned: Vec::new(),
+                usage: None,
+            },
+            content_bytes_max,
+            journal: journal.clone(),
+            sent: Vec::new(),
+            state: State::Unopened,
+            ticket: None,
+        }
+    }
+
+    /// The interaction's id.
+    pub(crate) const fn interaction(&self) -> InteractionId {
+        self.close.interaction
+    }
+
+    /// Whether the open record is written.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Writes the open record, with the request's body as content.
+    pub(crate) fn open(
+        &mut self,
+        mut opened: InteractionOpened,
+        body: &[u8],
+    ) -> Result<(), JournalError> {
+        if !body.is_empty() {
+            let kept = &body[..body.len().min(self.content_bytes_max)];
+            opened.content = Some(self.journal.keep(self.interaction(), Part::Request, kept)?);
+        }
+        let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
+        self.ticket = Some(self.journal.append(&event)?);
+        self.state = State::Open;
+        Ok(())
+    }
+
+    /// Waits until the open record would survive a power cut.
+    pub(crate) async fn synced(&self) -> Result<(), JournalError> {
+        match self.ticket {
+            Some(ticket) => self.journal.synced(ticket).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Notes bytes that are on their way to the client.
+    pub(crate) fn sends(&mut self, bytes: &[u8]) {
+        if self.close.first_byte_us.is_none() {
+            self.close.first_byte_us = Some(self.at.elapsed().as_micros() as u64);
+        }
+        self.close.response_bytes += bytes.len() as u64;
+        let room = self.content_bytes_max.saturating_sub(self.sent.len());
+        self.sent.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// The status sent to the client.
+    pub(crate) fn status(&mut self, status: u16) {
+        self.close.status = status;
+    }
+
+    /// Token counts, as the upstream reports them.
+    pub(crate) fn usage(&mut self, usage: Option<TokenUsage>) {
+        if usage.is_some() {
+            self.close.usage = usage;
+        }
+    }
+
+    /// What no guard read in the answer.
+    pub(crate) fn unscanned(&mut self, unscanned: Vec<Unscanned>) {
+        self.close.unscanned.extend(unscanned);
+    }
+
+    /// What was found in the answer and what was done.
+    pub(crate) fn verdict(&mut self, verdict: Verdict) {
+        if let Some(decision) = verdict.decision {
+            self.close.decision = decision;
+        }
+        self.close.findings = verdict.findings;
+        self.close.masked = verdict.masked;
+        self.close.restored = verdict.restored;
+    }
+
+    /// Which guards ran on the answer.
+    pub(crate) fn guards(&mut self, guards: Vec<events::GuardReport>) {
+        self.close.guards = guards;
+    }
+
+    /// Writes the close record. The first call counts.
+    pub(crate) fn end(&mut self, ending: Ending, reason: Option<&str>) {
+        if self.state != State::Open {
+            return;
+        }
+        self.state = State::Closed;
+        let mut close = self.close.clone();
+        close.ending = ending;
+        close.reason = reason.map(str::to_owned);
+        close.duration_us = self.at.elapsed().as_micros() as u64;
+        let written = (|| {
+            if !self.sent.is_empty() {
+                let digest = self.journal.keep(close.interaction, Part::Response, &self.sent)?;
+                close.content = Some(digest);
+            }
+            let event = Event::new(now_ms(), EventBody::InteractionClosed(Box::new(close)));
+            self.journal.append(&event)
+        })();
+        match written {
+            Ok(ticket) => self.ticket = Some(ticket),
+            Err(error) => tracing::error!(
+                interaction = %self.close.interaction,
+                error = &error as &dyn std::error::Error,
+                "the close record could not be written"
+            ),
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.end(Ending::ClientLeft, Some("client_left"));
+    }
+}
+
+/// An open record that knows only who sent what where.
+pub(crate) fn opening(
+    interaction: InteractionId,
+    client_address: String,
+    operation: &str,
+    dialect: &str,
+) -> InteractionOpened {
+    InteractionOpened {
+        client_address,
+        content: None,
+        conversation: None,
+        decision: Decision::default(),
+        dialect: dialect.to_owned(),
+        findings: Vec::new(),
+        guards: Vec::new(),
+        interaction,
+        model: None,
+        operation: operation.to_owned(),
+        principal: events::Principal::default(),
+        request_bytes: 0,
+        streamed: false,
+        unknown_fields: Vec::new(),
+        unscanned: Vec::new(),
+        upstream: None,
+    }
+}
+
+/// Random bits for interaction ids.
+pub(crate) struct Randomness(Arc<ring::rand::SystemRandom>);
+
+impl Default for Randomness {
+    fn default() -> Self {
+        Self(Arc::new(ring::rand::SystemRandom::new()))
+    }
+}
+
+impl Randomness {
+    /// A fresh interaction id, or `None` if the system has no randomness to give.
+    pub(crate) fn interaction(&self) -> Option<InteractionId> {
+        use ring::rand::SecureRandom as _;
+        let mut bytes = [0; 16];
+        self.0.fill(&mut bytes).ok()?;
+        Some(InteractionId::new(now_ms(), u128::from_be_bytes(bytes)))
+    }
+}

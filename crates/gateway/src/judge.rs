@@ -1,0 +1,136 @@
+//! Facts about one interaction, and judging them.
+//!
+//! INVARIANT: detectors and policy are called here and nowhere else in the gateway, for requests and
+//! answers alike, so that no endpoint can forget a guard.
+
+use std::net::IpAddr;
+
+use events::{GuardReport, GuardStatus, LocatedFinding, Principal, Unscanned};
+use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
+use wire::Document;
+
+/// The detectors and the policy of this process.
+pub struct Judge {
+    detect: detect::Engine,
+    /// Whether detectors run at all.
+    guards: bool,
+    policy: policy::Engine,
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Judge").field("guards", &self.guards).finish_non_exhaustive()
+    }
+}
+
+/// Who wants what of whom: everything policy may know besides the findings.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    pub(crate) client_address: IpAddr,
+    pub(crate) model: String,
+    /// Whether the caller's grant covers the model.
+    pub(crate) model_granted: bool,
+    pub(crate) principal: Principal,
+    pub(crate) request_bytes: u64,
+    pub(crate) route: String,
+    pub(crate) streamed: bool,
+    pub(crate) time_ms: u64,
+    pub(crate) unknown_fields: u32,
+    pub(crate) unscanned: u32,
+    pub(crate) upstream: String,
+    pub(crate) verb: Verb,
+}
+
+/// What the detectors made of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Inspected {
+    /// Each finding with the index of its field in the document.
+    pub(crate) fields: Vec<usize>,
+    pub(crate) findings: Vec<LocatedFinding>,
+    pub(crate) unscanned: Vec<Unscanned>,
+}
+
+impl Judge {
+    /// A judge with these engines; without `guards`, detectors do not run.
+    pub const fn new(detect: detect::Engine, policy: policy::Engine, guards: bool) -> Self {
+        Self { detect, guards, policy }
+    }
+
+    /// Whether detectors run.
+    pub(crate) const fn guards(&self) -> bool {
+        self.guards
+    }
+
+    /// Reads every field of a request.
+    pub(crate) fn inspect(&self, document: &Document<'_>) -> Inspected {
+        let mut inspected = Inspected::default();
+        if !self.guards {
+            return inspected;
+        }
+        for (index, field) in document.fields.iter().enumerate() {
+            let inspection = self.detect.inspect(&field.text, field.provenance);
+            if let Some(why) = inspection.incomplete {
+                inspected
+                    .unscanned
+                    .push(Unscanned { path: document.path_of(field), why: why.to_owned() });
+            }
+            for finding in inspection.findings {
+                inspected.fields.push(index);
+                inspected.findings.push(LocatedFinding {
+                    finding,
+                    path: document.path_of(field),
+                    provenance: field.provenance,
+                });
+            }
+        }
+        inspected
+    }
+
+    /// A scanner for one lane of an answer.
+    pub(crate) fn scanner(&self) -> detect::Scanner {
+        self.detect.stream()
+    }
+
+    /// Judges a request.
+    pub(crate) fn request(&self, subject: &Subject, findings: &[LocatedFinding]) -> Judgement {
+        self.judge(subject, findings, Stage::Request)
+    }
+
+    /// Judges what is known of an answer so far.
+    pub(crate) fn answer(&self, subject: &Subject, findings: &[LocatedFinding]) -> Judgement {
+        self.judge(subject, findings, Stage::Response)
+    }
+
+    fn judge(&self, subject: &Subject, findings: &[LocatedFinding], stage: Stage) -> Judgement {
+        let nothing = Grants { models: Some(Vec::new()), ..Grants::UNLIMITED };
+        self.policy.judge(&Facts {
+            action: subject.verb,
+            client_address: Some(subject.client_address),
+            findings,
+            grants: if subject.model_granted { &Grants::UNLIMITED } else { &nothing },
+            principal: &subject.principal,
+            request_bytes: subject.request_bytes,
+            resource: Resource {
+                name: &subject.model,
+                route: &subject.route,
+                upstream: &subject.upstream,
+            },
+            risk: 0,
+            stage,
+            streamed: subject.streamed,
+            tainted: false,
+            time_ms: subject.time_ms,
+            unknown_fields: subject.unknown_fields,
+            unscanned: subject.unscanned,
+        })
+    }
+
+    /// What each guard did, for the record.
+    pub(crate) fn report(&self) -> Vec<GuardReport> {
+        let detect = if self.guards { GuardStatus::Ran } else { GuardStatus::Skipped };
+        vec![
+            GuardReport { guard: "detect".to_owned(), status: detect },
+            GuardReport { guard: "policy".to_owned(), status: GuardStatus::Ran },
+        ]
+    }
+}

@@ -1,0 +1,278 @@
+//! From the upstream's answer to what the client gets.
+//!
+//! INVARIANT: nothing of an answer leaves before the open record is synced. INVARIANT: an answer is
+//! forwarded only if it was read, unless guards are off and nothing has to be restored. INVARIANT:
+//! response headers are an allow-list.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use events::{Ending, Span};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use net::Body;
+use policy::Cleared;
+use wire::{Echoes, Edit, Operation};
+
+use crate::{
+    answer::{AnswerGuard, Passed, Verdict},
+    exchange::Exchange,
+    judge::Subject,
+    mask::Vault,
+    refusal::Refusal,
+    request::{Prepared, Received},
+    service::Shared,
+    stream::{GuardedStream, StreamParts},
+};
+
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+
+/// Upstream headers that clients use; everything else stays here.
+const FORWARDED_HEADERS: [&str; 5] =
+    ["openai-model", "openai-processing-ms", "retry-after", "retry-after-ms", "x-request-id"];
+const FORWARDED_HEADER_PREFIX: &str = "x-ratelimit-";
+
+/// The request to the upstream, built from nothing but what we mean to send.
+pub(crate) fn outgoing(
+    received: &Received,
+    prepared: &Prepared,
+) -> Result<Request<Bytes>, Refusal> {
+    let Received { caller, operation, path, .. } = received;
+    let below = path.strip_prefix("/v1").unwrap_or(path);
+    let mut request = Request::new(prepared.body.clone());
+    *request.method_mut() = operation
+        .method()
+        .parse()
+        .map_err(|_| Refusal::internal("internal_request", "the request could not be built"))?;
+    *request.uri_mut() = below
+        .parse::<Uri>()
+        .map_err(|_| Refusal::internal("internal_request", "the request could not be built"))?;
+    let headers = request.headers_mut();
+    headers.insert(header::USER_AGENT, USER_AGENT);
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if !prepared.body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, JSON);
+    }
+    let key = caller.provider_key.as_ref().or(prepared.route.api_key.as_deref());
+    if let Some(key) = key {
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| {
+                Refusal::internal("upstream_key", "the provider's key cannot be sent as a header")
+            })?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    Ok(request)
+}
+
+/// What the answer is made with.
+pub(crate) struct Replying {
+    pub(crate) exchange: Exchange,
+    pub(crate) operation: Operation,
+    pub(crate) subject: Arc<Subject>,
+    pub(crate) vault: Arc<Vault>,
+}
+
+/// Sends the cleared request and guards what comes back. The exchange comes back with a refusal.
+pub(crate) async fn reply(
+    shared: &Shared,
+    prepared: Prepared,
+    request: Cleared<Request<Bytes>>,
+    operation: Operation,
+    exchange: Exchange,
+) -> Result<Response<Body>, (Exchange, Refusal)> {
+    let Prepared { route, subject, vault, .. } = prepared;
+    let answer = match route.upstream.send(request).await {
+        Ok(answer) => answer,
+        Err(error) => return Err((exchange, error.into())),
+    };
+    if let Err(error) = exchange.synced().await {
+        return Err((exchange, Refusal::record(&error)));
+    }
+    let replying = Replying { exchange, operation, subject, vault };
+    let (head, body) = answer.into_parts();
+    match kind(&head.headers, head.status) {
+        Ok(Kind::Stream) if replying.subject.streamed => {
+            Ok(stream(shared, replying, head.status, &head.headers, body))
+        }
+        Ok(Kind::Whole) => whole(shared, replying, head.status, &head.headers, body).await,
+        Ok(Kind::Stream) => Err((
+            replying.exchange,
+            Refusal::upstream("upstream_garbage", "the upstream streamed although nobody asked"),
+        )),
+        Err(refusal) => Err((replying.exchange, refusal)),
+    }
+}
+
+enum Kind {
+    Stream,
+    Whole,
+}
+
+fn kind(headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
+        return Err(Refusal::upstream(
+            "upstream_encoding",
+            "the upstream compressed its answer although it was asked not to",
+        ));
+    }
+    if status.is_redirection() || status.is_informational() {
+        return Err(Refusal::upstream(
+            "upstream_redirect",
+            "the upstream redirected; redirects are not followed",
+        ));
+    }
+    let stream = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.trim_start().starts_with("text/event-stream"));
+    Ok(if stream { Kind::Stream } else { Kind::Whole })
+}
+
+fn stream(
+    shared: &Shared,
+    replying: Replying,
+    status: StatusCode,
+    headers: &HeaderMap,
+    upstream: Incoming,
+) -> Response<Body> {
+    let Replying { mut exchange, operation, subject, vault } = replying;
+    exchange.status(status.as_u16());
+    let guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault);
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    forward_headers(headers, response.headers_mut());
+    response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let body = GuardedStream::new(StreamParts {
+        exchange,
+        guard,
+        guards: shared.judge.report(),
+        idle_time_max: shared.limits.stream_idle_time_max,
+        limits: shared.read_limits,
+        operation,
+        unknown: shared.answer_unknown_fields(),
+        upstream,
+    });
+    response.map(|()| body.boxed_unsync())
+}
+
+async fn whole(
+    shared: &Shared,
+    replying: Replying,
+    status: StatusCode,
+    headers: &HeaderMap,
+    upstream: Incoming,
+) -> Result<Response<Body>, (Exchange, Refusal)> {
+    let limits = &shared.limits;
+    let read = net::read_bounded(upstream, limits.answer_bytes_max, limits.answer_time_max).await;
+    let body = match read {
+        Ok(body) => body,
+        Err(error) => {
+            let message = format!("the upstream's answer could not be read: {error}");
+            return Err((replying.exchange, Refusal::upstream("upstream_reset", message)));
+        }
+    };
+    let Replying { mut exchange, operation, subject, vault } = replying;
+    let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
+        Ok(body)
+    } else {
+        let guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault);
+        guard_whole(shared, operation, guard, &body, status, &mut exchange)
+    };
+    match guarded {
+        Ok(bytes) => {
+            exchange.status(status.as_u16());
+            exchange.guards(shared.judge.report());
+            exchange.sends(&bytes);
+            exchange.end(Ending::Answered, None);
+            let mut response = Response::new(net::full(bytes));
+            *response.status_mut() = status;
+            forward_headers(headers, response.headers_mut());
+            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+            Ok(response)
+        }
+        Err(refusal) => Err((exchange, refusal)),
+    }
+}
+
+/// Reads a whole answer, or an upstream's error, and edits it.
+fn guard_whole(
+    shared: &Shared,
+    operation: Operation,
+    mut guard: AnswerGuard,
+    body: &Bytes,
+    status: StatusCode,
+    exchange: &mut Exchange,
+) -> Result<Bytes, Refusal> {
+    let document =
+        wire::read_response(operation, body, shared.answer_unknown_fields(), &shared.read_limits)
+            .map_err(|error| unreadable(status, &error))?;
+    exchange.usage(document.facts.usage);
+    exchange.unscanned(document.unscanned());
+    let mut edits = Vec::new();
+    for (index, field) in document.fields.iter().enumerate() {
+        let Some(lane) = field.lane else { continue };
+        match guard.push_last(lane, &document.path_of(field), &field.text) {
+            Passed::Unchanged => {}
+            Passed::Text(replacement) => {
+                edits.push(Edit {
+                    field: index,
+                    span: Span::new(0, field.text.len()),
+                    replacement,
+                });
+            }
+            Passed::Stopped(_) => {
+                let verdict = std::mem::take(&mut guard.verdict);
+                return Err(stopped(exchange, verdict));
+            }
+        }
+    }
+    exchange.verdict(std::mem::take(&mut guard.verdict));
+    if edits.is_empty() {
+        return Ok(body.clone());
+    }
+    wire::splice(&document, &edits, Echoes::OfEdited).map(Bytes::from).map_err(|error| {
+        tracing::error!(interaction = %exchange.interaction(), %error, "splice failed");
+        Refusal::internal("internal_splice", "the answer could not be edited, so it is withheld")
+    })
+}
+
+fn stopped(exchange: &mut Exchange, verdict: Verdict) -> Refusal {
+    let code = verdict.decision.as_ref().and_then(|decision| decision.reason.clone());
+    exchange.verdict(verdict);
+    Refusal {
+        ending: Ending::Blocked,
+        ..Refusal::policy(
+            code.unwrap_or(std::borrow::Cow::Borrowed("policy_block")),
+            "the answer was withheld",
+        )
+    }
+}
+
+/// An answer that is not of the dialect. The status is kept when it already is an error, because
+/// clients decide by it whether to try again.
+fn unreadable(status: StatusCode, error: &wire::ReadError) -> Refusal {
+    let mut refusal = Refusal::upstream(
+        if status.is_success() { "upstream_garbage" } else { "upstream_error" },
+        format!("the upstream's answer could not be read: {error}"),
+    );
+    if !status.is_success() {
+        refusal.status = status;
+    }
+    refusal
+}
+
+fn forward_headers(from: &HeaderMap, to: &mut HeaderMap) {
+    for (name, value) in from {
+        if FORWARDED_HEADERS.contains(&name.as_str())
+            || name.as_str().starts_with(FORWARDED_HEADER_PREFIX)
+        {
+            to.insert(HeaderName::clone(name), value.clone());
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! From a caller's bytes to a judged message: who asks, what for, what is in it, what follows.
+//!
+//! INVARIANT: everything here is done before the open record is written, and nothing here sends
+//! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
+//! messages can be examined on the CPU pool.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use events::{ConversationId, InteractionOpened, Outcome, Principal, Span};
+use http::{HeaderMap, StatusCode, header};
+use policy::{Judgement, Verb};
+use ring::hmac;
+use stdx::Secret;
+use store::Grant;
+use wire::{Document, Echoes, Edit, Embedded, Operation};
+
+use crate::{
+    conversation,
+    exchange::now_ms,
+    judge::{Inspected, Subject},
+    mask::{Masker, Vault},
+    refusal::Refusal,
+    service::Shared,
+    settings::{Accept, Route},
+};
+
+/// Bytes of the keyed hash that stands for an end user.
+const END_USER_HASH_BYTES: usize = 12;
+
+/// An authenticated caller; the default is nobody.
+#[derive(Default)]
+pub(crate) struct Caller {
+    grant: Option<Arc<Grant>>,
+    pub(crate) principal: Principal,
+    /// The caller's own provider key, on routes that accept those.
+    pub(crate) provider_key: Option<Secret<String>>,
+}
+
+/// Finds out who asks.
+pub(crate) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    let presented = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    let Some(presented) = presented else {
+        return Err(Refusal::unauthenticated(
+            "no key was given; send `Authorization: Bearer btz_…` (see `bartizan keys create`)",
+        ));
+    };
+    if !presented.starts_with(events::VIRTUAL_KEY_PREFIX) && shared.routes.accept_provider_keys() {
+        let hash = hmac::sign(&shared.hash_key, presented.as_bytes());
+        let name = HEXLOWER.encode(&hash.as_ref()[..END_USER_HASH_BYTES]);
+        let application = Some(format!("provider-key-{name}"));
+        return Ok(Caller {
+            grant: None,
+            principal: Principal { application, ..Principal::default() },
+            provider_key: Some(Secret::new(presented.to_owned())),
+        });
+    }
+    match shared.keys.load().authenticate(presented, now_ms()) {
+        Ok(grant) => Ok(Caller {
+            principal: grant.principal.clone(),
+            grant: Some(grant),
+            provider_key: None,
+        }),
+        Err(refusal) => {
+            let mut answer = Refusal::unauthenticated(refusal.to_string());
+            // Clients know `invalid_api_key`; the record knows which fault it was.
+            answer.recorded = Some(refusal.code());
+            Err(answer)
+        }
+    }
+}
+
+/// What the body must be, by its headers.
+pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result<(), Refusal> {
+    let unsupported =
+        |code, message| Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message));
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
+        return unsupported(
+            "content_encoding",
+            "the body is compressed; send it as it is (no `content-encoding`)",
+        );
+    }
+    if operation.method() == "GET" {
+        return Ok(());
+    }
+    let json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"));
+    if json {
+        Ok(())
+    } else {
+        unsupported("content_type", "the body must be sent as `content-type: application/json`")
+    }
+}
+
+/// A message that was judged and may be sent on once its record is open.
+pub(crate) struct Prepared {
+    pub(crate) body: Bytes,
+    pub(crate) judgement: Judgement,
+    pub(crate) route: Arc<Route>,
+    pub(crate) subject: Arc<Subject>,
+    pub(crate) vault: Arc<Vault>,
+}
+
+/// A request that was received: what is known of it, for examining and for the record.
+pub(crate) struct Received {
+    pub(crate) body: Bytes,
+    pub(crate) caller: Caller,
+    pub(crate) client_address: IpAddr,
+    pub(crate) opened: InteractionOpened,
+    pub(crate) operation: Operation,
+    pub(crate) path: String,
+}
+
+/// Reads, inspects, judges and, where policy says so, masks a request.
+pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepared, Refusal> {
+    let Received { body, caller, client_address, opened, operation, path } = received;
+    let operation = *operation;
+    opened.principal = caller.principal.clone();
+    opened.request_bytes = body.len() as u64;
+    let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
+    let facts = &document.facts;
+    let shown = wire::shown_model(path);
+    let model = facts.model.as_deref().or(shown.as_deref());
+    opened.model = model.map(str::to_owned);
+    opened.streamed = facts.stream;
+    opened.unknown_fields = document.unknown();
+    opened.unscanned = document.unscanned();
+    if let Some(end_user) = &facts.end_user {
+        let hash = hmac::sign(&shared.hash_key, end_user.as_bytes());
+        let name = HEXLOWER.encode(&hash.as_ref()[..END_USER_HASH_BYTES]);
+        caller.principal.end_user = Some(name);
+        opened.principal = caller.principal.clone();
+    }
+    let route = shared.routes.find(model).ok_or_else(|| no_route(model))?;
+    if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
+        return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
+    }
+    opened.upstream = Some(route.upstream.name().to_owned());
+    let conversation = identify(shared, caller, &document);
+    opened.conversation = Some(conversation);
+
+    let inspected = shared.judge.inspect(&document);
+    opened.unscanned.extend(inspected.unscanned.iter().cloned());
+    opened.guards = shared.judge.report();
+    let subject = Subject {
+        client_address: *client_address,
+        model: model.unwrap_or_default().to_owned(),
+        model_granted: model.is_none_or(|model| {
+            caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model))
+        }),
+        principal: caller.principal.clone(),
+        request_bytes: body.len() as u64,
+        route: route.name.clone(),
+        streamed: facts.stream,
+        time_ms: now_ms(),
+        unknown_fields: opened.unknown_fields.len() as u32,
+        unscanned: opened.unscanned.len() as u32,
+        upstream: route.upstream.name().to_owned(),
+        verb: verb(operation),
+    };
+    let judgement = shared.judge.request(&subject, &inspected.findings);
+    opened.decision = judgement.decision().clone();
+    if judgement.decision().outcome == Outcome::Refused {
+        opened.findings = inspected.findings;
+        return Err(refused(judgement.decision()));
+    }
+    let masker = Masker::new(&shared.mask_key, conversation, &caller.principal);
+    let (edits, vault) = mask(&document, &inspected, &judgement, &masker)?;
+    opened.findings = inspected.findings;
+    let outgoing = if edits.is_empty() {
+        body.clone()
+    } else {
+        wire::splice(&document, &edits, Echoes::OfEdited).map(Bytes::from).map_err(|error| {
+            tracing::error!(interaction = %opened.interaction, %error, "splice failed");
+            Refusal::internal(
+                "internal_splice",
+                "the request could not be masked; nothing was sent",
+            )
+        })?
+    };
+    Ok(Prepared {
+        body: outgoing,
+        judgement,
+        route: Arc::clone(route),
+        subject: Arc::new(subject),
+        vault: Arc::new(vault),
+    })
+}
+
+fn no_route(model: Option<&str>) -> Refusal {
+    let message = match model {
+        Some(_) => "no route takes this model; see `[[routes]]` in the configuration",
+        None => "no route takes requests without a model",
+    };
+    Refusal {
+        ending: events::Ending::Refused,
+        param: Some("model".to_owned()),
+        ..Refusal::request(StatusCode::NOT_FOUND, "model_not_found", message)
+    }
+}
+
+fn refused(decision: &events::Decision) -> Refusal {
+    let rules: Vec<&str> = decision
+        .rules
+        .iter()
+        .filter(|rule| !rule.shadow && rule.exception.is_none() && rule.action.refuses())
+        .map(|rule| rule.id.as_str())
+        .collect();
+    let code = decision.reason.clone().unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
+    Refusal::policy(code, &rules.join(", "))
+}
+
+const fn verb(operation: Operation) -> Verb {
+    match operation {
+        Operation::Embeddings => Verb::Embed,
+        Operation::ChatCompletions | Operation::ModelList | Operation::ModelShow => Verb::Infer,
+    }
+}
+
+fn identify(shared: &Shared, caller: &Caller, document: &Document<'_>) -> ConversationId {
+    let opening = document.fields.get(document.facts.opening.clone()).unwrap_or_default();
+    conversation::identify(
+        &shared.hash_key,
+        &caller.principal,
+        document.facts.conversation.as_deref(),
+        opening.iter().map(|field| &*field.text),
+    )
+}
+
+/// The edits that mask what policy wants masked, and the vault that restores it.
+fn mask(
+    document: &Document<'_>,
+    inspected: &Inspected,
+    judgement: &Judgement,
+    masker: &Masker,
+) -> Result<(Vec<Edit>, Vault), Refusal> {
+    let mut vault = Vault::default();
+    let mut redacted: Vec<usize> = judgement.redactions().collect();
+    let place =
+        |index: &usize| (inspected.fields[*index], inspected.findings[*index].finding.span.start);
+    redacted.sort_by_key(place);
+    let mut edits: Vec<Edit> = Vec::new();
+    let mut covered: Vec<(usize, Span)> = Vec::new();
+    for index in &redacted {
+        let (field, span) = (inspected.fields[*index], inspected.findings[*index].finding.span);
+        match covered.last_mut() {
+            // Overlapping findings are masked as one value.
+            Some((last, hull)) if *last == field && span.start < hull.end => {
+                hull.end = hull.end.max(span.end);
+            }
+            _ => covered.push((field, span)),
+        }
+    }
+    for (field_index, span) in covered {
+        let field = &document.fields[field_index];
+        let Some(raw) = field.text.get(span.range()) else { continue };
+        let value = plain(raw, field.embedded);
+        let kind = redacted
+            .iter()
+            .filter(|index| inspected.fields[**index] == field_index)
+            .map(|index| &inspected.findings[*index].finding)
+            .filter(|finding| finding.span.overlaps(span))
+            .max_by_key(|finding| (finding.rank, finding.span.end - finding.span.start))
+            .map(|finding| &finding.kind);
+        let Some(kind) = kind else { continue };
+        let replacement = masker.mask(kind, &value);
+        if !vault.keep(replacement.clone(), value) {
+            return Err(Refusal::request(
+                StatusCode::BAD_REQUEST,
+                "too_many_values",
+                format!(
+                    "more than {} values would have to be masked; send less at a time",
+                    crate::mask::MASKED_VALUES_MAX
+                ),
+            ));
+        }
+        edits.push(Edit { field: field_index, span, replacement });
+    }
+    for (index, located) in inspected.findings.iter().enumerate() {
+        let field = &document.fields[inspected.fields[index]];
+        if let Some(raw) = field.text.get(located.finding.span.range()) {
+            vault.saw(&plain(raw, field.embedded));
+        }
+    }
+    Ok((edits, vault))
+}
+
+/// The value as a person would write it: inside JSON, its escapes are resolved.
+fn plain(raw: &str, embedded: Embedded) -> String {
+    if embedded == Embedded::Json
+        && raw.contains('\\')
+        && let Ok(value) = serde_json::from_str::<String>(&format!("\"{raw}\""))
+    {
+        return value;
+    }
+    raw.to_owned()
+}

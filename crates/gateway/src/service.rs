@@ -1,0 +1,337 @@
+//! A request's whole life, top to bottom.
+//!
+//! INVARIANT: whatever happens to a request on a guarded path, it is recorded as what it was, and the
+//! record is synced before the first byte of the answer or refusal leaves. INVARIANT: every answer
+//! carries the interaction's id.
+
+use std::{
+    future::Future,
+    net::{IpAddr, Ipv4Addr},
+    pin::Pin,
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use events::Decision;
+use http::{HeaderValue, Response, StatusCode, request::Parts};
+use hyper::body::Incoming;
+use journal::{Journal, JournalError};
+use net::{Arrival, Body, Handler};
+use ring::hmac;
+use store::KeySnapshot;
+use tokio::sync::Semaphore;
+use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields};
+
+use crate::{
+    exchange::{Exchange, Randomness, opening},
+    judge::Judge,
+    refusal::Refusal,
+    reply,
+    request::{self, Caller, Prepared, Received},
+    settings::{Limits, Routes},
+};
+
+const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const INTERACTION_HEADER: &str = "x-bartizan-interaction";
+const DECISION_HEADER: &str = "x-bartizan-decision";
+
+/// What every request shares.
+pub(crate) struct Shared {
+    pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) hash_key: hmac::Key,
+    pub(crate) journal: Journal,
+    pub(crate) judge: Arc<Judge>,
+    pub(crate) keys: Arc<ArcSwap<KeySnapshot>>,
+    pub(crate) limits: Limits,
+    pub(crate) mask_key: hmac::Key,
+    pub(crate) randomness: Randomness,
+    pub(crate) read_limits: ReadLimits,
+    pub(crate) routes: Routes,
+    pub(crate) shutdown: net::Shutdown,
+    pub(crate) unknown_fields: UnknownFields,
+}
+
+impl Shared {
+    /// Answers with unknown fields are never refused for them: they are scanned in every mode, since
+    /// the provider and not the caller decides what is in an answer.
+    #[expect(clippy::unused_self, reason = "a per-route setting will decide")]
+    pub(crate) const fn answer_unknown_fields(&self) -> UnknownFields {
+        UnknownFields::Scan
+    }
+}
+
+/// Answers requests.
+pub(crate) struct Service(pub(crate) Arc<Shared>);
+
+impl Handler for Service {
+    fn handle(
+        &self,
+        arrival: Arrival,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
+        Box::pin(async move {
+            match arrival.request.uri().path() {
+                "/healthz" => plain(StatusCode::OK, "ok\n"),
+                "/readyz" => self.ready(),
+                _ => self.interact(arrival).await,
+            }
+        })
+    }
+}
+
+/// A request on its way: its record, and what is known of it.
+struct Journey {
+    exchange: Exchange,
+    received: Received,
+}
+
+impl Service {
+    fn ready(&self) -> Response<Body> {
+        if self.0.shutdown.has_begun() {
+            plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
+        } else if self.0.journal.check().is_err() {
+            plain(StatusCode::SERVICE_UNAVAILABLE, "the record cannot be written\n")
+        } else {
+            plain(StatusCode::OK, "ready\n")
+        }
+    }
+
+    async fn interact(&self, arrival: Arrival) -> Response<Body> {
+        let shared = &*self.0;
+        let (head, body) = arrival.request.into_parts();
+        let route = wire::route(head.method.as_str(), head.uri.path());
+        let operation = match route {
+            WireRoute::Known(operation) => operation.as_str(),
+            WireRoute::WrongMethod { .. } | WireRoute::Unknown => "unknown",
+        };
+        let Some(interaction) = shared.randomness.interaction() else {
+            let refusal = Refusal::internal("no_randomness", "this host gives no random numbers");
+            return shape(&refusal, "none");
+        };
+        let client_address = arrival.peer.ip().to_canonical();
+        let content_bytes_max = shared.limits.content_bytes_max;
+        let mut journey = Journey {
+            exchange: Exchange::new(&shared.journal, interaction, arrival.at, content_bytes_max),
+            received: Received {
+                body: Bytes::new(),
+                caller: Caller::default(),
+                client_address,
+                opened: opening(
+                    interaction,
+                    client_address.to_string(),
+                    operation,
+                    Dialect::OpenAi.as_str(),
+                ),
+                operation: Operation::ChatCompletions,
+                path: head.uri.path().to_owned(),
+            },
+        };
+        let result = match route {
+            WireRoute::Known(operation) => {
+                journey.received.operation = operation;
+                self.guarded(journey, &head, body).await
+            }
+            WireRoute::WrongMethod { allow } => Err((journey, wrong_method(allow))),
+            WireRoute::Unknown => Err((journey, unknown_path())),
+        };
+        let mut response = match result {
+            Ok(response) => response,
+            Err((journey, refusal)) => self.refuse(journey, &refusal).await,
+        };
+        insert(&mut response, INTERACTION_HEADER, &interaction.to_string());
+        response
+    }
+
+    /// Sees, judges, records, forwards.
+    async fn guarded(
+        &self,
+        mut journey: Journey,
+        head: &Parts,
+        body: Incoming,
+    ) -> Result<Response<Body>, (Journey, Refusal)> {
+        let shared = &*self.0;
+        if let Err(refusal) = self.receive(&mut journey.received, head, body).await {
+            return Err((journey, refusal));
+        }
+        let Journey { exchange, received } = journey;
+        let (received, prepared) = self.examine(received).await;
+        let mut journey = Journey { exchange, received };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Err((journey, refusal)),
+        };
+        let request = match reply::outgoing(&journey.received, &prepared) {
+            Ok(request) => request,
+            Err(refusal) => return Err((journey, refusal)),
+        };
+        if let Err(error) = journey.open() {
+            return Err((journey, Refusal::record(&error)));
+        }
+        let Ok(request) = prepared.judgement.clear(request) else {
+            return Err((journey, Refusal::policy("policy_block".into(), "not cleared")));
+        };
+        let decision = decision_words(prepared.judgement.decision());
+        let operation = journey.received.operation;
+        match reply::reply(shared, prepared, request, operation, journey.exchange).await {
+            Ok(mut response) => {
+                insert(&mut response, DECISION_HEADER, &decision);
+                Ok(response)
+            }
+            Err((exchange, refusal)) => {
+                Err((Journey { exchange, received: journey.received }, refusal))
+            }
+        }
+    }
+
+    /// Who asks, and what bytes they send.
+    async fn receive(
+        &self,
+        received: &mut Received,
+        head: &Parts,
+        body: Incoming,
+    ) -> Result<(), Refusal> {
+        received.caller = request::authenticate(&self.0, &head.headers)?;
+        received.opened.principal = received.caller.principal.clone();
+        if head.uri.query().is_some() {
+            return Err(Refusal::request(
+                StatusCode::BAD_REQUEST,
+                "query_not_accepted",
+                "this path takes no query; send parameters in the body",
+            ));
+        }
+        request::check_headers(received.operation, &head.headers)?;
+        let limits = &self.0.limits;
+        received.body =
+            net::read_bounded(body, limits.body_bytes_max, limits.body_time_max).await?;
+        Ok(())
+    }
+
+    /// Examines small requests here and large ones on the CPU pool, so that nobody else waits.
+    async fn examine(&self, mut received: Received) -> (Received, Result<Prepared, Refusal>) {
+        if received.body.len() <= self.0.limits.inline_inspection_bytes_max {
+            let prepared = request::examine(&self.0, &mut received);
+            return (received, prepared);
+        }
+        let lost = (received.opened.clone(), received.body.clone(), received.operation);
+        let permit = Arc::clone(&self.0.cpu).acquire_owned().await;
+        let shared = Arc::clone(&self.0);
+        let examined = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let prepared = request::examine(&shared, &mut received);
+            (received, prepared)
+        });
+        match examined.await {
+            Ok(examined) => examined,
+            Err(error) => {
+                tracing::error!(%error, "examining a request failed");
+                let (opened, body, operation) = lost;
+                let client_address = opened.client_address.parse().unwrap_or(UNKNOWN_ADDRESS);
+                let caller = Caller::default();
+                let path = String::new();
+                let received = Received { body, caller, client_address, opened, operation, path };
+                (
+                    received,
+                    Err(Refusal::internal("internal_examine", "the request could not be read")),
+                )
+            }
+        }
+    }
+
+    /// Records a refusal and words it for the client.
+    async fn refuse(&self, mut journey: Journey, refusal: &Refusal) -> Response<Body> {
+        let code = refusal.recorded.unwrap_or(&refusal.code);
+        if !journey.exchange.is_open() {
+            let decision = &mut journey.received.opened.decision;
+            if decision.reason.is_none() {
+                decision.reason = Some(code.to_owned().into());
+            }
+            journey.received.opened.request_bytes = journey.received.body.len() as u64;
+            if let Err(error) = journey.open() {
+                return shape(&Refusal::record(&error), "none");
+            }
+        }
+        let interaction = journey.exchange.interaction().to_string();
+        let body = error_body(refusal, &interaction);
+        journey.exchange.status(refusal.status.as_u16());
+        journey.exchange.guards(self.0.judge.report());
+        journey.exchange.sends(&body);
+        journey.exchange.end(refusal.ending, Some(code));
+        if let Err(error) = journey.exchange.synced().await {
+            return shape(&Refusal::record(&error), &interaction);
+        }
+        let mut response = shape(refusal, &interaction);
+        insert(&mut response, DECISION_HEADER, "refuse");
+        response
+    }
+}
+
+impl Journey {
+    fn open(&mut self) -> Result<(), JournalError> {
+        self.exchange.open(self.received.opened.clone(), &self.received.body)
+    }
+}
+
+fn decision_words(decision: &Decision) -> String {
+    if decision.actions.is_empty() {
+        return "allow".to_owned();
+    }
+    let actions: Vec<&str> = decision.actions.iter().map(|action| action.as_str()).collect();
+    actions.join(",")
+}
+
+fn wrong_method(allow: &'static str) -> Refusal {
+    Refusal {
+        allow: Some(allow),
+        ..Refusal::request(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            format!("this path takes {allow}"),
+        )
+    }
+}
+
+fn unknown_path() -> Refusal {
+    Refusal::request(
+        StatusCode::NOT_FOUND,
+        "unknown_endpoint",
+        "this endpoint is not guarded here, so it is not forwarded; \
+         `bartizan config coverage` lists those that are",
+    )
+}
+
+fn error_body(refusal: &Refusal, interaction: &str) -> Vec<u8> {
+    wire::error_body(
+        Dialect::OpenAi,
+        &ErrorShape {
+            code: &refusal.code,
+            interaction: Some(interaction),
+            kind: refusal.kind,
+            message: &refusal.message,
+            param: refusal.param.as_deref(),
+        },
+    )
+}
+
+/// The refusal in the dialect's own shape.
+fn shape(refusal: &Refusal, interaction: &str) -> Response<Body> {
+    let mut response = Response::new(net::full(error_body(refusal, interaction)));
+    *response.status_mut() = refusal.status;
+    insert(&mut response, "content-type", "application/json");
+    if let Some(allow) = refusal.allow {
+        insert(&mut response, "allow", allow);
+    }
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(net::full(text));
+    *response.status_mut() = status;
+    insert(&mut response, "content-type", "text/plain; charset=utf-8");
+    response
+}
+
+fn insert(response: &mut Response<Body>, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}

@@ -1,0 +1,187 @@
+//! What the gateway is told by the configuration, already checked.
+//!
+//! INVARIANT: nothing here can be changed by a request.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use net::{TlsSettings, Upstream, UpstreamError, UpstreamSettings};
+use stdx::Secret;
+use store::ModelPattern;
+use wire::UnknownFields;
+
+/// Everything the gateway needs to know.
+#[expect(missing_debug_implementations, reason = "holds the providers' keys")]
+pub struct Settings {
+    /// Whether detectors run. Without them nothing is found and nothing is masked.
+    pub guards: bool,
+    /// Where and how to listen.
+    pub listen: SocketAddr,
+    /// Limits.
+    pub limits: Limits,
+    /// Model patterns in order; the first that fits decides the upstream.
+    pub routes: Vec<RouteSettings>,
+    /// TLS, when the listener speaks it.
+    pub tls: Option<TlsSettings>,
+    /// What to do with fields the content map does not know.
+    pub unknown_fields: UnknownFields,
+    /// Where requests may go.
+    pub upstreams: Vec<UpstreamOptions>,
+}
+
+/// Limits of the data plane.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of an answer that is not streamed.
+    pub answer_bytes_max: usize,
+    /// Time for an answer that is not streamed, after its head.
+    pub answer_time_max: Duration,
+    /// Bytes of a request's body.
+    pub body_bytes_max: usize,
+    /// Time for a request's body.
+    pub body_time_max: Duration,
+    /// Open client connections.
+    pub connections_max: usize,
+    /// Bytes of content kept per message in the encrypted content buffer.
+    pub content_bytes_max: usize,
+    /// Bytes of one event of a stream.
+    pub event_bytes_max: usize,
+    /// Bytes of a request's head.
+    pub head_bytes_max: usize,
+    /// Time for a request's head.
+    pub head_time_max: Duration,
+    /// Texts larger than this are inspected on the CPU pool and not on an I/O worker, in bytes.
+    pub inline_inspection_bytes_max: usize,
+    /// Time for open requests when shutting down.
+    pub shutdown_time_max: Duration,
+    /// Time between two pieces of a stream.
+    pub stream_idle_time_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            answer_bytes_max: 32 << 20,
+            answer_time_max: Duration::from_secs(600),
+            body_bytes_max: 16 << 20,
+            body_time_max: Duration::from_secs(30),
+            connections_max: 16_384,
+            content_bytes_max: 1 << 20,
+            event_bytes_max: 1 << 20,
+            head_bytes_max: 64 << 10,
+            head_time_max: Duration::from_secs(15),
+            inline_inspection_bytes_max: 64 << 10,
+            shutdown_time_max: Duration::from_secs(30),
+            stream_idle_time_max: Duration::from_secs(120),
+        }
+    }
+}
+
+/// One place requests may go.
+#[expect(missing_debug_implementations, reason = "holds the provider's key")]
+pub struct UpstreamOptions {
+    /// The provider's key, sent as a bearer token.
+    pub api_key: Option<Secret<String>>,
+    /// How it is reached.
+    pub settings: UpstreamSettings,
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accept {
+    /// Callers with a key of their own provider account, which is forwarded.
+    ProviderKey,
+    /// Callers with a virtual key.
+    VirtualKey,
+}
+
+/// Which models go where.
+#[derive(Clone, Debug)]
+pub struct RouteSettings {
+    /// Who may use it.
+    pub accept: Accept,
+    /// Models that take it.
+    pub models: Vec<ModelPattern>,
+    /// The route's name in records and policies.
+    pub name: String,
+    /// The upstream's name.
+    pub upstream: String,
+}
+
+/// A route with its upstream.
+pub(crate) struct Route {
+    pub(crate) accept: Accept,
+    pub(crate) api_key: Option<Arc<Secret<String>>>,
+    models: Vec<ModelPattern>,
+    pub(crate) name: String,
+    pub(crate) upstream: Upstream,
+}
+
+impl Route {
+    fn takes(&self, model: &str) -> bool {
+        self.models.iter().any(|pattern| pattern.matches(model))
+    }
+}
+
+/// The settings do not fit together. The operator's to mend; the process must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A route names an upstream that is not there.
+    #[error("route `{route}` goes to upstream `{upstream}`, which is not configured")]
+    NoSuchUpstream {
+        /// The route.
+        route: String,
+        /// The upstream it names.
+        upstream: String,
+    },
+    /// There is no route at all.
+    #[error("no route is configured, so no request could go anywhere")]
+    NoRoute,
+    /// An upstream cannot be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
+/// All routes, in order.
+pub(crate) struct Routes(Vec<Arc<Route>>);
+
+impl Routes {
+    pub(crate) fn new(settings: &mut Settings) -> Result<Self, SettingsError> {
+        let mut upstreams = Vec::new();
+        for options in settings.upstreams.drain(..) {
+            let upstream = Upstream::new(&options.settings)?;
+            upstreams.push((upstream, options.api_key.map(Arc::new)));
+        }
+        let mut routes = Vec::new();
+        for route in settings.routes.drain(..) {
+            let Some((upstream, api_key)) =
+                upstreams.iter().find(|(upstream, _)| upstream.name() == route.upstream)
+            else {
+                return Err(SettingsError::NoSuchUpstream {
+                    route: route.name,
+                    upstream: route.upstream,
+                });
+            };
+            routes.push(Arc::new(Route {
+                accept: route.accept,
+                api_key: api_key.clone(),
+                models: route.models,
+                name: route.name,
+                upstream: upstream.clone(),
+            }));
+        }
+        if routes.is_empty() { Err(SettingsError::NoRoute) } else { Ok(Self(routes)) }
+    }
+
+    /// Whether any route accepts callers' own provider keys.
+    pub(crate) fn accept_provider_keys(&self) -> bool {
+        self.0.iter().any(|route| route.accept == Accept::ProviderKey)
+    }
+
+    /// The first route that takes the model; for requests that name none, the first route.
+    pub(crate) fn find(&self, model: Option<&str>) -> Option<&Arc<Route>> {
+        match model {
+            Some(model) => self.0.iter().find(|route| route.takes(model)),
+            None => self.0.first(),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! A streamed answer, guarded as it passes.
+//!
+//! Upstream bytes are cut into events, each event is read, its text goes through the lanes of the
+//! [`AnswerGuard`], and the event is forwarded: as it came if nothing in it changed, else with its
+//! text replaced in place. Before a choice ends, what its lanes still hold is sent in an event of its
+//! own.
+//!
+//! INVARIANT: what is sent depends on the upstream's events and not on how their bytes were cut.
+//! INVARIANT: there is no queue and no task: the client's reading drives the upstream's sending, one
+//! read at a time. INVARIANT: however the stream ends, the exchange is closed with the reason.
+//!
+//! Not here: what text is released when (`answer`), the shapes of events (`wire`).
+
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use events::{Ending, Span};
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use net::BodyFault;
+use tokio::time::{Instant, Sleep};
+use wire::{
+    Delivery, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane, Notice, Operation,
+    ReadLimits, SseEvent, StreamEvent, UnknownFields,
+};
+
+use crate::{
+    answer::{AnswerGuard, Passed},
+    exchange::Exchange,
+};
+
+/// What a guarded stream is made of.
+pub(crate) struct StreamParts {
+    pub(crate) exchange: Exchange,
+    pub(crate) guard: AnswerGuard,
+    pub(crate) guards: Vec<events::GuardReport>,
+    pub(crate) idle_time_max: Duration,
+    pub(crate) limits: ReadLimits,
+    pub(crate) operation: Operation,
+    pub(crate) unknown: UnknownFields,
+    pub(crate) upstream: Incoming,
+}
+
+/// The body sent to the client.
+pub(crate) struct GuardedStream {
+    idle: Pin<Box<Sleep>>,
+    idle_time_max: Duration,
+    machine: Machine,
+    upstream: Incoming,
+}
+
+impl GuardedStream {
+    pub(crate) fn new(parts: StreamParts) -> Self {
+        Self {
+            idle: Box::pin(tokio::time::sleep(parts.idle_time_max)),
+            idle_time_max: parts.idle_time_max,
+            machine: Machine {
+                choices: BTreeSet::new(),
+                ended: None,
+                envelope: Envelope::default(),
+                exchange: parts.exchange,
+                guard: Some(parts.guard),
+                guards: parts.guards,
+                limits: parts.limits,
+                operation: parts.operation,
+                out: BytesMut::new(),
+                reader: EventReader::new(parts.limits.body_bytes_max.min(wire::EVENT_BYTES_MAX)),
+                unfinished: BTreeSet::new(),
+                unknown: parts.unknown,
+            },
+            upstream: parts.upstream,
+        }
+    }
+}
+
+impl Body for GuardedStream {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let this = self.get_mut();
+        loop {
+            if !this.machine.out.is_empty() {
+                let bytes = this.machine.out.split().freeze();
+                this.machine.exchange.sends(&bytes);
+                if this.machine.ended.is_some() {
+                    // The record closes before the last bytes leave: clients that have what they
+                    // wanted do not wait for the end of the body.
+                    this.machine.close();
+                }
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if this.machine.ended.is_some() {
+                this.machine.close();
+                return Poll::Ready(None);
+            }
+            match Pin::new(&mut this.upstream).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    this.idle.as_mut().reset(Instant::now() + this.idle_time_max);
+                    if let Ok(data) = frame.into_data() {
+                        this.machine.read(&data);
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => this.machine.fail("upstream_reset"),
+                Poll::Ready(None) => this.machine.upstream_ended(),
+                Poll::Pending if this.idle.as_mut().poll(context).is_ready() => {
+                    this.machine.fail("upstream_idle");
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+/// Upstream bytes in, client bytes out; no waiting in here.
+struct Machine {
+    /// Choices seen so far.
+    choices: BTreeSet<u32>,
+    /// How the stream ended, once it has.
+    ended: Option<(Ending, Option<String>)>,
+    envelope: Envelope,
+    exchange: Exchange,
+    guard: Option<AnswerGuard>,
+    guards: Vec<events::GuardReport>,
+    limits: ReadLimits,
+    operation: Operation,
+    out: BytesMut,
+    reader: EventReader,
+    /// Choices that have begun and not ended.
+    unfinished: BTreeSet<u32>,
+    unknown: UnknownFields,
+}
+
+/// Text to be sent in an event of its own.
+type Held = Vec<(Lane, String)>;
+
+impl Machine {
+    fn read(&mut self, bytes: &[u8]) {
+        self.reader.push(bytes);
+        while self.ended.is_none() {
+            match self.reader.next_event() {
+                Some(Ok(event)) => self.event(&event),
+                Some(Err(error)) => {
+                    tracing::warn!(interaction = %self.exchange.interaction(), %error, "bad stream");
+                    self.fail("invalid_sse");
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn event(&mut self, event: &SseEvent) {
+        match wire::read_stream_event(self.operation, event, self.unknown, &self.limits) {
+            Ok(StreamEvent::Chunk(document)) => self.chunk(event, &document),
+            Ok(StreamEvent::Error(document)) => {
+                self.chunk(event, &document);
+                self.end(Ending::UpstreamFailed, Some("upstream_error"));
+            }
+            Ok(StreamEvent::Done) => {
+                if self.flush(None) {
+                    self.out.extend_from_slice(&event.frame());
+                    self.end(Ending::Answered, None);
+                }
+            }
+            Ok(StreamEvent::Comment) => self.out.extend_from_slice(&event.frame()),
+            Err(error) => {
+                tracing::warn!(
+                    interaction = %self.exchange.interaction(), %error, "unreadable event"
+                );
+                self.fail("upstream_garbage");
+            }
+        }
+    }
+
+    /// One piece of the answer.
+    fn chunk(&mut self, event: &SseEvent, document: &Document<'_>) {
+        self.envelope.observe(&document.facts);
+        self.exchange.usage(document.facts.usage);
+        self.exchange.unscanned(document.unscanned());
+        let Some(edits) = self.texts(document) else { return };
+        for finish in &document.facts.finished {
+            if !self.flush(Some(finish.choice)) {
+                return;
+            }
+            self.unfinished.remove(&finish.choice);
+        }
+        if edits.is_empty() {
+            self.out.extend_from_slice(&event.frame());
+            return;
+        }
+        match wire::splice_event(event, document, &edits, Echoes::OfEdited) {
+            Ok(bytes) => self.out.extend_from_slice(&bytes),
+            Err(error) => {
+                tracing::error!(interaction = %self.exchange.interaction(), %error, "splice failed");
+                self.fail("internal_splice");
+            }
+        }
+    }
+
+    /// Passes the event's text through its lanes. `None` when the stream was stopped.
+    fn texts(&mut self, document: &Document<'_>) -> Option<Vec<Edit>> {
+        let mut edits = Vec::new();
+        for (index, field) in document.fields.iter().enumerate() {
+            let (Some(lane), Some(guard)) = (field.lane, self.guard.as_mut()) else { continue };
+            self.choices.insert(lane.choice);
+            self.unfinished.insert(lane.choice);
+            let path = document.path_of(field);
+            let last =
+                lane.channel.delivery() == Delivery::Whole || ends_here(document, index, lane);
+            let passed = if last {
+                guard.push_last(lane, &path, &field.text)
+            } else {
+                guard.push(lane, &path, &field.text)
+            };
+            match passed {
+                Passed::Unchanged => {}
+                Passed::Text(text) => edits.push(Edit {
+                    field: index,
+                    span: Span::new(0, field.text.len()),
+                    replacement: text,
+                }),
+                Passed::Stopped(text) => {
+                    self.block(vec![(lane, text)]);
+                    return None;
+                }
+            }
+        }
+        Some(edits)
+    }
+
+    /// Sends what the lanes of one choice, or all, still hold. `false` when that stopped the stream.
+    fn flush(&mut self, choice: Option<u32>) -> bool {
+        let Some(guard) = self.guard.as_mut() else { return true };
+        let mut held: Held = Vec::new();
+        let mut stopped = false;
+        for lane in guard.open_lanes(choice) {
+            match guard.finish(lane) {
+                Passed::Unchanged => {}
+                Passed::Text(text) => held.push((lane, text)),
+                Passed::Stopped(text) => {
+                    held.push((lane, text));
+                    stopped = true;
+                    break;
+                }
+            }
+        }
+        if stopped {
+            self.block(held);
+            return false;
+        }
+        self.send_held(held);
+        true
+    }
+
+    fn send_held(&mut self, held: Held) {
+        for (lane, text) in held {
+            if text.is_empty() {
+                continue;
+            }
+            if let Some(event) = wire::delta_event(self.operation, &self.envelope, lane, &text) {
+                self.out.extend_from_slice(&event);
+            }
+        }
+    }
+
+    /// A consequence stops the answer: what may still be sent, then the dialect's own ending.
+    fn block(&mut self, held: Held) {
+        self.send_held(held);
+        let decision = self.guard.as_ref().and_then(|guard| guard.verdict.decision.as_ref());
+        let code = decision.and_then(|decision| decision.reason.clone());
+        let code = code.unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
+        let interaction = self.exchange.interaction().to_string();
+        let choices: Vec<u32> = if self.unfinished.is_empty() {
+            self.choices.iter().copied().collect()
+        } else {
+            self.unfinished.iter().copied().collect()
+        };
+        let notice = Notice {
+            code: &code,
+            interaction: &interaction,
+            message: "the answer was stopped by policy; if this is wrong, quote the interaction id",
+        };
+        let ending = wire::blocked_ending(self.operation, &self.envelope, &choices, &notice);
+        self.out.extend_from_slice(&ending);
+        self.end(Ending::Blocked, Some(&code));
+    }
+
+    fn upstream_ended(&mut self) {
+        let rest = std::mem::take(&mut self.reader).finish();
+        let whole = rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        // Some servers leave out `[DONE]`; a stream whose choices have all ended is whole without it.
+        if whole && !self.choices.is_empty() && self.unfinished.is_empty() {
+            if self.flush(None) {
+                self.end(Ending::Answered, None);
+            }
+        } else {
+            self.fail("upstream_truncated");
+        }
+    }
+
+    /// The stream cannot go on: settled text only, then an error that clients notice.
+    fn fail(&mut self, code: &'static str) {
+        let interaction = self.exchange.interaction().to_string();
+        let shape = ErrorShape {
+            code,
+            interaction: Some(&interaction),
+            kind: "upstream_error",
+            message: "the upstream's answer broke off; what was sent is incomplete",
+            param: None,
+        };
+        self.out.extend_from_slice(&wire::error_event(self.operation.dialect(), &shape));
+        self.end(Ending::UpstreamFailed, Some(code));
+    }
+
+    fn end(&mut self, ending: Ending, reason: Option<&str>) {
+        self.ended.get_or_insert_with(|| (ending, reason.map(str::to_owned)));
+    }
+
+    /// Writes the close record of a stream that has ended, once.
+    fn close(&mut self) {
+        self.take_verdict();
+        if let Some((ending, reason)) = &self.ended {
+            self.exchange.end(*ending, reason.as_deref());
+        }
+    }
+
+    fn take_verdict(&mut self) {
+        if let Some(guard) = self.guard.take() {
+            self.exchange.verdict(guard.verdict);
+            self.exchange.guards(std::mem::take(&mut self.guards));
+        }
+    }
+}
+
+/// Whether the event ends the lane's choice, and this field is the lane's last in it.
+fn ends_here(document: &Document<'_>, index: usize, lane: Lane) -> bool {
+    document.facts.finished.iter().any(|finish| finish.choice == lane.choice)
+        && document.fields[index + 1..].iter().all(|later| later.lane != Some(lane))
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // A client that left: what was found until then belongs to the record that the exchange,
+        // dropped next, writes.
+        self.take_verdict();
+    }
+}

@@ -1,0 +1,101 @@
+//! What can fail on the wire, whose fault it is, and what to do.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// A body could not be read. The sender's fault, unless the process is shutting down.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyReadError {
+    /// The connection broke before the body ended.
+    #[error("the connection broke before the body ended")]
+    Broken,
+    /// More bytes than allowed.
+    #[error("the body is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// Too slow.
+    #[error("the body took longer than {time_max:?}")]
+    TimedOut {
+        /// The limit.
+        time_max: Duration,
+    },
+}
+
+/// A listener could not be opened. The operator's to mend; the process must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}; choose another with `[server] listen`")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Certificates or keys could not be used. The operator's to mend; the process must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// Not a PEM file with certificates, or a key that does not fit.
+    #[error("{what}: {why}")]
+    Material {
+        /// What was being read.
+        what: &'static str,
+        /// Why it cannot be used.
+        why: String,
+    },
+    /// No trusted root was found on this host.
+    #[error("no trusted root certificate on this host; install `ca-certificates` or set `ca_file`")]
+    NoRoots,
+}
+
+/// The upstream could not be asked. The upstream's or the network's fault; traffic fails closed.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The base URL is not one we can call.
+    #[error("`{url}` is not a base URL: {why}")]
+    BaseUrl {
+        /// As configured.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No connection. The request was not sent and may be tried again.
+    #[error("cannot connect to upstream `{name}`")]
+    Connect {
+        /// The upstream's configured name.
+        name: String,
+    },
+    /// The connection broke after the request may have been sent.
+    #[error("upstream `{name}` broke the connection")]
+    Broken {
+        /// The upstream's configured name.
+        name: String,
+    },
+    /// No answer in time.
+    #[error("upstream `{name}` did not answer within {time_max:?}")]
+    TimedOut {
+        /// The upstream's configured name.
+        name: String,
+        /// The limit.
+        time_max: Duration,
+    },
+}
+
+impl UpstreamError {
+    /// A stable code for records and answers.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BaseUrl { .. } => "upstream_misconfigured",
+            Self::Tls(_) => "upstream_tls",
+            Self::Connect { .. } => "upstream_unreachable",
+            Self::Broken { .. } => "upstream_reset",
+            Self::TimedOut { .. } => "upstream_timeout",
+        }
+    }
+}

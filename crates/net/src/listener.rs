@@ -1,0 +1,208 @@
+//! Listeners: accept, optionally TLS, HTTP/1.1, hand each request to one handler.
+//!
+//! INVARIANT: at most `connections_max` connections are open; further ones wait in the kernel's
+//! queue. INVARIANT: a connection that does not finish a request's head within `head_time_max` is
+//! closed, so slow and half-open clients hold nothing for long.
+//!
+//! Not here: limits on bodies, which the handler reads through `read_bounded`.
+
+use std::{
+    convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration,
+    time::Instant,
+};
+
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+};
+
+use crate::{Body, ListenError, Tasks, TlsSettings};
+
+/// The kernel's queue of connections not yet accepted.
+const BACKLOG_CONNECTIONS: i32 = 1024;
+/// After a failed accept (out of file descriptors), wait before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How a listener behaves.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    /// Where to listen; port 0 asks the kernel for one.
+    pub address: SocketAddr,
+    /// Open connections at a time.
+    pub connections_max: usize,
+    /// Bytes of a request's head.
+    pub head_bytes_max: usize,
+    /// Time for a request's head, and for an idle connection to begin one.
+    pub head_time_max: Duration,
+    /// TLS, when the listener speaks it.
+    pub tls: Option<TlsSettings>,
+}
+
+/// A request as it arrived.
+#[derive(Debug)]
+pub struct Arrival {
+    /// When its head had been read.
+    pub at: Instant,
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+    /// Head and unread body.
+    pub request: Request<Incoming>,
+}
+
+/// What answers requests. Never fails: what goes wrong is an answer too.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request. Dropped when the client goes away.
+    fn handle(&self, arrival: Arrival)
+    -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>>;
+}
+
+/// Tells everything that serves to stop taking new work.
+#[derive(Clone, Debug)]
+pub struct Shutdown(watch::Sender<bool>);
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
+}
+
+impl Shutdown {
+    /// Begins the shutdown. Idempotent.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Whether it has begun.
+    pub fn has_begun(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until it begins.
+    pub async fn begun(&self) {
+        let mut watch = self.0.subscribe();
+        let _closed = watch.wait_for(|begun| *begun).await.is_err();
+    }
+}
+
+/// An open listener.
+#[derive(Debug)]
+pub struct Listener {
+    settings: ListenerSettings,
+    socket: TcpListener,
+}
+
+impl Listener {
+    /// Opens the listener. Must be called within the runtime.
+    pub fn bind(settings: ListenerSettings) -> Result<Self, ListenError> {
+        let address = settings.address;
+        let socket = open(address).map_err(|source| ListenError::Bind { address, source })?;
+        Ok(Self { settings, socket })
+    }
+
+    /// The address it listens on, with the port the kernel chose.
+    pub fn local_address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap_or(self.settings.address)
+    }
+
+    /// Accepts and serves until the shutdown begins; open requests are then finished by `tasks`.
+    pub async fn serve(self, handler: Arc<dyn Handler>, tasks: Tasks, shutdown: Shutdown) {
+        let permits = Arc::new(Semaphore::new(self.settings.connections_max));
+        let settings = Arc::new(self.settings);
+        loop {
+            let permit = tokio::select! {
+                permit = Arc::clone(&permits).acquire_owned() => permit,
+                () = shutdown.begun() => return,
+            };
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                () = shutdown.begun() => return,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let connection = Connection {
+                handler: Arc::clone(&handler),
+                peer,
+                settings: Arc::clone(&settings),
+                shutdown: shutdown.clone(),
+            };
+            tasks.spawn(async move {
+                let _permit = permit;
+                connection.run(stream).await;
+            });
+        }
+    }
+}
+
+fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(address),
+        socket2::Type::STREAM,
+        Some(socket2::Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG_CONNECTIONS)?;
+    TcpListener::from_std(socket.into())
+}
+
+struct Connection {
+    handler: Arc<dyn Handler>,
+    peer: SocketAddr,
+    settings: Arc<ListenerSettings>,
+    shutdown: Shutdown,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) {
+        // Small frames of a stream must leave at once.
+        let _unsupported = stream.set_nodelay(true).is_err();
+        let Some(tls) = self.settings.tls.clone() else {
+            return self.speak(stream).await;
+        };
+        let handshake = tokio_rustls::TlsAcceptor::from(tls).accept(stream);
+        match tokio::time::timeout(self.settings.head_time_max, handshake).await {
+            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "TLS handshake failed"),
+            Err(_) => tracing::debug!(peer = %self.peer, "TLS handshake took too long"),
+        }
+    }
+
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let peer = self.peer;
+        let handler = self.handler;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let handler = Arc::clone(&handler);
+            async move {
+                let arrival = Arrival { at: Instant::now(), peer, request };
+                Ok::<_, Infallible>(handler.handle(arrival).await)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.settings.head_time_max)
+            .max_buf_size(self.settings.head_bytes_max)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = self.shutdown.begun() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%peer, %error, "connection ended");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! One upstream: a base URL from the configuration, its connections, and the only way to ask it.
+//!
+//! INVARIANT: `send` takes a `Cleared` request, so that forgetting the policy check does not
+//! compile. INVARIANT: scheme, host and port come from the configuration alone; a request chooses
+//! only the path below the base URL. INVARIANT: redirects are not followed.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri, uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{Connected, Connection},
+    },
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use policy::Cleared;
+use rustls_pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::{UpstreamError, tls::client_config};
+
+/// Connections kept open per upstream while nothing is asked.
+const IDLE_CONNECTIONS_MAX: usize = 256;
+/// How long an idle connection is kept.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How an upstream is reached.
+#[derive(Clone, Debug)]
+pub struct UpstreamSettings {
+    /// `https://api.openai.com/v1`; the dialect's paths are appended to it.
+    pub base_url: String,
+    /// PEM certificates to trust instead of the host's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Time for a connection and its TLS handshake.
+    pub connect_time_max: Duration,
+    /// The name in records and errors.
+    pub name: String,
+    /// Time from sending the request to the head of the answer.
+    pub response_time_max: Duration,
+}
+
+/// An upstream with its connections. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    authority: uri::Authority,
+    client: Client<Connector, Full<Bytes>>,
+    name: Arc<str>,
+    path: Arc<str>,
+    response_time_max: Duration,
+    scheme: uri::Scheme,
+}
+
+impl Upstream {
+    /// Prepares the upstream; nothing is connected yet.
+    pub fn new(settings: &UpstreamSettings) -> Result<Self, UpstreamError> {
+        let base = parse(&settings.base_url)?;
+        let tls = if base.scheme == uri::Scheme::HTTPS {
+            Some(TlsConnector::from(client_config(settings.ca_pem.as_deref())?))
+        } else {
+            None
+        };
+        let connector = Connector {
+            host: Arc::from(base.authority.host().trim_matches(['[', ']'])),
+            port: base.authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 }),
+            time_max: settings.connect_time_max,
+            tls,
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_TIME_MAX)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self {
+            authority: base.authority,
+            client,
+            name: Arc::from(settings.name.as_str()),
+            path: Arc::from(base.path),
+            response_time_max: settings.response_time_max,
+            scheme: base.scheme,
+        })
+    }
+
+    /// The configured name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sends a cleared request whose URI is a path (and query) below the base URL.
+    pub async fn send(
+        &self,
+        request: Cleared<Request<Bytes>>,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        let (mut head, body) = request.into_inner().into_parts();
+        let below = head.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
+        head.uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(format!("{}{below}", self.path))
+            .build()
+            .map_err(|_| UpstreamError::BaseUrl {
+                url: below.to_owned(),
+                why: "the path cannot be appended to it",
+            })?;
+        let asked = self.client.request(Request::from_parts(head, Full::new(body)));
+        match tokio::time::timeout(self.response_time_max, asked).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if error.is_connect() => {
+                tracing::warn!(upstream = %self.name, error = ?error, "cannot connect");
+                Err(UpstreamError::Connect { name: self.name.to_string() })
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(upstream = %self.name, error = ?error, "connection broke");
+                Err(UpstreamError::Broken { name: self.name.to_string() })
+            }
+            Err(_) => Err(UpstreamError::TimedOut {
+                name: self.name.to_string(),
+                time_max: self.response_time_max,
+            }),
+        }
+    }
+}
+
+struct Base {
+    authority: uri::Authority,
+    path: String,
+    scheme: uri::Scheme,
+}
+
+fn parse(url: &str) -> Result<Base, UpstreamError> {
+    let wrong = |why| UpstreamError::BaseUrl { url: url.to_owned(), why };
+    let parts = url.parse::<Uri>().map_err(|_| wrong("it cannot be parsed"))?.into_parts();
+    let scheme = parts.scheme.ok_or_else(|| wrong("it must begin with http:// or https://"))?;
+    if scheme != uri::Scheme::HTTP && scheme != uri::Scheme::HTTPS {
+        return Err(wrong("it must begin with http:// or https://"));
+    }
+    let authority = parts.authority.ok_or_else(|| wrong("it names no host"))?;
+    if authority.as_str().contains('@') {
+        return Err(wrong("it holds a password; put the key in `api_key`"));
+    }
+    let path = parts.path_and_query.map_or_else(String::new, |path| path.to_string());
+    if path.contains('?') {
+        return Err(wrong("it has a query"));
+    }
+    Ok(Base { authority, path: path.trim_end_matches('/').to_owned(), scheme })
+}
+
+/// Connects to the one configured host.
+#[derive(Clone)]
+struct Connector {
+    host: Arc<str>,
+    port: u16,
+    time_max: Duration,
+    tls: Option<TlsConnector>,
+}
+
+impl Connector {
+    async fn connect(self) -> std::io::Result<TokioIo<Stream>> {
+        let attempt = async {
+            let stream = TcpStream::connect((&*self.host, self.port)).await?;
+            stream.set_nodelay(true)?;
+            let Some(tls) = self.tls else { return Ok(Stream::Plain(stream)) };
+            let name = ServerName::try_from(self.host.to_string())
+                .map_err(|error| std::io::Error::other(error.to_string()))?;
+            Ok(Stream::Tls(Box::new(tls.connect(name, stream).await?)))
+        };
+        match tokio::time::timeout(self.time_max, attempt).await {
+            Ok(stream) => stream.map(TokioIo::new),
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
+        }
+    }
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Error = std::io::Error;
+    type Future = Pin<Box<dyn Future<Output = std::io::Result<TokioIo<Stream>>> + Send>>;
+    type Response = TokioIo<Stream>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect())
+    }
+}
+
+/// A connection, with TLS or without.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn base_urls_are_checked_with_a_reason() {
+        let why = |url: &str| parse(url).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(why("api.openai.com").contains("http:// or https://"));
+        assert!(why("ftp://host/").contains("http:// or https://"));
+        assert!(why("https://user:pass@host/").contains("api_key"));
+        assert!(why("https://host/v1?x=1").contains("query"));
+        assert_eq!(parse("https://host:1/v1/").map(|base| base.path).ok().as_deref(), Some("/v1"));
+    }
+}
