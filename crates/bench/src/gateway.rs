@@ -8,10 +8,9 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use testkit::{Child, free_port, target_binary};
+use testkit::target_binary;
 
 use crate::Failure;
 use crate::bodies::{Content, Template};
@@ -22,14 +21,10 @@ use crate::statistics::percentile;
 
 /// Where the report goes unless told otherwise.
 const REPORT_FILE: &str = "docs/reference/benchmarks/gateway.md";
-/// How long `bartizan up` may take until it answers.
-const START_MAX: Duration = Duration::from_secs(30);
 /// How long the processes rest before their idle memory is read.
 const REST: Duration = Duration::from_secs(2);
 /// How long after the last answer the work that belongs to it may go on.
 const SETTLE: Duration = Duration::from_millis(15);
-/// Bytes of the first key's file.
-const KEY_BYTES_MAX: u64 = 256;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -179,7 +174,10 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
     let singles = measure_singles(&options, &running)?;
     let report = Report {
         date: options.date.clone(),
-        command: format!("cargo xtask bench gateway{}", if options.is_quick { " --quick" } else { "" }),
+        command: format!(
+            "cargo xtask bench gateway{}",
+            if options.is_quick { " --quick" } else { "" }
+        ),
         machine: process::machine(),
         rounds: options.rounds(),
         sync_us,
@@ -234,31 +232,11 @@ fn start_bartizan(
     guards: bool,
     sync: bool,
 ) -> Result<(Process, Option<String>), Failure> {
-    std::fs::create_dir_all(folder)?;
-    let address = free_port()?;
-    let config = config(address, mock, guards, sync);
-    std::fs::write(folder.join("bartizan.toml"), config)?;
-    let mut child = Child::start(
-        Command::new(binary)
-            .args(["up", "--config", "bartizan.toml", "--data", "data"])
-            .current_dir(folder)
-            .env_remove("OPENAI_API_KEY")
-            .env_remove("OPENAI_BASE_URL"),
-    )?;
-    if !child.wait_for_port(address, START_MAX) {
-        return Err(format!("`bartizan up` did not start: {}", child.stderr()).into());
-    }
-    let mut key = String::new();
-    let file = std::fs::File::open(folder.join("data/first-key.txt"))?;
-    std::io::Read::read_to_string(&mut std::io::Read::take(file, KEY_BYTES_MAX), &mut key)?;
-    Ok((Process { child, address }, Some(key.trim().to_owned())))
-}
-
-fn config(address: SocketAddr, mock: SocketAddr, guards: bool, sync: bool) -> String {
-    let _ = (guards, sync);
-    format!(
-        "[listen]\naddress = \"{address}\"\n\n[upstreams.mock]\nbase_url = \"http://{mock}/v1\"\n"
-    )
+    let sync = if sync { "group" } else { "off" };
+    let more = format!("[guards]\nenabled = {guards}\n\n[journal]\nsync = \"{sync}\"\n");
+    let gateway = testkit::Gateway::start(binary, folder, mock, &more)?;
+    let (address, key) = (gateway.address(), gateway.key().to_owned());
+    Ok((Process { child: gateway.child, address }, Some(key)))
 }
 
 /// Every shape that is measured, for every target.

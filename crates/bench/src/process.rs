@@ -30,7 +30,9 @@ pub(crate) struct Process {
 impl Process {
     /// Starts this program again as `bench ARGUMENTS…`, which prints where it listens.
     pub(crate) fn ours(arguments: &[&str]) -> Result<Self, Failure> {
-        let mut child = Child::start(Command::new(std::env::current_exe()?).args(arguments))?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(arguments);
+        let mut child = Child::start(command)?;
         child.wait_for(START_MAX, |child| child.stdout().contains('\n'));
         let address = child.stdout().trim().parse();
         let address =

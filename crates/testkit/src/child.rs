@@ -61,7 +61,7 @@ impl Captured {
 
 impl Child {
     /// Starts `command` with its outputs captured and no input.
-    pub fn start(command: &mut Command) -> Result<Self> {
+    pub fn start(mut command: Command) -> Result<Self> {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn()?;
         let stdout = Captured::of(process.stdout.take());

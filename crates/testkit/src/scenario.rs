@@ -15,6 +15,7 @@
 //! | `crlf`, `cr` | the line ends of the stream |
 //! | `comments` | comment lines between events |
 //! | `close` | the connection closes after the answer |
+//! | `tag-<text>` | nothing; makes the request's model its own |
 //!
 //! `[[fake-tools+token]]` in the last user message does the same and wins; it is not echoed. Any
 //! other model gets the upstream's default scenario.
@@ -262,6 +263,7 @@ impl Scenario {
             "cr" => self.newline = Newline::Cr,
             "comments" => self.comments = true,
             "close" => self.close = true,
+            tag if tag.starts_with("tag-") => {}
             _ => {
                 if let Some(seed) = number("cut-random-") {
                     self.cut = Cut::Random(seed);
@@ -280,7 +282,7 @@ impl Scenario {
     /// `name` without what only concerns the way to the wire, so that the answer's bytes do not say
     /// how they were cut.
     pub(crate) fn served_name(name: &str) -> String {
-        let on_the_way = ["cut", "pace-", "delay-", "chunked", "close"];
+        let on_the_way = ["cut", "pace-", "delay-", "chunked", "close", "tag-"];
         let kept =
             name.split('+').filter(|part| !on_the_way.iter().any(|way| part.starts_with(way)));
         kept.collect::<Vec<_>>().join("+")
