@@ -1,4 +1,5 @@
-//! What the gateway costs: `bench gateway` measures it and writes the report.
+//! What the gateway costs (`bench gateway`, which writes the report) and what it withstands
+//! (`bench kill`).
 //!
 //! `bench mock` and `bench proxy ADDRESS` are the processes it compares with; it starts them itself.
 //!
@@ -8,6 +9,7 @@
 
 mod bodies;
 mod gateway;
+mod kill;
 mod load;
 mod mock;
 mod process;
@@ -23,7 +25,7 @@ use std::process::ExitCode;
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "usage: bench gateway [--quick] [--date YYYY-MM-DD] [--out FILE] [--bartizan FILE]\n       \
-bench mock\n       bench proxy ADDRESS";
+bench kill [--kills N] [--streams N] [--bartizan FILE]\n       bench mock\n       bench proxy ADDRESS";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
             Err(_) => Err(USAGE.into()),
         },
         ["gateway", options @ ..] => gateway::run(options),
+        ["kill", options @ ..] => kill::run(options),
         _ => Err(USAGE.into()),
     };
     match outcome {

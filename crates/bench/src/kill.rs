@@ -1,8 +1,7 @@
-//! Long runs: `long kill [--kills N] [--streams N] [--bartizan FILE]`.
+//! `bench kill [--kills N] [--streams N] [--bartizan FILE]`: the gateway killed again and again.
 //!
-//! `kill` kills the gateway in the middle of 200 streams, again and again, each time at another
-//! moment and each time on top of what the last one left; no request that reached the upstream may
-//! lack its open record.
+//! Each kill is in the middle of 200 streams, at another moment, and on top of what the last one
+//! left; no request that reached the upstream may lack its open record.
 //!
 //! INVARIANT: it stops at the first loss, says what was lost, and keeps the data.
 //!
@@ -10,34 +9,18 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use testkit::{KillPlan, KillReport, kill_in_the_middle, target_binary};
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use crate::Failure;
 
 /// Where `cargo xtask` wants the figures, named by this variable.
 const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
 /// The crates a record passes through.
 const CRATES: [&str; 5] = ["bartizan", "events", "gateway", "journal", "net"];
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let outcome = match arguments.as_slice() {
-        ["kill", options @ ..] => kill(options),
-        _ => Err("usage: long kill [--kills N] [--streams N] [--bartizan FILE]".into()),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "long: {failure}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn kill(words: &[&str]) -> Result<(), Failure> {
+/// Runs all kills; fails at the first loss.
+pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
     let (mut kills, mut streams, mut binary) = (100_u64, 200_usize, None);
     for pair in words.chunks(2) {
         match pair {
