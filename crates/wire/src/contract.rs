@@ -1,4 +1,14 @@
-//! stub
+//! The content maps for people and programs: every path of every message, and what is done with it.
+//!
+//! INVARIANT: the contract is the tables and nothing else, so it cannot say more than the reader does.
+
+use std::fmt::Write as _;
+
+use crate::document::Embedded;
+use crate::machine::unknown_row;
+use crate::openai::TABLES;
+use crate::table::{MessageTable, Origin, Row, Rule};
+
 /// What the content map says about one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractRow {
@@ -8,24 +18,165 @@ pub struct ContractRow {
     pub operation: &'static str,
     /// `request`, `response`, `stream`.
     pub direction: &'static str,
-    /// `messages[].content[].text`; `.*` is any key, `.**` anything below, `{key}` a free-form key.
+    /// `messages[].content[].text`. `[]` is every element, `.*` the value of every other key, `.**`
+    /// everything at or below, `.{key}` a key that the sender chooses, `**` alone what no row names.
     pub path: String,
     /// `guarded`, `constrained`, `opaque`, `denied`.
     pub typing: &'static str,
-    /// For guarded text: where it came from, `user`, or `by role`.
+    /// For guarded text: where it came from, `user`, `by role`.
     pub provenance: Option<&'static str>,
-    /// For guarded text of an answer: its channel.
+    /// For guarded text of an answer: its channel, `content`, `other`.
     pub lane: Option<&'static str>,
-    /// For the rest: the constraint, or why.
+    /// What a constrained value must be, why content is opaque or denied, what else there is to know.
     pub note: &'static str,
 }
 
-/// Every row of every table.
+/// Every row of every table, in the order of the tables.
 pub fn contract() -> Vec<ContractRow> {
-    Vec::new()
+    let mut contract = Vec::new();
+    for table in TABLES {
+        for row in table.rows() {
+            contract.extend(described(table, row));
+            contract.extend(described_keys(table, row));
+        }
+        let note = "what no row names: scanned and listed (`balanced`) or refused (`strict`)";
+        contract.push(ContractRow { note, ..guarded(table, unknown_row(table.direction)) });
+    }
+    contract
 }
 
 /// The contract as a page of documentation.
 pub fn contract_markdown() -> String {
-    String::new()
+    let mut page = String::from(PREFACE);
+    let mut heading = String::new();
+    for row in contract() {
+        let next = format!("{} {} {}", row.dialect, row.operation, row.direction);
+        if next != heading {
+            let _ = write!(page, "\n## {next}\n\n{COLUMNS}");
+            heading = next;
+        }
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} |",
+            row.path,
+            row.typing,
+            row.provenance.unwrap_or_default(),
+            row.lane.unwrap_or_default(),
+            row.note
+        );
+    }
+    page
+}
+
+const PREFACE: &str = "\
+# Content map
+
+Every field of every message that passes, and what is done with it. This page is generated from the tables that the
+reader runs on (`crates/wire/src/openai/`); a canary is planted in every guarded path in the tests.
+
+- **guarded**: text. Every guard reads it, under the provenance named here; in answers on the lane named here.
+- **constrained**: a value that cannot hold a sentence. Anything else there is refused in a request, and read as text of
+  an unknown field in an answer.
+- **opaque**: content that no guard can read. It is forwarded, and the record lists it as not scanned.
+- **denied**: never forwarded.
+
+`[]` is every element of a list, `.*` the value of every other key, `.**` everything at or below the place, `.{key}` a key
+that the sender chooses, `**` alone what no row names. `null` is accepted everywhere. Numbers of seven digits and more
+are text wherever text is free in form.
+";
+
+const COLUMNS: &str = "| path | typing | provenance | lane | note |\n|---|---|---|---|---|\n";
+
+fn described(table: &MessageTable, row: &Row) -> Option<ContractRow> {
+    let base = guarded(table, row);
+    let bare = ContractRow { provenance: None, lane: None, ..base.clone() };
+    Some(match row.rule {
+        Rule::Guarded { embedded: Embedded::Json, .. } => {
+            ContractRow { note: "a JSON document", ..base }
+        }
+        Rule::Guarded { .. } if !row.vocabulary.is_empty() => {
+            ContractRow { note: "a JSON schema, without the words of JSON Schema itself", ..base }
+        }
+        Rule::Guarded { .. } => base,
+        Rule::Media(_) => ContractRow {
+            note: "a web address, and what is behind it is opaque; or base64 data, opaque; no other scheme",
+            ..base
+        },
+        Rule::Constrained(form) => {
+            ContractRow { typing: "constrained", note: form.expected(), ..bare }
+        }
+        Rule::OpaqueForm(_, why) | Rule::Opaque(why) | Rule::Presence(Some(why)) => {
+            ContractRow { typing: "opaque", note: why, ..bare }
+        }
+        Rule::Echo(_, why) => ContractRow { typing: "opaque", note: why, ..bare },
+        Rule::Denied(why) => ContractRow { typing: "denied", note: why, ..bare },
+        Rule::Presence(None) => return None,
+    })
+}
+
+/// The row of the keys, where a path ends in keys that the sender chooses.
+fn described_keys(table: &MessageTable, row: &Row) -> Option<ContractRow> {
+    let place = row.path.strip_suffix(".**").or_else(|| row.path.strip_suffix(".*"))?;
+    let base = ContractRow { path: format!("{place}.{{key}}"), ..guarded(table, row) };
+    Some(match row.rule {
+        Rule::Guarded { .. } => ContractRow { lane: base.lane.map(|_| "other"), ..base },
+        _ => ContractRow {
+            typing: "constrained",
+            provenance: None,
+            lane: None,
+            note: row.keys.expected(),
+            ..base
+        },
+    })
+}
+
+fn guarded(table: &MessageTable, row: &Row) -> ContractRow {
+    let (origin, channel) = match row.rule {
+        Rule::Guarded { origin, channel, .. } => (Some(origin), channel),
+        Rule::Media(origin) => (Some(origin), None),
+        _ => (None, None),
+    };
+    let answer = table.direction != crate::Direction::Request;
+    ContractRow {
+        dialect: table.operation.dialect().as_str(),
+        operation: table.operation.as_str(),
+        direction: table.direction.as_str(),
+        path: row.path.to_owned(),
+        typing: "guarded",
+        provenance: origin.map(|origin| match origin {
+            Origin::Is(provenance) => provenance.as_str(),
+            Origin::Role => "by role",
+            Origin::Participant => "user, or tool_result in a tool's message",
+        }),
+        lane: answer.then(|| channel.map_or("other", crate::Channel::as_str)),
+        note: "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{contract, contract_markdown};
+
+    #[test]
+    fn every_row_says_what_is_done() {
+        for row in contract() {
+            match row.typing {
+                "guarded" => {
+                    assert!(row.provenance.is_some(), "{row:?}");
+                    assert_eq!(row.lane.is_some(), row.direction != "request", "{row:?}");
+                }
+                "constrained" | "opaque" | "denied" => assert!(!row.note.is_empty(), "{row:?}"),
+                other => panic!("{other} is no typing"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_has_a_line_for_every_row() {
+        let page = contract_markdown();
+        let lines = page.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(lines, contract().len());
+        assert!(page.contains("| `messages[].content` | guarded | by role |"));
+        assert!(page.contains("## openai chat.completions stream"));
+    }
 }

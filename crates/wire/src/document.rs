@@ -48,7 +48,18 @@ pub struct Field<'a> {
     /// What it is in the message.
     pub literal: Literal,
     pub(crate) path: PathId,
-    pub(crate) pending: bool,
+    pub(crate) pending: Pending,
+}
+
+/// What a field's provenance waits for: the message's role may come after its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// Nothing: it is known.
+    Nothing,
+    /// The role says whose text it is.
+    Role,
+    /// The role says whether it is a tool's; else it is the user's.
+    Participant,
 }
 
 /// Whether a field's text is itself a document.
@@ -155,6 +166,19 @@ pub struct Finish<'a> {
 }
 
 impl<'a> Document<'a> {
+    /// A message without a body.
+    pub(crate) fn empty() -> Self {
+        Self {
+            fields: Vec::new(),
+            facts: Facts { choices: 1, ..Facts::default() },
+            echoes: Vec::new(),
+            source: "",
+            paths: Paths::default(),
+            unknown: Vec::new(),
+            unscanned: Vec::new(),
+        }
+    }
+
     /// The message.
     pub const fn source(&self) -> &'a str {
         self.source
@@ -179,7 +203,7 @@ impl<'a> Document<'a> {
         let mut paths: Vec<String> = Vec::new();
         for id in &self.unknown {
             let path = self.paths.render(self.source, *id);
-            if paths.len() < REPORTED_PATHS_MAX && !paths.contains(&path) {
+            if !paths.contains(&path) {
                 paths.push(path);
             }
         }
@@ -197,6 +221,6 @@ impl<'a> Document<'a> {
             path: self.paths.render(self.source, *id),
             why: (*why).to_owned(),
         };
-        self.unscanned.iter().take(REPORTED_PATHS_MAX).map(entry).collect()
+        self.unscanned.iter().map(entry).collect()
     }
 }

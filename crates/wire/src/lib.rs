@@ -18,7 +18,10 @@
 
 mod contract;
 mod document;
+mod embedded;
 mod error;
+mod facts;
+mod form;
 mod json;
 mod json_text;
 mod lane;
@@ -33,12 +36,20 @@ mod splice;
 mod sse;
 mod stream;
 mod table;
+#[cfg(test)]
+mod table_tests;
 
 pub use contract::{ContractRow, contract, contract_markdown};
-pub use document::{Document, Echo, EchoOf, Embedded, Facts, Field, Finish, Literal};
+pub use document::{
+    Document, Echo, EchoOf, Embedded, Facts, Field, Finish, Literal, REPORTED_PATHS_MAX,
+};
+pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
 pub use lane::{Channel, Delivery, Lane};
-pub use limits::{ReadLimits, UnknownFields};
+pub use limits::{
+    BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
+    ReadLimits, UnknownFields, VALUES_MAX,
+};
 pub use openai::{
     Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
 };

@@ -6,6 +6,9 @@
 
 /// The longest rendered path; what is beyond is `…`.
 pub(crate) const PATH_BYTES_MAX: usize = 256;
+/// The most steps kept for one message. Beyond, a path ends at the place above; only a message made of
+/// thousands of deep chains comes there, and what its text says is read all the same.
+pub(crate) const STEPS_MAX: usize = 1 << 18;
 /// The longest key shown in a path.
 const SHOWN_KEY_BYTES_MAX: usize = 64;
 
@@ -43,6 +46,9 @@ pub(crate) struct Paths {
 impl Paths {
     /// The path one step below `parent`.
     pub(crate) fn push(&mut self, parent: PathId, step: Step) -> PathId {
+        if self.links.len() >= STEPS_MAX {
+            return parent;
+        }
         let above = self.hash(parent);
         let hash = match step {
             Step::Key { hash, .. } => {
@@ -116,7 +122,7 @@ fn shown(key: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{PATH_BYTES_MAX, PathId, Paths, Step};
+    use super::{PATH_BYTES_MAX, PathId, Paths, STEPS_MAX, Step};
 
     fn rendered(keys: &[&str]) -> String {
         let (mut paths, mut source, mut path) = (Paths::default(), String::new(), PathId::ROOT);
@@ -141,6 +147,15 @@ mod tests {
             assert_eq!(rendered(&[key]), "*[3]", "{key}");
         }
         assert_eq!(rendered(&["x-request_id2"]), "x-request_id2[3]");
+    }
+
+    #[test]
+    fn steps_beyond_the_limit_end_at_the_place_above() {
+        let (mut paths, mut path) = (Paths::default(), PathId::ROOT);
+        for _ in 0..STEPS_MAX {
+            path = paths.push(PathId::ROOT, Step::Index(0));
+        }
+        assert_eq!(paths.push(path, Step::Index(1)), path);
     }
 
     #[test]

@@ -1,8 +1,40 @@
-//! stub
-use crate::document::Document;
+//! Reads a message: walks its tokens through the content map and collects fields and facts.
+//!
+//! One pass and no recursion. What decides the meaning of other members (a role, an index) may come
+//! after them, so it is applied when its object closes.
+//!
+//! INVARIANT: each value is matched by a row or is unknown; there is no third way. INVARIANT: in a request
+//! a constrained value of another form is refused; in an answer it is read as text of an unknown
+//! field, because an upstream's garbage must be seen and cannot be argued with.
+//!
+//! Not here: which rows there are (`openai/`), JSON itself (`json`).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use events::Provenance;
+
+use crate::document::{
+    Document, Echo, EchoOf, Embedded, Field, Finish, Literal, Pending, REPORTED_PATHS_MAX,
+};
 use crate::error::ReadError;
+use crate::facts::{Ranks, apply_number, apply_text};
+use crate::form::{is_data_url, is_web_url};
+use crate::json::{Fault, Text, Token, Tokenizer};
+use crate::json_text::decoded;
+use crate::lane::{Channel, Lane};
 use crate::limits::{ReadLimits, UnknownFields};
-use crate::route::Operation;
+use crate::machine::{Machine, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
+use crate::openai::machine;
+use crate::path::{PathId, Step};
+use crate::route::{Direction, Operation};
+use crate::table::{Fact, Origin, Row, Rule, Scope};
+
+/// Numbers with at least this many digits are text where text is free: a card number needs no quotes.
+pub(crate) const NUMBER_DIGITS_MIN: usize = 7;
+
+const MEDIA_INLINE: &str = "opaque: inline media";
+const MEDIA_REMOTE: &str = "opaque: media that the provider fetches";
 
 /// Reads a request's body. Operations asked with `GET` have an empty one.
 pub fn read_request<'a>(
@@ -11,8 +43,11 @@ pub fn read_request<'a>(
     unknown: UnknownFields,
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
-    let _ = (operation, bytes, unknown, limits);
-    Err(ReadError::WrongBody { expected: "a JSON object" })
+    match machine(operation, Direction::Request) {
+        Some(machine) => read(machine, text_of(bytes, limits)?, unknown, limits),
+        None if bytes.is_empty() => Ok(Document::empty()),
+        None => Err(ReadError::WrongBody { expected: "empty" }),
+    }
 }
 
 /// Reads a whole answer, or an error in its place ([`crate::Facts::error`]).
@@ -22,6 +57,586 @@ pub fn read_response<'a>(
     unknown: UnknownFields,
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
-    let _ = (operation, bytes, unknown, limits);
-    Err(ReadError::WrongBody { expected: "a JSON object" })
+    match machine(operation, Direction::Response) {
+        Some(machine) => read(machine, text_of(bytes, limits)?, unknown, limits),
+        None => Err(ReadError::WrongBody { expected: "empty" }),
+    }
+}
+
+fn text_of<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<&'a str, ReadError> {
+    let bytes_max = limits.body_bytes_max.min(u32::MAX as usize);
+    if bytes.len() > bytes_max {
+        return Err(ReadError::TooLarge { bytes_max });
+    }
+    std::str::from_utf8(bytes)
+        .map_err(|error| ReadError::InvalidUtf8 { offset: error.valid_up_to() })
+}
+
+/// Reads a message of one kind.
+pub(crate) fn read<'a>(
+    machine: &'static Machine,
+    source: &'a str,
+    unknown: UnknownFields,
+    limits: &ReadLimits,
+) -> Result<Document<'a>, ReadError> {
+    let mut tokenizer = Tokenizer::new(source, limits);
+    let mut reader = Reader {
+        machine,
+        request: machine.table.direction == Direction::Request,
+        refuse_unknown: unknown == UnknownFields::Refuse,
+        fields_max: limits.fields_max,
+        frames: Vec::with_capacity(16),
+        scopes: Vec::with_capacity(4),
+        opening: Opening::Before,
+        document: Document { source, ..Document::empty() },
+        ranks: Ranks::default(),
+    };
+    loop {
+        match tokenizer.next() {
+            Ok(Some(token)) => reader.token(token)?,
+            Ok(None) => return Ok(reader.document),
+            Err(fault) => return Err(reader.error_of(fault)),
+        }
+    }
+}
+
+/// An open object or array.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    node: NodeId,
+    /// The state of the member that is read now.
+    child: NodeId,
+    object: bool,
+    scoped: bool,
+    key: Text,
+    /// The position of the member that is read now.
+    index: u32,
+    path: Option<PathId>,
+    echo: Option<(usize, EchoOf)>,
+    /// What an array was last listed as unread for, so that it is listed once and not per element.
+    unscanned: Option<&'static str>,
+}
+
+/// An open object whose members decide each other's meaning, and what was collected since it opened.
+#[derive(Clone, Copy, Debug)]
+struct ScopeFrame {
+    scope: Scope,
+    position: u32,
+    index: Option<u32>,
+    role: Option<Role>,
+    fields_from: usize,
+    finished_from: usize,
+    echoes_from: usize,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    System,
+    Developer,
+    User,
+    Assistant,
+    Tool,
+}
+
+impl Role {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "system" => Self::System,
+            "developer" => Self::Developer,
+            "user" => Self::User,
+            "assistant" => Self::Assistant,
+            "tool" | "function" => Self::Tool,
+            _ => return None,
+        })
+    }
+
+    const fn provenance(self) -> Provenance {
+        match self {
+            Self::System => Provenance::System,
+            Self::Developer => Provenance::Developer,
+            Self::User => Provenance::User,
+            Self::Assistant => Provenance::Assistant,
+            Self::Tool => Provenance::ToolResult,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    Before,
+    Within,
+    After,
+}
+
+struct Reader<'a> {
+    machine: &'static Machine,
+    request: bool,
+    refuse_unknown: bool,
+    fields_max: usize,
+    frames: Vec<Frame>,
+    scopes: Vec<ScopeFrame>,
+    opening: Opening,
+    document: Document<'a>,
+    ranks: Ranks,
+}
+
+impl<'a> Reader<'a> {
+    fn token(&mut self, token: Token) -> Result<(), ReadError> {
+        if let Token::Key(key) = token {
+            return self.key(key);
+        }
+        if let Token::Close { end } = token {
+            self.close(end);
+            return Ok(());
+        }
+        let node = match self.frames.last_mut() {
+            Some(frame) => {
+                if !frame.object {
+                    frame.index = frame.index.wrapping_add(1);
+                }
+                frame.child
+            }
+            None if matches!(token, Token::Open { object: true, .. }) => ROOT,
+            None => return Err(ReadError::WrongBody { expected: "a JSON object" }),
+        };
+        match token {
+            _ if node == SKIPPED && !matches!(token, Token::Open { .. }) => Ok(()),
+            Token::Open { object, start } => self.open(node, object, start),
+            Token::Text(text) => self.text(node, text),
+            Token::Number { start, end } => self.number(node, start, end),
+            Token::Boolean { value, start, end } => self.flag(node, value, start..end),
+            Token::Key(_) | Token::Close { .. } | Token::Null => Ok(()),
+        }
+    }
+
+    fn key(&mut self, key: Text) -> Result<(), ReadError> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        frame.key = key;
+        if frame.node == SKIPPED {
+            return Ok(());
+        }
+        let raw = self.document.source.get(key.start..key.end).unwrap_or_default();
+        let name = if key.escaped { decoded(raw) } else { Cow::Borrowed(raw) };
+        match self.machine.under(frame.node, key.hash, &name) {
+            Some((child, true)) => frame.child = child,
+            Some((child, false)) => {
+                frame.child = child;
+                if let Some(row) = self.machine.node(frame.node).keys {
+                    return self.guard_key(row, key, name);
+                }
+            }
+            None => {
+                frame.child = UNKNOWN;
+                self.note_unknown()?;
+                return self.guard_key(unknown_row(self.machine.table.direction), key, name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a key that the caller chose.
+    fn guard_key(
+        &mut self,
+        row: &'static Row,
+        key: Text,
+        name: Cow<'a, str>,
+    ) -> Result<(), ReadError> {
+        match row.rule {
+            Rule::Guarded { .. } if row.vocabulary.binary_search(&&*name).is_ok() => Ok(()),
+            Rule::Guarded { .. } => self.field(row, name, key.start..key.end, Literal::Key),
+            _ if row.keys.admits_text(&name) => Ok(()),
+            _ if self.request => Err(self.violation(row.keys.expected())),
+            _ => self.unfit(name, key.start..key.end, Literal::Key),
+        }
+    }
+
+    fn open(&mut self, node: NodeId, object: bool, start: usize) -> Result<(), ReadError> {
+        let place = self.machine.node(node);
+        let (mut node, mut echo) = (node, None);
+        if node != SKIPPED {
+            if let Some(row) = place.whole {
+                echo = self.whole(row)?.map(|of| (start, of));
+                node = SKIPPED;
+            } else if !place.opens(object) {
+                match place.constraint() {
+                    Some(row) if self.request => return Err(self.violation(expected(row))),
+                    _ => {}
+                }
+                self.note_unknown()?;
+                node = UNKNOWN;
+            } else if let Some(row) = place.presence.filter(|_| object) {
+                self.presence(row);
+            }
+        }
+        let place = self.machine.node(node);
+        let scoped = object && place.scope.is_some();
+        if let (Some(scope), true) = (place.scope, object) {
+            self.scopes.push(ScopeFrame {
+                scope,
+                position: self.frames.last().map_or(0, |frame| frame.index),
+                index: None,
+                role: None,
+                fields_from: self.document.fields.len(),
+                finished_from: self.document.facts.finished.len(),
+                echoes_from: self.document.echoes.len(),
+            });
+        }
+        self.frames.push(Frame {
+            node,
+            child: if node == SKIPPED { SKIPPED } else { place.element() },
+            object,
+            scoped,
+            key: Text::default(),
+            index: u32::MAX,
+            path: None,
+            echo,
+            unscanned: None,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) {
+        let Some(frame) = self.frames.pop() else { return };
+        if let Some((start, of)) = frame.echo {
+            self.document.echoes.push(Echo { source: start..end, choice: 0, of });
+        }
+        if let Some(scope) = frame.scoped.then(|| self.scopes.pop()).flatten() {
+            self.leave(scope);
+        }
+    }
+
+    fn leave(&mut self, scope: ScopeFrame) {
+        let index = scope.index.unwrap_or(scope.position);
+        let fields = self.document.fields.get_mut(scope.fields_from..).unwrap_or_default();
+        match scope.scope {
+            Scope::Message => {
+                for field in fields.iter_mut().filter(|field| field.pending != Pending::Nothing) {
+                    field.provenance = match (field.pending, scope.role) {
+                        (Pending::Role, Some(role)) => role.provenance(),
+                        (_, Some(Role::Tool)) => Provenance::ToolResult,
+                        _ => Provenance::User,
+                    };
+                    field.pending = Pending::Nothing;
+                }
+                self.extend_opening(&scope);
+            }
+            Scope::Choice => {
+                for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
+                    lane.choice = index;
+                }
+                let finished = self.document.facts.finished.get_mut(scope.finished_from..);
+                for finish in finished.unwrap_or_default() {
+                    finish.choice = index;
+                }
+                let echoes = self.document.echoes.get_mut(scope.echoes_from..);
+                for echo in echoes.unwrap_or_default() {
+                    echo.choice = index;
+                }
+            }
+            Scope::Call => {
+                for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
+                    lane.channel = lane.channel.at(index);
+                }
+            }
+        }
+    }
+
+    fn extend_opening(&mut self, scope: &ScopeFrame) {
+        if self.opening == Opening::After {
+            return;
+        }
+        let opening = &mut self.document.facts.opening;
+        if self.opening == Opening::Before {
+            opening.start = scope.fields_from;
+        }
+        opening.end = self.document.fields.len();
+        self.opening = match scope.role {
+            Some(Role::User) => Opening::After,
+            _ => Opening::Within,
+        };
+    }
+
+    fn text(&mut self, node: NodeId, text: Text) -> Result<(), ReadError> {
+        let place = self.machine.node(node);
+        let range = text.start..text.end;
+        if let Some(row) = place.whole {
+            let echo = self.whole(row)?;
+            self.document.echoes.extend(echo.map(|of| Echo {
+                source: text.start - 1..text.end + 1,
+                choice: 0,
+                of,
+            }));
+            return Ok(());
+        }
+        let raw = self.document.source.get(range.clone()).unwrap_or_default();
+        let value = if text.escaped { decoded(raw) } else { Cow::Borrowed(raw) };
+        let Some(row) = place.text else {
+            match place.constraint() {
+                Some(row) if self.request => return Err(self.violation(expected(row))),
+                _ => return self.unfit(value, range, Literal::Text),
+            }
+        };
+        let admitted = match row.rule {
+            Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.admits_text(&value),
+            Rule::Media(_) => value.is_empty() || is_web_url(&value) || is_data_url(&value),
+            _ => true,
+        };
+        if !admitted {
+            if self.request {
+                return Err(self.violation(expected(row)));
+            }
+            return self.unfit(value, range, Literal::Text);
+        }
+        if let Some(fact) = row.fact {
+            self.fact_of_text(fact, &value);
+        }
+        match row.rule {
+            Rule::OpaqueForm(_, why) => self.note_unscanned(why),
+            Rule::Media(_) if is_data_url(&value) => self.note_unscanned(MEDIA_INLINE),
+            Rule::Media(_) => {
+                self.note_unscanned(MEDIA_REMOTE);
+                return self.field(row, value, range, Literal::Text);
+            }
+            Rule::Guarded { .. } if row.vocabulary.binary_search(&&*value).is_err() => {
+                return self.field(row, value, range, Literal::Text);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, node: NodeId, start: usize, end: usize) -> Result<(), ReadError> {
+        let place = self.machine.node(node);
+        let number = self.document.source.get(start..end).unwrap_or_default();
+        if let Some(row) = place.whole {
+            let echo = self.whole(row)?;
+            self.document.echoes.extend(echo.map(|of| Echo { source: start..end, choice: 0, of }));
+            return Ok(());
+        }
+        let Some(row) = place.number else {
+            match place.constraint() {
+                Some(row) if self.request => return Err(self.violation(expected(row))),
+                _ => return self.unfit(number.into(), start..end, Literal::Number),
+            }
+        };
+        match row.rule {
+            Rule::Constrained(form) | Rule::OpaqueForm(form, _) if !form.admits_number(number) => {
+                if self.request {
+                    return Err(self.violation(expected(row)));
+                }
+                return self.unfit(number.into(), start..end, Literal::Number);
+            }
+            Rule::OpaqueForm(_, why) => self.note_unscanned(why),
+            Rule::Guarded { .. } if is_long(number) => {
+                self.field(row, number.into(), start..end, Literal::Number)?;
+            }
+            _ => {}
+        }
+        if let Some(fact) = row.fact {
+            match (fact, self.scopes.last_mut()) {
+                (Fact::Index, Some(scope)) => scope.index = number.parse().ok(),
+                _ => apply_number(&mut self.document.facts, &mut self.ranks, fact, number),
+            }
+        }
+        Ok(())
+    }
+
+    fn flag(&mut self, node: NodeId, value: bool, range: Range<usize>) -> Result<(), ReadError> {
+        let place = self.machine.node(node);
+        if let Some(row) = place.whole {
+            let echo = self.whole(row)?;
+            self.document.echoes.extend(echo.map(|of| Echo { source: range, choice: 0, of }));
+            return Ok(());
+        }
+        match (place.flag, place.constraint()) {
+            (Some(row), _) => {
+                match row.fact {
+                    Some(Fact::Stream) => self.document.facts.stream = value,
+                    Some(Fact::IncludeUsage) => self.document.facts.include_usage = value,
+                    _ => {}
+                }
+                Ok(())
+            }
+            (None, Some(row)) if self.request => Err(self.violation(expected(row))),
+            (None, _) => self.note_unknown(),
+        }
+    }
+
+    /// Text where the map has none: scanned as an unknown field.
+    fn unfit(
+        &mut self,
+        value: Cow<'a, str>,
+        range: Range<usize>,
+        literal: Literal,
+    ) -> Result<(), ReadError> {
+        self.note_unknown()?;
+        if literal == Literal::Number && !is_long(&value) {
+            return Ok(());
+        }
+        self.field(unknown_row(self.machine.table.direction), value, range, literal)
+    }
+
+    /// A value that is not looked into. Says what it repeats, if it is an echo.
+    fn whole(&mut self, row: &'static Row) -> Result<Option<EchoOf>, ReadError> {
+        match row.rule {
+            Rule::Denied(why) => Err(ReadError::Denied { path: self.path_here(), why }),
+            Rule::Opaque(why) => {
+                self.note_unscanned(why);
+                Ok(None)
+            }
+            Rule::Echo(of, why) => {
+                self.note_unscanned(why);
+                Ok(Some(of))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn presence(&mut self, row: &'static Row) {
+        if let Rule::Presence(Some(why)) = row.rule {
+            self.note_unscanned(why);
+        }
+        if row.fact == Some(Fact::Error) {
+            self.document.facts.error = true;
+        }
+    }
+
+    fn fact_of_text(&mut self, fact: Fact, value: &Cow<'a, str>) {
+        match fact {
+            Fact::Role => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.role = Role::named(value);
+                }
+            }
+            Fact::Finish => {
+                self.document.facts.finished.push(Finish { choice: 0, reason: value.clone() });
+            }
+            _ => apply_text(&mut self.document.facts, &mut self.ranks, fact, value),
+        }
+    }
+
+    fn field(
+        &mut self,
+        row: &'static Row,
+        text: Cow<'a, str>,
+        source: Range<usize>,
+        literal: Literal,
+    ) -> Result<(), ReadError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.document.fields.len() >= self.fields_max {
+            return Err(ReadError::Limit { of: "pieces of text", max: self.fields_max });
+        }
+        let (origin, channel, embedded) = match (row.rule, literal) {
+            (Rule::Guarded { origin, channel, embedded, .. }, Literal::Text) => {
+                (origin, channel, embedded)
+            }
+            (Rule::Guarded { origin, .. } | Rule::Media(origin), _) => {
+                (origin, None, Embedded::Plain)
+            }
+            _ => (Origin::Participant, None, Embedded::Plain),
+        };
+        let (provenance, pending) = match origin {
+            Origin::Is(provenance) => (provenance, Pending::Nothing),
+            Origin::Role => (Provenance::User, Pending::Role),
+            Origin::Participant => (Provenance::User, Pending::Participant),
+        };
+        let path = self.here();
+        let lane = (!self.request).then(|| Lane {
+            choice: 0,
+            channel: channel.unwrap_or_else(|| Channel::Other(self.document.paths.hash(path))),
+        });
+        self.document.fields.push(Field {
+            provenance,
+            lane,
+            text,
+            source,
+            embedded,
+            literal,
+            path,
+            pending,
+        });
+        Ok(())
+    }
+
+    fn note_unknown(&mut self) -> Result<(), ReadError> {
+        if self.refuse_unknown {
+            return Err(ReadError::UnknownField { path: self.path_here() });
+        }
+        if self.document.unknown.len() < REPORTED_PATHS_MAX {
+            let path = self.here();
+            self.document.unknown.push(path);
+        }
+        Ok(())
+    }
+
+    fn note_unscanned(&mut self, why: &'static str) {
+        if let Some(array) = self.frames.last_mut().filter(|frame| !frame.object)
+            && array.unscanned.replace(why) == Some(why)
+        {
+            return;
+        }
+        if self.document.unscanned.len() < REPORTED_PATHS_MAX {
+            let path = self.here();
+            self.document.unscanned.push((path, why));
+        }
+    }
+
+    /// The path of the value that is read now.
+    fn here(&mut self) -> PathId {
+        let mut path = PathId::ROOT;
+        let known = self.frames.iter().rposition(|frame| frame.path.is_some());
+        let paths = &mut self.document.paths;
+        for frame in self.frames.iter_mut().skip(known.unwrap_or(0)) {
+            let own = *frame.path.get_or_insert(path);
+            path = paths.push(own, step(frame));
+        }
+        path
+    }
+
+    fn path_here(&mut self) -> String {
+        let path = self.here();
+        self.document.paths.render(self.document.source, path)
+    }
+
+    fn violation(&mut self, expected: &'static str) -> ReadError {
+        ReadError::Violation { path: self.path_here(), expected }
+    }
+
+    fn error_of(&mut self, fault: Fault) -> ReadError {
+        match fault {
+            Fault::Malformed { offset, what } => ReadError::Malformed { offset, what },
+            Fault::Limit { of, max } => ReadError::Limit { of, max },
+            Fault::DuplicateKey(key) => {
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.key = key;
+                }
+                ReadError::DuplicateKey { path: self.path_here() }
+            }
+        }
+    }
+}
+
+/// The step from an open object or array to the member that is read now.
+const fn step(frame: &Frame) -> Step {
+    if frame.object {
+        let key = frame.key;
+        Step::Key { start: key.start as u32, end: key.end as u32, hash: key.hash }
+    } else {
+        Step::Index(frame.index)
+    }
+}
+
+const fn expected(row: &Row) -> &'static str {
+    match row.rule {
+        Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.expected(),
+        Rule::Media(_) => "an http or https URL, or a `data:` URL of base64",
+        _ => "text",
+    }
+}
+
+fn is_long(number: &str) -> bool {
+    number.bytes().filter(u8::is_ascii_digit).count() >= NUMBER_DIGITS_MIN
 }

@@ -2,11 +2,18 @@
 //!
 //! INVARIANT: without edits the result is the message; with edits every byte outside the changed
 //! segments of the edited strings (and of `null`ed echoes) is the message's own. INVARIANT: reading the
-//! result gives exactly the edited texts.
+//! result gives exactly the edited texts. INVARIANT: an edit that does not fit is an error, and then
+//! nothing is forwarded.
+
+use std::ops::Range;
 
 use events::Span;
 
-use crate::document::Document;
+use crate::document::{Document, Embedded, Field, Literal};
+use crate::embedded::whole_escapes;
+use crate::json::Tokenizer;
+use crate::json_text::{Places, push_escaped, push_string};
+use crate::limits::ReadLimits;
 
 /// A replacement in a field's decoded text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +24,24 @@ pub struct Edit {
     pub span: Span,
     /// What it is replaced with, as text: it is escaped here.
     pub replacement: String,
+    /// What the replacement is in a field that is itself JSON ([`Embedded::Json`]); without meaning in
+    /// others. `false`: a value, which is escaped for the inner document too (and quoted where no string
+    /// is open); the span grows over escapes that it touches. `true`: a piece of the document as it
+    /// shall stand, for streams, where whoever holds the lane knows the inner state
+    /// ([`crate::EmbeddedJson`]) and this event alone does not tell it.
+    pub verbatim: bool,
+}
+
+impl Edit {
+    /// Replaces a value.
+    pub fn value(field: usize, span: Span, replacement: impl Into<String>) -> Self {
+        Self { field, span, replacement: replacement.into(), verbatim: false }
+    }
+
+    /// Replaces text as it shall stand, in JSON too.
+    pub fn verbatim(field: usize, span: Span, replacement: impl Into<String>) -> Self {
+        Self { field, span, replacement: replacement.into(), verbatim: true }
+    }
 }
 
 /// Which echoes become `null`.
@@ -61,6 +86,128 @@ pub fn splice(
     edits: &[Edit],
     echoes: Echoes,
 ) -> Result<Vec<u8>, SpliceError> {
-    let _ = (edits, echoes);
-    Ok(document.source.as_bytes().to_vec())
+    let mut edits: Vec<&Edit> = edits.iter().collect();
+    edits.sort_by_key(|edit| (edit.field, edit.span.start, edit.span.end));
+    let mut changes = Vec::with_capacity(edits.len());
+    let mut keys = false;
+    for edits in edits.chunk_by(|first, second| first.field == second.field) {
+        let index = edits.first().map_or(0, |edit| edit.field);
+        let field = document.fields.get(index).ok_or(SpliceError::NoSuchField { field: index })?;
+        keys |= field.literal == Literal::Key;
+        change_field(document.source, field, edits, &mut changes)?;
+    }
+    for echo in &document.echoes {
+        let edited =
+            |lane: crate::Lane| lane.choice == echo.choice && echo.of.repeats(lane.channel);
+        let repeats_edited = edits.iter().any(|edit| {
+            document.fields.get(edit.field).and_then(|field| field.lane).is_some_and(edited)
+        });
+        if echoes == Echoes::All || repeats_edited {
+            changes.push(Change { range: echo.source.clone(), bytes: b"null".to_vec() });
+        }
+    }
+    changes.sort_by_key(|change| change.range.start);
+    let result = assembled(document.source, &changes);
+    if keys && !keys_differ(&result) {
+        return Err(SpliceError::DuplicateKey);
+    }
+    Ok(result)
+}
+
+/// Bytes of the message and what stands in their place.
+struct Change {
+    range: Range<usize>,
+    bytes: Vec<u8>,
+}
+
+fn assembled(source: &str, changes: &[Change]) -> Vec<u8> {
+    let source = source.as_bytes();
+    let grown: usize = changes.iter().map(|change| change.bytes.len()).sum();
+    let mut result = Vec::with_capacity(source.len() + grown);
+    let mut at = 0;
+    for change in changes {
+        result.extend_from_slice(source.get(at..change.range.start).unwrap_or_default());
+        result.extend_from_slice(&change.bytes);
+        at = change.range.end;
+    }
+    result.extend_from_slice(source.get(at..).unwrap_or_default());
+    result
+}
+
+/// Appends the changes of one field, whose edits come in order.
+fn change_field(
+    source: &str,
+    field: &Field<'_>,
+    edits: &[&Edit],
+    changes: &mut Vec<Change>,
+) -> Result<(), SpliceError> {
+    let raw = source.get(field.source.clone()).unwrap_or_default();
+    let mut places = Places::new(raw);
+    let mut whole = String::new();
+    let mut done = 0;
+    for edit in edits {
+        let bad = SpliceError::BadSpan { field: edit.field };
+        let given = edit.span.range();
+        if field.text.get(given.clone()).is_none() {
+            return Err(bad);
+        }
+        if given.start < done {
+            return Err(SpliceError::Overlap { field: edit.field });
+        }
+        let (span, replacement) = in_place(field, edit);
+        // Grown over an escape, it may reach into what the last edit has already replaced.
+        let (start, end) = (span.start.max(done), span.end.max(done));
+        if field.literal == Literal::Number {
+            whole.push_str(field.text.get(done..start).unwrap_or_default());
+            whole.push_str(&replacement);
+        } else {
+            let (Some(from), Some(to)) = (places.raw_offset(start), places.raw_offset(end)) else {
+                return Err(bad);
+            };
+            let mut bytes = Vec::with_capacity(replacement.len() + 2);
+            push_escaped(&mut bytes, &replacement);
+            let base = field.source.start;
+            changes.push(Change { range: base + from..base + to, bytes });
+        }
+        done = end.max(given.end);
+    }
+    if field.literal == Literal::Number {
+        whole.push_str(field.text.get(done..).unwrap_or_default());
+        let mut bytes = Vec::with_capacity(whole.len() + 2);
+        push_string(&mut bytes, &whole);
+        changes.push(Change { range: field.source.clone(), bytes });
+    }
+    Ok(())
+}
+
+/// The span that is replaced and the text that stands in its place.
+fn in_place<'e>(field: &Field<'_>, edit: &'e Edit) -> (Range<usize>, std::borrow::Cow<'e, str>) {
+    let span = edit.span.range();
+    if field.embedded == Embedded::Plain || edit.verbatim {
+        return (span, edit.replacement.as_str().into());
+    }
+    let (start, end, state) = whole_escapes(&field.text, span.start, span.end);
+    (start..end, state.embed(&edit.replacement).into())
+}
+
+/// Whether no object of the result has a key twice.
+fn keys_differ(result: &[u8]) -> bool {
+    let unlimited = ReadLimits {
+        body_bytes_max: usize::MAX,
+        depth_max: usize::MAX,
+        values_max: usize::MAX,
+        fields_max: usize::MAX,
+        key_bytes_max: usize::MAX,
+        object_keys_max: usize::MAX,
+        number_bytes_max: usize::MAX,
+    };
+    let Ok(text) = std::str::from_utf8(result) else { return false };
+    let mut tokenizer = Tokenizer::new(text, &unlimited);
+    loop {
+        match tokenizer.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
 }

@@ -9,6 +9,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::form::Form;
+
 /// Bytes of one event, with its comments. Inline audio dominates.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
 
@@ -31,6 +33,10 @@ pub enum SseError {
 pub struct SseEvent {
     raw: String,
     data: Data,
+    name: Option<Range<usize>>,
+    id: Option<Range<usize>>,
+    retry: Option<Range<usize>>,
+    /// No line could carry text beside the data.
     clean: bool,
 }
 
@@ -41,9 +47,12 @@ enum Data {
     Lines(String),
 }
 
+/// What is forwarded for a block of comments: it keeps the connection alive and says nothing.
+const COMMENT_FRAME: &[u8] = b":\n\n";
+
 impl SseEvent {
     /// The exact bytes it came as.
-    pub fn raw(&self) -> &[u8] {
+    pub const fn raw(&self) -> &[u8] {
         self.raw.as_bytes()
     }
 
@@ -57,17 +66,107 @@ impl SseEvent {
         }
     }
 
-    /// The bytes to forward when its data is not changed: the raw bytes, unless lines beside the data
-    /// could carry text (comments, unknown fields, long event names), which are left out.
-    pub fn frame(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(self.raw.as_bytes())
+    /// The value of its last `event` line.
+    pub fn name(&self) -> Option<&str> {
+        self.name.clone().and_then(|range| self.raw.get(range))
     }
 
-    /// The event with other data, framed anew; everything else is kept as in [`SseEvent::frame`].
-    pub fn with_data(&self, data: &str) -> Vec<u8> {
-        let _ = (data, self.clean);
-        Vec::new()
+    /// The bytes to forward when its data is not changed: the raw bytes, unless lines beside the data
+    /// could carry text (comments, unknown fields, names and ids that are sentences), which are left out.
+    pub fn frame(&self) -> Cow<'_, [u8]> {
+        match self.data() {
+            _ if self.clean => Cow::Borrowed(self.raw.as_bytes()),
+            Some(data) => Cow::Owned(self.framed(data)),
+            None => Cow::Borrowed(COMMENT_FRAME),
+        }
     }
+
+    /// The event with other data; everything else is kept as in [`SseEvent::frame`].
+    pub fn with_data(&self, data: &str) -> Vec<u8> {
+        match &self.data {
+            Data::Line(range) if self.clean && !data.contains(['\n', '\r']) => {
+                let part = |range: Range<usize>| self.raw.get(range).unwrap_or_default().as_bytes();
+                [part(0..range.start), data.as_bytes(), part(range.end..self.raw.len())].concat()
+            }
+            _ => self.framed(data),
+        }
+    }
+
+    fn framed(&self, data: &str) -> Vec<u8> {
+        let mut frame = String::with_capacity(data.len() + 16);
+        for (name, range) in [("event", &self.name), ("id", &self.id), ("retry", &self.retry)] {
+            let value = range.clone().and_then(|range| self.raw.get(range)).unwrap_or_default();
+            if !value.is_empty() && Form::Id.admits_text(value) {
+                frame.extend([name, ": ", value, "\n"]);
+            }
+        }
+        for line in data.split('\n') {
+            frame.extend(["data: ", line, "\n"]);
+        }
+        frame.push('\n');
+        frame.into_bytes()
+    }
+
+    fn parse(raw: String) -> Self {
+        let mut event = Self {
+            data: Data::None,
+            name: None,
+            id: None,
+            retry: None,
+            clean: true,
+            raw: String::new(),
+        };
+        let mut at = if raw.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        while let Some(rest) = raw.get(at..).filter(|rest| !rest.is_empty()) {
+            let length = line_length(rest.as_bytes());
+            event.line(&raw, at..at + length);
+            at += length + 1;
+        }
+        event.raw = raw;
+        event
+    }
+
+    fn line(&mut self, raw: &str, line: Range<usize>) {
+        let text = raw.get(line.clone()).unwrap_or_default();
+        let (name, value) = text.split_once(':').unwrap_or((text, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        let range = line.end - value.len()..line.end;
+        match name {
+            "data" => {
+                self.data = match std::mem::replace(&mut self.data, Data::None) {
+                    Data::None => Data::Line(range),
+                    Data::Line(first) => {
+                        Data::Lines([raw.get(first).unwrap_or_default(), value].join("\n"))
+                    }
+                    Data::Lines(mut text) => {
+                        text.push('\n');
+                        text.push_str(value);
+                        Data::Lines(text)
+                    }
+                }
+            }
+            "event" => self.name = Some(range),
+            "id" => self.id = Some(range),
+            "retry" => self.retry = Some(range),
+            "" if value.is_empty() => {}
+            _ => self.clean = false,
+        }
+        self.clean &= name == "data" || Form::Id.admits_text(value);
+    }
+}
+
+/// The length of the line at the start of `bytes`, without its end. A line feed after a carriage return
+/// reads as an empty line more, which says nothing.
+fn line_length(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<32>() {
+        if block.iter().fold(false, |found, byte| found | (*byte == b'\n') | (*byte == b'\r')) {
+            break;
+        }
+        rest = after;
+    }
+    let tail = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+    bytes.len() - rest.len() + tail
 }
 
 /// Cuts a stream of bytes into events.
@@ -75,6 +174,25 @@ impl SseEvent {
 pub struct EventReader {
     event_bytes_max: usize,
     buffer: Vec<u8>,
+    /// Where the event that is read now starts.
+    event: usize,
+    /// Where its last line starts.
+    line: usize,
+    /// Up to where that line was searched for its end.
+    searched: usize,
+    /// How the line before it ended.
+    ended: LineEnd,
+    failed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnd {
+    /// With CR LF: so the stream's lines end, and a lone CR waits for its LF.
+    Both,
+    /// With LF or CR alone, or there was no line in this event.
+    One,
+    /// The event before ended with a CR whose LF, if one follows, ends nothing more.
+    EventWithCarriageReturn,
 }
 
 impl Default for EventReader {
@@ -86,24 +204,90 @@ impl Default for EventReader {
 impl EventReader {
     /// A reader of events of at most `event_bytes_max` bytes.
     pub const fn new(event_bytes_max: usize) -> Self {
-        Self { event_bytes_max, buffer: Vec::new() }
+        Self {
+            event_bytes_max,
+            buffer: Vec::new(),
+            event: 0,
+            line: 0,
+            searched: 0,
+            ended: LineEnd::One,
+            failed: false,
+        }
     }
 
     /// Takes bytes in. Take the events out ([`EventReader::next_event`]) before pushing more, so that
     /// the memory held stays at one event and one chunk.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.extend_from_slice(bytes);
+        if !self.failed {
+            self.buffer.extend_from_slice(bytes);
+        }
     }
 
-    /// The next whole event, or `None` until more bytes are pushed.
+    /// The next whole event, or `None` until more bytes are pushed. After an error, `None` for ever.
     pub fn next_event(&mut self) -> Option<Result<SseEvent, SseError>> {
-        let _ = self.event_bytes_max;
-        None
+        let event = match self.event_end() {
+            Some(end) => self.take(end),
+            None if self.buffer.len() - self.event > self.event_bytes_max => {
+                Err(SseError::TooLarge { bytes_max: self.event_bytes_max })
+            }
+            None => {
+                self.buffer.drain(..self.event);
+                self.line -= self.event;
+                self.searched -= self.event;
+                self.event = 0;
+                return None;
+            }
+        };
+        if event.is_err() {
+            *self = Self { failed: true, ..Self::new(self.event_bytes_max) };
+        }
+        Some(event)
     }
 
     /// The bytes of an event that was never finished. A client that follows the standard drops it, so
     /// it must not be forwarded unread; when it is not empty, the stream broke off.
-    pub fn finish(self) -> Vec<u8> {
-        self.buffer
+    pub fn finish(mut self) -> Vec<u8> {
+        self.buffer.split_off(self.event)
+    }
+
+    fn take(&mut self, end: usize) -> Result<SseEvent, SseError> {
+        let raw = self.buffer.get(self.event..end).unwrap_or_default();
+        if raw.len() > self.event_bytes_max {
+            return Err(SseError::TooLarge { bytes_max: self.event_bytes_max });
+        }
+        let raw = String::from_utf8(raw.to_vec()).map_err(|_| SseError::InvalidUtf8)?;
+        (self.event, self.line, self.searched) = (end, end, end);
+        Ok(SseEvent::parse(raw))
+    }
+
+    /// The end of the event that is read now, past its blank line; `None` if it has not come.
+    ///
+    /// Whether a LF after the blank line's CR belongs to this event is decided by the lines before it
+    /// and never by whether it has come yet: so the cut does not show, and a stream whose lines end with
+    /// CR alone is not held up for a LF that never comes.
+    fn event_end(&mut self) -> Option<usize> {
+        loop {
+            let from = self.searched;
+            let at = from + line_length(self.buffer.get(from..).unwrap_or_default());
+            self.searched = at;
+            let byte = *self.buffer.get(at)?;
+            let blank = at == self.line;
+            if byte == b'\n' && blank && self.ended == LineEnd::EventWithCarriageReturn {
+                (self.line, self.searched, self.ended) = (at + 1, at + 1, LineEnd::One);
+                continue;
+            }
+            if byte == b'\r' && blank && self.ended != LineEnd::Both {
+                self.ended = LineEnd::EventWithCarriageReturn;
+                return Some(at + 1);
+            }
+            let both = byte == b'\r' && *self.buffer.get(at + 1)? == b'\n';
+            let next = at + 1 + usize::from(both);
+            if blank {
+                self.ended = LineEnd::One;
+                return Some(next);
+            }
+            self.ended = if both { LineEnd::Both } else { LineEnd::One };
+            (self.line, self.searched) = (next, next);
+        }
     }
 }

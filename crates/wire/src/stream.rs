@@ -6,8 +6,10 @@
 use crate::document::Document;
 use crate::error::ReadError;
 use crate::limits::{ReadLimits, UnknownFields};
-use crate::route::Operation;
-use crate::splice::{Echoes, Edit, SpliceError};
+use crate::openai::{DONE, machine};
+use crate::reader::read;
+use crate::route::{Direction, Operation};
+use crate::splice::{Echoes, Edit, SpliceError, splice};
 use crate::sse::SseEvent;
 
 /// What an event says.
@@ -30,11 +32,20 @@ pub fn read_stream_event<'a>(
     unknown: UnknownFields,
     limits: &ReadLimits,
 ) -> Result<StreamEvent<'a>, ReadError> {
-    let _ = (event, unknown, limits);
-    if !operation.streams() {
-        return Err(ReadError::NotStreamed);
+    let machine = machine(operation, Direction::Stream).ok_or(ReadError::NotStreamed)?;
+    let Some(data) = event.data() else { return Ok(StreamEvent::Comment) };
+    if data.trim_ascii() == DONE {
+        return Ok(StreamEvent::Done);
     }
-    Ok(StreamEvent::Comment)
+    if data.len() > limits.body_bytes_max {
+        return Err(ReadError::TooLarge { bytes_max: limits.body_bytes_max });
+    }
+    let document = Box::new(read(machine, data, unknown, limits)?);
+    if document.facts.error || event.name() == Some("error") {
+        Ok(StreamEvent::Error(document))
+    } else {
+        Ok(StreamEvent::Chunk(document))
+    }
 }
 
 /// The event with `edits` made in its data.
@@ -44,6 +55,9 @@ pub fn splice_event(
     edits: &[Edit],
     echoes: Echoes,
 ) -> Result<Vec<u8>, SpliceError> {
-    let _ = (document, edits, echoes);
-    Ok(event.frame().into_owned())
+    let data = splice(document, edits, echoes)?;
+    if data == document.source().as_bytes() {
+        return Ok(event.frame().into_owned());
+    }
+    Ok(event.with_data(&String::from_utf8_lossy(&data)))
 }

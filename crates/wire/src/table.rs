@@ -1,1 +1,292 @@
-//! stub
+//! The language of the content maps: one row per path, typed.
+//!
+//! A path is keys joined by dots. `[]` is every element of an array, `.*` the value of every other key
+//! of an object, `.**` everything at or below this place. Several rows may share a path if they take
+//! different JSON types (`input[]` takes text as guarded and numbers as opaque).
+//!
+//! INVARIANT: each row is one of four typings. *Guarded*: text that is scanned. *Constrained*: a value of
+//! a form that admits no sentence. *Opaque*: content no guard can read, forwarded and listed.
+//! *Denied*: never forwarded. `null` is accepted everywhere and says nothing.
+//!
+//! Not here: the tables themselves (`openai/`), how they are matched (`machine`).
+
+use events::Provenance;
+
+use crate::document::{EchoOf, Embedded};
+use crate::form::{Form, Kind};
+use crate::lane::Channel;
+use crate::route::{Direction, Operation};
+
+/// One message kind: what may stand in it.
+#[derive(Debug)]
+pub(crate) struct MessageTable {
+    pub(crate) operation: Operation,
+    pub(crate) direction: Direction,
+    /// The rows, in groups that several messages may share.
+    pub(crate) parts: &'static [&'static [Row]],
+    /// Places whose members decide each other's meaning.
+    pub(crate) scopes: &'static [(&'static str, Scope)],
+    /// A minimal message, as paths and JSON values.
+    pub(crate) skeleton: &'static [(&'static str, &'static str)],
+}
+
+impl MessageTable {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &'static Row> {
+        self.parts.iter().flat_map(|part| part.iter())
+    }
+}
+
+/// What is known about one path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) path: &'static str,
+    pub(crate) rule: Rule,
+    pub(crate) fact: Option<Fact>,
+    /// For constrained rows with `.*`: what the keys may be. Keys of guarded rows are guarded.
+    pub(crate) keys: Form,
+    /// Text that is not yielded because the format's own vocabulary is all it says.
+    pub(crate) vocabulary: &'static [&'static str],
+}
+
+/// The typing of a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rule {
+    /// Guarded text. `free`: numbers and flags may stand there too, and long numbers are text.
+    Guarded { origin: Origin, channel: Option<Channel>, embedded: Embedded, free: bool },
+    /// A constrained value.
+    Constrained(Form),
+    /// Content no guard can read, of a form.
+    OpaqueForm(Form, &'static str),
+    /// Content no guard can read, of any type; what is inside is not looked at.
+    Opaque(&'static str),
+    /// A URL to fetch (guarded text) or inline data (opaque).
+    Media(Origin),
+    /// A repetition of guarded text in another form.
+    Echo(EchoOf, &'static str),
+    /// Never forwarded.
+    Denied(&'static str),
+    /// The presence of this object lets content in that no guard can read (or is a fact).
+    Presence(Option<&'static str>),
+}
+
+/// Where text came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Always from there.
+    Is(Provenance),
+    /// From whoever the message's `role` names.
+    Role,
+    /// From the user, but in a tool's message from the tool, which is trusted less.
+    Participant,
+}
+
+/// A place whose members decide each other's meaning, whatever their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// A message: its role decides the provenance of its text.
+    Message,
+    /// A choice: its index decides the lanes of its text.
+    Choice,
+    /// A tool call or reasoning detail: its index decides its channels.
+    Call,
+}
+
+/// What else a value tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    Model,
+    Stream,
+    IncludeUsage,
+    Choices,
+    /// A lower number is preferred.
+    OutputTokensMax(u8),
+    EndUser(u8),
+    Conversation(u8),
+    Role,
+    Index,
+    Id,
+    Created,
+    Fingerprint,
+    InputTokens,
+    OutputTokens,
+    Finish,
+    Error,
+    /// `object`, which is `error` in some servers' errors.
+    Object,
+}
+
+impl Row {
+    const fn new(path: &'static str, rule: Rule) -> Self {
+        Self { path, rule, fact: None, keys: Form::Word, vocabulary: &[] }
+    }
+
+    /// Guarded text.
+    pub(crate) const fn guarded(path: &'static str, origin: Origin) -> Self {
+        let embedded = Embedded::Plain;
+        Self::new(path, Rule::Guarded { origin, channel: None, embedded, free: false })
+    }
+
+    /// Guarded text of an answer, on a channel of its own.
+    pub(crate) const fn output(path: &'static str, channel: Channel) -> Self {
+        let embedded = if channel.is_json() { Embedded::Json } else { Embedded::Plain };
+        let origin = Origin::Is(Provenance::Output);
+        Self::new(path, Rule::Guarded { origin, channel: Some(channel), embedded, free: false })
+    }
+
+    /// Guarded text of an answer without a channel of its own; numbers may stand there too.
+    pub(crate) const fn said(path: &'static str) -> Self {
+        Self::guarded(path, Origin::Is(Provenance::Output)).free()
+    }
+
+    /// The guarded text is a JSON document.
+    pub(crate) const fn json(mut self) -> Self {
+        if let Rule::Guarded { origin, channel, free, .. } = self.rule {
+            self.rule = Rule::Guarded { origin, channel, embedded: Embedded::Json, free };
+        }
+        self
+    }
+
+    /// Numbers and flags may stand there too.
+    pub(crate) const fn free(mut self) -> Self {
+        if let Rule::Guarded { origin, channel, embedded, .. } = self.rule {
+            self.rule = Rule::Guarded { origin, channel, embedded, free: true };
+        }
+        self
+    }
+
+    pub(crate) const fn constrained(path: &'static str, form: Form) -> Self {
+        Self::new(path, Rule::Constrained(form))
+    }
+
+    pub(crate) const fn word(path: &'static str) -> Self {
+        Self::constrained(path, Form::Word)
+    }
+
+    pub(crate) const fn flag(path: &'static str) -> Self {
+        Self::constrained(path, Form::Flag)
+    }
+
+    pub(crate) const fn number(path: &'static str) -> Self {
+        Self::constrained(path, Form::Number)
+    }
+
+    pub(crate) const fn integer(path: &'static str) -> Self {
+        Self::constrained(path, Form::Integer(i64::MIN, i64::MAX))
+    }
+
+    pub(crate) const fn opaque(path: &'static str, why: &'static str) -> Self {
+        Self::new(path, Rule::Opaque(why))
+    }
+
+    pub(crate) const fn opaque_form(path: &'static str, form: Form, why: &'static str) -> Self {
+        Self::new(path, Rule::OpaqueForm(form, why))
+    }
+
+    pub(crate) const fn media(path: &'static str, origin: Origin) -> Self {
+        Self::new(path, Rule::Media(origin))
+    }
+
+    pub(crate) const fn echo(path: &'static str, of: EchoOf, why: &'static str) -> Self {
+        Self::new(path, Rule::Echo(of, why))
+    }
+
+    pub(crate) const fn denied(path: &'static str, why: &'static str) -> Self {
+        Self::new(path, Rule::Denied(why))
+    }
+
+    pub(crate) const fn presence(path: &'static str, why: Option<&'static str>) -> Self {
+        Self::new(path, Rule::Presence(why))
+    }
+
+    pub(crate) const fn fact(mut self, fact: Fact) -> Self {
+        self.fact = Some(fact);
+        self
+    }
+
+    pub(crate) const fn keys(mut self, form: Form) -> Self {
+        self.keys = form;
+        self
+    }
+
+    pub(crate) const fn vocabulary(mut self, words: &'static [&'static str]) -> Self {
+        self.vocabulary = words;
+        self
+    }
+
+    /// Which JSON types the row takes: text, numbers, flags, or a whole value of any type.
+    pub(crate) const fn takes(&self) -> Takes {
+        match self.rule {
+            Rule::Guarded { free, .. } => {
+                Takes { text: true, number: free, flag: free, whole: false }
+            }
+            Rule::Media(_) => Takes { text: true, number: false, flag: false, whole: false },
+            Rule::Constrained(form) | Rule::OpaqueForm(form, _) => match form.kind() {
+                Kind::Text => Takes { text: true, number: false, flag: false, whole: false },
+                Kind::Number => Takes { text: false, number: true, flag: false, whole: false },
+                Kind::Flag => Takes { text: false, number: false, flag: true, whole: false },
+            },
+            Rule::Opaque(_) | Rule::Echo(..) | Rule::Denied(_) => {
+                Takes { text: false, number: false, flag: false, whole: true }
+            }
+            Rule::Presence(_) => Takes { text: false, number: false, flag: false, whole: false },
+        }
+    }
+}
+
+/// Which JSON types a row takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent JSON types, not a state")]
+pub(crate) struct Takes {
+    pub(crate) text: bool,
+    pub(crate) number: bool,
+    pub(crate) flag: bool,
+    pub(crate) whole: bool,
+}
+
+/// One step of a row's path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Segment<'p> {
+    Key(&'p str),
+    Element,
+    /// `*`
+    AnyKey,
+    /// `**`
+    Below,
+}
+
+/// The steps of a row's path.
+pub(crate) fn segments(path: &str) -> Vec<Segment<'_>> {
+    let mut segments = Vec::new();
+    for part in path.split('.') {
+        let name = part.trim_end_matches("[]");
+        segments.push(match name {
+            "*" => Segment::AnyKey,
+            "**" => Segment::Below,
+            key => Segment::Key(key),
+        });
+        let elements = (part.len() - name.len()) / 2;
+        segments.extend(std::iter::repeat_n(Segment::Element, elements));
+    }
+    segments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Segment, segments};
+
+    #[test]
+    fn paths_are_read_step_by_step() {
+        assert_eq!(
+            segments("a.b[][].*.c.**"),
+            [
+                Segment::Key("a"),
+                Segment::Key("b"),
+                Segment::Element,
+                Segment::Element,
+                Segment::AnyKey,
+                Segment::Key("c"),
+                Segment::Below,
+            ]
+        );
+    }
+}

@@ -1,86 +1,126 @@
-//! stub
-use crate::document::Facts;
-use crate::lane::Lane;
-use crate::route::{Dialect, Operation};
+//! The OpenAI dialect: its content maps, one file per message, and what this gateway says in it.
+//!
+//! INVARIANT: adding a message is adding a table here; nothing else in this crate names a field of it.
 
-/// What every chunk of a stream repeats, taken from the chunks seen so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Envelope {
-    /// The answer's id.
-    pub id: String,
-    /// The model that answers.
-    pub model: String,
-    /// When it was made, in seconds since 1970.
-    pub created: u64,
-    /// `system_fingerprint`, when the upstream states one.
-    pub system_fingerprint: Option<String>,
+mod chat_answer;
+mod chat_request;
+mod embeddings;
+mod models;
+mod write;
+
+use std::sync::LazyLock;
+
+use crate::machine::Machine;
+use crate::route::{Direction, Operation};
+use crate::table::{Fact, MessageTable, Row};
+
+pub(crate) use write::DONE;
+pub use write::{
+    Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
+};
+
+/// Every message of the dialect.
+pub(crate) static TABLES: [&MessageTable; 7] = [
+    &chat_request::TABLE,
+    &chat_answer::RESPONSE,
+    &chat_answer::CHUNK,
+    &embeddings::REQUEST,
+    &embeddings::RESPONSE,
+    &models::LIST,
+    &models::SHOWN,
+];
+
+static MACHINES: LazyLock<[Machine; 7]> = LazyLock::new(|| TABLES.map(Machine::compile));
+
+/// The compiled map of a message; `None` if the operation has no such message.
+pub(crate) fn machine(operation: Operation, direction: Direction) -> Option<&'static Machine> {
+    MACHINES.iter().find(|machine| {
+        machine.table.operation == operation && machine.table.direction == direction
+    })
 }
 
-impl Envelope {
-    /// Takes over what a chunk states and the envelope does not know yet.
-    pub fn observe(&mut self, facts: &Facts<'_>) {
-        let _ = facts;
+const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
+const STORED: &str = "it stands for content stored at the provider, which no guard sees";
+const UNSEEN: &str = "it changes the prompt in ways that no guard sees";
+
+/// Token counts. Providers add counts and prices of their own.
+const USAGE: &[Row] = &[
+    Row::integer("usage.prompt_tokens").fact(Fact::InputTokens),
+    Row::integer("usage.completion_tokens").fact(Fact::OutputTokens),
+    Row::number("usage.*"),
+    Row::number("usage.*.*"),
+];
+
+/// An error in the place of an answer, as OpenAI, vLLM, Azure and FastAPI write them.
+const ERROR: &[Row] = &[
+    Row::presence("error", None).fact(Fact::Error),
+    Row::said("error").fact(Fact::Error),
+    Row::said("error.**"),
+    Row::said("message"),
+    Row::said("type"),
+    Row::said("param"),
+    Row::said("code"),
+    Row::said("detail.**").fact(Fact::Error),
+];
+
+/// The words of JSON Schema (2020-12 and before). As keys and values of a schema they say nothing about
+/// anybody, and a request has thousands of them, so they are not yielded as text. Sorted.
+const SCHEMA_WORDS: &[&str] = &[
+    "$defs",
+    "$id",
+    "$ref",
+    "$schema",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "array",
+    "boolean",
+    "const",
+    "default",
+    "definitions",
+    "deprecated",
+    "description",
+    "enum",
+    "example",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "integer",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minimum",
+    "multipleOf",
+    "not",
+    "null",
+    "nullable",
+    "number",
+    "object",
+    "oneOf",
+    "pattern",
+    "patternProperties",
+    "prefixItems",
+    "properties",
+    "propertyNames",
+    "readOnly",
+    "required",
+    "string",
+    "title",
+    "type",
+    "uniqueItems",
+    "writeOnly",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::SCHEMA_WORDS;
+
+    #[test]
+    fn the_words_are_sorted_for_binary_search() {
+        assert!(SCHEMA_WORDS.is_sorted());
     }
-}
-
-/// A refusal to a client, in no dialect yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ErrorShape<'a> {
-    /// For people: what happened and what to do.
-    pub message: &'a str,
-    /// The dialect's class: `invalid_request_error`, `authentication_error`, `api_error`.
-    pub kind: &'a str,
-    /// The field at fault.
-    pub param: Option<&'a str>,
-    /// The stable code.
-    pub code: &'a str,
-    /// The interaction's id, for support.
-    pub interaction: Option<&'a str>,
-}
-
-/// Why a stream ends early.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Notice<'a> {
-    /// The stable code.
-    pub code: &'a str,
-    /// For people.
-    pub message: &'a str,
-    /// The interaction's id, for support.
-    pub interaction: &'a str,
-}
-
-/// A whole event that carries `text` on `lane`, for text that was held back until its own event had
-/// gone. `None` for lanes that are delivered whole ([`crate::Delivery::Whole`]) and so never held.
-pub fn delta_event(
-    operation: Operation,
-    envelope: &Envelope,
-    lane: Lane,
-    text: &str,
-) -> Option<Vec<u8>> {
-    let _ = (operation, envelope, lane, text);
-    None
-}
-
-/// The events that end a stream early in the dialect's own way: every choice in `choices` ends with
-/// `content_filter` and the notice as its refusal, then `[DONE]`.
-pub fn blocked_ending(
-    operation: Operation,
-    envelope: &Envelope,
-    choices: &[u32],
-    notice: &Notice<'_>,
-) -> Vec<u8> {
-    let _ = (operation, envelope, choices, notice);
-    Vec::new()
-}
-
-/// A failure in the middle of a stream. No `[DONE]` follows, so that clients see it as one.
-pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
-    let _ = (dialect, shape);
-    Vec::new()
-}
-
-/// The body of an error response.
-pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
-    let _ = (dialect, shape);
-    Vec::new()
 }

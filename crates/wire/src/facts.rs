@@ -1,0 +1,85 @@
+//! What single values tell beside their text: the model, the choices, the end user, token counts.
+//!
+//! INVARIANT: when several places can state a fact, the one listed first in [`Facts`] counts, whatever
+//! their order in the message.
+
+use std::borrow::Cow;
+
+use events::TokenUsage;
+
+use crate::document::Facts;
+use crate::table::Fact;
+
+/// From which of several places a fact was taken; lower is preferred.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ranks {
+    end_user: u8,
+    conversation: u8,
+    output_tokens_max: u8,
+}
+
+impl Default for Ranks {
+    fn default() -> Self {
+        Self { end_user: u8::MAX, conversation: u8::MAX, output_tokens_max: u8::MAX }
+    }
+}
+
+/// Whether a fact from a place of rank `new` replaces what was found so far.
+fn prefers(rank: &mut u8, new: u8) -> bool {
+    let better = new < *rank;
+    if better {
+        *rank = new;
+    }
+    better
+}
+
+/// Takes over what a string tells. Empty text tells nothing.
+pub(crate) fn apply_text<'a>(
+    facts: &mut Facts<'a>,
+    ranks: &mut Ranks,
+    fact: Fact,
+    value: &Cow<'a, str>,
+) {
+    if value.is_empty() {
+        return;
+    }
+    let value = || Some(value.clone());
+    match fact {
+        Fact::Model => facts.model = value(),
+        Fact::Id => facts.id = value(),
+        Fact::Fingerprint => facts.system_fingerprint = value(),
+        Fact::EndUser(rank) if prefers(&mut ranks.end_user, rank) => facts.end_user = value(),
+        Fact::Conversation(rank) if prefers(&mut ranks.conversation, rank) => {
+            facts.conversation = value();
+        }
+        Fact::Error => facts.error = true,
+        Fact::Object => facts.error |= value().as_deref() == Some("error"),
+        _ => {}
+    }
+}
+
+/// Takes over what a number tells. A number that is not whole or not in range tells nothing.
+pub(crate) fn apply_number<'a>(
+    facts: &mut Facts<'a>,
+    ranks: &mut Ranks,
+    fact: Fact,
+    number: &'a str,
+) {
+    if let Fact::Conversation(_) = fact {
+        return apply_text(facts, ranks, fact, &Cow::Borrowed(number));
+    }
+    let Ok(value) = number.parse::<u64>() else { return };
+    let usage = |facts: &mut Facts<'a>, set: fn(&mut TokenUsage, u64)| {
+        set(facts.usage.get_or_insert_default(), value);
+    };
+    match fact {
+        Fact::Choices => facts.choices = u32::try_from(value).unwrap_or(u32::MAX),
+        Fact::Created => facts.created = Some(value),
+        Fact::OutputTokensMax(rank) if prefers(&mut ranks.output_tokens_max, rank) => {
+            facts.output_tokens_max = Some(value);
+        }
+        Fact::InputTokens => usage(facts, |usage, value| usage.input = value),
+        Fact::OutputTokens => usage(facts, |usage, value| usage.output = value),
+        _ => {}
+    }
+}

@@ -1,0 +1,422 @@
+//! The content maps against the reader: a canary in every guarded path, a violation in every
+//! constrained one, every denied one refused, and the messages of the API reference known in full.
+
+use events::Provenance;
+
+use crate::document::{Document, Embedded, Literal};
+use crate::form::{Form, Kind};
+use crate::openai::TABLES;
+use crate::plant::message_with;
+use crate::table::{MessageTable, Rule, Takes};
+use crate::{
+    Channel, Direction, EventReader, Lane, ReadError, ReadLimits, SseEvent, StreamEvent,
+    UnknownFields, plantings, read_request, read_response, read_stream_event,
+};
+
+const CANARY: &str = "canary-7Q2M9XA \u{e9}\"\\";
+
+/// Reads a message of a table's kind and hands the document over.
+fn with_document<T>(
+    table: &MessageTable,
+    bytes: &[u8],
+    unknown: UnknownFields,
+    check: impl Fn(&Document<'_>) -> T,
+) -> Result<T, ReadError> {
+    let limits = ReadLimits::default();
+    match table.direction {
+        Direction::Request => {
+            read_request(table.operation, bytes, unknown, &limits).map(|d| check(&d))
+        }
+        Direction::Response => {
+            read_response(table.operation, bytes, unknown, &limits).map(|d| check(&d))
+        }
+        Direction::Stream => {
+            let event = sse(bytes);
+            match read_stream_event(table.operation, &event, unknown, &limits)? {
+                StreamEvent::Chunk(document) | StreamEvent::Error(document) => Ok(check(&document)),
+                other => panic!("no document: {other:?}"),
+            }
+        }
+    }
+}
+
+fn sse(data: &[u8]) -> SseEvent {
+    let mut reader = EventReader::default();
+    reader.push(b"data: ");
+    reader.push(data);
+    reader.push(b"\n\n");
+    reader.next_event().expect("an event").expect("good bytes")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn skeletons_are_known_in_full() {
+    for table in TABLES {
+        let message = message_with(table, "model", "\"m\"", "user");
+        let message = if table.rows().any(|row| row.path == "model") {
+            message
+        } else {
+            message_with(table, table.skeleton[0].0, table.skeleton[0].1, "user")
+        };
+        let read = with_document(table, &message, UnknownFields::Refuse, |_| ());
+        assert_eq!(read, Ok(()), "{}", text(&message));
+    }
+}
+
+#[test]
+fn a_canary_in_every_guarded_place_is_found() {
+    let mut found = 0;
+    for table in TABLES {
+        for planting in plantings(table.operation, table.direction, CANARY) {
+            let what = format!("{} in {}", planting.path, text(&planting.message));
+            let check = |document: &Document<'_>| {
+                let field = document
+                    .fields
+                    .iter()
+                    .find(|field| field.text.contains(CANARY))
+                    .unwrap_or_else(|| panic!("not found: {what}"));
+                assert_eq!(field.provenance, planting.provenance, "{what}");
+                assert_eq!(document.has_unknown(), !planting.known, "{what}");
+                let channel = field.lane.map(|lane| lane.channel);
+                match (table.direction, planting.channel) {
+                    (Direction::Request, _) => assert_eq!(channel, None, "{what}"),
+                    (_, Some(expected)) => assert_eq!(channel, Some(expected), "{what}"),
+                    (_, None) => assert!(matches!(channel, Some(Channel::Other(_))), "{what}"),
+                }
+                let raw = &document.source()[field.source.clone()];
+                assert_eq!(crate::json_text::decoded(raw), field.text, "{what}");
+            };
+            with_document(table, &planting.message, UnknownFields::Scan, check)
+                .unwrap_or_else(|error| panic!("{error}: {what}"));
+            let strict = with_document(table, &planting.message, UnknownFields::Refuse, |_| ());
+            assert_eq!(strict.is_ok(), planting.known, "{what}: {strict:?}");
+            found += 1;
+        }
+    }
+    assert!(found > 250, "only {found} places");
+}
+
+/// A value that no form of the kind admits.
+fn violation(form: Form) -> &'static [&'static str] {
+    match form.kind() {
+        Kind::Text => &["\"my name is Anna Schmidt\"", "true", "12"],
+        Kind::Number => &["\"12\"", "true"],
+        Kind::Flag => &["\"true\"", "1"],
+    }
+}
+
+#[test]
+fn a_violation_in_every_constrained_place_is_refused_or_read() {
+    for table in TABLES {
+        for row in table.rows() {
+            let form = match row.rule {
+                Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form,
+                _ => continue,
+            };
+            for value in violation(form) {
+                let takes = |takes: Takes| match value.as_bytes()[0] {
+                    b'"' => takes.text,
+                    b't' => takes.flag,
+                    _ => takes.number,
+                };
+                if table.rows().any(|other| other.path == row.path && takes(other.takes()))
+                    && !value.contains("Anna")
+                {
+                    continue;
+                }
+                let shared = table.rows().any(|other| {
+                    other.path == row.path && matches!(other.rule, Rule::Guarded { .. })
+                });
+                let message = message_with(table, row.path, value, "user");
+                let what = text(&message);
+                let read = with_document(table, &message, UnknownFields::Scan, |document| {
+                    let seen = document.fields.iter().any(|field| field.text.contains("Anna"));
+                    assert_eq!(seen, value.contains("Anna"), "{what}");
+                    document.has_unknown()
+                });
+                match table.direction {
+                    Direction::Request if shared => {}
+                    Direction::Request => {
+                        assert!(
+                            matches!(read, Err(ReadError::Violation { .. })),
+                            "{what}: {read:?}"
+                        );
+                        let path = read.err().and_then(|e| e.param().map(str::to_owned));
+                        let expected = row.path.replace("[]", "[0]");
+                        assert_eq!(path, Some(expected), "{what}");
+                    }
+                    _ => assert_eq!(read, Ok(true), "{what}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_denied_place_is_refused_whatever_stands_there() {
+    let mut denied = 0;
+    for table in TABLES {
+        for row in table.rows().filter(|row| matches!(row.rule, Rule::Denied(_))) {
+            for value in ["\"x\"", "1", "true", "{}", "[]", "{\"a\":[1]}"] {
+                let message = message_with(table, row.path, value, "user");
+                let read = with_document(table, &message, UnknownFields::Scan, |_| ());
+                let path = row.path.replace("[]", "[0]");
+                assert!(
+                    matches!(&read, Err(ReadError::Denied { path: at, .. }) if *at == path),
+                    "{}: {read:?}",
+                    text(&message)
+                );
+            }
+            denied += 1;
+        }
+    }
+    assert!(denied > 20);
+}
+
+#[test]
+fn every_opaque_place_is_listed() {
+    for table in TABLES {
+        for row in table.rows() {
+            let value = match row.rule {
+                Rule::Opaque(_) | Rule::Echo(..) => "[\"secret words\"]",
+                Rule::OpaqueForm(form, _) if form.kind() == Kind::Number => "5",
+                Rule::OpaqueForm(..) => "\"AAAA\"",
+                Rule::Presence(Some(_)) => "{}",
+                _ => continue,
+            };
+            let message = message_with(table, row.path, value, "user");
+            let what = text(&message);
+            let read = with_document(table, &message, UnknownFields::Refuse, |document| {
+                let unscanned = document.unscanned();
+                let path = row.path.replace("[]", "[0]");
+                assert!(unscanned.iter().any(|entry| entry.path == path), "{unscanned:?}: {what}");
+                assert!(!document.fields.iter().any(|field| field.text.contains("secret")));
+                let echo = matches!(row.rule, Rule::Echo(..));
+                assert_eq!(document.echoes.len(), usize::from(echo), "{what}");
+                for echo in &document.echoes {
+                    assert_eq!(&document.source()[echo.source.clone()], value);
+                }
+            });
+            assert_eq!(read, Ok(()), "{what}");
+        }
+    }
+}
+
+#[test]
+fn null_is_accepted_everywhere() {
+    for table in TABLES {
+        for row in table.rows() {
+            let message = message_with(table, row.path, "null", "user");
+            let read = with_document(table, &message, UnknownFields::Refuse, |_| ());
+            assert_eq!(read, Ok(()), "{}", text(&message));
+        }
+    }
+}
+
+#[test]
+fn rows_are_written_once() {
+    for table in TABLES {
+        let rows: Vec<_> = table.rows().collect();
+        for (index, row) in rows.iter().enumerate() {
+            for other in &rows[..index] {
+                let (a, b) = (row.takes(), other.takes());
+                let both = [(a.text, b.text), (a.number, b.number), (a.flag, b.flag)];
+                let clash = row.path == other.path && both.contains(&(true, true));
+                assert!(!clash, "{} stands twice", row.path);
+            }
+        }
+    }
+}
+
+/// Every parameter of the API reference, each once where it may stand.
+const MAXIMAL_REQUEST: &str = r##"{
+  "model": "gpt-4o-audio-preview", "store": false, "metadata": {"team": "red", "n": 7},
+  "messages": [
+    {"role": "developer", "content": [{"type": "text", "text": "be kind",
+      "prompt_cache_breakpoint": {"mode": "explicit"}}], "name": "dev"},
+    {"role": "system", "content": "be brief", "name": "sys"},
+    {"role": "user", "name": "anna", "content": [
+      {"type": "text", "text": "look"},
+      {"type": "image_url", "image_url": {"url": "https://a.example/cat.png", "detail": "low"}},
+      {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+      {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+      {"type": "file", "file": {"filename": "cv.pdf",
+        "file_data": "data:application/pdf;base64,JVBERi0="}}]},
+    {"role": "assistant", "content": [{"type": "text", "text": "I see"},
+      {"type": "refusal", "refusal": "no"}], "refusal": null, "audio": {"id": "audio_1"},
+      "name": "bot", "tool_calls": [
+        {"id": "call_1", "type": "function",
+         "function": {"name": "look_up", "arguments": "{\"who\":\"anna\"}"}},
+        {"id": "call_2", "type": "custom", "custom": {"name": "run", "input": "ls"}}],
+      "function_call": {"name": "old", "arguments": "{}"}},
+    {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": "a cat"}]},
+    {"role": "function", "name": "old", "content": "done"}],
+  "modalities": ["text", "audio"], "audio": {"voice": {"id": "voice_1"}, "format": "mp3"},
+  "frequency_penalty": 0.5, "presence_penalty": -0.5, "logit_bias": {"50256": -100},
+  "logprobs": true, "top_logprobs": 5, "max_completion_tokens": 100, "max_tokens": 200, "n": 2,
+  "moderation": {"model": "omni-moderation-latest",
+    "policy": {"input": {"mode": "score"}, "output": {"mode": "block"}}},
+  "parallel_tool_calls": true, "prompt_cache_key": "k", "prompt_cache_retention": "24h",
+  "prompt_cache_options": {"mode": "explicit", "ttl": "30m"},
+  "prediction": {"type": "content", "content": [{"type": "text", "text": "guess"}]},
+  "reasoning_effort": "low", "verbosity": "low", "safety_identifier": "s-1", "user": "u-1",
+  "response_format": {"type": "json_schema", "json_schema": {"name": "answer",
+    "description": "the answer", "strict": true, "schema": {"type": "object", "properties":
+      {"age": {"type": "integer", "description": "in years", "default": 4111111111111111}},
+      "required": ["age"], "additionalProperties": false}}},
+  "seed": 7, "service_tier": "auto", "stop": ["END", "STOP"], "stream": true,
+  "stream_options": {"include_usage": true, "include_obfuscation": false},
+  "temperature": 1, "top_p": 0.9,
+  "tools": [
+    {"type": "function", "function": {"name": "look_up", "description": "find a person",
+      "strict": false, "parameters": {"type": "object", "properties": {"who": {"type": "string",
+      "enum": ["anna", "ben"]}}}}},
+    {"type": "custom", "custom": {"name": "run", "description": "a shell", "format":
+      {"type": "grammar", "grammar": {"definition": "start: /.+/", "syntax": "lark"}}}}],
+  "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools":
+    [{"type": "function", "function": {"name": "look_up"}}]}},
+  "functions": [{"name": "old", "description": "deprecated", "parameters": {"type": "object"}}],
+  "function_call": {"name": "old"},
+  "web_search_options": {"search_context_size": "low", "user_location": {"type": "approximate",
+    "approximate": {"city": "Ulm", "country": "DE", "region": "BW", "timezone": "Europe/Berlin"}}}
+}"##;
+
+#[test]
+fn the_request_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> {
+    let limits = ReadLimits::default();
+    let document = read_request(
+        crate::Operation::ChatCompletions,
+        MAXIMAL_REQUEST.as_bytes(),
+        UnknownFields::Refuse,
+        &limits,
+    )?;
+    let seen: Vec<(String, &str, Provenance)> = (0..document.fields.len())
+        .map(|index| {
+            let field = &document.fields[index];
+            (document.path(index), &*field.text, field.provenance)
+        })
+        .collect();
+    let expected = |path: &str, text: &str, provenance| {
+        let found = seen.iter().any(|(p, t, o)| p == path && *t == text && *o == provenance);
+        assert!(found, "{path} {text}: {seen:#?}");
+    };
+    expected("messages[0].content[0].text", "be kind", Provenance::Developer);
+    expected("messages[1].content", "be brief", Provenance::System);
+    expected("messages[1].name", "sys", Provenance::User);
+    expected("messages[2].content[1].image_url.url", "https://a.example/cat.png", Provenance::User);
+    expected("messages[2].content[4].file.filename", "cv.pdf", Provenance::User);
+    expected("messages[3].content[1].refusal", "no", Provenance::Assistant);
+    expected(
+        "messages[3].tool_calls[0].function.arguments",
+        "{\"who\":\"anna\"}",
+        Provenance::ToolCall,
+    );
+    expected("messages[3].tool_calls[1].custom.input", "ls", Provenance::ToolCall);
+    expected("messages[4].content[0].text", "a cat", Provenance::ToolResult);
+    expected("messages[5].name", "old", Provenance::ToolResult);
+    expected("metadata.team", "team", Provenance::User);
+    expected("metadata.team", "red", Provenance::User);
+    expected("stop[1]", "STOP", Provenance::User);
+    let schema = "response_format.json_schema.schema.properties";
+    expected(&format!("{schema}.age"), "age", Provenance::ToolDefinition);
+    expected(&format!("{schema}.age.description"), "in years", Provenance::ToolDefinition);
+    expected(&format!("{schema}.age.default"), "4111111111111111", Provenance::ToolDefinition);
+    assert!(!seen.iter().any(|(_, text, _)| ["object", "type", "properties"].contains(text)));
+    let arguments = document.fields.iter().find(|field| field.text.starts_with("{\"who"));
+    assert_eq!(arguments.map(|field| field.embedded), Some(Embedded::Json));
+    let number = document.fields.iter().find(|field| field.text.starts_with("4111"));
+    assert_eq!(number.map(|field| field.literal), Some(Literal::Number));
+
+    let facts = &document.facts;
+    assert_eq!(facts.model.as_deref(), Some("gpt-4o-audio-preview"));
+    assert!(facts.stream && facts.include_usage);
+    assert_eq!((facts.choices, facts.output_tokens_max), (2, Some(100)));
+    assert_eq!(facts.end_user.as_deref(), Some("s-1"));
+    let opening: Vec<&str> =
+        document.fields[facts.opening.clone()].iter().map(|field| &*field.text).collect();
+    assert_eq!(opening.first(), Some(&"be kind"));
+    assert_eq!(opening.last(), Some(&"cv.pdf"));
+
+    let unscanned: Vec<String> = document.unscanned().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(
+        unscanned,
+        [
+            "messages[2].content[1].image_url.url",
+            "messages[2].content[2].image_url.url",
+            "messages[2].content[3].input_audio.data",
+            "messages[2].content[4].file.file_data",
+            "messages[3].audio.id",
+            "web_search_options",
+        ]
+    );
+    Ok(())
+}
+
+const MAXIMAL_RESPONSE: &str = r#"{
+  "id": "chatcmpl-1", "object": "chat.completion", "created": 1700000000, "model": "gpt-4o",
+  "service_tier": "default", "system_fingerprint": "fp_1", "metadata": {"team": "red"},
+  "choices": [
+    {"index": 1, "finish_reason": "tool_calls", "message": {"role": "assistant",
+      "content": "hello", "refusal": "no", "reasoning_content": "hm",
+      "annotations": [{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 5,
+        "title": "A page", "url": "https://a.example"}}],
+      "audio": {"id": "audio_1", "data": "UklGRg==", "expires_at": 1, "transcript": "hi"},
+      "function_call": {"name": "old", "arguments": "{}"},
+      "tool_calls": [
+        {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\":1}"}},
+        {"id": "call_2", "type": "custom", "custom": {"name": "run", "input": "ls"}}]},
+     "logprobs": {"content": [{"token": "hello", "logprob": -0.1, "bytes": [104],
+       "top_logprobs": []}], "refusal": null}},
+    {"message": {"role": "assistant", "content": "bye"}, "finish_reason": "stop", "index": 0}],
+  "moderation": {"input": {"type": "moderation_results", "model": "m", "results": [{"flagged": false,
+    "categories": {"hate": false}, "category_scores": {"hate": 0.1}, "type": "moderation_result",
+    "category_applied_input_types": {"hate": ["text"]}, "model": "m"}]},
+    "output": {"type": "error", "code": "c", "message": "m"}},
+  "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7,
+    "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0, "cache_write_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 0, "accepted_prediction_tokens": 0}}
+}"#;
+
+#[test]
+fn the_answer_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> {
+    let document = read_response(
+        crate::Operation::ChatCompletions,
+        MAXIMAL_RESPONSE.as_bytes(),
+        UnknownFields::Refuse,
+        &ReadLimits::default(),
+    )?;
+    let lanes: Vec<(Lane, &str)> = document
+        .fields
+        .iter()
+        .filter_map(|field| Some((field.lane?, &*field.text)))
+        .filter(|(lane, _)| !matches!(lane.channel, Channel::Other(_)))
+        .collect();
+    let lane = |choice, channel| Lane { choice, channel };
+    assert_eq!(
+        lanes,
+        [
+            (lane(1, Channel::Content), "hello"),
+            (lane(1, Channel::Refusal), "no"),
+            (lane(1, Channel::ReasoningContent), "hm"),
+            (lane(1, Channel::Transcript), "hi"),
+            (lane(1, Channel::FunctionName), "old"),
+            (lane(1, Channel::FunctionArguments), "{}"),
+            (lane(1, Channel::ToolName(0)), "f"),
+            (lane(1, Channel::ToolArguments(0)), "{\"a\":1}"),
+            (lane(1, Channel::CustomName(1)), "run"),
+            (lane(1, Channel::CustomInput(1)), "ls"),
+            (lane(0, Channel::Content), "bye"),
+        ]
+    );
+    let facts = &document.facts;
+    assert_eq!(facts.usage, Some(events::TokenUsage { input: 3, output: 4 }));
+    let finished: Vec<(u32, &str)> =
+        facts.finished.iter().map(|finish| (finish.choice, &*finish.reason)).collect();
+    assert_eq!(finished, [(1, "tool_calls"), (0, "stop")]);
+    assert!(document.echoes.iter().all(|echo| echo.choice == 1) && document.echoes.len() == 2);
+    assert!(!facts.error);
+    Ok(())
+}
