@@ -8,6 +8,7 @@
     BARTIZAN_DATA             the gateway's data folder
     FAKE_UPSTREAM_BASE_URL    the fake upstream itself, with /v1
     FAKE_UPSTREAM_ADMIN       where it tells what it received
+    FAKE_UPSTREAM_KEY         the provider's key that the gateway holds
 """
 
 import os

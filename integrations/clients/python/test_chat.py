@@ -1,6 +1,7 @@
 """Chat completions that nobody has to change: the client cannot tell that Bartizan is there."""
 
 import json
+import os
 import time
 
 import pytest
@@ -38,6 +39,8 @@ def test_bytes_are_kept_both_ways(client, direct, upstream):
 def test_the_callers_key_stays_here(client, key, upstream):
     client.chat.completions.create(model="fake-echo", messages=user(BENIGN))
     upstream.assert_never_saw(key, key.split("_")[-1])
+    headers = dict(upstream.only_request()["headers"])
+    assert headers["authorization"] == f"Bearer {os.environ['FAKE_UPSTREAM_KEY']}"
 
 
 def test_usage_at_the_end_of_a_stream(client, direct):

@@ -20,6 +20,8 @@ use crate::workspace::read_text;
 const START_MAX: Duration = Duration::from_secs(30);
 /// How long a server may take to end when asked to.
 const STOP_MAX: Duration = Duration::from_secs(10);
+/// The provider's key that the gateway holds; what the fake upstream must see instead of the caller's.
+const UPSTREAM_KEY: &str = "sk-of-the-upstream";
 /// Between two looks at a condition.
 const POLL: Duration = Duration::from_millis(20);
 /// The longest line the fake upstream may say where it listens in, in bytes.
@@ -77,6 +79,7 @@ impl Servers {
             .env("BARTIZAN_DATA", self.folder.join("data"))
             .env("FAKE_UPSTREAM_BASE_URL", &self.upstream_url)
             .env("FAKE_UPSTREAM_ADMIN", &self.admin)
+            .env("FAKE_UPSTREAM_KEY", UPSTREAM_KEY)
             .env("PYTHONDONTWRITEBYTECODE", "1")
     }
 
@@ -158,7 +161,9 @@ fn start_gateway(
     let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     let address = free.map_err(failed)?;
     let config = format!(
-        "[listen]\naddress = \"{address}\"\n\n[upstreams.fake]\nbase_url = \"http://{upstream}/v1\"\n"
+        "[server]\nlisten = \"{address}\"\n\n\
+         [[upstreams]]\nname = \"fake\"\nbase_url = \"http://{upstream}/v1\"\n\
+         api_key = \"literal:{UPSTREAM_KEY}\"\n"
     );
     fs::write(folder.join("bartizan.toml"), config).map_err(failed)?;
     let log = fs::File::create(folder.join("bartizan.log")).map_err(failed)?;
