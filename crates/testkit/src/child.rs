@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Bytes kept of each of a child's outputs.
-const OUTPUT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const OUTPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Wait between two looks at a condition.
 const POLL: Duration = Duration::from_millis(5);
 

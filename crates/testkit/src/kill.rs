@@ -34,8 +34,11 @@ const QUESTION: &str = "Are you there?";
 const BUSY_CLIENTS: usize = 8;
 /// Longest wait between the last stream's beginning and the kill, in milliseconds.
 const KILL_WAIT_MS_MAX: usize = 400;
-/// Events asked of the log: more than any run makes.
-const EVENTS_MAX: &str = "1000000";
+/// Records read from the log's end, for each request that the upstream received: its own two, and as
+/// many again for requests that never got there.
+const RECORDS_PER_REQUEST: usize = 4;
+/// Records of the node itself, and of requests around the kill.
+const RECORDS_MORE: usize = 1000;
 /// Deltas of a stream and milliseconds between them: they last longer than everything before the kill.
 const STREAM: &str = "fake-slow+pace-50+deltas-2000";
 
@@ -90,7 +93,7 @@ pub fn kill_in_the_middle(plan: &KillPlan) -> Result<KillReport> {
     let after_kill = verify(plan)?;
     let (restart, answers_again) = restart(plan, &upstream)?;
     let after_restart = verify(plan)?;
-    let opened = opened_models(plan)?;
+    let opened = opened_models(plan, received.len())?;
     Ok(KillReport {
         received: received.len(),
         streaming: counted[0].saturating_sub(counted[1]),
@@ -127,9 +130,10 @@ fn verify(plan: &KillPlan) -> Result<Said> {
     Gateway::run(&plan.binary, &plan.folder, &["log", "verify"])
 }
 
-/// The models on the log's open records.
-fn opened_models(plan: &KillPlan) -> Result<BTreeSet<String>> {
-    let arguments = ["log", "tail", "--format", "json", "--lines", EVENTS_MAX];
+/// The models on the log's last open records.
+fn opened_models(plan: &KillPlan, received: usize) -> Result<BTreeSet<String>> {
+    let lines = (received * RECORDS_PER_REQUEST + RECORDS_MORE).to_string();
+    let arguments = ["log", "tail", "--format", "json", "--lines", &lines];
     let said = Gateway::run(&plan.binary, &plan.folder, &arguments)?;
     let mut models = BTreeSet::new();
     for line in said.stdout.lines() {
