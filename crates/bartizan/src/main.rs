@@ -1,2 +1,42 @@
-//! The one binary.
-fn main() {}
+//! The one binary: configuration, commands, wiring, signals, exit codes.
+//!
+//! INVARIANT: this is the only room that reads the command line and the environment, prints, and
+//! decides exit codes. INVARIANT: data goes to standard output, everything else to standard error.
+//!
+//! Not here: what the rooms below do; a command opens them, asks, and prints.
+
+mod cli;
+mod commands;
+mod config;
+mod data_dir;
+mod exit;
+mod files;
+mod output;
+mod telemetry;
+mod time;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use exit::Failure;
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Up(args) => commands::up::run(&args),
+        Command::Config(command) => commands::config::run(&command),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Keys(command) => commands::keys::run(command),
+        Command::Log(command) => commands::log::run(&command),
+    };
+    let exit = match ended {
+        Ok(exit) => exit,
+        Err(Failure::ReaderLeft) => exit::Exit::Fine,
+        Err(Failure::Problems(exit, problems)) => {
+            problems.iter().for_each(output::report);
+            exit
+        }
+    };
+    ExitCode::from(exit.code())
+}

@@ -46,7 +46,7 @@ impl KeyRefusal {
 pub(crate) struct Entry {
     id: KeyId,
     mac: [u8; 32],
-    revoked: bool,
+    status: KeyStatus,
     grant: Arc<Grant>,
 }
 
@@ -55,7 +55,7 @@ impl Entry {
         Self {
             id: record.id,
             mac,
-            revoked: record.status == KeyStatus::Revoked,
+            status: record.status,
             grant: Arc::new(Grant::new(record.id, &record.grant)),
         }
     }
@@ -82,13 +82,23 @@ impl KeySnapshot {
         let mac = entry.map_or(&[0; 32], |entry| &entry.mac);
         let matches = self.pepper.verify(Purpose::VirtualKey, presented.as_bytes(), mac);
         let entry = entry.filter(|_| matches).ok_or(KeyRefusal::Unknown)?;
-        if entry.revoked {
+        if entry.status == KeyStatus::Revoked {
             return Err(KeyRefusal::Revoked);
         }
         if entry.grant.expires_ms.is_some_and(|expires_ms| expires_ms <= now_ms) {
             return Err(KeyRefusal::Expired);
         }
         Ok(Arc::clone(&entry.grant))
+    }
+
+    /// Every key and whether it works, in no order.
+    pub fn statuses(&self) -> impl Iterator<Item = (KeyId, KeyStatus)> + '_ {
+        self.entries.values().map(|entry| (entry.id, entry.status))
+    }
+
+    /// Whether a key works; `None` if there is no such key.
+    pub fn status(&self, id: KeyId) -> Option<KeyStatus> {
+        self.entries.get(&id).map(|entry| entry.status)
     }
 
     /// How many keys there are, revoked ones included.

@@ -1,0 +1,229 @@
+//! The command line, as typed. Names are a contract.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use events::{InteractionId, KeyId, Provenance};
+
+/// Bartizan stands between applications and AI models: it sees, judges, acts, records and proves.
+#[derive(Parser)]
+#[command(name = "bartizan", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 fine, 1 findings or a failed check, 2 usage or configuration, \
+     3 the environment failed, 4 incomplete (something could not be read).";
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway
+    Up(UpArgs),
+    /// Check, explain or begin a configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Say what the detectors and the default rules make of a text
+    Inspect(InspectArgs),
+    /// Make, list and revoke virtual keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Read and verify the record
+    #[command(subcommand)]
+    Log(LogCommand),
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Args)]
+pub(crate) struct FormatArgs {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Short for `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+impl FormatArgs {
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json || matches!(self.format, Format::Json)
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct StateArgs {
+    /// The data folder [default: what the configuration says, else `bartizan-data`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The configuration [default: `bartizan.toml`, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say what would run, or what is wrong and where
+    Check {
+        /// The configuration [default: `bartizan.toml`, if it is there]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Print every setting with its default and its meaning
+    Example,
+    /// Print the JSON Schema of the configuration
+    Schema,
+    /// Print every route, field and guard
+    Coverage {
+        /// The configuration [default: `bartizan.toml`, if it is there]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct InspectArgs {
+    /// Files to read; `-` is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the text comes from
+    #[arg(long, value_parser = parse_provenance, default_value = "user")]
+    pub(crate) provenance: Provenance,
+    /// Read one JSON object per line (`id`, `text`, `provenance`) and write one per line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+    /// Say which rules led to the verdict
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// The configuration whose rules apply [default: the shipped rules]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+/// `tool` is short for the result of a tool, which is what people have at hand.
+fn parse_provenance(text: &str) -> Result<Provenance, String> {
+    let name = if text == "tool" { "tool_result" } else { text };
+    Provenance::ALL.into_iter().find(|known| known.as_str() == name).ok_or_else(|| {
+        let names: Vec<&str> = Provenance::ALL.iter().map(|known| known.as_str()).collect();
+        format!("choose one of: {}", names.join(", "))
+    })
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it, once
+    Create(CreateArgs),
+    /// List the keys
+    List {
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Show one key's grant
+    Show {
+        /// The key's id, the part after `btz_`
+        id: KeyId,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Make a key useless from now on
+    Revoke {
+        /// The key's id, the part after `btz_`
+        id: KeyId,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct CreateArgs {
+    /// What people call the key
+    #[arg(long)]
+    pub(crate) name: String,
+    /// The application that uses it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) application: Option<String>,
+    /// The team that owns the application
+    #[arg(long, value_name = "NAME")]
+    pub(crate) team: Option<String>,
+    /// The tenant
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tenant: Option<String>,
+    /// A model it may ask for, `*` for any text; may be repeated [default: every model]
+    #[arg(long = "model", value_name = "PATTERN")]
+    pub(crate) models: Vec<String>,
+    /// When it stops working: `90d`, `12h`, `2027-04-01`, `2027-04-01T08:00:00Z` [default: never]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) expires: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LogCommand {
+    /// Show the last records
+    Tail {
+        /// How many
+        #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
+        lines: u64,
+        /// Keep showing what is recorded
+        #[arg(long, short)]
+        follow: bool,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Show everything about one interaction
+    Show {
+        /// Its id, as in the header `x-bartizan-interaction`
+        id: InteractionId,
+        /// Also show what was said, as long as it is kept
+        #[arg(long)]
+        content: bool,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Check that the record is what was written
+    Verify {
+        /// A checkpoint that was exported before: shows whether the end was cut off since
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Sign a statement about the record so far, to keep elsewhere
+    Checkpoint {
+        #[command(flatten)]
+        state: StateArgs,
+    },
+}

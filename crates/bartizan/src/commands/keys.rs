@@ -1,0 +1,197 @@
+//! `bartizan keys create|list|show|revoke`.
+//!
+//! A running gateway notices each change within a second; none of these commands talks to it.
+//!
+//! INVARIANT: a key is printed once, to standard output, by `create`; no other command can.
+
+use events::KeyId;
+use serde::Serialize;
+use store::{GrantOptions, KeyRecord, KeyStatus, LIST_DOCUMENTS_MAX, StoreError, VirtualKeys};
+
+use crate::cli::{CreateArgs, KeysCommand, StateArgs};
+use crate::config;
+use crate::data_dir::{DataDir, keys_failure};
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, Table, note};
+use crate::time::{now_ms, parse_deadline, rfc3339, show_moment};
+
+pub(crate) fn run(command: KeysCommand) -> Result<Exit, Failure> {
+    let mut output = Output::new();
+    match command {
+        KeysCommand::Create(args) => create(args, &mut output)?,
+        KeysCommand::List { state, format } => list(&state, format.is_json(), &mut output)?,
+        KeysCommand::Show { id, state, format } => {
+            let keys = open(&state)?;
+            let record = super::block_on(async {
+                known(keys.as_ref(), id)?.show(id).await.map_err(keys_failure)
+            })?;
+            print(&record, format.is_json(), &mut output)?;
+        }
+        KeysCommand::Revoke { id, state, format } => {
+            let keys = open(&state)?;
+            let record = super::block_on(async {
+                known(keys.as_ref(), id)?.revoke(id, now_ms()).await.map_err(keys_failure)
+            })?;
+            print(&record, format.is_json(), &mut output)?;
+        }
+    }
+    output.finish()?;
+    Ok(Exit::Fine)
+}
+
+/// A key as it is printed.
+#[derive(Serialize)]
+struct KeyView<'a> {
+    id: String,
+    name: &'a str,
+    status: &'static str,
+    application: Option<&'a str>,
+    team: Option<&'a str>,
+    tenant: Option<&'a str>,
+    models: &'a [String],
+    created: String,
+    expires: Option<String>,
+    revoked: Option<String>,
+}
+
+impl<'a> KeyView<'a> {
+    fn new(record: &'a KeyRecord, now_ms: u64) -> Self {
+        let grant = &record.grant;
+        Self {
+            id: record.id.to_string(),
+            name: &grant.name,
+            status: status(record, now_ms),
+            application: grant.application.as_deref(),
+            team: grant.team.as_deref(),
+            tenant: grant.tenant.as_deref(),
+            models: &grant.models,
+            created: rfc3339(record.created_ms),
+            expires: grant.expires_ms.map(rfc3339),
+            revoked: record.revoked_ms.map(rfc3339),
+        }
+    }
+}
+
+fn status(record: &KeyRecord, now_ms: u64) -> &'static str {
+    match record.status {
+        KeyStatus::Revoked => "revoked",
+        KeyStatus::Active if record.grant.expires_ms.is_some_and(|at| at <= now_ms) => "expired",
+        KeyStatus::Active => "active",
+    }
+}
+
+fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
+    let now_ms = now_ms();
+    let expires_ms = match &args.expires {
+        None => None,
+        Some(text) => Some(parse_deadline(text, now_ms).ok_or_else(|| {
+            let message = format!("`{text}` is not a time");
+            let help = "write `90d`, `12h`, `2027-04-01` or `2027-04-01T08:00:00Z`";
+            Failure::usage(message, help)
+        })?),
+    };
+    let grant = GrantOptions {
+        name: args.name,
+        application: args.application,
+        team: args.team,
+        tenant: args.tenant,
+        models: args.models,
+        expires_ms,
+    };
+    let path = config::data_dir(args.state.data.as_deref(), args.state.config.as_deref())?;
+    let data = DataDir::create(&path)?;
+    let (record, key) = super::block_on(async {
+        data.keys().await?.create(grant, now_ms).await.map_err(keys_failure)
+    })?;
+    if args.format.is_json() {
+        #[derive(Serialize)]
+        struct Created<'a> {
+            key: &'a str,
+            #[serde(flatten)]
+            record: KeyView<'a>,
+        }
+        let record = KeyView::new(&record, now_ms);
+        return output.json(&Created { key: key.expose(), record });
+    }
+    output.line(key.expose())?;
+    note(&format!("key {} was made; it is not stored and cannot be shown again", record.id));
+    Ok(())
+}
+
+/// The keys of a data folder; `None` if none were ever made there.
+fn open(state: &StateArgs) -> Result<Option<VirtualKeys>, Failure> {
+    let path = config::data_dir(state.data.as_deref(), state.config.as_deref())?;
+    let data = DataDir::open(&path)?;
+    if data.has_state() { super::block_on(data.keys()).map(Some) } else { Ok(None) }
+}
+
+fn known(keys: Option<&VirtualKeys>, id: KeyId) -> Result<&VirtualKeys, Failure> {
+    keys.ok_or_else(|| {
+        let error = StoreError::NotFound { kind: "virtual key", id: id.to_string() };
+        keys_failure(error.into())
+    })
+}
+
+fn list(state: &StateArgs, json: bool, output: &mut Output) -> Result<(), Failure> {
+    let keys = open(state)?;
+    let records = super::block_on(async {
+        let mut records: Vec<KeyRecord> = Vec::new();
+        let Some(keys) = &keys else { return Ok(records) };
+        loop {
+            let after = records.last().map(|record| record.id);
+            let page = keys.list(after, LIST_DOCUMENTS_MAX).await.map_err(keys_failure)?;
+            if page.is_empty() {
+                return Ok(records);
+            }
+            records.extend(page);
+        }
+    })?;
+    let now_ms = now_ms();
+    if json {
+        let views: Vec<_> = records.iter().map(|record| KeyView::new(record, now_ms)).collect();
+        return output.json(&views);
+    }
+    let mut table = Table::new(&["ID", "NAME", "STATUS", "FOR", "MODELS", "CREATED", "EXPIRES"]);
+    for record in &records {
+        let grant = &record.grant;
+        let parts = [&grant.tenant, &grant.team, &grant.application];
+        let parts: Vec<&str> = parts.into_iter().filter_map(|part| part.as_deref()).collect();
+        let models = grant.models.join(", ");
+        table.row([
+            record.id.to_string(),
+            grant.name.clone(),
+            status(record, now_ms).to_owned(),
+            if parts.is_empty() { String::from("-") } else { parts.join("/") },
+            if models.is_empty() { String::from("*") } else { models },
+            show_moment(record.created_ms),
+            grant.expires_ms.map_or_else(|| String::from("never"), show_moment),
+        ]);
+    }
+    output.text(&table.render())
+}
+
+fn print(record: &KeyRecord, json: bool, output: &mut Output) -> Result<(), Failure> {
+    let now_ms = now_ms();
+    if json {
+        return output.json(&KeyView::new(record, now_ms));
+    }
+    let grant = &record.grant;
+    let models = grant.models.join(", ");
+    let mut table = Table::headless();
+    let mut row = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            table.row([name.to_owned(), value]);
+        }
+    };
+    row("id", Some(record.id.to_string()));
+    row("name", Some(grant.name.clone()));
+    row("status", Some(status(record, now_ms).to_owned()));
+    row("application", grant.application.clone());
+    row("team", grant.team.clone());
+    row("tenant", grant.tenant.clone());
+    row("models", Some(if models.is_empty() { String::from("every model") } else { models }));
+    row("created", Some(show_moment(record.created_ms)));
+    row("expires", Some(grant.expires_ms.map_or_else(|| String::from("never"), show_moment)));
+    row("revoked", record.revoked_ms.map(show_moment));
+    output.text(&table.render())
+}

@@ -1,0 +1,316 @@
+//! The record as people read it.
+//!
+//! INVARIANT: everything that a caller could have chosen is shown without control characters.
+
+use std::fmt::Write as _;
+
+use events::{
+    Decision, Ending, EventBody, GuardStatus, InteractionClosed, InteractionOpened, LocatedFinding,
+    Outcome, Principal, Unscanned,
+};
+use journal::Record;
+use journal::verify::{Truncation, Verdict, VerifyReport};
+
+use super::log::Said;
+use crate::output::{Table, printable};
+use crate::time::show_moment;
+
+/// One record on one line.
+pub(crate) fn line(record: &Record) -> String {
+    let time = show_moment(record.event.time_ms);
+    let (subject, what) = match &record.event.body {
+        EventBody::InteractionOpened(opened) => {
+            (opened.interaction.to_string(), open_words(opened))
+        }
+        EventBody::InteractionClosed(closed) => {
+            (closed.interaction.to_string(), close_words(closed))
+        }
+        EventBody::Administration(event) => (
+            String::from("administration"),
+            format!("{} {} by {}", event.operation, event.target, event.actor),
+        ),
+        EventBody::Node(notice) => {
+            (record.node.to_string(), format!("{}: {}", notice.state, notice.detail))
+        }
+    };
+    format!("{time}  {subject:<30}  {}", printable(&what))
+}
+
+fn open_words(opened: &InteractionOpened) -> String {
+    let model = opened.model.as_deref().unwrap_or("-");
+    let mut words = format!("{} {model}: {}", opened.operation, decision_words(&opened.decision));
+    let found = found_words(&opened.findings);
+    if !found.is_empty() {
+        let _never_fails = write!(words, " [{found}]");
+    }
+    if let Some(key) = &opened.principal.key {
+        let _never_fails = write!(words, " key {key}");
+    }
+    words
+}
+
+fn close_words(closed: &InteractionClosed) -> String {
+    let mut words = format!(
+        "{} {}, {} B, {}",
+        ending_words(closed.ending),
+        closed.status,
+        closed.response_bytes,
+        duration_words(closed.duration_us),
+    );
+    if let Some(reason) = &closed.reason {
+        let _never_fails = write!(words, " ({reason})");
+    }
+    let found = found_words(&closed.findings);
+    if !found.is_empty() {
+        let _never_fails = write!(words, " [{found}]");
+    }
+    if closed.restored > 0 {
+        let _never_fails = write!(words, " restored {}", closed.restored);
+    }
+    words
+}
+
+fn decision_words(decision: &Decision) -> String {
+    let actions: Vec<&str> = decision.actions.iter().map(|action| action.as_str()).collect();
+    let actions = actions.join(", ");
+    match (decision.outcome, actions.is_empty(), &decision.reason) {
+        (Outcome::Allowed, true, _) => String::from("allowed"),
+        (Outcome::Allowed, false, _) => format!("allowed, {actions}"),
+        (Outcome::Refused, _, Some(reason)) => format!("refused ({reason})"),
+        (Outcome::Refused, _, None) => String::from("refused"),
+    }
+}
+
+/// Each kind that was found with how often: `injection, pii.email ×2`.
+fn found_words(findings: &[LocatedFinding]) -> String {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for finding in findings {
+        let kind = finding.finding.kind.as_str();
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let words = kinds.iter().map(|(kind, count)| match count {
+        1 => (*kind).to_owned(),
+        count => format!("{kind} ×{count}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+const fn ending_words(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Answered => "answered",
+        Ending::Blocked => "blocked",
+        Ending::ClientLeft => "client left",
+        Ending::Malformed => "malformed",
+        Ending::Refused => "refused",
+        Ending::InternalError => "internal error",
+        Ending::UpstreamFailed => "upstream failed",
+    }
+}
+
+fn duration_words(microseconds: u64) -> String {
+    match microseconds {
+        0..1_000 => format!("{microseconds} µs"),
+        1_000..10_000_000 => format!("{} ms", microseconds / 1_000),
+        _ => format!("{} s", microseconds / 1_000_000),
+    }
+}
+
+/// Everything about one interaction.
+pub(crate) fn interaction(records: &[Record], said: &[Said]) -> String {
+    let mut text = String::new();
+    for record in records {
+        match &record.event.body {
+            EventBody::InteractionOpened(opened) => opened_block(&mut text, record, opened),
+            EventBody::InteractionClosed(closed) => closed_block(&mut text, record, closed),
+            EventBody::Administration(_) | EventBody::Node(_) => {}
+        }
+        text.push('\n');
+    }
+    for part in said {
+        let (state, content) = match (&part.text, part.matches_record) {
+            (None, _) => ("not kept, or expired", ""),
+            (Some(content), Some(true)) => ("as recorded", content.as_str()),
+            (Some(content), Some(false)) => ("NOT what was recorded", content.as_str()),
+            (Some(content), None) => ("without a commitment on record", content.as_str()),
+        };
+        let _never_fails = writeln!(text, "{} ({state})", part.part);
+        for line in content.lines() {
+            let _never_fails = writeln!(text, "  {}", printable(line));
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+fn opened_block(text: &mut String, record: &Record, opened: &InteractionOpened) {
+    let mut table = Table::headless();
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    row("interaction", opened.interaction.to_string());
+    row("opened", moment_words(record));
+    row("from", opened.client_address.clone());
+    row("by", principal_words(&opened.principal));
+    if let Some(conversation) = opened.conversation {
+        row("conversation", conversation.to_string());
+    }
+    let model = opened.model.as_deref().map(|model| format!(", model {model}")).unwrap_or_default();
+    let streamed = if opened.streamed { ", streamed" } else { "" };
+    row("asked", format!("{} {}{model}{streamed}", opened.dialect, opened.operation));
+    row("upstream", opened.upstream.clone().unwrap_or_else(|| String::from("none")));
+    row("request", format!("{} B", opened.request_bytes));
+    row("decision", decision_words(&opened.decision));
+    rule_rows(&mut row, &opened.decision);
+    finding_rows(&mut row, &opened.findings);
+    for guard in &opened.guards {
+        row("guard", format!("{}: {}", guard.guard, guard_words(guard.status)));
+    }
+    for path in &opened.unknown_fields {
+        row("unknown field", path.clone());
+    }
+    unscanned_rows(&mut row, &opened.unscanned);
+    text.push_str(&table.render());
+}
+
+fn closed_block(text: &mut String, record: &Record, closed: &InteractionClosed) {
+    let mut table = Table::headless();
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    row("closed", moment_words(record));
+    let reason = closed.reason.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+    row("ending", format!("{}{reason}", ending_words(closed.ending)));
+    row("answer", format!("status {}, {} B", closed.status, closed.response_bytes));
+    let first = closed.first_byte_us.map(|us| format!(", first byte after {}", duration_words(us)));
+    row("took", format!("{}{}", duration_words(closed.duration_us), first.unwrap_or_default()));
+    if let Some(usage) = closed.usage {
+        row("tokens", format!("{} in, {} out", usage.input, usage.output));
+    }
+    row("values", format!("{} masked, {} restored", closed.masked, closed.restored));
+    row("decision", decision_words(&closed.decision));
+    rule_rows(&mut row, &closed.decision);
+    finding_rows(&mut row, &closed.findings);
+    for guard in &closed.guards {
+        row("guard", format!("{}: {}", guard.guard, guard_words(guard.status)));
+    }
+    unscanned_rows(&mut row, &closed.unscanned);
+    text.push_str(&table.render());
+}
+
+fn moment_words(record: &Record) -> String {
+    format!("{} UTC, record {}", show_moment(record.event.time_ms), record.sequence)
+}
+
+fn principal_words(principal: &Principal) -> String {
+    let parts = [
+        ("tenant", principal.tenant.clone()),
+        ("team", principal.team.clone()),
+        ("application", principal.application.clone()),
+        ("key", principal.key.map(|key| key.to_string())),
+        ("end user", principal.end_user.clone()),
+    ];
+    let parts: Vec<String> =
+        parts.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?))).collect();
+    if parts.is_empty() { String::from("nobody known") } else { parts.join(", ") }
+}
+
+fn rule_rows(row: &mut impl FnMut(&str, String), decision: &Decision) {
+    for rule in &decision.rules {
+        let mut words = format!("{}: {}", rule.id, rule.action);
+        if rule.shadow {
+            words.push_str(", in shadow");
+        }
+        if let Some(exception) = &rule.exception {
+            let _never_fails = write!(words, ", excepted by {exception}");
+        }
+        if !rule.controls.is_empty() {
+            let _never_fails = write!(words, " ({})", rule.controls.join(", "));
+        }
+        row("rule", words);
+    }
+}
+
+fn finding_rows(row: &mut impl FnMut(&str, String), findings: &[LocatedFinding]) {
+    for located in findings {
+        let finding = &located.finding;
+        let words = format!(
+            "{} in {} ({}), bytes {} to {}, rank {}, by {}, seen as {}",
+            finding.kind,
+            located.path,
+            located.provenance,
+            finding.span.start,
+            finding.span.end,
+            finding.rank.get(),
+            finding.detector,
+            finding.view,
+        );
+        row("finding", words);
+    }
+}
+
+fn unscanned_rows(row: &mut impl FnMut(&str, String), unscanned: &[Unscanned]) {
+    for piece in unscanned {
+        row("not scanned", format!("{}: {}", piece.path, piece.why));
+    }
+}
+
+const fn guard_words(status: GuardStatus) -> &'static str {
+    match status {
+        GuardStatus::FailedOpen => "FAILED, let through as configured",
+        GuardStatus::FailedClosed => "FAILED, refused",
+        GuardStatus::Ran => "ran",
+        GuardStatus::Skipped => "switched off",
+    }
+}
+
+/// What was verified, against what, and what is wrong.
+pub(crate) fn verification(report: &VerifyReport) -> String {
+    let mut table = Table::headless();
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    let verdict = match report.verdict {
+        Verdict::Intact => "intact",
+        Verdict::UnfinishedEnd => "intact, up to a last record that is not finished",
+        Verdict::Faulty => "FAULTY",
+    };
+    row("verdict", verdict.to_owned());
+    if let Some(fault) = &report.fault {
+        row("fault", fault.detail.clone());
+        let place = format!(
+            "{} at byte {}, where record {} was expected",
+            fault.segment, fault.offset, fault.sequence
+        );
+        row("place", place);
+    }
+    if let Some(node) = report.node {
+        row("node", node.to_string());
+    }
+    let checked = report.checked;
+    row(
+        "checked",
+        format!("{} records, {} seals, {} files", checked.records, checked.seals, checked.segments),
+    );
+    if report.unsealed_records > 0 {
+        row("unsealed", format!("the last {} records, chained only", report.unsealed_records));
+    }
+    row("cut off", truncation_words(report.truncation));
+    row("root", report.head.root.to_string());
+    table.render()
+}
+
+fn truncation_words(truncation: Truncation) -> String {
+    match truncation {
+        Truncation::Checkpoint { records, time_ms } => format!(
+            "looked for against the checkpoint of {} UTC over {records} records",
+            show_moment(time_ms)
+        ),
+        Truncation::LastSeal { records, time_ms } => format!(
+            "not excluded after the last seal ({} UTC, {records} records); \
+             give `--checkpoint FILE` to look further",
+            show_moment(time_ms)
+        ),
+        Truncation::Nothing => {
+            String::from("not excluded: give `--checkpoint FILE` to look for it")
+        }
+    }
+}

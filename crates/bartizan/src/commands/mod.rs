@@ -1,0 +1,33 @@
+//! The commands. One file each: it opens what it needs from the rooms below, asks, and prints.
+
+pub(crate) mod config;
+pub(crate) mod inspect;
+mod inspect_lines;
+pub(crate) mod keys;
+pub(crate) mod log;
+mod log_text;
+pub(crate) mod up;
+mod up_welcome;
+
+use std::future::Future;
+
+use crate::exit::Failure;
+
+/// Runs a command that waits for the database.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Failure::environment(format!("cannot start: {error}"), "check the limits of this process")
+    })?;
+    runtime.block_on(future)
+}
+
+/// A variable of the environment; empty ones count as missing.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// What the configuration of this process depends on.
+fn surroundings() -> crate::config::Surroundings<'static> {
+    crate::config::Surroundings { variable: &variable, now_ms: crate::time::now_ms() }
+}

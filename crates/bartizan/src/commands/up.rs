@@ -1,0 +1,236 @@
+//! `bartizan up`: opens everything, starts the gateway, waits for a signal, closes everything.
+//!
+//! INVARIANT: nothing listens before the keys, the record, the detectors and the rules are ready; what
+//! cannot be opened is a problem at the start and not a surprise in traffic. INVARIANT: SIGINT and
+//! SIGTERM let open requests end, within the configured time; a second signal does not wait.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use events::{Administration, Event, EventBody, NodeNotice};
+use gateway::{Judge, Parts, UpstreamOptions};
+use journal::{Journal, RealDisk, Recovery};
+use net::{Shutdown, Tasks, UpstreamSettings};
+use store::{KeySnapshot, KeyStatus, VirtualKeys};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::up_welcome;
+use crate::cli::UpArgs;
+use crate::config;
+use crate::config::settings::Settings;
+use crate::data_dir::{DataDir, keys_failure};
+use crate::exit::{Exit, Failure};
+use crate::output::note;
+use crate::telemetry;
+use crate::time::now_ms;
+
+/// How often changes of keys by other processes are looked for.
+const KEYS_PAUSE: Duration = Duration::from_millis(250);
+/// How often expired content is destroyed.
+const EXPIRY_PAUSE: Duration = Duration::from_secs(10 * 60);
+
+pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
+    let mut settings = config::load(args.state.config.as_deref(), &super::surroundings())?;
+    if let Some(dir) = &args.state.data {
+        settings.data_dir.clone_from(dir);
+    }
+    telemetry::start(&settings.filter)?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Failure::environment(format!("cannot start: {error}"), "check the limits of this process")
+    })?;
+    runtime.block_on(Box::pin(serve(settings)))
+}
+
+async fn serve(settings: Settings) -> Result<Exit, Failure> {
+    let mut signals = Signals::new()?;
+    let data = DataDir::create(&settings.data_dir)?;
+    let keys = data.keys().await?;
+    let secret = data.identity_secret()?;
+    let detect = detect::Engine::new(&settings.detect)
+        .map_err(|error| Failure::environment(error, "the program is damaged: install it again"))?;
+    let (journal, recovery) =
+        Journal::open(data.path(), settings.journal.clone(), Arc::new(RealDisk))
+            .map_err(Failure::environment_as_told)?;
+    let first_key = up_welcome::first_key(&data, &keys).await?;
+    let snapshot = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.map_err(keys_failure)?));
+
+    let shutdown_time_max = settings.gateway.limits.shutdown_time_max;
+    let policy_digest = settings.policy.digest();
+    let welcome = up_welcome::Welcome::new(&settings);
+    let (tasks, shutdown) = (Tasks::default(), Shutdown::default());
+    let mut gateway = settings.gateway;
+    if settings.loopback {
+        let base_url =
+            gateway::start_loopback(&tasks, &shutdown).map_err(Failure::environment_as_told)?;
+        gateway.upstreams.push(loopback_upstream(base_url));
+    }
+    let judge = Judge::new(detect, settings.policy, gateway.guards);
+    let parts = Parts {
+        journal: journal.clone(),
+        judge,
+        keys: Arc::clone(&snapshot),
+        secret,
+        settings: gateway,
+        shutdown: shutdown.clone(),
+        tasks: tasks.clone(),
+    };
+    let address = gateway::start(parts).map_err(|error| {
+        Failure::environment(error, "stop what uses that address, or set another `[server] listen`")
+    })?;
+    record_start(&journal, address, policy_digest, &recovery)?;
+    tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
+    tasks.spawn(expire_content(journal.clone(), shutdown.clone()));
+    welcome.print(address, &data, first_key)?;
+
+    let name = signals.next().await;
+    tracing::info!("{name}: finishing open requests; again to stop at once");
+    shutdown.begin();
+    let left = tokio::select! {
+        left = tasks.wait(shutdown_time_max) => left,
+        _ = signals.next() => { note("stopping at once"); 1 }
+    };
+    if left > 0 {
+        tracing::warn!(left, "requests were cut off");
+    }
+    record(&journal, node("stopped", format!("after {name}")))?;
+    tokio::task::spawn_blocking(move || journal.close())
+        .await
+        .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
+        .map_err(Failure::environment_as_told)?;
+    Ok(Exit::Fine)
+}
+
+fn loopback_upstream(base_url: String) -> UpstreamOptions {
+    let settings = UpstreamSettings {
+        base_url,
+        ca_pem: None,
+        connect_time_max: Duration::from_secs(5),
+        name: String::from("loopback"),
+        response_time_max: Duration::from_secs(60),
+    };
+    UpstreamOptions { api_key: None, settings }
+}
+
+/// The signals that ask the process to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| {
+                let message = format!("cannot listen for signals: {error}");
+                Failure::environment(message, "check the limits of this process")
+            })
+        };
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+fn node(state: &str, detail: String) -> EventBody {
+    EventBody::Node(NodeNotice { detail, state: state.to_owned() })
+}
+
+fn record(journal: &Journal, body: EventBody) -> Result<(), Failure> {
+    let appended = journal.append(&Event::new(now_ms(), body));
+    appended.map(drop).map_err(Failure::environment_as_told)
+}
+
+fn record_start(
+    journal: &Journal,
+    address: SocketAddr,
+    policy: events::Digest,
+    recovery: &Recovery,
+) -> Result<(), Failure> {
+    if let Some(cut) = &recovery.cut {
+        let detail = format!("{cut:?}");
+        tracing::warn!(detail, "the record was recovered");
+        record(journal, node("recovered", detail))?;
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    let detail = format!("bartizan {version} on {address}, policy {policy}");
+    record(journal, node("started", detail))
+}
+
+/// Swaps in a new snapshot whenever another process changed a key, and records what changed.
+async fn follow_keys(
+    keys: VirtualKeys,
+    current: Arc<ArcSwap<KeySnapshot>>,
+    journal: Journal,
+    shutdown: Shutdown,
+) {
+    let mut was_failing = false;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(KEYS_PAUSE) => {}
+            () = shutdown.begun() => return,
+        }
+        let known = current.load_full();
+        match keys.refresh(&known).await {
+            Ok(None) => was_failing = false,
+            Ok(Some(newer)) => {
+                was_failing = false;
+                record_key_changes(&journal, &known, &newer);
+                current.store(Arc::new(newer));
+            }
+            Err(error) if was_failing => tracing::debug!(%error, "keys still cannot be read"),
+            Err(error) => {
+                was_failing = true;
+                tracing::error!(%error, "keys cannot be read: changes to them are not noticed");
+            }
+        }
+    }
+}
+
+fn record_key_changes(journal: &Journal, before: &KeySnapshot, after: &KeySnapshot) {
+    for (id, status) in after.statuses() {
+        let operation = match (before.status(id), status) {
+            (None, _) => "key.create",
+            (Some(KeyStatus::Active), KeyStatus::Revoked) => "key.revoke",
+            _ => continue,
+        };
+        tracing::info!(key = %id, operation, "a key was changed by another process");
+        let body = EventBody::Administration(Administration {
+            actor: String::from("cli"),
+            operation: operation.to_owned(),
+            target: id.to_string(),
+        });
+        if let Err(error) = journal.append(&Event::new(now_ms(), body)) {
+            tracing::error!(%error, "a change of keys could not be recorded");
+        }
+    }
+}
+
+/// Destroys content whose time is over, now and then.
+async fn expire_content(journal: Journal, shutdown: Shutdown) {
+    loop {
+        let (journal, now_ms) = (journal.clone(), now_ms());
+        match tokio::task::spawn_blocking(move || journal.expire(now_ms)).await {
+            Ok(Ok(expired)) => tracing::debug!(?expired, "content expired"),
+            Ok(Err(error)) => tracing::error!(%error, "content could not be expired"),
+            Err(error) => tracing::error!(%error, "content could not be expired"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EXPIRY_PAUSE) => {}
+            () = shutdown.begun() => return,
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The configuration file as it is typed.
+//!
+//! Every key is a field here, and its documentation is the text above it: `bartizan config example`,
+//! `bartizan config schema` and the messages about unknown keys are all made from these structs.
+//!
+//! INVARIANT: unknown keys are refused. INVARIANT: a number has its unit at the end of its name.
+//! INVARIANT: nothing here is used before [`super::settings`] has checked it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::secret::SecretReference;
+
+/// The whole file. Every part may be left out.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ConfigOptions {
+    /// Where state is kept.
+    pub(crate) data: DataOptions,
+    /// Where Bartizan listens, and its limits towards clients.
+    pub(crate) server: ServerOptions,
+    /// TLS towards clients. Without this section Bartizan speaks plain HTTP.
+    #[schemars(default)]
+    pub(crate) tls: Option<TlsOptions>,
+    /// Where requests may go. Without any: OpenAI if `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set in
+    /// the environment, the built-in loopback model otherwise.
+    pub(crate) upstreams: Vec<UpstreamOptions>,
+    /// Which models go to which upstream, and who may ask. The first route that fits decides. Without
+    /// any: every model goes to the only upstream, for callers with a virtual key.
+    pub(crate) routes: Vec<RouteOptions>,
+    /// What is looked for, and what follows from it.
+    pub(crate) guards: GuardOptions,
+    /// Rules switched off, for somebody, until some day.
+    pub(crate) exceptions: Vec<ExceptionOptions>,
+    /// The record of every interaction.
+    pub(crate) journal: JournalOptions,
+    /// What Bartizan says about itself on standard error. Never content, never secrets.
+    pub(crate) diagnostics: DiagnosticsOptions,
+}
+
+/// `[data]`
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DataOptions {
+    /// The folder for keys, state and records; made with mode 0700. A relative path that is written
+    /// here is relative to this file; `--data` on the command line goes before it.
+    pub(crate) dir: PathBuf,
+}
+
+/// `[server]`
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServerOptions {
+    /// The address and port to listen on.
+    pub(crate) listen: String,
+    /// Open client connections; more wait in the system's queue.
+    pub(crate) connections_max: usize,
+    /// Bytes of a request's head.
+    pub(crate) head_bytes_max: usize,
+    /// Time for a request's head, in milliseconds; an idle connection is closed after it too.
+    pub(crate) head_timeout_ms: u64,
+    /// Bytes of a request's body.
+    pub(crate) body_bytes_max: usize,
+    /// Time for a request's body, in milliseconds.
+    pub(crate) body_timeout_ms: u64,
+    /// Bytes of an upstream's answer that is not streamed.
+    pub(crate) answer_bytes_max: usize,
+    /// Time for an answer that is not streamed, after its head, in milliseconds.
+    pub(crate) answer_timeout_ms: u64,
+    /// Bytes of one event of a streamed answer.
+    pub(crate) event_bytes_max: usize,
+    /// Time between two pieces of a streamed answer, in milliseconds.
+    pub(crate) stream_idle_timeout_ms: u64,
+    /// Time that open requests get to end when Bartizan is asked to stop, in milliseconds.
+    pub(crate) shutdown_timeout_ms: u64,
+}
+
+/// `[tls]`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsOptions {
+    /// The certificate chain as PEM, the server's own certificate first.
+    #[schemars(example = &"/etc/bartizan/tls/chain.pem")]
+    pub(crate) certificate_file: PathBuf,
+    /// The private key as PEM.
+    #[schemars(example = &"/etc/bartizan/tls/key.pem")]
+    pub(crate) private_key_file: PathBuf,
+}
+
+/// One of `[[upstreams]]`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UpstreamOptions {
+    /// What routes and records call it.
+    #[schemars(example = &"openai")]
+    pub(crate) name: String,
+    /// The wire format it speaks.
+    #[serde(default)]
+    pub(crate) dialect: DialectOption,
+    /// Where it is, up to and including the version.
+    #[schemars(example = &"https://api.openai.com/v1")]
+    pub(crate) base_url: String,
+    /// The provider's key: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
+    /// must be marked as meant: `literal:KEY`.
+    #[schemars(example = &"env:OPENAI_API_KEY")]
+    pub(crate) api_key: Option<SecretReference>,
+    /// Time for a connection and its TLS handshake, in milliseconds.
+    #[serde(default = "connect_timeout_ms")]
+    pub(crate) connect_timeout_ms: u64,
+    /// Time from the request to the head of the answer, in milliseconds. Models that do not stream
+    /// send the head when they have finished.
+    #[serde(default = "response_timeout_ms")]
+    pub(crate) response_timeout_ms: u64,
+    /// Certificates to trust instead of the system's, as PEM.
+    #[schemars(example = &"/etc/bartizan/tls/private-ca.pem")]
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// A wire format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub(crate) enum DialectOption {
+    /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
+    #[default]
+    #[serde(rename = "openai")]
+    OpenAi,
+}
+
+/// One of `[[routes]]`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteOptions {
+    /// What policies and records call it. The upstream's name unless given.
+    #[schemars(example = &"openai")]
+    pub(crate) name: Option<String>,
+    /// Models that take this route; `*` stands for any text.
+    #[serde(default = "every_model")]
+    pub(crate) models: Vec<String>,
+    /// The name of the upstream.
+    #[schemars(example = &"openai")]
+    pub(crate) upstream: String,
+    /// Who may ask: `virtual` takes our virtual keys and sends the upstream's `api_key`; `provider`
+    /// takes keys of the callers' own provider accounts and forwards them, so that a changed base URL
+    /// is all a client needs.
+    #[serde(default)]
+    pub(crate) accept: AcceptOption,
+}
+
+/// Which keys a route takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AcceptOption {
+    /// Virtual keys.
+    #[default]
+    Virtual,
+    /// The callers' own provider keys.
+    Provider,
+}
+
+/// `[guards]`
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GuardOptions {
+    /// Whether anything is looked for at all. Without it nothing is found and nothing is masked;
+    /// authorisation and the record stay.
+    pub(crate) enabled: bool,
+    /// The shipped rules to start from: `observe` records and enforces nothing, `balanced` masks
+    /// personal data and secrets and blocks clear attacks, `strict` refuses what it is not sure of.
+    pub(crate) preset: PresetOption,
+    /// Fields of a request that the content map does not know: `scan` and forward them, or `refuse`
+    /// the request. Unless given: `refuse` with the preset `strict`, `scan` otherwise.
+    #[schemars(example = UnknownFieldsOption::Scan)]
+    pub(crate) unknown_fields: Option<UnknownFieldsOption>,
+    /// Your own Cedar policies, added to the shipped ones.
+    #[schemars(example = ["policies/house-rules.cedar"])]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Ids of rules that are recorded but not enforced.
+    #[schemars(example = ["pii-masked"])]
+    pub(crate) shadow: Vec<String>,
+    /// Names of detectors to leave out. `bartizan config coverage` lists them.
+    #[schemars(example = ["ip"])]
+    pub(crate) detectors_off: Vec<String>,
+}
+
+/// A shipped set of rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PresetOption {
+    /// Record, enforce nothing.
+    Observe,
+    /// Mask personal data and secrets, block clear attacks.
+    #[default]
+    Balanced,
+    /// Refuse what is not certain.
+    Strict,
+}
+
+/// What happens to fields that the content map does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UnknownFieldsOption {
+    /// Look at their text and forward them.
+    Scan,
+    /// Refuse the message.
+    Refuse,
+}
+
+/// One of `[[exceptions]]`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExceptionOptions {
+    /// What records call it.
+    #[schemars(example = &"waiver-7")]
+    pub(crate) id: String,
+    /// The id of the rule that does not hold.
+    #[schemars(example = &"injection")]
+    pub(crate) rule: String,
+    /// Who answers for it.
+    #[schemars(example = &"security@example.com")]
+    pub(crate) owner: String,
+    /// Why it is there.
+    #[schemars(example = &"the red team tests in March")]
+    pub(crate) reason: String,
+    /// When it ends: the first day it no longer holds, or a moment like `2027-04-01T08:00:00Z`.
+    #[schemars(example = &"2027-04-01")]
+    pub(crate) expires: String,
+    /// For whom and what. At least one of `application`, `key`, `kind`, `model`, `route`, `team` and
+    /// `tenant`; all that are given must match.
+    #[schemars(example = BTreeMap::from([("team", "red-team")]))]
+    pub(crate) scope: ScopeOptions,
+}
+
+/// Whom an exception is for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScopeOptions {
+    /// The application of the virtual key.
+    pub(crate) application: Option<String>,
+    /// The virtual key's id.
+    pub(crate) key: Option<String>,
+    /// Findings of this kind only: `pii.email`, `pii`.
+    pub(crate) kind: Option<String>,
+    /// The model.
+    pub(crate) model: Option<String>,
+    /// The route.
+    pub(crate) route: Option<String>,
+    /// The team of the virtual key.
+    pub(crate) team: Option<String>,
+    /// The tenant of the virtual key.
+    pub(crate) tenant: Option<String>,
+}
+
+/// `[journal]`
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct JournalOptions {
+    /// `group` makes records safe against a power cut before the first byte of an answer leaves;
+    /// `off` against a killed process only.
+    pub(crate) sync: SyncOption,
+    /// How long the encrypted text of messages is kept, in hours. 0 keeps none; what was found in
+    /// them stays on record without it.
+    pub(crate) content_retention_hours: u64,
+    /// Bytes kept of one message's text.
+    pub(crate) content_bytes_max: usize,
+    /// A file of the record is closed before it grows beyond this many bytes.
+    pub(crate) segment_bytes_max: u64,
+}
+
+/// When a record counts as safe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SyncOption {
+    /// When the disk has it.
+    #[default]
+    Group,
+    /// When the system has it.
+    Off,
+}
+
+/// `[diagnostics]`
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DiagnosticsOptions {
+    /// What to report: `error`, `warn`, `info`, `debug`, or by room: `info,gateway=debug`. The
+    /// variable `RUST_LOG` goes before it.
+    pub(crate) filter: String,
+}
+
+/// The folder that is used when nothing names one, below the working directory.
+pub(crate) const DATA_DIR_DEFAULT: &str = "bartizan-data";
+
+impl Default for DataOptions {
+    fn default() -> Self {
+        Self { dir: PathBuf::from(DATA_DIR_DEFAULT) }
+    }
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            listen: String::from("127.0.0.1:8080"),
+            connections_max: 16_384,
+            head_bytes_max: 64 << 10,
+            head_timeout_ms: 15_000,
+            body_bytes_max: 16 << 20,
+            body_timeout_ms: 30_000,
+            answer_bytes_max: 32 << 20,
+            answer_timeout_ms: 600_000,
+            event_bytes_max: 1 << 20,
+            stream_idle_timeout_ms: 120_000,
+            shutdown_timeout_ms: 30_000,
+        }
+    }
+}
+
+impl Default for GuardOptions {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            preset: PresetOption::default(),
+            unknown_fields: None,
+            policies: Vec::new(),
+            shadow: Vec::new(),
+            detectors_off: Vec::new(),
+        }
+    }
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            sync: SyncOption::default(),
+            content_retention_hours: 72,
+            content_bytes_max: 1 << 20,
+            segment_bytes_max: 64 << 20,
+        }
+    }
+}
+
+impl Default for DiagnosticsOptions {
+    fn default() -> Self {
+        Self { filter: String::from("info") }
+    }
+}
+
+pub(crate) const fn connect_timeout_ms() -> u64 {
+    10_000
+}
+
+pub(crate) const fn response_timeout_ms() -> u64 {
+    600_000
+}
+
+pub(crate) fn every_model() -> Vec<String> {
+    vec![String::from("*")]
+}

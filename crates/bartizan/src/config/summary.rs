@@ -1,0 +1,164 @@
+//! `bartizan config check`: what would run, for people and for programs.
+//!
+//! INVARIANT: names where secrets come from, never what they are.
+
+use gateway::Accept;
+use journal::SyncMode;
+use policy::RuleSet;
+use serde::Serialize;
+use wire::UnknownFields;
+
+use super::Origin;
+use super::settings::Settings;
+use crate::exit::Failure;
+use crate::output::{Output, Table};
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    source: Option<String>,
+    data_dir: String,
+    listen: String,
+    tls: bool,
+    upstreams: Vec<UpstreamSummary<'a>>,
+    routes: Vec<RouteSummary<'a>>,
+    guards: GuardSummary,
+    journal: JournalSummary,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct UpstreamSummary<'a> {
+    name: &'a str,
+    base_url: &'a str,
+    api_key: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RouteSummary<'a> {
+    name: &'a str,
+    models: Vec<&'a str>,
+    upstream: &'a str,
+    accept: &'static str,
+}
+
+#[derive(Serialize)]
+struct GuardSummary {
+    enabled: bool,
+    preset: &'static str,
+    unknown_fields: &'static str,
+    detectors: usize,
+    rules: usize,
+    rules_in_shadow: usize,
+    exceptions: usize,
+}
+
+#[derive(Serialize)]
+struct JournalSummary {
+    sync: &'static str,
+    content_retention_hours: u64,
+}
+
+/// Prints what these settings would run.
+pub(crate) fn print(settings: &Settings, json: bool, output: &mut Output) -> Result<(), Failure> {
+    let summary = summary(settings);
+    if json { output.json(&summary) } else { print_text(&summary, output) }
+}
+
+fn summary(settings: &Settings) -> Summary<'_> {
+    let gateway = &settings.gateway;
+    let rules = || settings.policy.rules().filter(|rule| rule.set == RuleSet::Consequence);
+    let all_detectors = detect::Engine::detectors().len();
+    Summary {
+        source: match &settings.origin {
+            Origin::File(path) => Some(path.display().to_string()),
+            Origin::Defaults => None,
+        },
+        data_dir: settings.data_dir.display().to_string(),
+        listen: gateway.listen.to_string(),
+        tls: gateway.tls.is_some(),
+        upstreams: settings
+            .upstreams
+            .iter()
+            .map(|upstream| UpstreamSummary {
+                name: &upstream.name,
+                base_url: &upstream.base_url,
+                api_key: upstream.api_key.as_deref(),
+            })
+            .collect(),
+        routes: gateway
+            .routes
+            .iter()
+            .map(|route| RouteSummary {
+                name: &route.name,
+                models: route.models.iter().map(store::ModelPattern::as_str).collect(),
+                upstream: &route.upstream,
+                accept: match route.accept {
+                    Accept::VirtualKey => "virtual",
+                    Accept::ProviderKey => "provider",
+                },
+            })
+            .collect(),
+        guards: GuardSummary {
+            enabled: gateway.guards,
+            preset: settings.policy_options.preset.as_str(),
+            unknown_fields: match gateway.unknown_fields {
+                UnknownFields::Scan => "scan",
+                UnknownFields::Refuse => "refuse",
+            },
+            detectors: if gateway.guards {
+                all_detectors.saturating_sub(settings.detectors_off.len())
+            } else {
+                0
+            },
+            rules: rules().count(),
+            rules_in_shadow: rules().filter(|rule| rule.shadow).count(),
+            exceptions: settings.policy_options.exceptions.len(),
+        },
+        journal: JournalSummary {
+            sync: match settings.journal.sync {
+                SyncMode::Group => "group",
+                SyncMode::Off => "off",
+            },
+            content_retention_hours: settings.journal.content_retention_ms / 3_600_000,
+        },
+        warnings: &settings.warnings,
+    }
+}
+
+fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure> {
+    let source = summary.source.as_deref().unwrap_or("the built-in configuration");
+    output.line(&format!("{source} is fine; this would run:\n"))?;
+    let mut table = Table::headless();
+    let scheme = if summary.tls { "https" } else { "http" };
+    table.row(["listen".into(), format!("{scheme}://{}", summary.listen)]);
+    table.row(["data".into(), summary.data_dir.clone()]);
+    for upstream in &summary.upstreams {
+        let key = upstream.api_key.map(|key| format!(", key from {key}")).unwrap_or_default();
+        table.row(["upstream".into(), format!("{} at {}{key}", upstream.name, upstream.base_url)]);
+    }
+    for route in &summary.routes {
+        let keys = if route.accept == "virtual" { "virtual keys" } else { "provider keys" };
+        let models = route.models.join(", ");
+        table.row(["route".into(), format!("{models} to {}, for {keys}", route.upstream)]);
+    }
+    let guards = &summary.guards;
+    let unknown = if guards.unknown_fields == "scan" { "scanned" } else { "refused" };
+    table.row([
+        "guards".into(),
+        format!(
+            "preset {}: {} rules ({} in shadow), {} exceptions, {} detectors, unknown fields {unknown}",
+            guards.preset, guards.rules, guards.rules_in_shadow, guards.exceptions, guards.detectors
+        ),
+    ]);
+    let journal = &summary.journal;
+    let sync = if journal.sync == "group" { "synced before answers" } else { "not synced" };
+    let content = match journal.content_retention_hours {
+        0 => String::from("no content kept"),
+        hours => format!("encrypted content kept for {hours} h"),
+    };
+    table.row(["record".into(), format!("{sync}, {content}")]);
+    for warning in summary.warnings {
+        table.row(["warning".into(), warning.clone()]);
+    }
+    output.text(&table.render())
+}
