@@ -11,12 +11,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use events::{Finding, Kind, LocatedFinding, Provenance, Span};
+use events::{Finding, LocatedFinding, Outcome, Provenance};
 use wire::Lane;
 
 use crate::{
     judge::{Judge, Subject},
-    mask::{Vault, find_mask, open_mask, removed},
+    lane::LaneText,
+    mask::Vault,
 };
 
 /// Findings one answer may have; the rest of the answer is stopped.
@@ -52,17 +53,6 @@ pub(crate) struct Verdict {
     pub(crate) restored: u32,
 }
 
-struct LaneText {
-    /// Where `held` begins in the lane's text.
-    base: usize,
-    embedded: bool,
-    held: String,
-    /// Spans to be removed, in order, all at or after `base`.
-    marks: Vec<(Span, Kind)>,
-    path: String,
-    scanner: detect::Scanner,
-}
-
 impl AnswerGuard {
     pub(crate) fn new(judge: Arc<Judge>, subject: Arc<Subject>, vault: Arc<Vault>) -> Self {
         Self { judge, lanes: BTreeMap::new(), verdict: Verdict::default(), subject, vault }
@@ -91,22 +81,16 @@ impl AnswerGuard {
 
     /// The next piece of a lane's text.
     pub(crate) fn push(&mut self, lane: Lane, path: &str, piece: &str) -> Passed {
-        let state = self.lanes.entry(lane).or_insert_with(|| LaneText {
-            base: 0,
-            embedded: lane.channel.is_json(),
-            held: String::new(),
-            marks: Vec::new(),
-            path: path.to_owned(),
-            scanner: self.judge.scanner(),
-        });
-        let nothing_was_held = state.held.is_empty();
-        state.held.push_str(piece);
+        let state = self
+            .lanes
+            .entry(lane)
+            .or_insert_with(|| LaneText::new(self.judge.scanner(), lane.channel.is_json(), path));
+        let was_clear = state.is_clear();
         let mut fresh = Vec::new();
-        state.scanner.push(piece, &mut fresh);
-        let settled = state.scanner.settled();
-        let passed = self.settle(lane, fresh, settled, false);
-        match passed {
-            Passed::Text(text) if nothing_was_held && text == piece => Passed::Unchanged,
+        state.push(piece, &mut fresh);
+        let to = state.settled(&self.vault);
+        match self.settle(lane, fresh, to) {
+            Passed::Text(text) if was_clear && text == piece => Passed::Unchanged,
             passed => passed,
         }
     }
@@ -115,9 +99,9 @@ impl AnswerGuard {
     pub(crate) fn finish(&mut self, lane: Lane) -> Passed {
         let Some(state) = self.lanes.get_mut(&lane) else { return Passed::Unchanged };
         let mut fresh = Vec::new();
-        state.scanner.finish(&mut fresh);
-        let end = state.base + state.held.len();
-        let passed = self.settle(lane, fresh, end, true);
+        state.finish(&mut fresh);
+        let to = state.end();
+        let passed = self.settle(lane, fresh, to);
         self.lanes.remove(&lane);
         match passed {
             Passed::Text(text) if text.is_empty() => Passed::Unchanged,
@@ -131,38 +115,27 @@ impl AnswerGuard {
         self.lanes.keys().filter(wanted).copied().collect()
     }
 
-    fn settle(&mut self, lane: Lane, fresh: Vec<Finding>, settled: usize, last: bool) -> Passed {
+    /// Judges what is new, and releases the lane's text up to the offset `to`.
+    fn settle(&mut self, lane: Lane, fresh: Vec<Finding>, to: usize) -> Passed {
         for finding in fresh {
             if let Some(stop_at) = self.consider(lane, finding) {
                 return Passed::Stopped(self.release(lane, stop_at));
-            }
-        }
-        let Some(state) = self.lanes.get(&lane) else { return Passed::Unchanged };
-        let mut to = settled;
-        if !last && !self.vault.is_empty() {
-            to = to.min(state.base + open_mask(&state.held));
-        }
-        // A span to be removed comes out whole or not at all.
-        for (span, _) in state.marks.iter().rev() {
-            if (span.start as usize) < to && to < span.end as usize {
-                to = span.start as usize;
             }
         }
         Passed::Text(self.release(lane, to))
     }
 
     /// Judges one more finding; where to stop, if the answer must not go on.
-    fn consider(&mut self, lane: Lane, finding: Finding) -> Option<usize> {
+    fn consider(&mut self, lane: Lane, mut finding: Finding) -> Option<usize> {
         let state = self.lanes.get_mut(&lane)?;
+        finding.span = state.locate(finding.span);
         let span = finding.span;
-        let start = (span.start as usize).max(state.base);
-        let value =
-            state.held.get(start - state.base..(span.end as usize).saturating_sub(state.base));
-        if value.is_some_and(|value| self.vault.is_callers_own(value)) {
+        let own = state.value(span).is_some_and(|value| self.vault.is_callers_own(&value));
+        if own {
             return None;
         }
         if self.verdict.findings.len() >= FINDINGS_MAX {
-            return Some(start);
+            return Some(span.start as usize);
         }
         let kind = finding.kind.clone();
         self.verdict.findings.push(LocatedFinding {
@@ -173,84 +146,21 @@ impl AnswerGuard {
         let judgement = self.judge.answer(&self.subject, &self.verdict.findings);
         let last = self.verdict.findings.len() - 1;
         if judgement.redactions().any(|index| index == last) {
-            state.marks.push((Span::new(start, span.end as usize), kind));
+            state.mark(span, kind);
         }
-        let refused = judgement.decision().outcome == events::Outcome::Refused;
         self.verdict.decision = Some(judgement.decision().clone());
-        refused.then_some(start)
+        (judgement.decision().outcome == Outcome::Refused).then_some(span.start as usize)
     }
 
-    /// Takes the text up to the absolute offset `to` out of the lane, edited.
     fn release(&mut self, lane: Lane, to: usize) -> String {
         let Some(state) = self.lanes.get_mut(&lane) else { return String::new() };
-        let length = to.saturating_sub(state.base).min(state.held.len());
-        if length == 0 {
-            return String::new();
-        }
-        let rest = state.held.split_off(length);
-        let text = std::mem::replace(&mut state.held, rest);
-        let base = state.base;
-        state.base += length;
-        let due = state.marks.iter().take_while(|(span, _)| (span.start as usize) < to).count();
-        let marks: Vec<_> = state.marks.drain(..due).collect();
-        if marks.is_empty() && (self.vault.is_empty() || !text.contains('[')) {
-            return text;
-        }
-        let (edited, masked, restored) = edit(&text, base, &marks, &self.vault, state.embedded);
-        self.verdict.masked += masked;
-        self.verdict.restored += restored;
-        edited
+        let released = state.release(to, &self.vault);
+        self.verdict.masked += released.masked;
+        self.verdict.restored += released.restored;
+        released.text
     }
 }
 
-/// Removes the marked spans (offset by `base`) and restores the vault's masks in between.
-fn edit(
-    text: &str,
-    base: usize,
-    marks: &[(Span, Kind)],
-    vault: &Vault,
-    embedded: bool,
-) -> (String, u32, u32) {
-    let mut out = String::with_capacity(text.len());
-    let (mut at, mut masked, mut restored) = (0, 0, 0);
-    for (span, kind) in marks {
-        let start = (span.start as usize).saturating_sub(base);
-        let end = (span.end as usize).saturating_sub(base).min(text.len());
-        if start >= at {
-            restored += restore(text.get(at..start).unwrap_or_default(), vault, embedded, &mut out);
-            out.push_str(&removed(kind));
-            masked += 1;
-        }
-        // An overlapping mark only extends what has already been removed.
-        at = at.max(end);
-    }
-    restored += restore(text.get(at..).unwrap_or_default(), vault, embedded, &mut out);
-    (out, masked, restored)
-}
-
-fn restore(text: &str, vault: &Vault, embedded: bool, out: &mut String) -> u32 {
-    let (mut at, mut restored) = (0, 0);
-    while let Some(mask) = find_mask(text, at) {
-        out.push_str(&text[at..mask.start]);
-        at = mask.end;
-        match vault.value(&text[mask.clone()]) {
-            Some(value) if embedded => {
-                out.push_str(&escape(value));
-                restored += 1;
-            }
-            Some(value) => {
-                out.push_str(value);
-                restored += 1;
-            }
-            None => out.push_str(&text[mask]),
-        }
-    }
-    out.push_str(&text[at..]);
-    restored
-}
-
-/// The text as it stands between the quotes of a JSON string.
-fn escape(value: &str) -> String {
-    let quoted = serde_json::Value::from(value).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
-}
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ mod answer;
 mod conversation;
 mod exchange;
 mod judge;
+mod lane;
 mod loopback;
 mod mask;
 mod refusal;

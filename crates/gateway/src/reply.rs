@@ -220,11 +220,8 @@ fn guard_whole(
         match guard.push_last(lane, &document.path_of(field), &field.text) {
             Passed::Unchanged => {}
             Passed::Text(replacement) => {
-                edits.push(Edit {
-                    field: index,
-                    span: Span::new(0, field.text.len()),
-                    replacement,
-                });
+                let span = Span::new(0, field.text.len());
+                edits.push(Edit::verbatim(index, span, replacement));
             }
             Passed::Stopped(_) => {
                 let verdict = std::mem::take(&mut guard.verdict);

@@ -283,7 +283,7 @@ fn mask(
                 ),
             ));
         }
-        edits.push(Edit { field: field_index, span, replacement });
+        edits.push(Edit::value(field_index, span, replacement));
     }
     for (index, located) in inspected.findings.iter().enumerate() {
         let field = &document.fields[inspected.fields[index]];

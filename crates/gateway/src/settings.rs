@@ -61,7 +61,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             answer_bytes_max: 32 << 20,
-            answer_time_max: Duration::from_secs(600),
+            answer_time_max: Duration::from_mins(10),
             body_bytes_max: 16 << 20,
             body_time_max: Duration::from_secs(30),
             connections_max: 16_384,
@@ -71,7 +71,7 @@ impl Default for Limits {
             head_time_max: Duration::from_secs(15),
             inline_inspection_bytes_max: 64 << 10,
             shutdown_time_max: Duration::from_secs(30),
-            stream_idle_time_max: Duration::from_secs(120),
+            stream_idle_time_max: Duration::from_mins(2),
         }
     }
 }

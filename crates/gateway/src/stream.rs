@@ -223,11 +223,9 @@ impl Machine {
             };
             match passed {
                 Passed::Unchanged => {}
-                Passed::Text(text) => edits.push(Edit {
-                    field: index,
-                    span: Span::new(0, field.text.len()),
-                    replacement: text,
-                }),
+                Passed::Text(text) => {
+                    edits.push(Edit::verbatim(index, Span::new(0, field.text.len()), text));
+                }
                 Passed::Stopped(text) => {
                     self.block(vec![(lane, text)]);
                     return None;

@@ -36,7 +36,7 @@ use crate::{UpstreamError, tls::client_config};
 /// Connections kept open per upstream while nothing is asked.
 const IDLE_CONNECTIONS_MAX: usize = 256;
 /// How long an idle connection is kept.
-const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
+const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// How an upstream is reached.
 #[derive(Clone, Debug)]

@@ -83,6 +83,11 @@ impl<'a> Unescaped<'a> {
         Self { text: Cow::Owned(text), consumed: at, marks }
     }
 
+    /// Just after each escape: the offset in `text`, and the one in the original.
+    pub fn escapes(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.marks.iter().copied()
+    }
+
     /// The offset in the original of an offset in [`Unescaped::text`] that lies on a character boundary.
     pub fn original_offset(&self, offset: usize) -> usize {
         let passed = self.marks.partition_point(|(own, _)| *own <= offset);

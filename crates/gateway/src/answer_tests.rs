@@ -1,0 +1,167 @@
+//! What a client sees of a lane, whatever the cut: the promises of `answer`.
+
+use std::sync::OnceLock;
+
+use events::Principal;
+use policy::{PolicyOptions, Preset, Verb};
+use proptest::prelude::*;
+use wire::Channel;
+
+use super::*;
+
+const LANE: Lane = Lane { choice: 0, channel: Channel::Content };
+const ARGUMENTS: Lane = Lane { choice: 0, channel: Channel::ToolArguments(0) };
+
+pub(crate) fn judge() -> Arc<Judge> {
+    static JUDGE: OnceLock<Arc<Judge>> = OnceLock::new();
+    Arc::clone(JUDGE.get_or_init(|| {
+        let detect = detect::Engine::new(&detect::DetectSettings::default()).expect("self-test");
+        let options = PolicyOptions { preset: Preset::Balanced, ..PolicyOptions::default() };
+        let policy = policy::Engine::new(&options).expect("shipped policies compile");
+        Arc::new(Judge::new(detect, policy, true))
+    }))
+}
+
+pub(crate) fn subject() -> Arc<Subject> {
+    Arc::new(Subject {
+        client_address: std::net::Ipv4Addr::LOCALHOST.into(),
+        model: "m".to_owned(),
+        model_granted: true,
+        principal: Principal::default(),
+        request_bytes: 1,
+        route: "r".to_owned(),
+        streamed: true,
+        time_ms: 1,
+        unknown_fields: 0,
+        unscanned: 0,
+        upstream: "u".to_owned(),
+        verb: Verb::Infer,
+    })
+}
+
+const MASK: &str = "[EMAIL-K7Q2M9XA]";
+const OWN: &str = "ann \"a\" <ann.own@example.org>";
+
+fn guard() -> AnswerGuard {
+    let mut vault = Vault::default();
+    assert!(vault.keep(MASK.to_owned(), OWN.to_owned()));
+    vault.saw("seen.own@example.org");
+    AnswerGuard::new(judge(), subject(), Arc::new(vault))
+}
+
+/// The joined output of a lane that arrives in these pieces, and the verdict.
+fn pass(lane: Lane, pieces: &[&str]) -> (String, Verdict) {
+    let mut guard = guard();
+    let mut out = String::new();
+    for piece in pieces {
+        match guard.push(lane, "p", piece) {
+            Passed::Unchanged => out.push_str(piece),
+            Passed::Text(text) => out.push_str(&text),
+            Passed::Stopped(text) => return (out + &text, guard.verdict),
+        }
+    }
+    match guard.finish(lane) {
+        Passed::Unchanged => {}
+        Passed::Text(text) | Passed::Stopped(text) => out.push_str(&text),
+    }
+    (out, guard.verdict)
+}
+
+fn split(text: &str, cuts: &[prop::sample::Index]) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(characters.len() + 1)).collect();
+    at.extend([0, characters.len()]);
+    at.sort_unstable();
+    at.windows(2).map(|pair| characters[pair[0]..pair[1]].iter().collect()).collect()
+}
+
+#[test]
+fn the_callers_own_come_back_and_the_models_go() {
+    let text =
+        format!("Mail {MASK} or seen.own@example.org, not eve.model@example.net. [EMAIL-AAAAAAAA]");
+    let (out, verdict) = pass(LANE, &[&text]);
+    assert_eq!(
+        out,
+        format!("Mail {OWN} or seen.own@example.org, not [EMAIL REMOVED]. [EMAIL-AAAAAAAA]")
+    );
+    assert_eq!((verdict.masked, verdict.restored), (1, 1));
+}
+
+#[test]
+fn inside_json_a_restored_value_is_escaped() {
+    let (out, _) = pass(ARGUMENTS, &[&format!("{{\"to\":\"{MASK}\"}}")]);
+    let value: serde_json::Value = serde_json::from_str(&out).expect("still JSON");
+    assert_eq!(value["to"], OWN);
+}
+
+#[test]
+fn ordinary_prose_passes_unchanged_and_is_hardly_held() {
+    let mut guard = guard();
+    let mut out = String::new();
+    let text = "The quick brown fox jumps over the lazy dog, again and again. ";
+    for word in text.split_inclusive(' ') {
+        match guard.push(LANE, "p", word) {
+            Passed::Unchanged => out.push_str(word),
+            Passed::Text(text) => out.push_str(&text),
+            Passed::Stopped(_) => panic!("stopped"),
+        }
+        let held = guard.lanes[&LANE].held_bytes();
+        assert!(held <= 16, "{held} bytes held after `{word}`");
+    }
+    if let Passed::Text(text) = guard.finish(LANE) {
+        out.push_str(&text);
+    }
+    assert_eq!(out, text);
+}
+
+/// Text of the kinds that cuts could break: values, masks, their beginnings, and ordinary words.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => "[a-zé ]{0,12}",
+        1 => Just("eve.model@example.net".to_owned()),
+        1 => Just("seen.own@example.org".to_owned()),
+        1 => Just("4111 1111 1111 1111".to_owned()),
+        1 => Just("DE89 3704 0044 0532 0130 00".to_owned()),
+        1 => Just("123-45-6789".to_owned()),
+        1 => Just("+1 415 555 0132".to_owned()),
+        1 => Just("203.0.113.77".to_owned()),
+        1 => Just("AKIAIOSFODNN7EXAMPLX".to_owned()),
+        2 => Just(MASK.to_owned()),
+        1 => Just("[EMAIL-".to_owned()),
+        1 => Just("[".to_owned()),
+        1 => Just("\u{200b}".to_owned()),
+        1 => Just("\n".to_owned()),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    /// Promise 2: any chunking, same text.
+    #[test]
+    fn what_comes_out_does_not_depend_on_the_cut(
+        text in text(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
+    ) {
+        let pieces = split(&text, &cuts);
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        for lane in [LANE, ARGUMENTS] {
+            let (whole, whole_verdict) = pass(lane, &[&text]);
+            let (cut, cut_verdict) = pass(lane, &pieces);
+            prop_assert_eq!(&whole, &cut);
+            prop_assert_eq!(whole_verdict.masked, cut_verdict.masked);
+            prop_assert_eq!(whole_verdict.restored, cut_verdict.restored);
+        }
+    }
+
+    /// Promise 7: nothing is restored that this request did not send.
+    #[test]
+    fn only_masks_of_this_request_are_restored(code in "[A-Z2-7]{8}", before in "[a-z ]{0,5}") {
+        prop_assume!(code != "K7Q2M9XA");
+        let text = format!("{before}[EMAIL-{code}]");
+        let (out, verdict) = pass(LANE, &[&text]);
+        prop_assert_eq!(out, text);
+        prop_assert_eq!(verdict.restored, 0);
+    }
+}

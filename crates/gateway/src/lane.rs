@@ -1,0 +1,235 @@
+//! One lane of an answer: what has arrived, what of it is settled, what is to be removed.
+//!
+//! A lane's text is either plain or a JSON document (a tool call's arguments). The scanner reads the
+//! text as whoever uses it will: JSON's escapes are resolved first, and places found are mapped back.
+//!
+//! INVARIANT: offsets that leave this module are into the lane's text as it arrived. INVARIANT: text is
+//! released in order, each byte once, and a span to be removed comes out whole or not at all.
+//!
+//! Not here: whether a finding matters (`answer`, which asks policy).
+
+use std::borrow::Cow;
+
+use events::{Finding, Kind, Span};
+use wire::{EmbeddedJson, Unescaped};
+
+use crate::mask::{Vault, find_mask, open_mask, removed};
+
+/// The state of one lane.
+pub(crate) struct LaneText {
+    /// Where `held` begins in the lane's text.
+    base: usize,
+    /// What has arrived and not been released.
+    held: String,
+    json: Option<JsonState>,
+    /// Spans to be removed, by start, none before `base`.
+    marks: Vec<(Span, Kind)>,
+    /// Where the lane stands in the message.
+    pub(crate) path: String,
+    scanner: detect::Scanner,
+}
+
+/// What a lane of JSON keeps in mind besides.
+#[derive(Default)]
+struct JsonState {
+    /// Just after each escape: the offset in what the scanner reads, and in the lane's text.
+    escapes: Vec<(usize, usize)>,
+    /// Offset up to which the scanner has read: in what it reads, and in the lane's text.
+    read: (usize, usize),
+    /// Where the released text ends: inside a string or not.
+    released: EmbeddedJson,
+}
+
+/// What came out of a lane.
+#[derive(Default)]
+pub(crate) struct Released {
+    pub(crate) masked: u32,
+    pub(crate) restored: u32,
+    pub(crate) text: String,
+}
+
+impl LaneText {
+    pub(crate) fn new(scanner: detect::Scanner, is_json: bool, path: &str) -> Self {
+        Self {
+            base: 0,
+            held: String::new(),
+            json: is_json.then(JsonState::default),
+            marks: Vec::new(),
+            path: path.to_owned(),
+            scanner,
+        }
+    }
+
+    /// Whether everything that arrived has been released.
+    pub(crate) const fn is_clear(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Bytes that have arrived and not been released.
+    #[cfg(test)]
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Takes the next piece; appends what the scanner now knows for certain.
+    pub(crate) fn push(&mut self, piece: &str, fresh: &mut Vec<Finding>) {
+        self.held.push_str(piece);
+        let Some(json) = &mut self.json else { return self.scanner.push(piece, fresh) };
+        let unread = self.held.get(json.read.1 - self.base..).unwrap_or_default();
+        let unescaped = Unescaped::of(unread);
+        self.scanner.push(&unescaped.text, fresh);
+        json.note(&unescaped);
+    }
+
+    /// The end of the lane.
+    pub(crate) fn finish(&mut self, fresh: &mut Vec<Finding>) {
+        if let Some(json) = &mut self.json {
+            // An escape that was never finished is text like any other.
+            let unread = self.held.get(json.read.1 - self.base..).unwrap_or_default();
+            self.scanner.push(unread, fresh);
+            json.read = (json.read.0 + unread.len(), json.read.1 + unread.len());
+        }
+        self.scanner.finish(fresh);
+    }
+
+    /// How far the lane's text may be released while more can come.
+    pub(crate) fn settled(&self, vault: &Vault) -> usize {
+        let settled = self.original(self.scanner.settled());
+        if vault.is_empty() { settled } else { settled.min(self.base + open_mask(&self.held)) }
+    }
+
+    /// The end of what has arrived.
+    pub(crate) const fn end(&self) -> usize {
+        self.base + self.held.len()
+    }
+
+    /// A span of what the scanner reads, in the lane's text; never before what is still held.
+    pub(crate) fn locate(&self, span: Span) -> Span {
+        let start = self.original(span.start as usize).max(self.base);
+        Span::new(start, self.original(span.end as usize))
+    }
+
+    /// The held text of a span, as whoever uses it will read it.
+    pub(crate) fn value(&self, span: Span) -> Option<Cow<'_, str>> {
+        let range = span.start as usize - self.base..(span.end as usize).checked_sub(self.base)?;
+        let text = self.held.get(range)?;
+        Some(if self.json.is_some() { Unescaped::of(text).text } else { Cow::Borrowed(text) })
+    }
+
+    /// The span is to be removed.
+    pub(crate) fn mark(&mut self, span: Span, kind: Kind) {
+        self.marks.push((span, kind));
+    }
+
+    /// Takes the text up to the offset `to` out, edited; less if a span to be removed lies across it.
+    pub(crate) fn release(&mut self, mut to: usize, vault: &Vault) -> Released {
+        for (span, _) in self.marks.iter().rev() {
+            if (span.start as usize) < to && to < span.end as usize {
+                to = span.start as usize;
+            }
+        }
+        let length = to.saturating_sub(self.base).min(self.held.len());
+        if length == 0 {
+            return Released::default();
+        }
+        let rest = self.held.split_off(length);
+        let text = std::mem::replace(&mut self.held, rest);
+        let base = self.base;
+        self.base += length;
+        let due = self.marks.iter().take_while(|(span, _)| (span.start as usize) < to).count();
+        let marks: Vec<_> = self.marks.drain(..due).collect();
+        let mut released = Released::default();
+        if marks.is_empty() && (vault.is_empty() || !text.contains('[')) {
+            released.text = text;
+        } else {
+            let json = self.json.as_ref().map(|json| json.released);
+            released.edit(&text, base, &marks, vault, json);
+        }
+        if let Some(json) = &mut self.json {
+            json.released.advance(&released.text);
+            let base = self.base;
+            // The last escape before the base still says where the base is.
+            let passed = json.escapes.partition_point(|(_, original)| *original <= base);
+            json.escapes.drain(..passed.saturating_sub(1));
+        }
+        released
+    }
+
+    /// An offset of what the scanner reads, in the lane's text.
+    fn original(&self, offset: usize) -> usize {
+        let Some(json) = &self.json else { return offset };
+        let passed = json.escapes.partition_point(|(read, _)| *read <= offset);
+        let (read, original) =
+            passed.checked_sub(1).and_then(|last| json.escapes.get(last)).unwrap_or(&(0, 0));
+        original + (offset - read)
+    }
+}
+
+impl JsonState {
+    /// The scanner has read this.
+    fn note(&mut self, unescaped: &Unescaped<'_>) {
+        let (read, original) = self.read;
+        for (in_text, in_original) in unescaped.escapes() {
+            self.escapes.push((read + in_text, original + in_original));
+        }
+        self.read = (read + unescaped.text.len(), original + unescaped.consumed);
+    }
+}
+
+impl Released {
+    /// Removes the marked spans (offsets in the lane; the text begins at `base`) and restores the
+    /// vault's masks in between.
+    fn edit(
+        &mut self,
+        text: &str,
+        base: usize,
+        marks: &[(Span, Kind)],
+        vault: &Vault,
+        mut json: Option<EmbeddedJson>,
+    ) {
+        let mut at = 0;
+        for (span, kind) in marks {
+            let start = (span.start as usize).saturating_sub(base);
+            let end = (span.end as usize).saturating_sub(base).min(text.len());
+            if start >= at {
+                self.restore(text.get(at..start).unwrap_or_default(), vault, &mut json);
+                self.put(&removed(kind), json);
+                self.masked += 1;
+            }
+            // A mark that overlaps the one before only extends what is removed.
+            at = at.max(end);
+        }
+        self.restore(text.get(at..).unwrap_or_default(), vault, &mut json);
+    }
+
+    fn restore(&mut self, text: &str, vault: &Vault, json: &mut Option<EmbeddedJson>) {
+        let mut at = 0;
+        while let Some(mask) = find_mask(text, at) {
+            self.keep(&text[at..mask.start], json);
+            at = mask.end;
+            if let Some(value) = vault.value(&text[mask.clone()]) {
+                self.put(value, *json);
+                self.restored += 1;
+            } else {
+                self.keep(&text[mask], json);
+            }
+        }
+        self.keep(&text[at..], json);
+    }
+
+    /// Text as it arrived.
+    fn keep(&mut self, text: &str, json: &mut Option<EmbeddedJson>) {
+        if let Some(json) = json {
+            json.advance(text);
+        }
+        self.text.push_str(text);
+    }
+
+    /// A value in place of something else.
+    fn put(&mut self, value: &str, json: Option<EmbeddedJson>) {
+        match json {
+            Some(json) => self.text.push_str(&json.embed(value)),
+            None => self.text.push_str(value),
+        }
+    }
+}

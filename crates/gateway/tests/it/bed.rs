@@ -1,0 +1,253 @@
+//! The test bed: a gateway on a free port, with a data directory of its own.
+//!
+//! INVARIANT: dropping the bed stops everything it started.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use events::{EventBody, InteractionClosed, InteractionOpened};
+use gateway::{Accept, Judge, Limits, Parts, RouteSettings, Settings, UpstreamOptions};
+use http::{HeaderValue, Response, header};
+use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
+use net::{Arrival, Body, Handler, Listener, ListenerSettings, Shutdown, Tasks, UpstreamSettings};
+use policy::{PolicyOptions, PolicySource, Preset};
+use stdx::Secret;
+use store::{GrantOptions, ModelPattern, Store, VirtualKeys};
+use testkit::Client;
+use wire::UnknownFields;
+
+/// What the provider's key must look like upstream, and nowhere else.
+pub(crate) const PROVIDER_KEY: &str = "sk-upstream-of-the-test-bed";
+
+/// How a bed is made.
+pub(crate) struct Plan {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) guards: bool,
+    pub(crate) limits: Limits,
+    pub(crate) policies: Vec<PolicySource>,
+    pub(crate) preset: Preset,
+    pub(crate) unknown_fields: UnknownFields,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            disk: Arc::new(RealDisk),
+            guards: true,
+            limits: Limits::default(),
+            policies: Vec::new(),
+            preset: Preset::Balanced,
+            unknown_fields: UnknownFields::Scan,
+        }
+    }
+}
+
+/// A running gateway.
+pub(crate) struct Bed {
+    pub(crate) address: SocketAddr,
+    directory: tempfile::TempDir,
+    disk: Arc<dyn Disk>,
+    pub(crate) key: String,
+    runtime: Option<tokio::runtime::Runtime>,
+    shutdown: Shutdown,
+    tasks: Tasks,
+}
+
+impl Bed {
+    /// A gateway in front of `base_url`.
+    pub(crate) fn new(base_url: &str, plan: Plan) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
+        let disk = Arc::clone(&plan.disk);
+        let (address, key) = runtime.block_on(start(
+            directory.path(),
+            base_url,
+            plan,
+            shutdown.clone(),
+            tasks.clone(),
+        ));
+        Self { address, directory, disk, key, runtime: Some(runtime), shutdown, tasks }
+    }
+
+    /// A client with the bed's virtual key.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address).with_key(&self.key)
+    }
+
+    /// Everything on record, oldest first.
+    pub(crate) fn record(&self) -> Vec<EventBody> {
+        let reader = Reader::new(self.directory.path(), Arc::clone(&self.disk));
+        let records = reader.records(Position::Start).expect("a readable record");
+        records.map(|record| record.expect("a readable record").event.body).collect()
+    }
+
+    /// The open records.
+    pub(crate) fn opened(&self) -> Vec<InteractionOpened> {
+        let opened = |body| match body {
+            EventBody::InteractionOpened(opened) => Some(*opened),
+            _ => None,
+        };
+        self.record().into_iter().filter_map(opened).collect()
+    }
+
+    /// The close records, once there are `count` of them; they are written after the answer.
+    pub(crate) fn closed(&self, count: usize) -> Vec<InteractionClosed> {
+        let closed = |body| match body {
+            EventBody::InteractionClosed(closed) => Some(*closed),
+            _ => None,
+        };
+        for _ in 0..200 {
+            let records: Vec<_> = self.record().into_iter().filter_map(closed).collect();
+            if records.len() >= count {
+                return records;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("fewer than {count} close records: {:?}", self.record())
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.block_on(self.tasks.wait(Duration::from_secs(2)));
+            runtime.shutdown_timeout(Duration::from_secs(2));
+        }
+    }
+}
+
+async fn start(
+    data: &Path,
+    base_url: &str,
+    plan: Plan,
+    shutdown: Shutdown,
+    tasks: Tasks,
+) -> (SocketAddr, String) {
+    let store = Store::open(&data.join("state.sqlite")).await.expect("a store");
+    let keys = VirtualKeys::open(store, &data.join("pepper"), 1).await.expect("keys");
+    let grant = GrantOptions { name: "test".to_owned(), ..GrantOptions::default() };
+    let (_, key) = keys.create(grant, 1).await.expect("a key");
+    let snapshot = keys.snapshot().await.expect("a snapshot");
+    let (journal, _) =
+        Journal::open(data, JournalSettings::default(), plan.disk).expect("a journal");
+    let detect = detect::Engine::new(&detect::DetectSettings::default()).expect("a self-test");
+    let options =
+        PolicyOptions { preset: plan.preset, sources: plan.policies, ..PolicyOptions::default() };
+    let policy = policy::Engine::new(&options).expect("policies");
+    let settings = Settings {
+        guards: plan.guards,
+        limits: plan.limits,
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        routes: vec![RouteSettings {
+            accept: Accept::VirtualKey,
+            models: vec![ModelPattern::new("*")],
+            name: "main".to_owned(),
+            upstream: "fake".to_owned(),
+        }],
+        tls: None,
+        unknown_fields: plan.unknown_fields,
+        upstreams: vec![UpstreamOptions {
+            api_key: Some(Secret::new(PROVIDER_KEY.to_owned())),
+            settings: UpstreamSettings {
+                base_url: base_url.to_owned(),
+                ca_pem: None,
+                connect_time_max: Duration::from_secs(2),
+                name: "fake".to_owned(),
+                response_time_max: Duration::from_secs(10),
+            },
+        }],
+    };
+    let address = gateway::start(Parts {
+        journal,
+        judge: Judge::new(detect, policy, plan.guards),
+        keys: Arc::new(ArcSwap::from_pointee(snapshot)),
+        secret: Secret::new([7; 32]),
+        settings,
+        shutdown,
+        tasks,
+    })
+    .expect("a free port");
+    (address, key.expose().clone())
+}
+
+/// An upstream that answers everything with the same bytes and keeps what it was sent.
+pub(crate) struct Canned {
+    pub(crate) base_url: String,
+    shared: Arc<Reply>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+struct Reply {
+    answer: Mutex<(&'static str, Bytes)>,
+    received: Mutex<Vec<Bytes>>,
+}
+
+impl Handler for Reply {
+    fn handle(
+        &self,
+        arrival: Arrival,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
+        Box::pin(async move {
+            let body = arrival.request.into_body();
+            let read = net::read_bounded(body, 64 << 20, Duration::from_secs(10)).await;
+            self.received.lock().expect("not poisoned").push(read.unwrap_or_default());
+            let (content_type, bytes) = self.answer.lock().expect("not poisoned").clone();
+            let mut response = Response::new(net::full(bytes));
+            let content_type = HeaderValue::from_static(content_type);
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response
+        })
+    }
+}
+
+impl Canned {
+    pub(crate) fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let shared = Arc::new(Reply {
+            answer: Mutex::new(("application/json", Bytes::from_static(b"{}"))),
+            received: Mutex::default(),
+        });
+        let address = runtime.block_on(async {
+            let listener = Listener::bind(ListenerSettings {
+                address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                connections_max: 100,
+                head_bytes_max: 64 << 10,
+                head_time_max: Duration::from_secs(10),
+                tls: None,
+            })
+            .expect("a free port");
+            let address = listener.local_address();
+            let handler: Arc<dyn Handler> = Arc::clone(&shared) as _;
+            let tasks = Tasks::default();
+            tasks.spawn(listener.serve(handler, tasks.clone(), Shutdown::default()));
+            address
+        });
+        Self { base_url: format!("http://{address}/v1"), shared, _runtime: runtime }
+    }
+
+    /// From now on, this is the answer.
+    pub(crate) fn answer(&self, content_type: &'static str, body: impl Into<Bytes>) {
+        *self.shared.answer.lock().expect("not poisoned") = (content_type, body.into());
+    }
+
+    /// The bodies received since the last call.
+    pub(crate) fn take_received(&self) -> Vec<Bytes> {
+        std::mem::take(&mut *self.shared.received.lock().expect("not poisoned"))
+    }
+}

@@ -1,0 +1,150 @@
+//! Promise 1, end to end: a canary planted in any guarded field of any message, streamed or not,
+//! plain or obfuscated, is found, and what a policy forbids does not get through.
+
+use policy::{PolicySource, Preset};
+use testkit::Request;
+use wire::{Direction, Operation};
+
+use crate::bed::{Bed, Canned, Plan};
+
+const CANARY: &str = "eve.canary@example.net";
+
+/// The canary as it is, with a zero-width space in it, in fullwidth letters, and as base64.
+fn forms() -> Vec<(&'static str, String)> {
+    let fullwidth = CANARY
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() { fullwidth(c) } else { c })
+        .collect::<String>();
+    vec![
+        ("plain", CANARY.to_owned()),
+        ("zero width", CANARY.replace("canary", "can\u{200b}ary")),
+        ("fullwidth", fullwidth),
+        ("base64", data_encoding::BASE64.encode(format!("write to {CANARY} today").as_bytes())),
+    ]
+}
+
+fn fullwidth(letter: char) -> char {
+    char::from_u32(u32::from(letter) - u32::from('a') + 0xff41).unwrap_or(letter)
+}
+
+/// Blocks every message with an e-mail address in it, whatever its provenance.
+fn bed(upstream: &Canned) -> Bed {
+    let text = r#"
+        @id("test-canary")
+        @action("block")
+        forbid (principal, action, resource)
+        when { context.kinds.contains("pii.email") };
+    "#;
+    let source = PolicySource { name: "canary.cedar".to_owned(), text: text.to_owned() };
+    // With the observing preset the shipped rules do nothing, and the operator's would not either:
+    // start from `balanced`, whose masks come second to a block.
+    let plan = Plan { policies: vec![source], preset: Preset::Balanced, ..Plan::default() };
+    Bed::new(&upstream.base_url, plan)
+}
+
+fn path(operation: Operation) -> &'static str {
+    match operation {
+        Operation::ChatCompletions => "/v1/chat/completions",
+        Operation::Embeddings => "/v1/embeddings",
+        Operation::ModelList => "/v1/models",
+        Operation::ModelShow => "/v1/models/m",
+    }
+}
+
+#[test]
+fn nothing_escapes_in_a_request() {
+    let upstream = Canned::start();
+    let bed = bed(&upstream);
+    let mut planted = 0;
+    for operation in Operation::ALL {
+        for (form, canary) in forms() {
+            for planting in wire::plantings(operation, Direction::Request, &canary) {
+                let request = Request::post(path(operation), planting.message.clone())
+                    .with_header("content-type", "application/json");
+                let response = bed.client().send(&request).expect("an answer");
+                assert_eq!(
+                    (response.status, response.error_code().as_deref()),
+                    (403, Some("policy_block")),
+                    "{form} canary in {} of {operation:?} passed: {} {}",
+                    planting.path,
+                    String::from_utf8_lossy(&planting.message),
+                    response.text()
+                );
+                planted += 1;
+            }
+        }
+    }
+    assert!(upstream.take_received().is_empty(), "a refused request was forwarded");
+    assert!(planted > 100, "only {planted} plantings");
+}
+
+#[test]
+fn nothing_escapes_in_an_answer() {
+    let upstream = Canned::start();
+    let bed = bed(&upstream);
+    let mut planted = 0;
+    for operation in Operation::ALL {
+        for (form, canary) in forms() {
+            for planting in wire::plantings(operation, Direction::Response, &canary) {
+                upstream.answer("application/json", planting.message.clone());
+                let response = bed.client().send(&ask(operation, false)).expect("an answer");
+                assert_eq!(
+                    response.status,
+                    403,
+                    "{form} canary in {} of {operation:?} passed: {}",
+                    planting.path,
+                    response.text()
+                );
+                assert!(!response.text().contains(&canary));
+                planted += 1;
+            }
+        }
+    }
+    assert!(planted > 20, "only {planted} plantings");
+}
+
+#[test]
+fn nothing_escapes_in_a_stream() {
+    let upstream = Canned::start();
+    let bed = bed(&upstream);
+    let operation = Operation::ChatCompletions;
+    let mut planted = 0;
+    for (form, canary) in forms() {
+        if form == "base64" {
+            // Encoded text is judged in whole answers only: see THREATS.md.
+            continue;
+        }
+        for planting in wire::plantings(operation, Direction::Stream, &canary) {
+            let event = String::from_utf8_lossy(&planting.message).into_owned();
+            upstream.answer("text/event-stream", format!("data: {event}\n\ndata: [DONE]\n\n"));
+            let response = bed.client().send(&ask(operation, true)).expect("an answer");
+            assert_eq!(response.status, 200);
+            assert!(
+                !response.text().contains(&canary),
+                "{form} canary in {} passed: {}",
+                planting.path,
+                response.text()
+            );
+            planted += 1;
+        }
+    }
+    assert!(planted > 10, "only {planted} plantings");
+    let blocked = bed.closed(planted);
+    assert!(blocked.iter().all(|closed| {
+        closed.findings.iter().any(|found| found.finding.kind.as_str() == "pii.email")
+    }));
+}
+
+fn ask(operation: Operation, streamed: bool) -> Request {
+    if operation.method() == "GET" {
+        return Request::get(path(operation));
+    }
+    let body = match operation {
+        Operation::Embeddings => serde_json::json!({ "model": "m", "input": "hello" }),
+        _ => serde_json::json!({
+            "model": "m", "stream": streamed,
+            "messages": [{ "role": "user", "content": "hello" }],
+        }),
+    };
+    Request::post(path(operation), body.to_string()).with_header("content-type", "application/json")
+}

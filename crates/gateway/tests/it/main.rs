@@ -1,0 +1,10 @@
+//! The gateway as a whole, in this process: real sockets, a real record, upstreams of ours.
+//!
+//! Not here: the official clients (`cargo xtask test` runs them against the binary), killing the
+//! process (`crates/bartizan`).
+
+mod bad_input;
+mod bed;
+mod canary;
+mod faults;
+mod main_job;
