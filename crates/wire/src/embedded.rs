@@ -101,32 +101,28 @@ impl<'a> Unescaped<'a> {
 /// The escape at the start of `rest`; `None` at its end and where the escape is cut off.
 fn escape_at(rest: &str) -> Option<&str> {
     let bytes = rest.as_bytes();
-    match bytes.get(1)? {
-        b'u' => {
-            let unit = |from: usize| {
-                let digits = rest.get(from..from + 4)?;
-                u16::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))
-            };
-            match unit(2) {
-                Some(0xd800..=0xdbff) => {
-                    let after = bytes.get(6..).unwrap_or_default();
-                    let follows = after.get(..2).unwrap_or(after);
-                    match unit(8) {
-                        Some(0xdc00..=0xdfff) if follows == br"\u" => rest.get(..12),
-                        // It may be the first half of a pair that is still coming.
-                        _ if br"\u".starts_with(follows) && bytes.len() < 12 => None,
-                        _ => rest.get(..6),
-                    }
-                }
-                Some(_) => rest.get(..6),
-                None if bytes.len() < 6 && rest.is_ascii() => None,
-                None => rest.get(..2),
+    if *bytes.get(1)? != b'u' {
+        let second = rest.get(1..)?.chars().next()?;
+        return rest.get(..1 + second.len_utf8());
+    }
+    let unit = |from: usize| {
+        let digits = rest.get(from..from + 4)?;
+        u16::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))
+    };
+    match unit(2) {
+        Some(0xd800..=0xdbff) => {
+            let after = bytes.get(6..).unwrap_or_default();
+            let follows = after.get(..2).unwrap_or(after);
+            match unit(8) {
+                Some(0xdc00..=0xdfff) if follows == br"\u" => rest.get(..12),
+                // It may be the first half of a pair that is still coming.
+                _ if br"\u".starts_with(follows) && bytes.len() < 12 => None,
+                _ => rest.get(..6),
             }
         }
-        _ => {
-            let second = rest.get(1..)?.chars().next()?;
-            rest.get(..1 + second.len_utf8())
-        }
+        Some(_) => rest.get(..6),
+        None if bytes.len() < 6 && rest.is_ascii() => None,
+        None => rest.get(..2),
     }
 }
 

@@ -38,22 +38,21 @@ pub(crate) fn apply_text<'a>(
     facts: &mut Facts<'a>,
     ranks: &mut Ranks,
     fact: Fact,
-    value: &Cow<'a, str>,
+    value: Cow<'a, str>,
 ) {
     if value.is_empty() {
         return;
     }
-    let value = || Some(value.clone());
     match fact {
-        Fact::Model => facts.model = value(),
-        Fact::Id => facts.id = value(),
-        Fact::Fingerprint => facts.system_fingerprint = value(),
-        Fact::EndUser(rank) if prefers(&mut ranks.end_user, rank) => facts.end_user = value(),
+        Fact::Model => facts.model = Some(value),
+        Fact::Id => facts.id = Some(value),
+        Fact::Fingerprint => facts.system_fingerprint = Some(value),
+        Fact::EndUser(rank) if prefers(&mut ranks.end_user, rank) => facts.end_user = Some(value),
         Fact::Conversation(rank) if prefers(&mut ranks.conversation, rank) => {
-            facts.conversation = value();
+            facts.conversation = Some(value);
         }
         Fact::Error => facts.error = true,
-        Fact::Object => facts.error |= value().as_deref() == Some("error"),
+        Fact::Object => facts.error |= value == "error",
         _ => {}
     }
 }
@@ -66,7 +65,7 @@ pub(crate) fn apply_number<'a>(
     number: &'a str,
 ) {
     if let Fact::Conversation(_) = fact {
-        return apply_text(facts, ranks, fact, &Cow::Borrowed(number));
+        return apply_text(facts, ranks, fact, number.into());
     }
     let Ok(value) = number.parse::<u64>() else { return };
     let usage = |facts: &mut Facts<'a>, set: fn(&mut TokenUsage, u64)| {

@@ -105,16 +105,11 @@ fn all(text: &str, besides: &[u8]) -> bool {
 /// Base64 of either alphabet, broken into lines or not.
 fn is_base64(text: &str) -> bool {
     // A fold without an early end, so that it compiles to vector instructions: images are large.
-    text.bytes().fold(true, |good, byte| {
-        good & (byte.is_ascii_alphanumeric()
-            | (byte == b'+')
-            | (byte == b'/')
-            | (byte == b'=')
-            | (byte == b'-')
-            | (byte == b'_')
-            | (byte == b'\n')
-            | (byte == b'\r'))
-    })
+    text.bytes().fold(true, |good, byte| good & is_base64_byte(byte))
+}
+
+const fn is_base64_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'\n' | b'\r')
 }
 
 /// `data:type/subtype;parameter=value;base64,…` (RFC 2397, and only in base64: anything else is text

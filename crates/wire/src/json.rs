@@ -357,6 +357,8 @@ fn second_of_equal(keys: &mut [(u64, u32, u32)]) -> Option<Text> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Fault, Token, Tokenizer};
     use crate::limits::ReadLimits;
 
@@ -438,7 +440,8 @@ mod tests {
             let fault = tokens(source, &ReadLimits::default()).err();
             assert!(matches!(fault, Some(Fault::DuplicateKey(_))), "{source}");
         }
-        let many: String = (0..100).map(|index| format!("\"k{index}\":0,")).collect();
+        let many: Vec<String> = (0..100).map(|index| format!("\"k{index}\":0,")).collect();
+        let many = many.concat();
         assert!(accepts(&format!("{{{many}\"x\":0}}")));
         let source = format!("{{{many}\"k7\":0}}");
         let at = source.len() - 6;
@@ -477,6 +480,128 @@ mod tests {
             assert!(
                 matches!(tokens.as_slice(), [Token::Text(text)] if text.end == source.len() - 1)
             );
+        }
+    }
+
+    /// Any JSON, read by serde_json with the refusals of ours that it does not share.
+    struct Strict;
+
+    impl<'de> serde::Deserialize<'de> for Strict {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(StrictVisitor)
+        }
+    }
+
+    struct StrictVisitor;
+
+    impl<'de> serde::de::Visitor<'de> for StrictVisitor {
+        type Value = Strict;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("JSON")
+        }
+
+        fn visit_unit<E>(self) -> Result<Strict, E> {
+            Ok(Strict)
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<Strict, E> {
+            Ok(Strict)
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<Strict, E> {
+            Ok(Strict)
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Strict, E> {
+            Ok(Strict)
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Strict, E> {
+            Ok(Strict)
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<Strict, E> {
+            Ok(Strict)
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Strict, A::Error> {
+            while seq.next_element::<Strict>()?.is_some() {}
+            Ok(Strict)
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Strict, A::Error> {
+            let mut keys = std::collections::HashSet::new();
+            while let Some((key, Strict)) = map.next_entry::<String, Strict>()? {
+                if !keys.insert(key) {
+                    return Err(serde::de::Error::custom("a key stands twice"));
+                }
+            }
+            Ok(Strict)
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            any::<bool>().prop_map(|value| value.to_string()),
+            any::<i32>().prop_map(|value| value.to_string()),
+            any::<f64>()
+                .prop_filter("JSON has no others", |v| v.is_finite())
+                .prop_map(|v| format!("{v:e}")),
+            "(?s).{0,12}".prop_map(|text| serde_json::Value::from(text).to_string()),
+            prop::sample::select(vec![
+                r#""\u00e4\/""#,
+                r#""\ud83d\ude00""#,
+                r#""\n\b""#,
+                "0",
+                "-0.0"
+            ])
+            .prop_map(str::to_owned),
+        ];
+        leaf.prop_recursive(4, 24, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5)
+                    .prop_map(|values| format!("[{}]", values.join(" ,"))),
+                prop::collection::vec(("[ab]{0,2}", inner), 0..5).prop_map(|members| {
+                    let members: Vec<String> = members
+                        .into_iter()
+                        .map(|(key, value)| format!("\"{key}\": {value}"))
+                        .collect();
+                    format!("{{{}}}", members.join(","))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn accepts_what_serde_json_accepts_and_nothing_else(
+            json in any_json(),
+            breaks in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, any::<prop::sample::Index>()), 0..4),
+        ) {
+            const WITH: &[&str] = &[
+                "\"", "\\", "{", "}", "[", "]", ":", ",", "0", "1", "-", ".", "e", "E+", "t", "true",
+                "null", " ", "\n", "\t", "\u{0}", "\u{7f}", "\u{feff}", "a", "u", "\\u", "\\ud800",
+                "\\udc00", "d83d", "\"a\":", "//", "'", "\u{a0}",
+            ];
+            let mut characters: Vec<char> = json.chars().collect();
+            for (at, kind, with) in breaks {
+                let at = at.index(characters.len() + 1);
+                let end = if kind == 0 { at } else { (at + 1).min(characters.len()) };
+                let with = if kind == 2 { "" } else { *with.get(WITH) };
+                characters.splice(at..end, with.chars());
+            }
+            let json: String = characters.into_iter().collect();
+            let theirs = serde_json::from_str::<Strict>(&json);
+            // They refuse numbers beyond a double's range, which RFC 8259 leaves open.
+            if theirs.as_ref().is_err_and(|error| error.to_string().contains("out of range")) {
+                return Ok(());
+            }
+            let ours = tokens(&json, &ReadLimits { number_bytes_max: 4096, ..ReadLimits::default() });
+            prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{} {:?} {:?}", json, ours, theirs.err());
         }
     }
 }

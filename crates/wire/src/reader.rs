@@ -389,7 +389,7 @@ impl<'a> Reader<'a> {
             return self.unfit(value, range, Literal::Text);
         }
         if let Some(fact) = row.fact {
-            self.fact_of_text(fact, &value);
+            self.fact_of_text(fact, value.clone());
         }
         match row.rule {
             Rule::OpaqueForm(_, why) => self.note_unscanned(why),
@@ -502,15 +502,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fact_of_text(&mut self, fact: Fact, value: &Cow<'a, str>) {
+    fn fact_of_text(&mut self, fact: Fact, value: Cow<'a, str>) {
         match fact {
             Fact::Role => {
                 if let Some(scope) = self.scopes.last_mut() {
-                    scope.role = Role::named(value);
+                    scope.role = Role::named(&value);
                 }
             }
             Fact::Finish => {
-                self.document.facts.finished.push(Finish { choice: 0, reason: value.clone() });
+                self.document.facts.finished.push(Finish { choice: 0, reason: value });
             }
             _ => apply_text(&mut self.document.facts, &mut self.ranks, fact, value),
         }

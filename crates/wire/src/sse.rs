@@ -107,7 +107,7 @@ impl SseEvent {
         frame.into_bytes()
     }
 
-    fn parse(raw: String) -> Self {
+    fn parse(raw: String, first: bool) -> Self {
         let mut event = Self {
             data: Data::None,
             name: None,
@@ -116,7 +116,9 @@ impl SseEvent {
             clean: true,
             raw: String::new(),
         };
-        let mut at = if raw.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        // A byte order mark may start the stream, and is a character anywhere else.
+        let marked = first && raw.starts_with('\u{feff}');
+        let mut at = if marked { '\u{feff}'.len_utf8() } else { 0 };
         while let Some(rest) = raw.get(at..).filter(|rest| !rest.is_empty()) {
             let length = line_length(rest.as_bytes());
             event.line(&raw, at..at + length);
@@ -160,13 +162,17 @@ impl SseEvent {
 fn line_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some((block, after)) = rest.split_first_chunk::<32>() {
-        if block.iter().fold(false, |found, byte| found | (*byte == b'\n') | (*byte == b'\r')) {
+        if block.iter().fold(false, |found, byte| found | ends_line(*byte)) {
             break;
         }
         rest = after;
     }
-    let tail = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+    let tail = rest.iter().position(|byte| ends_line(*byte)).unwrap_or(rest.len());
     bytes.len() - rest.len() + tail
+}
+
+const fn ends_line(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
 }
 
 /// Cuts a stream of bytes into events.
@@ -182,6 +188,7 @@ pub struct EventReader {
     searched: usize,
     /// How the line before it ended.
     ended: LineEnd,
+    started: bool,
     failed: bool,
 }
 
@@ -211,6 +218,7 @@ impl EventReader {
             line: 0,
             searched: 0,
             ended: LineEnd::One,
+            started: false,
             failed: false,
         }
     }
@@ -245,7 +253,8 @@ impl EventReader {
     }
 
     /// The bytes of an event that was never finished. A client that follows the standard drops it, so
-    /// it must not be forwarded unread; when it is not empty, the stream broke off.
+    /// it must not be forwarded unread; when it is not empty, the stream broke off. (So does one whose
+    /// lines end with CR LF and whose very last byte is a CR.)
     pub fn finish(mut self) -> Vec<u8> {
         self.buffer.split_off(self.event)
     }
@@ -257,7 +266,8 @@ impl EventReader {
         }
         let raw = String::from_utf8(raw.to_vec()).map_err(|_| SseError::InvalidUtf8)?;
         (self.event, self.line, self.searched) = (end, end, end);
-        Ok(SseEvent::parse(raw))
+        let first = !std::mem::replace(&mut self.started, true);
+        Ok(SseEvent::parse(raw, first))
     }
 
     /// The end of the event that is read now, past its blank line; `None` if it has not come.

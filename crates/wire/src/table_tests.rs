@@ -112,10 +112,7 @@ fn violation(form: Form) -> &'static [&'static str] {
 fn a_violation_in_every_constrained_place_is_refused_or_read() {
     for table in TABLES {
         for row in table.rows() {
-            let form = match row.rule {
-                Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form,
-                _ => continue,
-            };
+            let (Rule::Constrained(form) | Rule::OpaqueForm(form, _)) = row.rule else { continue };
             for value in violation(form) {
                 let takes = |takes: Takes| match value.as_bytes()[0] {
                     b'"' => takes.text,
@@ -232,7 +229,7 @@ fn rows_are_written_once() {
 }
 
 /// Every parameter of the API reference, each once where it may stand.
-const MAXIMAL_REQUEST: &str = r##"{
+const MAXIMAL_REQUEST: &str = r#"{
   "model": "gpt-4o-audio-preview", "store": false, "metadata": {"team": "red", "n": 7},
   "messages": [
     {"role": "developer", "content": [{"type": "text", "text": "be kind",
@@ -282,7 +279,7 @@ const MAXIMAL_REQUEST: &str = r##"{
   "function_call": {"name": "old"},
   "web_search_options": {"search_context_size": "low", "user_location": {"type": "approximate",
     "approximate": {"city": "Ulm", "country": "DE", "region": "BW", "timezone": "Europe/Berlin"}}}
-}"##;
+}"#;
 
 #[test]
 fn the_request_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> {
