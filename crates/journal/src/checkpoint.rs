@@ -77,7 +77,31 @@ struct Statement {
     time_ms: u64,
 }
 
+/// A file that is not a checkpoint. Not retried.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseCheckpointError {
+    /// It is longer than any checkpoint.
+    #[error(
+        "a checkpoint is at most {max} bytes long; hint: give the file that `bartizan log checkpoint` wrote"
+    )]
+    TooLong {
+        /// [`CHECKPOINT_BYTES_MAX`].
+        max: usize,
+    },
+    /// It is not the JSON of a checkpoint.
+    #[error("not a checkpoint: {0}; hint: give the file that `bartizan log checkpoint` wrote")]
+    Shape(#[from] serde_json::Error),
+}
+
 impl Checkpoint {
+    /// Reads the JSON of a checkpoint. Says nothing about its signature: `verify` does.
+    pub fn parse(json: &[u8]) -> Result<Self, ParseCheckpointError> {
+        if json.len() > CHECKPOINT_BYTES_MAX {
+            return Err(ParseCheckpointError::TooLong { max: CHECKPOINT_BYTES_MAX });
+        }
+        Ok(serde_json::from_slice(json)?)
+    }
+
     /// Whether the signature is the node's own, over exactly these fields.
     pub fn is_signed_by_its_node(&self) -> bool {
         self.format == CHECKPOINT_FORMAT
@@ -146,5 +170,66 @@ mod hexadecimal {
         let text = String::deserialize(deserializer)?;
         let bytes = HEXLOWER.decode(text.as_bytes()).map_err(D::Error::custom)?;
         bytes.try_into().map_err(|_| D::Error::custom(format!("not {N} bytes in hexadecimal")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::NodeKey;
+
+    fn key() -> NodeKey {
+        NodeKey::generate().expect("a key")
+    }
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint::sign(&key(), Head::of_nothing(), 7).expect("signed")
+    }
+
+    #[test]
+    fn its_json_is_what_the_page_says() {
+        let checkpoint = checkpoint();
+        let json = serde_json::to_string(&checkpoint).expect("json");
+        let names: Vec<_> =
+            json.split('"').filter(|part| !part.contains([':', '{', '}'])).collect();
+        let fields =
+            ["chain", "format", "node", "public_key", "records", "root", "signature", "time_ms"];
+        assert_eq!(names.iter().filter(|name| fields.contains(name)).count(), fields.len());
+        assert!(fields.is_sorted(), "canonical");
+        assert!(json.contains(r#""format":1,"node":"nod_"#), "{json}");
+        assert_eq!(Checkpoint::parse(json.as_bytes()).ok(), Some(checkpoint));
+    }
+
+    #[test]
+    fn it_is_signed_by_its_node_and_no_other() {
+        let good = checkpoint();
+        assert!(good.is_signed_by_its_node());
+        let changes: [fn(&mut Checkpoint); 7] = [
+            |it| it.chain.0[0] ^= 1,
+            |it| it.format += 1,
+            |it| it.node = NodeId::new(it.node.get() ^ 1),
+            |it| it.public_key[31] ^= 1,
+            |it| it.records += 1,
+            |it| it.root.0[31] ^= 1,
+            |it| it.time_ms += 1,
+        ];
+        for (index, change) in changes.iter().enumerate() {
+            let mut changed = good.clone();
+            change(&mut changed);
+            assert!(!changed.is_signed_by_its_node(), "change {index}");
+        }
+        let another = Checkpoint::sign(&key(), good.head(), 7).expect("signed");
+        let posing = Checkpoint { node: good.node, ..another };
+        assert!(!posing.is_signed_by_its_node(), "another key is another node");
+    }
+
+    #[test]
+    fn a_file_has_a_limit_and_a_shape() {
+        assert!(matches!(
+            Checkpoint::parse(&[b' '; CHECKPOINT_BYTES_MAX + 1]),
+            Err(ParseCheckpointError::TooLong { .. })
+        ));
+        let error = Checkpoint::parse(b"{\"records\":1}").expect_err("not whole");
+        assert!(error.to_string().contains("hint: give the file"), "{error}");
     }
 }

@@ -120,8 +120,11 @@ impl Shared {
     }
 
     /// Tells the thread that something was written.
-    pub(crate) fn wake(&self, guarded: &Guarded) {
-        if guarded.phase == Phase::Listening || guarded.log.has_left() {
+    pub(crate) fn wake(&self, guarded: &mut Guarded) {
+        let asleep = matches!(guarded.phase, Phase::Listening)
+            || (guarded.phase == Phase::Dozing && guarded.log.has_left());
+        if asleep {
+            guarded.phase = Phase::Awake;
             self.work.notify_one();
         }
     }
@@ -266,6 +269,7 @@ impl Shared {
     }
 
     fn run(&self, disk: &dyn Disk, journal: &std::path::Path) {
+        let _ending = Ending(self);
         let mut schedule = Schedule { content_synced: Instant::now(), unsealed_since: None };
         while let Some(task) = self.next_task(&mut schedule) {
             match task {
@@ -278,10 +282,30 @@ impl Shared {
                 Task::End => break,
             }
         }
-        if let Ok(mut guarded) = self.guarded.lock() {
-            guarded.phase = Phase::Ended;
+    }
+}
+
+/// Says that the thread has ended, however it did, so that nobody waits for it in vain.
+struct Ending<'a>(&'a Shared);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let reason = match self.0.guarded.lock() {
+            Ok(mut guarded) => {
+                guarded.phase = Phase::Ended;
+                let finished = guarded.closing && !guarded.log.has_unsynced();
+                match guarded.log.stopped() {
+                    None if finished => None,
+                    None => Some(guarded.log.stop("its sync thread ended")),
+                    stopped => stopped,
+                }
+            }
+            Err(_) => Some("a thread panicked while it wrote to the record".into()),
+        };
+        if let Some(reason) = reason {
+            self.0.publish_stop(&reason);
         }
-        self.committed.notify_all();
+        self.0.committed.notify_all();
     }
 }
 

@@ -391,7 +391,7 @@ pub(crate) fn find(
     Ok(None)
 }
 
-/// The last entry of an interaction's part.
+/// The last entry of an interaction's part. One that runs beyond the end of the file was never finished.
 fn find_entry(
     file: &dyn DiskRead,
     interaction: InteractionId,
@@ -400,13 +400,16 @@ fn find_entry(
     let mut found = None;
     let mut offset = FILE_HEADER_BYTES as u64;
     let mut header = [0; ENTRY_HEADER_BYTES];
+    let length = file.length()?;
     while fill(file, &mut header, offset)? == ENTRY_HEADER_BYTES
         && u32_at(&header, 36) == crc32c::crc32c(&header[..36])
     {
-        if header[8..24] == interaction.to_bytes() && header[4] == part.code() {
+        let next = offset + ENTRY_HEADER_BYTES as u64 + u64::from(u32_at(&header, 0));
+        let is_wanted = header[8..24] == interaction.to_bytes() && header[4] == part.code();
+        if is_wanted && next <= length {
             found = Some((offset, header));
         }
-        offset += ENTRY_HEADER_BYTES as u64 + u64::from(u32_at(&header, 0));
+        offset = next;
     }
     Ok(found)
 }

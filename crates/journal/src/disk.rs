@@ -6,6 +6,7 @@
 //!
 //! Not here: the simulated disk (`testing`).
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
@@ -78,14 +79,7 @@ impl Disk for RealDisk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let mut names = Vec::new();
-        for entry in entries {
-            if names.len() == FOLDER_NAMES_MAX {
-                return Err(io::Error::other("more files than the journal ever makes"));
-            }
-            names.extend(entry?.file_name().into_string().ok());
-        }
-        Ok(names)
+        bounded(entries.map(|entry| Ok(entry?.file_name())))
     }
 
     fn open_append(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -125,6 +119,18 @@ impl Disk for RealDisk {
             Err(std::fs::TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// The names that are text, at most [`FOLDER_NAMES_MAX`] of them.
+fn bounded(names: impl Iterator<Item = io::Result<OsString>>) -> io::Result<Vec<String>> {
+    let mut text = Vec::new();
+    for name in names {
+        if text.len() == FOLDER_NAMES_MAX {
+            return Err(io::Error::other("more files than the journal ever makes"));
+        }
+        text.extend(name?.into_string().ok());
+    }
+    Ok(text)
 }
 
 impl DiskFile for RealFile {
@@ -197,4 +203,27 @@ pub(crate) fn write_whole(
     file.sync()?;
     disk.rename(&partial, &folder.join(name))?;
     disk.sync_folder(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_a_limit() {
+        let names = |count| (0..count).map(|n: usize| Ok(OsString::from(n.to_string())));
+        assert!(bounded(names(FOLDER_NAMES_MAX)).is_ok());
+        assert!(bounded(names(FOLDER_NAMES_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn a_small_file_has_a_limit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        let write = |bytes: usize| std::fs::write(&file, vec![7; bytes]).expect("written");
+        write(SMALL_FILE_BYTES_MAX);
+        assert_eq!(read_small(&RealDisk, &file).map(|bytes| bytes.len()).ok(), Some(4096));
+        write(SMALL_FILE_BYTES_MAX + 1);
+        assert!(read_small(&RealDisk, &file).is_err());
+    }
 }

@@ -246,3 +246,86 @@ impl Draft {
         Finished { bytes: self.bytes, chain, leaf }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::{Administration, EventBody};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NODE: NodeId = NodeId::new(7);
+
+    fn event(target: &str) -> Event {
+        let change = Administration { target: target.into(), ..Administration::default() };
+        Event::new(1, EventBody::Administration(change))
+    }
+
+    fn finished(target: &str, sequence: u64) -> Finished {
+        let draft = Draft::record(&event(target)).expect("short enough");
+        draft.finish(NODE, sequence, 0, Digest::default())
+    }
+
+    #[test]
+    fn a_record_is_the_canonical_json_that_its_leaf_is_made_of() {
+        let Finished { bytes, chain, leaf } = finished("key", 42);
+        let Decoded::Frame(frame) = decode(&bytes, 0) else { panic!("not a frame") };
+        assert_eq!(
+            String::from_utf8_lossy(&frame.payload),
+            concat!(
+                r#"{"event":{"body":{"class":"administration","data":{"actor":"","operation":"","#,
+                r#""target":"key"}},"schema":1,"time_ms":1},"node":"nod_0000000000000007","#,
+                r#""sequence":42}"#
+            )
+        );
+        assert_eq!(leaf, events::leaf_digest(&frame.payload));
+        assert_eq!(chain, tree::chain_next(Digest::default(), &frame.head.bound(), leaf));
+        assert_eq!(frame.chain, chain);
+    }
+
+    #[test]
+    fn a_record_has_a_limit() {
+        let overhead = events::canonical_bytes(&event("")).expect("json").len()
+            + RECORD_PREFIX.len()
+            + RECORD_SUFFIX_BYTES_MAX;
+        let longest = "x".repeat(RECORD_BYTES_MAX - overhead);
+        let Ok(draft) = Draft::record(&event(&longest)) else { panic!("fits") };
+        let frame = draft.finish(NODE, u64::MAX, 0, Digest::default());
+        assert!(matches!(decode(&frame.bytes, 0), Decoded::Frame(_)), "the longest can be read");
+        let error = Draft::record(&event(&format!("{longest}x"))).err();
+        assert!(matches!(error, Some(JournalError::EventTooLong { .. })), "{error:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode(&bytes, 0);
+            let mut headed = FrameHead {
+                length: bytes.len() as u32,
+                kind: FrameKind::Record,
+                sequence: 1,
+                durable: 1,
+                body_crc: crc32c::crc32c(&bytes),
+            }
+            .encode()
+            .to_vec();
+            headed.extend_from_slice(&bytes);
+            let _ = decode(&headed, 0);
+        }
+
+        #[test]
+        fn a_part_of_a_frame_is_short_and_a_changed_one_is_bad(
+            target in ".{0,40}", sequence: u64, at: prop::sample::Index, bit in 0..8u8
+        ) {
+            let whole = finished(&target, sequence).bytes;
+            let at = at.index(whole.len());
+            prop_assert!(matches!(decode(&whole[..at], 0), Decoded::Short(_)));
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << bit;
+            prop_assert!(matches!(decode(&changed, 0), Decoded::Bad(_)));
+            prop_assert!(matches!(decode(&whole, 0), Decoded::Frame(_)));
+        }
+    }
+}

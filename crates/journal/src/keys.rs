@@ -33,6 +33,12 @@ pub(crate) struct NodeKey {
 }
 
 impl NodeKey {
+    /// A new key, for tests of what is signed.
+    #[cfg(test)]
+    pub(crate) fn generate() -> Option<Self> {
+        Self::from_pkcs8(Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).ok()?.as_ref())
+    }
+
     fn from_pkcs8(bytes: &[u8]) -> Option<Self> {
         let pair = Ed25519KeyPair::from_pkcs8(bytes).ok()?;
         let public: [u8; 32] = pair.public_key().as_ref().try_into().ok()?;

@@ -35,7 +35,9 @@ mod tree;
 pub mod verify;
 mod walk;
 
-pub use checkpoint::{CHECKPOINT_BYTES_MAX, CHECKPOINT_FORMAT, Checkpoint, Head};
+pub use checkpoint::{
+    CHECKPOINT_BYTES_MAX, CHECKPOINT_FORMAT, Checkpoint, Head, ParseCheckpointError,
+};
 pub use content::{CONTENT_BYTES_MAX, Content, Expired, Part};
 pub use disk::{Disk, DiskFile, DiskLock, DiskRead, FOLDER_NAMES_MAX, RealDisk};
 pub use error::{JournalError, ReadError};

@@ -12,6 +12,7 @@
 //! INVARIANT: nothing is deleted: every byte that is cut is kept in `journal/aside/`.
 //! INVARIANT: when this returns, everything that was kept has been synced.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,13 +44,6 @@ pub struct Recovery {
     pub records: u64,
     /// What was cut off the end, if anything.
     pub cut: Option<Cut>,
-}
-
-impl Recovery {
-    /// Of a record that was only just made.
-    pub(crate) const fn created(node: NodeId) -> Self {
-        Self { node, created: true, closed_cleanly: true, records: 0, cut: None }
-    }
 }
 
 /// Bytes at the end of the record that were set aside.
@@ -93,46 +87,43 @@ struct End {
     first: u64,
 }
 
-/// Recovers a record that has at least one segment. `None` if not even its first header was finished.
+/// Recovers the record in a folder. There is nothing to go on from if not even its first header was
+/// finished: then a record is to be created.
 pub(crate) fn recover(
     disk: &Arc<dyn Disk>,
     journal: &Path,
     node: NodeId,
     on_damage: OnDamage,
-) -> Result<Option<(Recovered, Recovery)>, JournalError> {
+) -> Result<(Option<Recovered>, Recovery), JournalError> {
     let here = Recoverer { disk: disk.as_ref(), journal, node };
     let numbers = segment::segment_numbers(disk.as_ref(), journal)
         .map_err(JournalError::file("list", journal))?;
-    let Some(last) = numbers.last().copied() else { return Ok(None) };
+    let mut recovery =
+        Recovery { node, created: true, closed_cleanly: true, records: 0, cut: None };
+    let Some(last) = numbers.last().copied() else { return Ok((None, recovery)) };
     let anchor = here.anchor(&numbers)?;
     let (walk, end, stop) = here.walk(anchor, last)?;
     let expected = walk.as_ref().map_or(0, Walk::records);
-    let cut = match stop {
-        None => None,
-        Some(stop) => {
-            let damaged = here.was_synced(&numbers, &stop, expected)?;
-            if damaged && on_damage == OnDamage::Refuse {
-                return Err(JournalError::Damaged {
-                    path: segment_path(journal, stop.segment),
-                    sequence: expected,
-                    offset: stop.offset,
-                    detail: stop.detail,
-                });
-            }
-            Some(here.cut(&numbers, &stop, damaged)?)
+    if let Some(stop) = stop {
+        let damaged = here.was_synced(&numbers, &stop, expected)?;
+        if damaged && on_damage == OnDamage::Refuse {
+            return Err(JournalError::Damaged {
+                path: segment_path(journal, stop.segment),
+                sequence: expected,
+                offset: stop.offset,
+                detail: stop.detail,
+            });
         }
-    };
-    let Some(walk) = walk else { return Ok(None) };
+        recovery.cut = Some(here.cut(&numbers, &stop, damaged)?);
+        recovery.closed_cleanly = false;
+    }
+    let Some(walk) = walk else { return Ok((None, recovery)) };
     let End { segment, length, first } = end;
     let file = here.sync_all(anchor, segment)?;
-    let recovery = Recovery {
-        node,
-        created: false,
-        closed_cleanly: cut.is_none() && walk.unsealed == 0,
-        records: walk.records(),
-        cut,
-    };
-    Ok(Some((Recovered { walk, segment, file, length, first }, recovery)))
+    recovery.created = false;
+    recovery.closed_cleanly &= walk.unsealed == 0;
+    recovery.records = walk.records();
+    Ok((Some(Recovered { walk, segment, file, length, first }), recovery))
 }
 
 struct Recoverer<'a> {
@@ -158,6 +149,8 @@ impl Recoverer<'_> {
         Ok(anchor)
     }
 
+    /// Not only the records before it (`durable == first`): the seal that closes them has to be safe too,
+    /// and that is only known once a record of this segment is.
     fn proves_the_ones_before(&self, number: u64) -> Result<bool, JournalError> {
         let Opened::Segment(header, mut reader) =
             SegmentReader::open(self.disk, &self.path(number))?
@@ -169,7 +162,7 @@ impl Recoverer<'_> {
             return Ok(true);
         }
         while let Step::Frame(frame) = reader.step()? {
-            if frame.head.durable >= first {
+            if frame.head.durable > first {
                 return Ok(true);
             }
         }
@@ -283,7 +276,7 @@ impl Recoverer<'_> {
     }
 
     fn set_aside(&self, aside: &Path, number: u64, from: u64) -> std::io::Result<(u64, PathBuf)> {
-        let taken = self.disk.names(aside)?;
+        let taken: BTreeSet<String> = self.disk.names(aside)?.into_iter().collect();
         let name = (0..ASIDE_NAMES_MAX)
             .map(|attempt| format!("{number:08}-{from}-{attempt}.cut"))
             .find(|name| !taken.contains(name))

@@ -315,3 +315,58 @@ pub(crate) const fn proves_synced(head: &FrameHead, sequence: u64) -> bool {
 pub(crate) fn is_record(head: &FrameHead, sequence: u64) -> bool {
     head.kind == FrameKind::Record && head.sequence == sequence
 }
+
+#[cfg(test)]
+mod tests {
+    use events::leaf_digest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn header(records: u64) -> SegmentHeader {
+        let mut tree = Tree::default();
+        for record in 0..records {
+            tree.push(leaf_digest(&record.to_be_bytes()));
+        }
+        SegmentHeader { node: NodeId::new(3), number: 9, chain: leaf_digest(b"chain"), tree }
+    }
+
+    #[test]
+    fn more_subtrees_than_a_tree_can_have_are_refused() {
+        let mut bytes = header(0).encode();
+        bytes[10] = PEAKS_MAX as u8 + 1;
+        bytes.resize(HEADER_BYTES_MAX + 32, 0);
+        assert!(matches!(SegmentHeader::decode(&bytes), DecodedHeader::Bad(_)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn headers_are_read_as_written(
+            records in 0..300u64, at: prop::sample::Index, bit in 0..8u8
+        ) {
+            let header = header(records);
+            let bytes = header.encode();
+            let DecodedHeader::Header(read, length) = SegmentHeader::decode(&bytes) else {
+                return Err(TestCaseError::fail("not read"));
+            };
+            prop_assert_eq!((read, length), (header, bytes.len()));
+            let at = at.index(bytes.len());
+            prop_assert!(matches!(SegmentHeader::decode(&bytes[..at]), DecodedHeader::Short));
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            prop_assert!(matches!(SegmentHeader::decode(&changed), DecodedHeader::Bad(_)));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..300), magic: bool
+        ) {
+            if magic && bytes.len() > 16 {
+                bytes[..16].copy_from_slice(b"BTZLOG1\n\x01\0\x02\0\0\0\0\0");
+            }
+            let _ = SegmentHeader::decode(&bytes);
+        }
+    }
+}

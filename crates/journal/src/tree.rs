@@ -110,7 +110,9 @@ mod tests {
 
     fn tree_of(leaves: &[Digest]) -> Tree {
         let mut tree = Tree::default();
-        leaves.iter().for_each(|leaf| tree.push(*leaf));
+        for leaf in leaves {
+            tree.push(*leaf);
+        }
         tree
     }
 
