@@ -94,7 +94,7 @@ fn described(table: &MessageTable, row: &Row) -> Option<ContractRow> {
         Rule::Guarded { embedded: Embedded::Json, .. } => {
             ContractRow { note: "a JSON document", ..base }
         }
-        Rule::Guarded { .. } if !row.vocabulary.is_empty() => {
+        Rule::Guarded { .. } if (row.vocabulary)("type") => {
             ContractRow { note: "a JSON schema, without the words of JSON Schema itself", ..base }
         }
         Rule::Guarded { .. } => base,

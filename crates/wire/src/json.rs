@@ -315,23 +315,63 @@ fn unicode_length(rest: &[u8]) -> Option<usize> {
     }
 }
 
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches a block of bytes compiles to vector instructions"
+)]
 const fn is_special(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < 0x20
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
 /// Where the first quote, backslash or control character stands at or after `from`, or the length.
 ///
-/// Blocks without one are skipped with a fold that compiles to vector instructions.
+/// Most strings are short, so the first words are searched by themselves; then whole blocks are skipped.
+#[inline]
 fn next_special(bytes: &[u8], from: usize) -> usize {
     let mut rest = bytes.get(from..).unwrap_or_default();
-    while let Some((block, after)) = rest.split_first_chunk::<32>() {
-        if block.iter().fold(false, |found, byte| found | is_special(*byte)) {
+    for _ in 0..SHORT_WORDS {
+        let Some((word, after)) = rest.split_first_chunk::<8>() else { break };
+        if let Some(at) = special_in(*word) {
+            return bytes.len() - rest.len() + at;
+        }
+        rest = after;
+    }
+    while let Some((block, after)) = rest.split_first_chunk::<64>() {
+        if block.iter().fold(0, |found, byte| found | u8::from(is_special(*byte))) != 0 {
             break;
         }
         rest = after;
     }
-    let at = bytes.len() - rest.len();
-    at + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        if let Some(at) = special_in(*word) {
+            return bytes.len() - rest.len() + at;
+        }
+        rest = after;
+    }
+    let tail = rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len());
+    bytes.len() - rest.len() + tail
+}
+
+/// Words of eight bytes that are searched before blocks are.
+const SHORT_WORDS: usize = 4;
+
+/// The place of the first special byte among eight.
+///
+/// A byte is zero, or less than a bound, if subtracting borrows from its high bit. A borrow can
+/// mislead about later bytes, never about the first that is found.
+const fn special_in(word: [u8; 8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let word = u64::from_le_bytes(word);
+    let quotes = word ^ (ONES * b'"' as u64);
+    let backslashes = word ^ (ONES * b'\\' as u64);
+    let found = (word.wrapping_sub(ONES * 0x20) & !word)
+        | (quotes.wrapping_sub(ONES) & !quotes)
+        | (backslashes.wrapping_sub(ONES) & !backslashes);
+    match found & HIGH {
+        0 => None,
+        found => Some((found.trailing_zeros() / 8) as usize),
+    }
 }
 
 /// The later one of two equal keys, if there are any.
@@ -470,6 +510,24 @@ mod tests {
             let fault = tokens(over, &limits).err();
             assert!(matches!(fault, Some(Fault::Limit { of: what, .. }) if what == of), "{over}");
         }
+    }
+
+    #[test]
+    fn special_bytes_are_found_wherever_they_stand() {
+        for special in [b'"', b'\\', 0, 0x1f, b'\n'] {
+            for length in 0..200 {
+                // Neighbours of the special bytes, and bytes with the high bit.
+                let mut bytes: Vec<u8> = (0..length)
+                    .map(|at| [b'!', b'#', b'[', b']', b' ', 0x7f, 0x80, 0xff][at % 8])
+                    .collect();
+                bytes.push(special);
+                bytes.extend([b'"', 0, b'x']);
+                for from in [0, length / 2, length] {
+                    assert_eq!(super::next_special(&bytes, from), length, "{special} {from}");
+                }
+            }
+        }
+        assert_eq!(super::next_special(b"abc", 0), 3);
     }
 
     #[test]

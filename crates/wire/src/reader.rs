@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
         name: Cow<'a, str>,
     ) -> Result<(), ReadError> {
         match row.rule {
-            Rule::Guarded { .. } if row.vocabulary.binary_search(&&*name).is_ok() => Ok(()),
+            Rule::Guarded { .. } if (row.vocabulary)(&name) => Ok(()),
             Rule::Guarded { .. } => self.field(row, name, key.start..key.end, Literal::Key),
             _ if row.keys.admits_text(&name) => Ok(()),
             _ if self.request => Err(self.violation(row.keys.expected())),
@@ -398,7 +398,7 @@ impl<'a> Reader<'a> {
                 self.note_unscanned(MEDIA_REMOTE);
                 return self.field(row, value, range, Literal::Text);
             }
-            Rule::Guarded { .. } if row.vocabulary.binary_search(&&*value).is_err() => {
+            Rule::Guarded { .. } if !(row.vocabulary)(&value) => {
                 return self.field(row, value, range, Literal::Text);
             }
             _ => {}

@@ -45,7 +45,7 @@ pub(crate) struct Row {
     /// For constrained rows with `.*`: what the keys may be. Keys of guarded rows are guarded.
     pub(crate) keys: Form,
     /// Text that is not yielded because the format's own vocabulary is all it says.
-    pub(crate) vocabulary: &'static [&'static str],
+    pub(crate) vocabulary: fn(&str) -> bool,
 }
 
 /// The typing of a row.
@@ -115,9 +115,14 @@ pub(crate) enum Fact {
     Object,
 }
 
+/// The vocabulary of rows that have none.
+pub(crate) const fn no_word(_: &str) -> bool {
+    false
+}
+
 impl Row {
     const fn new(path: &'static str, rule: Rule) -> Self {
-        Self { path, rule, fact: None, keys: Form::Word, vocabulary: &[] }
+        Self { path, rule, fact: None, keys: Form::Word, vocabulary: no_word }
     }
 
     /// Guarded text.
@@ -208,8 +213,8 @@ impl Row {
         self
     }
 
-    pub(crate) const fn vocabulary(mut self, words: &'static [&'static str]) -> Self {
-        self.vocabulary = words;
+    pub(crate) const fn vocabulary(mut self, is_word: fn(&str) -> bool) -> Self {
+        self.vocabulary = is_word;
         self
     }
 

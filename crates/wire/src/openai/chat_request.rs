@@ -12,7 +12,7 @@
 use events::Provenance::{Retrieved, ToolCall, ToolDefinition, ToolResult, User};
 
 use crate::form::Form;
-use crate::openai::{HOSTS, SCHEMA_WORDS, STORED, UNSEEN};
+use crate::openai::{HOSTS, STORED, UNSEEN, is_schema_word};
 use crate::route::{Direction, Operation};
 use crate::table::{Fact, MessageTable, Origin, Row, Scope};
 
@@ -97,7 +97,7 @@ const TOOLS: &[Row] = &[
     Row::guarded("tools[].function.description", is(ToolDefinition)),
     Row::guarded("tools[].function.parameters.**", is(ToolDefinition))
         .free()
-        .vocabulary(SCHEMA_WORDS),
+        .vocabulary(is_schema_word),
     Row::flag("tools[].function.strict"),
     Row::flag("tools[].function.defer_loading"),
     Row::flag("tools[].defer_loading"),
@@ -119,7 +119,7 @@ const TOOLS: &[Row] = &[
     Row::flag("parallel_tool_calls"),
     Row::guarded("functions[].name", is(ToolDefinition)),
     Row::guarded("functions[].description", is(ToolDefinition)),
-    Row::guarded("functions[].parameters.**", is(ToolDefinition)).free().vocabulary(SCHEMA_WORDS),
+    Row::guarded("functions[].parameters.**", is(ToolDefinition)).free().vocabulary(is_schema_word),
     Row::word("function_call"),
     Row::guarded("function_call.name", is(ToolDefinition)),
 ];
@@ -130,10 +130,10 @@ const FORMATS: &[Row] = &[
     Row::guarded("response_format.json_schema.description", is(ToolDefinition)),
     Row::guarded("response_format.json_schema.schema.**", is(ToolDefinition))
         .free()
-        .vocabulary(SCHEMA_WORDS),
+        .vocabulary(is_schema_word),
     Row::flag("response_format.json_schema.strict"),
-    Row::guarded("structured_outputs.**", is(ToolDefinition)).free().vocabulary(SCHEMA_WORDS),
-    Row::guarded("guided_json.**", is(ToolDefinition)).free().vocabulary(SCHEMA_WORDS),
+    Row::guarded("structured_outputs.**", is(ToolDefinition)).free().vocabulary(is_schema_word),
+    Row::guarded("guided_json.**", is(ToolDefinition)).free().vocabulary(is_schema_word),
     Row::guarded("guided_choice[]", is(ToolDefinition)),
     Row::guarded("guided_regex", is(ToolDefinition)),
     Row::guarded("guided_grammar", is(ToolDefinition)),

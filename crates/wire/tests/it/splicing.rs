@@ -103,8 +103,10 @@ proptest! {
             expected[which] =
                 format!("{}{replacement}{}", text(&units[..*from]), text(&units[*to..]));
         }
-        // A text that becomes empty is no field any more, so the rest cannot be lined up.
-        prop_assume!(expected.iter().all(|text| !text.is_empty()));
+        if expected.iter().any(String::is_empty) {
+            // A text that becomes empty is no field any more, so the rest cannot be lined up.
+            return Ok(());
+        }
         edits.reverse();
         let spliced = splice(&document, &edits, Echoes::OfEdited).expect("edits that fit");
         let again = read(&spliced);

@@ -94,10 +94,11 @@ proptest! {
 
     #[test]
     fn clients_see_what_we_see(bytes in stream()) {
-        let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(()) };
         // Whether a CR at the very end is a whole line end, only the byte after it could tell.
-        prop_assume!(!text.ends_with('\r'));
-        let (events, _) = events_of(&[&bytes], EVENT_BYTES_MAX);
+        let end = bytes.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+        let bytes = &bytes[..end];
+        let Ok(text) = std::str::from_utf8(bytes) else { return Ok(()) };
+        let (events, _) = events_of(&[bytes], EVENT_BYTES_MAX);
         let seen: Vec<(String, Option<String>)> = events
             .iter()
             .flatten()
