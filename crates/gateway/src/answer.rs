@@ -7,11 +7,13 @@
 //! INVARIANT: what comes out of a lane, joined, depends on the lane's text alone and not on how it
 //! was cut: text is released only up to the point that the scanner calls settled, findings are
 //! judged one by one in order, and a stop releases exactly the text before the finding that caused
-//! it. INVARIANT: a released byte is never part of a finding that is judged later.
+//! it. INVARIANT: no finding of the scanner touches a byte that was released before it. Checks that
+//! need a lane's whole text (encodings, the score) are made at its end: in a whole answer before
+//! anything is released, in a stream *late*, when they can stop the ending but not what was sent.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use events::{Finding, LocatedFinding, Outcome, Provenance};
+use events::{Finding, LocatedFinding, Outcome, Provenance, Unscanned};
 use wire::Lane;
 
 use crate::{
@@ -51,6 +53,7 @@ pub(crate) struct Verdict {
     pub(crate) findings: Vec<LocatedFinding>,
     pub(crate) masked: u32,
     pub(crate) restored: u32,
+    pub(crate) unscanned: Vec<Unscanned>,
 }
 
 impl AnswerGuard {
@@ -58,61 +61,63 @@ impl AnswerGuard {
         Self { judge, lanes: BTreeMap::new(), verdict: Verdict::default(), subject, vault }
     }
 
-    /// The last piece of a lane's text, or all of it.
-    pub(crate) fn push_last(&mut self, lane: Lane, path: &str, piece: &str) -> Passed {
-        let pushed = self.push(lane, path, piece);
-        if matches!(pushed, Passed::Stopped(_)) {
-            return pushed;
-        }
-        let finished = self.finish(lane);
-        let (mut text, unchanged) = match pushed {
-            Passed::Text(text) => (text, false),
-            _ => (piece.to_owned(), true),
-        };
-        match finished {
-            Passed::Unchanged if unchanged => return Passed::Unchanged,
-            Passed::Unchanged => {}
-            Passed::Text(rest) => text.push_str(&rest),
-            Passed::Stopped(rest) => return Passed::Stopped(text + &rest),
-        }
-        // Only if nothing had been held from earlier pieces can the two be equal byte for byte.
-        if text == piece { Passed::Unchanged } else { Passed::Text(text) }
-    }
-
     /// The next piece of a lane's text.
     pub(crate) fn push(&mut self, lane: Lane, path: &str, piece: &str) -> Passed {
-        let state = self
-            .lanes
-            .entry(lane)
-            .or_insert_with(|| LaneText::new(self.judge.scanner(), lane.channel.is_json(), path));
+        let vault = Arc::clone(&self.vault);
+        let state = self.begin(lane, path);
         let was_clear = state.is_clear();
         let mut fresh = Vec::new();
         state.push(piece, &mut fresh);
-        let to = state.settled(&self.vault);
-        match self.settle(lane, fresh, to) {
-            Passed::Text(text) if was_clear && text == piece => Passed::Unchanged,
-            passed => passed,
-        }
+        let to = state.settled(&vault);
+        self.settle(lane, fresh, to).or_unchanged(was_clear, piece)
+    }
+
+    /// The last piece of a lane's text, or all of it: nothing of it is released before it was judged
+    /// as a whole.
+    pub(crate) fn push_last(&mut self, lane: Lane, path: &str, piece: &str) -> Passed {
+        let state = self.begin(lane, path);
+        let was_clear = state.is_clear();
+        let mut fresh = Vec::new();
+        state.push(piece, &mut fresh);
+        self.settle_last(lane, fresh).or_unchanged(was_clear, piece)
     }
 
     /// The end of a lane: everything still held comes out. Nothing, if the lane never began.
     pub(crate) fn finish(&mut self, lane: Lane) -> Passed {
-        let Some(state) = self.lanes.get_mut(&lane) else { return Passed::Unchanged };
-        let mut fresh = Vec::new();
-        state.finish(&mut fresh);
-        let to = state.end();
-        let passed = self.settle(lane, fresh, to);
-        self.lanes.remove(&lane);
-        match passed {
-            Passed::Text(text) if text.is_empty() => Passed::Unchanged,
-            passed => passed,
+        if !self.lanes.contains_key(&lane) {
+            return Passed::Unchanged;
         }
+        self.settle_last(lane, Vec::new()).or_unchanged(true, "")
     }
 
     /// The lanes that have begun and not ended, of one choice or of all.
     pub(crate) fn open_lanes(&self, choice: Option<u32>) -> Vec<Lane> {
         let wanted = |lane: &&Lane| choice.is_none_or(|choice| lane.choice == choice);
         self.lanes.keys().filter(wanted).copied().collect()
+    }
+
+    fn begin(&mut self, lane: Lane, path: &str) -> &mut LaneText {
+        let judge = &self.judge;
+        self.lanes
+            .entry(lane)
+            .or_insert_with(|| LaneText::new(judge.scanner(), lane.channel.is_json(), path))
+    }
+
+    fn settle_last(&mut self, lane: Lane, mut fresh: Vec<Finding>) -> Passed {
+        let Some(state) = self.lanes.get_mut(&lane) else { return Passed::Unchanged };
+        state.finish(&mut fresh);
+        let (late, incomplete) = state.late(&self.judge, &fresh);
+        fresh.extend(late);
+        fresh.sort_by_key(|finding| (finding.span.start, finding.span.end));
+        if let Some(why) = incomplete {
+            self.verdict
+                .unscanned
+                .push(Unscanned { path: state.path.clone(), why: why.to_owned() });
+        }
+        let to = state.end();
+        let passed = self.settle(lane, fresh, to);
+        self.lanes.remove(&lane);
+        passed
     }
 
     /// Judges what is new, and releases the lane's text up to the offset `to`.
@@ -128,16 +133,16 @@ impl AnswerGuard {
     /// Judges one more finding; where to stop, if the answer must not go on.
     fn consider(&mut self, lane: Lane, mut finding: Finding) -> Option<usize> {
         let state = self.lanes.get_mut(&lane)?;
-        finding.span = state.locate(finding.span);
-        let span = finding.span;
-        let own = state.value(span).is_some_and(|value| self.vault.is_callers_own(&value));
-        if own {
+        let span = state.locate(finding.span);
+        if state.value(finding.span, span).is_some_and(|value| self.vault.is_callers_own(&value)) {
             return None;
         }
         if self.verdict.findings.len() >= FINDINGS_MAX {
             return Some(span.start as usize);
         }
+        state.note(&finding);
         let kind = finding.kind.clone();
+        finding.span = span;
         self.verdict.findings.push(LocatedFinding {
             finding,
             path: state.path.clone(),
@@ -158,6 +163,16 @@ impl AnswerGuard {
         self.verdict.masked += released.masked;
         self.verdict.restored += released.restored;
         released.text
+    }
+}
+
+impl Passed {
+    /// `Unchanged`, if this is the piece itself and nothing older was waiting.
+    fn or_unchanged(self, was_clear: bool, piece: &str) -> Self {
+        match self {
+            Self::Text(text) if was_clear && text == piece => Self::Unchanged,
+            passed => passed,
+        }
     }
 }
 

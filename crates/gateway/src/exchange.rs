@@ -146,6 +146,7 @@ impl Exchange {
             self.close.decision = decision;
         }
         self.close.findings = verdict.findings;
+        self.close.unscanned.extend(verdict.unscanned);
         self.close.masked = verdict.masked;
         self.close.restored = verdict.restored;
     }

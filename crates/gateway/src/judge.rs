@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use events::{GuardReport, GuardStatus, LocatedFinding, Principal, Unscanned};
+use events::{GuardReport, GuardStatus, LocatedFinding, Principal, Provenance, Unscanned};
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::Document;
 
@@ -84,6 +84,15 @@ impl Judge {
             }
         }
         inspected
+    }
+
+    /// Reads the whole text of one lane of an answer.
+    pub(crate) fn inspect_answer(&self, text: &str) -> detect::Inspection {
+        if self.guards {
+            self.detect.inspect(text, Provenance::Output)
+        } else {
+            detect::Inspection::default()
+        }
     }
 
     /// A scanner for one lane of an answer.

@@ -13,7 +13,14 @@ use std::borrow::Cow;
 use events::{Finding, Kind, Span};
 use wire::{EmbeddedJson, Unescaped};
 
-use crate::mask::{Vault, find_mask, open_mask, removed};
+use crate::{
+    judge::Judge,
+    mask::{Vault, find_mask, open_mask, removed},
+};
+
+/// Bytes of a lane that are kept for the checks at its end; what follows is reported as not scanned
+/// by them.
+const LATE_BYTES_MAX: usize = 256 << 10;
 
 /// The state of one lane.
 pub(crate) struct LaneText {
@@ -27,6 +34,12 @@ pub(crate) struct LaneText {
     /// Where the lane stands in the message.
     pub(crate) path: String,
     scanner: detect::Scanner,
+    /// What the scanner has read, up to `LATE_BYTES_MAX`.
+    seen: String,
+    /// Whether there was more.
+    seen_all: bool,
+    /// What was found so far, in what the scanner reads.
+    found: Vec<(Kind, Span)>,
 }
 
 /// What a lane of JSON keeps in mind besides.
@@ -57,6 +70,9 @@ impl LaneText {
             marks: Vec::new(),
             path: path.to_owned(),
             scanner,
+            seen: String::new(),
+            seen_all: true,
+            found: Vec::new(),
         }
     }
 
@@ -74,22 +90,56 @@ impl LaneText {
     /// Takes the next piece; appends what the scanner now knows for certain.
     pub(crate) fn push(&mut self, piece: &str, fresh: &mut Vec<Finding>) {
         self.held.push_str(piece);
-        let Some(json) = &mut self.json else { return self.scanner.push(piece, fresh) };
+        let Some(json) = &mut self.json else { return self.read(piece, fresh) };
         let unread = self.held.get(json.read.1 - self.base..).unwrap_or_default();
         let unescaped = Unescaped::of(unread);
-        self.scanner.push(&unescaped.text, fresh);
         json.note(&unescaped);
+        let text = unescaped.text.into_owned();
+        self.read(&text, fresh);
+    }
+
+    fn read(&mut self, text: &str, fresh: &mut Vec<Finding>) {
+        self.scanner.push(text, fresh);
+        if self.seen.len() + text.len() <= LATE_BYTES_MAX {
+            self.seen.push_str(text);
+        } else {
+            self.seen_all = false;
+        }
     }
 
     /// The end of the lane.
     pub(crate) fn finish(&mut self, fresh: &mut Vec<Finding>) {
         if let Some(json) = &mut self.json {
             // An escape that was never finished is text like any other.
-            let unread = self.held.get(json.read.1 - self.base..).unwrap_or_default();
-            self.scanner.push(unread, fresh);
+            let unread = self.held.get(json.read.1 - self.base..).unwrap_or_default().to_owned();
             json.read = (json.read.0 + unread.len(), json.read.1 + unread.len());
+            self.read(&unread, fresh);
         }
         self.scanner.finish(fresh);
+    }
+
+    /// What only the lane's whole text shows, besides `fresh` and what was noted before; and what was
+    /// not looked at.
+    pub(crate) fn late(
+        &self,
+        judge: &Judge,
+        fresh: &[Finding],
+    ) -> (Vec<Finding>, Option<&'static str>) {
+        let inspection = judge.inspect_answer(&self.seen);
+        let mut late = inspection.findings;
+        late.retain(|finding| {
+            let same =
+                |kind: &Kind, span: Span| *kind == finding.kind && span.overlaps(finding.span);
+            !self.found.iter().any(|(kind, span)| same(kind, *span))
+                && !fresh.iter().any(|earlier| same(&earlier.kind, earlier.span))
+        });
+        let cut = (!self.seen_all).then_some("late checks: too long");
+        (late, self.scanner.incomplete().or(inspection.incomplete).or(cut))
+    }
+
+    /// A finding was judged; it is not reported again at the end.
+    pub(crate) fn note(&mut self, finding: &Finding) {
+        self.found.push((finding.kind.clone(), finding.span));
     }
 
     /// How far the lane's text may be released while more can come.
@@ -109,16 +159,22 @@ impl LaneText {
         Span::new(start, self.original(span.end as usize))
     }
 
-    /// The held text of a span, as whoever uses it will read it.
-    pub(crate) fn value(&self, span: Span) -> Option<Cow<'_, str>> {
-        let range = span.start as usize - self.base..(span.end as usize).checked_sub(self.base)?;
-        let text = self.held.get(range)?;
+    /// The text of a span as whoever uses it will read it, given in what the scanner reads and in the
+    /// lane's text.
+    pub(crate) fn value(&self, read: Span, located: Span) -> Option<Cow<'_, str>> {
+        if let Some(text) = self.seen.get(read.range()) {
+            return Some(Cow::Borrowed(text));
+        }
+        let start = (located.start as usize).checked_sub(self.base)?;
+        let text = self.held.get(start..(located.end as usize).checked_sub(self.base)?)?;
         Some(if self.json.is_some() { Unescaped::of(text).text } else { Cow::Borrowed(text) })
     }
 
-    /// The span is to be removed.
+    /// The span is to be removed, as far as it has not been released.
     pub(crate) fn mark(&mut self, span: Span, kind: Kind) {
-        self.marks.push((span, kind));
+        if span.end as usize > self.base {
+            self.marks.push((span, kind));
+        }
     }
 
     /// Takes the text up to the offset `to` out, edited; less if a span to be removed lies across it.

@@ -38,7 +38,8 @@ use crate::{
 /// What a guarded stream is made of.
 pub(crate) struct StreamParts {
     pub(crate) exchange: Exchange,
-    pub(crate) guard: AnswerGuard,
+    /// `None` when guards are off and nothing has to be restored: then events pass unread.
+    pub(crate) guard: Option<AnswerGuard>,
     pub(crate) guards: Vec<events::GuardReport>,
     pub(crate) idle_time_max: Duration,
     pub(crate) limits: ReadLimits,
@@ -65,7 +66,8 @@ impl GuardedStream {
                 ended: None,
                 envelope: Envelope::default(),
                 exchange: parts.exchange,
-                guard: Some(parts.guard),
+                unread: parts.guard.is_none(),
+                guard: parts.guard,
                 guards: parts.guards,
                 limits: parts.limits,
                 operation: parts.operation,
@@ -138,6 +140,8 @@ struct Machine {
     /// Choices that have begun and not ended.
     unfinished: BTreeSet<u32>,
     unknown: UnknownFields,
+    /// Whether events pass unread.
+    unread: bool,
 }
 
 /// Text to be sent in an event of its own.
@@ -145,6 +149,9 @@ type Held = Vec<(Lane, String)>;
 
 impl Machine {
     fn read(&mut self, bytes: &[u8]) {
+        if self.unread {
+            return self.out.extend_from_slice(bytes);
+        }
         self.reader.push(bytes);
         while self.ended.is_none() {
             match self.reader.next_event() {
@@ -293,6 +300,9 @@ impl Machine {
     }
 
     fn upstream_ended(&mut self) {
+        if self.unread {
+            return self.end(Ending::Answered, None);
+        }
         let rest = std::mem::take(&mut self.reader).finish();
         let whole = rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
         // Some servers leave out `[DONE]`; a stream whose choices have all ended is whole without it.

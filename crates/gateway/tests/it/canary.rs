@@ -111,7 +111,7 @@ fn nothing_escapes_in_a_stream() {
     let mut planted = 0;
     for (form, canary) in forms() {
         if form == "base64" {
-            // Encoded text is judged in whole answers only: see THREATS.md.
+            // What is encoded is found when the lane ends, after it was sent: see THREATS.md.
             continue;
         }
         for planting in wire::plantings(operation, Direction::Stream, &canary) {

@@ -72,7 +72,7 @@ fn a_stream_that_breaks_ends_in_an_error_that_clients_notice() {
         ("fake-truncate+token", "upstream_"),
         ("fake-no-done", "upstream_truncated"),
         ("fake-invalid-sse", "upstream_garbage"),
-        ("fake-hang", "upstream_idle"),
+        ("fake-slow+pace-5000", "upstream_idle"),
     ];
     for (model, code) in cases {
         let request = Request::chat(model, "hello there", &json!({ "stream": true }));
