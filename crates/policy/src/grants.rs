@@ -32,7 +32,7 @@ pub struct Grants {
     /// The hours it may be used in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
-    /// The models it may use: whole names, or a beginning followed by `*`. Case matters.
+    /// The models it may use, as patterns in which `*` stands for any text. Case matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
 }
@@ -44,12 +44,9 @@ impl Grants {
 
     /// Whether `model` is among the granted models. For lists of models shown to the caller.
     pub fn allows_model(&self, model: &str) -> bool {
-        self.models.as_ref().is_none_or(|models| {
-            models.iter().any(|granted| match granted.strip_suffix('*') {
-                Some(beginning) => model.starts_with(beginning),
-                None => model == granted,
-            })
-        })
+        self.models
+            .as_ref()
+            .is_none_or(|models| models.iter().any(|granted| matches_pattern(granted, model)))
     }
 
     /// The five answers about one message.
@@ -67,6 +64,21 @@ impl Grants {
             model: !on_a_model || self.allows_model(facts.resource.name),
         }
     }
+}
+
+/// Whether `text` is `pattern`, in which `*` stands for any text. Linear: the first fit of each part
+/// leaves the most for those after it.
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let Some((first, others)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let (middle, last) = others.rsplit_once('*').unwrap_or(("", others));
+    for part in middle.split('*') {
+        match rest.find(part) {
+            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
 }
 
 /// The five answers: `true` means within the grant.
@@ -259,11 +271,33 @@ mod tests {
     }
 
     #[test]
-    fn models_are_whole_names_or_beginnings() {
-        let grants =
-            Grants { models: Some(vec!["gpt-4o".into(), "llama-*".into()]), ..Grants::UNLIMITED };
-        assert!(grants.allows_model("gpt-4o") && grants.allows_model("llama-3"));
-        assert!(!grants.allows_model("gpt-4o-mini") && !grants.allows_model("GPT-4o"));
+    fn models_are_patterns() {
+        let granted = |pattern: &str, model| {
+            Grants { models: Some(vec!["other".into(), pattern.into()]), ..Grants::UNLIMITED }
+                .allows_model(model)
+        };
+        for (pattern, model) in [
+            ("gpt-4o", "gpt-4o"),
+            ("*", ""),
+            ("gpt-4o*", "gpt-4o"),
+            ("gpt-4o*", "gpt-4o-mini"),
+            ("*/llama-*-chat", "meta/llama-3-8b-chat"),
+            ("a*a", "aa"),
+            ("a*b*b", "abb"),
+        ] {
+            assert!(granted(pattern, model), "{model} is {pattern}");
+        }
+        for (pattern, model) in [
+            ("gpt-4o", "gpt-4o-mini"),
+            ("gpt-4o", "GPT-4o"),
+            ("gpt-4o", ""),
+            ("", "gpt-4o"),
+            ("a*a", "a"),
+            ("a*b*b", "ab"),
+            ("*/llama-*-chat", "meta/llama-3"),
+        ] {
+            assert!(!granted(pattern, model), "{model} is not {pattern}");
+        }
         assert!(!Grants { models: Some(vec![]), ..Grants::UNLIMITED }.allows_model("gpt-4o"));
     }
 
@@ -295,7 +329,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
+        #![proptest_config(ProptestConfig {
+            cases: 10_000,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
         #[test]
         fn a_range_is_what_its_prefix_says(network: u32, other: u32, bits in 0u8..=32) {
             let network = std::net::Ipv4Addr::from_bits(network);

@@ -10,20 +10,36 @@
 //!
 //! Not here: finding things (`detect`), masking them (`gateway`), recording decisions (`journal`).
 
+mod annotations;
 mod card;
+mod compile;
 mod engine;
 mod error;
+mod exceptions;
 mod facts;
 mod grants;
 mod judgement;
+mod memo;
 mod options;
+mod outline;
+mod reads;
+mod reference;
+mod request;
+#[cfg(test)]
+mod tests;
+mod view;
 mod vocabulary;
 
+pub use annotations::ID_CHARACTERS_MAX;
 pub use card::{Coverage, RuleCard, RuleSet, Severity};
-pub use engine::Engine;
+pub use compile::{NESTING_MAX, RULE_BYTES_MAX, RULES_MAX, SOURCE_BYTES_MAX};
+pub use engine::{Engine, REASON_BLOCK, REASON_ERROR, REASON_NOT_AUTHORISED};
 pub use error::{Place, PolicyError};
+pub use exceptions::EXCEPTIONS_MAX;
 pub use facts::{Facts, Resource, Stage, Verb};
 pub use grants::{AddressRange, Grants, Hours, ParseAddressRangeError};
 pub use judgement::{Cleared, Judgement};
+pub use memo::{MEMO_ENTRIES_MAX, MEMO_KEY_BYTES_MAX};
 pub use options::{ExceptionOptions, ExceptionScope, PolicyOptions, PolicySource, Preset};
+pub use reference::reference_markdown;
 pub use vocabulary::{FAMILIES, OTHER_FAMILY};

@@ -4,6 +4,8 @@
 //! provenance of `events::Provenance`, and no others; a test holds it. INVARIANT: a finding of a
 //! family that is not listed counts as [`OTHER_FAMILY`], so that it is never lost to policies.
 
+use events::Provenance;
+
 /// The families of findings, as `context.findings.<family>` names them.
 pub const FAMILIES: [&str; 12] = [
     "injection",
@@ -22,6 +24,19 @@ pub const FAMILIES: [&str; 12] = [
 
 /// The family that findings of an unlisted family count as.
 pub const OTHER_FAMILY: &str = "custom";
+
+/// The columns of `context.findings.<family>`: the highest rank of all, the highest of low trust, and
+/// one for each provenance, in the order of `events::Provenance::ALL`.
+pub(crate) const COLUMNS: [&str; 2 + Provenance::ALL.len()] = {
+    let mut columns = ["any"; 2 + Provenance::ALL.len()];
+    columns[1] = "low_trust";
+    let mut at = 0;
+    while at < Provenance::ALL.len() {
+        columns[2 + at] = Provenance::ALL[at].as_str();
+        at += 1;
+    }
+    columns
+};
 
 /// The family's place in [`FAMILIES`] of a dotted kind.
 pub(crate) fn family_of(kind: &str) -> usize {
