@@ -140,7 +140,27 @@ impl Machine {
         }
         self.nodes.get(usize::from(from.0))?.any_key.map(|node| (node, false))
     }
+
+    /// Whether `key` is a named key of an object at `from` but for its case. Servers written in Go read
+    /// `Messages` as `messages`, with the Kelvin sign and the long s as letters.
+    pub(crate) fn folds_to_named(&self, from: NodeId, key: &str) -> bool {
+        if key.len() > FOLDED_KEY_BYTES_MAX {
+            return false;
+        }
+        let folded: String = key
+            .chars()
+            .map(|character| match character {
+                '\u{212a}' => 'k',
+                '\u{17f}' => 's',
+                other => other.to_ascii_lowercase(),
+            })
+            .collect();
+        matches!(self.under(from, key_hash(&folded), &folded), Some((_, true)))
+    }
 }
+
+/// Keys of at most this many bytes are compared without regard to case; the named ones are shorter.
+const FOLDED_KEY_BYTES_MAX: usize = 64;
 
 fn place(from: NodeId, hash: u64) -> usize {
     let mixed = (hash ^ u64::from(from.0).wrapping_mul(0x9e37_79b9_7f4a_7c15))

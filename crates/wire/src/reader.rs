@@ -20,19 +20,23 @@ use crate::document::{
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
 use crate::form::{is_data_url, is_web_url};
+use crate::frames::{Frame, path_of_member};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
 use crate::lane::{Channel, Lane};
 use crate::limits::{ReadLimits, UnknownFields};
-use crate::machine::{Machine, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
+use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
 use crate::openai::machine;
-use crate::path::{PathId, Step};
+use crate::path::PathId;
 use crate::route::{Direction, Operation};
-use crate::table::{Fact, Origin, Row, Rule, Scope};
+use crate::scope::{Opening, Role, ScopeFrame};
+use crate::table::{Fact, Origin, Row, Rule};
 
 /// Numbers with at least this many digits are text where text is free: a card number needs no quotes.
 pub(crate) const NUMBER_DIGITS_MIN: usize = 7;
 
+const FOLDED: &str =
+    "it differs from a known field in case alone, and some servers read it as that field";
 const MEDIA_INLINE: &str = "opaque: inline media";
 const MEDIA_REMOTE: &str = "opaque: media that the provider fetches";
 
@@ -100,75 +104,6 @@ pub(crate) fn read<'a>(
     }
 }
 
-/// An open object or array.
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    node: NodeId,
-    /// The state of the member that is read now.
-    child: NodeId,
-    object: bool,
-    scoped: bool,
-    key: Text,
-    /// The position of the member that is read now.
-    index: u32,
-    path: Option<PathId>,
-    echo: Option<(usize, EchoOf)>,
-    /// What an array was last listed as unread for, so that it is listed once and not per element.
-    unscanned: Option<&'static str>,
-}
-
-/// An open object whose members decide each other's meaning, and what was collected since it opened.
-#[derive(Clone, Copy, Debug)]
-struct ScopeFrame {
-    scope: Scope,
-    position: u32,
-    index: Option<u32>,
-    role: Option<Role>,
-    fields_from: usize,
-    finished_from: usize,
-    echoes_from: usize,
-}
-
-/// Who wrote a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    System,
-    Developer,
-    User,
-    Assistant,
-    Tool,
-}
-
-impl Role {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "system" => Self::System,
-            "developer" => Self::Developer,
-            "user" => Self::User,
-            "assistant" => Self::Assistant,
-            "tool" | "function" => Self::Tool,
-            _ => return None,
-        })
-    }
-
-    const fn provenance(self) -> Provenance {
-        match self {
-            Self::System => Provenance::System,
-            Self::Developer => Provenance::Developer,
-            Self::User => Provenance::User,
-            Self::Assistant => Provenance::Assistant,
-            Self::Tool => Provenance::ToolResult,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Opening {
-    Before,
-    Within,
-    After,
-}
-
 struct Reader<'a> {
     machine: &'static Machine,
     request: bool,
@@ -227,6 +162,9 @@ impl<'a> Reader<'a> {
                 }
             }
             None => {
+                if self.request && self.machine.folds_to_named(frame.node, &name) {
+                    return Err(ReadError::Denied { path: self.path_here(), why: FOLDED });
+                }
                 frame.child = UNKNOWN;
                 self.note_unknown()?;
                 return self.guard_key(unknown_row(self.machine.table.direction), key, name);
@@ -259,10 +197,7 @@ impl<'a> Reader<'a> {
                 echo = self.whole(row)?.map(|of| (start, of));
                 node = SKIPPED;
             } else if !place.opens(object) {
-                match place.constraint() {
-                    Some(row) if self.request => return Err(self.violation(expected(row))),
-                    _ => {}
-                }
+                self.refuse_misfit(place)?;
                 self.note_unknown()?;
                 node = UNKNOWN;
             } else if let Some(row) = place.presence.filter(|_| object) {
@@ -270,29 +205,15 @@ impl<'a> Reader<'a> {
             }
         }
         let place = self.machine.node(node);
-        let scoped = object && place.scope.is_some();
-        if let (Some(scope), true) = (place.scope, object) {
-            self.scopes.push(ScopeFrame {
-                scope,
-                position: self.frames.last().map_or(0, |frame| frame.index),
-                index: None,
-                role: None,
-                fields_from: self.document.fields.len(),
-                finished_from: self.document.facts.finished.len(),
-                echoes_from: self.document.echoes.len(),
-            });
+        let child = if node == SKIPPED { SKIPPED } else { place.element() };
+        let mut frame = Frame::new(node, child, object);
+        frame.echo = echo;
+        if let Some(scope) = place.scope.filter(|_| object) {
+            let position = self.frames.last().map_or(0, |frame| frame.index);
+            self.scopes.push(ScopeFrame::enter(scope, position, &self.document));
+            frame.scoped = true;
         }
-        self.frames.push(Frame {
-            node,
-            child: if node == SKIPPED { SKIPPED } else { place.element() },
-            object,
-            scoped,
-            key: Text::default(),
-            index: u32::MAX,
-            path: None,
-            echo,
-            unscanned: None,
-        });
+        self.frames.push(frame);
         Ok(())
     }
 
@@ -302,82 +223,25 @@ impl<'a> Reader<'a> {
             self.document.echoes.push(Echo { source: start..end, choice: 0, of });
         }
         if let Some(scope) = frame.scoped.then(|| self.scopes.pop()).flatten() {
-            self.leave(scope);
+            scope.leave(&mut self.document, &mut self.opening);
         }
-    }
-
-    fn leave(&mut self, scope: ScopeFrame) {
-        let index = scope.index.unwrap_or(scope.position);
-        let fields = self.document.fields.get_mut(scope.fields_from..).unwrap_or_default();
-        match scope.scope {
-            Scope::Message => {
-                for field in fields.iter_mut().filter(|field| field.pending != Pending::Nothing) {
-                    field.provenance = match (field.pending, scope.role) {
-                        (Pending::Role, Some(role)) => role.provenance(),
-                        (_, Some(Role::Tool)) => Provenance::ToolResult,
-                        _ => Provenance::User,
-                    };
-                    field.pending = Pending::Nothing;
-                }
-                self.extend_opening(&scope);
-            }
-            Scope::Choice => {
-                for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
-                    lane.choice = index;
-                }
-                let finished = self.document.facts.finished.get_mut(scope.finished_from..);
-                for finish in finished.unwrap_or_default() {
-                    finish.choice = index;
-                }
-                let echoes = self.document.echoes.get_mut(scope.echoes_from..);
-                for echo in echoes.unwrap_or_default() {
-                    echo.choice = index;
-                }
-            }
-            Scope::Call => {
-                for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
-                    lane.channel = lane.channel.at(index);
-                }
-            }
-        }
-    }
-
-    fn extend_opening(&mut self, scope: &ScopeFrame) {
-        if self.opening == Opening::After {
-            return;
-        }
-        let opening = &mut self.document.facts.opening;
-        if self.opening == Opening::Before {
-            opening.start = scope.fields_from;
-        }
-        opening.end = self.document.fields.len();
-        self.opening = match scope.role {
-            Some(Role::User) => Opening::After,
-            _ => Opening::Within,
-        };
     }
 
     fn text(&mut self, node: NodeId, text: Text) -> Result<(), ReadError> {
         let place = self.machine.node(node);
         let range = text.start..text.end;
         if let Some(row) = place.whole {
-            let echo = self.whole(row)?;
-            self.document.echoes.extend(echo.map(|of| Echo {
-                source: text.start - 1..text.end + 1,
-                choice: 0,
-                of,
-            }));
-            return Ok(());
+            return self.whole_scalar(row, text.start - 1..text.end + 1);
         }
         let raw = self.document.source.get(range.clone()).unwrap_or_default();
         let value = if text.escaped { decoded(raw) } else { Cow::Borrowed(raw) };
         let Some(row) = place.text else {
-            match place.constraint() {
-                Some(row) if self.request => return Err(self.violation(expected(row))),
-                _ => return self.unfit(value, range, Literal::Text),
-            }
+            self.refuse_misfit(place)?;
+            return self.unfit(value, range, Literal::Text);
         };
         let admitted = match row.rule {
+            // Servers leave out what they have nothing to say about, or write it empty.
+            _ if value.is_empty() && !self.request => true,
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.admits_text(&value),
             Rule::Media(_) => value.is_empty() || is_web_url(&value) || is_data_url(&value),
             _ => true,
@@ -410,15 +274,11 @@ impl<'a> Reader<'a> {
         let place = self.machine.node(node);
         let number = self.document.source.get(start..end).unwrap_or_default();
         if let Some(row) = place.whole {
-            let echo = self.whole(row)?;
-            self.document.echoes.extend(echo.map(|of| Echo { source: start..end, choice: 0, of }));
-            return Ok(());
+            return self.whole_scalar(row, start..end);
         }
         let Some(row) = place.number else {
-            match place.constraint() {
-                Some(row) if self.request => return Err(self.violation(expected(row))),
-                _ => return self.unfit(number.into(), start..end, Literal::Number),
-            }
+            self.refuse_misfit(place)?;
+            return self.unfit(number.into(), start..end, Literal::Number);
         };
         match row.rule {
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) if !form.admits_number(number) => {
@@ -445,21 +305,25 @@ impl<'a> Reader<'a> {
     fn flag(&mut self, node: NodeId, value: bool, range: Range<usize>) -> Result<(), ReadError> {
         let place = self.machine.node(node);
         if let Some(row) = place.whole {
-            let echo = self.whole(row)?;
-            self.document.echoes.extend(echo.map(|of| Echo { source: range, choice: 0, of }));
-            return Ok(());
+            return self.whole_scalar(row, range);
         }
-        match (place.flag, place.constraint()) {
-            (Some(row), _) => {
-                match row.fact {
-                    Some(Fact::Stream) => self.document.facts.stream = value,
-                    Some(Fact::IncludeUsage) => self.document.facts.include_usage = value,
-                    _ => {}
-                }
-                Ok(())
-            }
-            (None, Some(row)) if self.request => Err(self.violation(expected(row))),
-            (None, _) => self.note_unknown(),
+        let Some(row) = place.flag else {
+            self.refuse_misfit(place)?;
+            return self.note_unknown();
+        };
+        match row.fact {
+            Some(Fact::Stream) => self.document.facts.stream = value,
+            Some(Fact::IncludeUsage) => self.document.facts.include_usage = value,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Refuses a request in which a constrained place has a value of another type.
+    fn refuse_misfit(&mut self, place: &Node) -> Result<(), ReadError> {
+        match place.constraint() {
+            Some(row) if self.request => Err(self.violation(expected(row))),
+            _ => Ok(()),
         }
     }
 
@@ -493,6 +357,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn whole_scalar(&mut self, row: &'static Row, source: Range<usize>) -> Result<(), ReadError> {
+        let echo = self.whole(row)?;
+        self.document.echoes.extend(echo.map(|of| Echo { source, choice: 0, of }));
+        Ok(())
+    }
+
     fn presence(&mut self, row: &'static Row) {
         if let Rule::Presence(Some(why)) = row.rule {
             self.note_unscanned(why);
@@ -509,6 +379,7 @@ impl<'a> Reader<'a> {
                     scope.role = Role::named(&value);
                 }
             }
+            Fact::Finish if value.is_empty() => {}
             Fact::Finish => {
                 self.document.facts.finished.push(Finish { choice: 0, reason: value });
             }
@@ -586,14 +457,7 @@ impl<'a> Reader<'a> {
 
     /// The path of the value that is read now.
     fn here(&mut self) -> PathId {
-        let mut path = PathId::ROOT;
-        let known = self.frames.iter().rposition(|frame| frame.path.is_some());
-        let paths = &mut self.document.paths;
-        for frame in self.frames.iter_mut().skip(known.unwrap_or(0)) {
-            let own = *frame.path.get_or_insert(path);
-            path = paths.push(own, step(frame));
-        }
-        path
+        path_of_member(&mut self.frames, &mut self.document.paths)
     }
 
     fn path_here(&mut self) -> String {
@@ -616,16 +480,6 @@ impl<'a> Reader<'a> {
                 ReadError::DuplicateKey { path: self.path_here() }
             }
         }
-    }
-}
-
-/// The step from an open object or array to the member that is read now.
-const fn step(frame: &Frame) -> Step {
-    if frame.object {
-        let key = frame.key;
-        Step::Key { start: key.start as u32, end: key.end as u32, hash: key.hash }
-    } else {
-        Step::Index(frame.index)
     }
 }
 

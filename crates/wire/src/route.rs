@@ -136,15 +136,16 @@ pub fn route(method: &str, path: &str) -> Route {
 pub fn shown_model(path: &str) -> Option<Cow<'_, str>> {
     let name = path.strip_prefix(MODELS)?;
     let name = if name.contains('%') { Cow::Owned(percent_decoded(name)?) } else { name.into() };
-    is_model_name(&name).then_some(name)
+    let whole_segments = name.split('/').all(|segment| !segment.is_empty());
+    (whole_segments && is_model_name(&name)).then_some(name)
 }
 
 /// Whether `name` can be a model's name: 1 to 256 characters of `A-Za-z0-9._:/@+-`, and no segment
-/// that a path would read as `.`, `..` or nothing.
+/// that a path would read as `.` or `..`. (vLLM names a model by its absolute path.)
 pub(crate) fn is_model_name(name: &str) -> bool {
     (1..=MODEL_NAME_BYTES_MAX).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte))
-        && name.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+        && name.split('/').all(|segment| !matches!(segment, "." | ".."))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
@@ -196,6 +197,8 @@ mod tests {
             "/v1/chat%2Fcompletions",
             "/v1/responses",
             "/v1/models/",
+            "/v1/models//a",
+            "/v1/models/%2Fa",
             "/v1/models/..",
             "/v1/models/a/../b",
             "/v1/models/%2e%2e",

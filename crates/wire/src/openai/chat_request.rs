@@ -87,6 +87,11 @@ const CALLS: &[Row] = &[
     Row::guarded("messages[].tool_calls[].function.arguments", is(ToolCall)).json(),
     Row::guarded("messages[].tool_calls[].custom.name", is(ToolCall)),
     Row::guarded("messages[].tool_calls[].custom.input", is(ToolCall)),
+    Row::opaque_form(
+        "messages[].tool_calls[].extra_content.google.thought_signature",
+        Form::Base64,
+        "opaque: encrypted by the provider",
+    ),
     Row::guarded("messages[].function_call.name", is(ToolCall)),
     Row::guarded("messages[].function_call.arguments", is(ToolCall)).json(),
 ];

@@ -63,8 +63,8 @@ const ASKED: &[Row] = &[
 const ANSWERED: &[Row] = &[
     Row::constrained("id", Form::Id).fact(Fact::Id),
     Row::word("object").fact(Fact::Object),
-    Row::integer("created").fact(Fact::Created),
-    Row::constrained("model", Form::Model).fact(Fact::Model),
+    Row::number("created").fact(Fact::Created),
+    Row::constrained("model", Form::Id).fact(Fact::Model),
     Row::word("data[].object"),
     Row::integer("data[].index"),
     Row::opaque("data[].embedding", "opaque: a vector"),

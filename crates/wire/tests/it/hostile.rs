@@ -155,6 +155,9 @@ fn faults_are_named_with_their_place() {
         (b"{\"temperature\":\"hot\"}", "invalid_value", Some("temperature")),
         (b"{\"n\":1.0}", "invalid_value", Some("n")),
         (b"{\"chat_template\":\"{{x}}\"}", "field_denied", Some("chat_template")),
+        (b"{\"Messages\":[]}", "field_denied", Some("Messages")),
+        (b"{\"messages\":[{\"CONTENT\":\"x\"}]}", "field_denied", Some("messages[0].CONTENT")),
+        ("{\"me\u{17f}\u{17f}ages\":[]}".as_bytes(), "field_denied", Some("*")),
         (
             b"{\"messages\":[{\"content\":[{\"image_url\":{\"url\":\"file:///etc/passwd\"}}]}]}",
             "invalid_value",

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests, where a panic is the failure")]
 
 mod hostile;
+mod reading;
 mod splicing;
 mod streams;
 mod writing;
