@@ -95,7 +95,7 @@ impl Shared {
             progress: watch::Sender::new(Progress { durable, stopped: None }),
             content,
             sync: settings.sync,
-            seal_delay: Duration::from_millis(settings.seal_delay_ms),
+            seal_delay: settings.seal_delay(),
         }
     }
 

@@ -45,5 +45,8 @@ pub use frame::RECORD_BYTES_MAX;
 pub use journal::{Journal, Ticket};
 pub use read::{Position, Reader, Record, Records};
 pub use recover::{Cut, Recovery};
-pub use settings::{JournalSettings, OnDamage, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SyncMode};
+pub use settings::{
+    JournalSettings, OnDamage, SEAL_DELAY_MS_MAX, SEAL_INTERVAL_RECORDS_MAX, SEGMENT_BYTES_MAX,
+    SEGMENT_BYTES_MIN, SyncMode,
+};
 pub use verify::{VerifyReport, sign_checkpoint, verify};

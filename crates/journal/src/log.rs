@@ -1,5 +1,6 @@
 //! The end of the record: where the next frame goes. Everything here happens under one short lock.
 //!
+//! INVARIANT: no more than `SEAL_INTERVAL_RECORDS_MAX` records stand between two seals.
 //! INVARIANT: after an append fails, the file ends where it ended before, or nothing is ever appended
 //! again. INVARIANT: a segment is left only behind a seal, and what was written to it is synced before
 //! anything in the next one counts as synced.
@@ -19,6 +20,7 @@ use crate::frame::{Draft, Finished};
 use crate::keys::NodeKey;
 use crate::recover::Recovered;
 use crate::segment::{SegmentHeader, segment_path};
+use crate::settings::SEAL_INTERVAL_RECORDS_MAX;
 use crate::tree::Tree;
 use crate::walk::Walk;
 
@@ -159,6 +161,9 @@ impl Log {
         let grown = self.length + draft.frame_bytes_max() as u64;
         if grown > self.parts.segment_bytes && self.records() > self.first {
             self.roll(durable)?;
+        }
+        if self.unsealed >= SEAL_INTERVAL_RECORDS_MAX {
+            self.seal(durable)?;
         }
         let sequence = self.records();
         let finished = draft.finish(self.node(), sequence, durable, self.chain);

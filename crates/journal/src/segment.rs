@@ -37,7 +37,10 @@ pub(crate) const LAYOUT_VERSION: u16 = 1;
 const MAGIC: &[u8; 8] = b"BTZLOG1\n";
 const FIXED_BYTES: usize = 72;
 const HEADER_BYTES_MAX: usize = FIXED_BYTES + 32 * PEAKS_MAX + 4;
+/// Read ahead at most, in bytes.
 const READ_BYTES: usize = 256 * 1024;
+/// Searched through at a time, in bytes.
+const SCAN_BYTES: usize = 16 * 1024;
 
 /// The file of a segment.
 pub(crate) fn segment_path(journal: &Path, number: u64) -> PathBuf {
@@ -261,7 +264,9 @@ impl SegmentReader {
         self.offset += self.start as u64;
         self.start = 0;
         let filled = self.buffer.len();
-        self.buffer.resize(wanted.max(READ_BYTES), 0);
+        let length = self.file.length().map_err(ReadError::file(&self.path))?;
+        let ahead = length.saturating_sub(self.offset).min(READ_BYTES as u64);
+        self.buffer.resize(wanted.max(ahead as usize), 0);
         let rest = self.buffer.get_mut(filled..).unwrap_or_default();
         let more = fill(self.file.as_ref(), rest, self.offset + filled as u64);
         self.buffer.truncate(filled + more.as_ref().copied().unwrap_or_default());
@@ -271,7 +276,7 @@ impl SegmentReader {
 
 /// Whether there is nothing but zeros from an offset on.
 fn only_zeros_from(file: &dyn DiskRead, offset: u64) -> std::io::Result<bool> {
-    let mut buffer = vec![0; READ_BYTES];
+    let mut buffer = vec![0; SCAN_BYTES];
     let mut at = offset;
     loop {
         match fill(file, &mut buffer, at)? {
@@ -288,7 +293,7 @@ pub(crate) fn any_head_from(
     offset: u64,
     wanted: impl Fn(&FrameHead) -> bool,
 ) -> std::io::Result<bool> {
-    let mut buffer = vec![0; READ_BYTES];
+    let mut buffer = vec![0; SCAN_BYTES];
     let mut at = offset;
     loop {
         let filled = fill(file, &mut buffer, at)?;

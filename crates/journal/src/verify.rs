@@ -1,7 +1,9 @@
 //! Whether the record is what was written.
 //!
 //! By itself it detects that a record was changed, removed, reordered or repeated: every frame follows from
-//! the one before, and signed seals stand between them, so that a rewritten history needs the node's key.
+//! the one before. Who makes the whole chain fit again still needs the node's key for the seals, which stand at
+//! the end of every segment but the last and at most `SEAL_INTERVAL_RECORDS_MAX` records apart; only the
+//! records after the last seal, whose number the report gives, are not signed yet.
 //! That records were cut off the end can be seen only against a checkpoint that was exported before; the
 //! report says against which one it looked.
 //!

@@ -10,6 +10,7 @@ use events::{Digest, NodeId, leaf_digest};
 use crate::checkpoint::{Checkpoint, Head};
 use crate::frame::{Frame, FrameKind, RECORD_PREFIX, record_suffix};
 use crate::segment::SegmentHeader;
+use crate::settings::SEAL_INTERVAL_RECORDS_MAX;
 use crate::tree::{Tree, chain_next, chain_start};
 
 /// Where a walk stands.
@@ -79,6 +80,9 @@ impl Walk {
         if header.number != number {
             return Err(Refused::Changed("the file has the number of another segment"));
         }
+        if self.unsealed > 0 {
+            return Err(Refused::Forged("the segment before does not end with a seal"));
+        }
         if header.chain != self.chain || header.tree != self.tree {
             return Err(Refused::Changed("the header does not follow from the segment before"));
         }
@@ -95,6 +99,9 @@ impl Walk {
             return Err(Refused::Changed("it does not follow from the frame before"));
         }
         match frame.head.kind {
+            FrameKind::Record if self.unsealed >= SEAL_INTERVAL_RECORDS_MAX => {
+                return Err(Refused::Forged("there should have been a seal before it"));
+            }
             FrameKind::Record => {
                 self.check_record(&frame.payload)?;
                 self.tree.push(leaf);

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use journal::testing::FaultDisk;
 use journal::{
-    Journal, JournalError, JournalSettings, RECORD_BYTES_MAX, RealDisk, SEGMENT_BYTES_MAX,
-    SyncMode, Ticket,
+    Journal, JournalError, JournalSettings, RECORD_BYTES_MAX, RealDisk, SyncMode, Ticket,
 };
 
 use crate::support::{DATA, event, open, records, segments, settings, verify, wait};
@@ -168,5 +167,4 @@ fn a_segment_has_a_shortest_and_a_longest_length() {
         let count = segments(&disk).len();
         assert!(count >= segments_at_least && count <= 5, "{asked}: {count}");
     }
-    assert!(JournalSettings::default().segment_bytes_max < SEGMENT_BYTES_MAX);
 }

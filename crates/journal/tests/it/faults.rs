@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use journal::testing::{FaultDisk, Faults};
 use journal::verify::Verdict;
-use journal::{Disk, Journal, JournalError, JournalSettings, OnDamage, Ticket};
+use journal::{
+    Disk, Journal, JournalError, JournalSettings, OnDamage, SEAL_INTERVAL_RECORDS_MAX, Ticket,
+};
 use proptest::prelude::*;
 
 use crate::support::{
@@ -225,6 +227,30 @@ fn a_full_disk_refuses_and_recovers_by_itself() {
     journal.close().expect("closed");
     assert_eq!(verify(&disk).verdict, Verdict::Intact);
     assert_eq!(records(&disk).len() as u64, appended);
+}
+
+/// There is space for records but not for the seal that is due.
+#[test]
+fn without_space_for_a_seal_no_record_goes_beyond_the_interval() {
+    let disk = FaultDisk::new();
+    let settings = JournalSettings {
+        seal_interval_records: u64::MAX,
+        segment_bytes_max: u64::MAX,
+        ..settings()
+    };
+    let (journal, _) =
+        Journal::open(Path::new(DATA), settings, Arc::new(disk.clone())).expect("opened");
+    for number in 0..SEAL_INTERVAL_RECORDS_MAX {
+        disk.set_faults(Faults { space_bytes: Some(700), ..Faults::default() });
+        let _ = journal.append(&event(number)).expect("space for a record");
+    }
+    let next = || journal.append(&event(SEAL_INTERVAL_RECORDS_MAX));
+    disk.set_faults(Faults { space_bytes: Some(400), ..Faults::default() });
+    assert!(matches!(next(), Err(JournalError::Write { .. })));
+    disk.set_faults(Faults::default());
+    let _ = next().expect("the seal, then the record");
+    let report = verify(&disk);
+    assert_eq!((report.verdict, report.unsealed_records), (Verdict::Intact, 1), "{report:?}");
 }
 
 #[test]

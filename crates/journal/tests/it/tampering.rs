@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 
 use journal::testing::FaultDisk;
 use journal::verify::{Fault, FaultKind, Truncation, Verdict};
-use journal::{Checkpoint, Disk, Journal, JournalSettings, Position, VerifyReport};
+use journal::{
+    Checkpoint, Disk, Journal, JournalSettings, Position, SEAL_INTERVAL_RECORDS_MAX, VerifyReport,
+};
 use proptest::prelude::*;
 
 use crate::support::{
@@ -254,6 +256,94 @@ fn no_checkpoint_is_signed_over_a_record_that_does_not_verify() {
     let disk = with_segments(&sample().0, &changed);
     let error = journal::sign_checkpoint(Path::new(DATA), &disk).expect_err("refused");
     assert!(error.to_string().contains("no checkpoint was signed"), "{error}");
+}
+
+/// What someone with access to the files but not to the key can do: change a record and make every
+/// checksum and the whole chain fit again. Only the seals stand against it.
+fn rewritten(segment: &[u8], change: impl Fn(&mut Vec<Vec<u8>>)) -> Vec<u8> {
+    let sha256 = |parts: &[&[u8]]| {
+        let digest = ring::digest::digest(&ring::digest::SHA256, &parts.concat());
+        digest.as_ref().to_vec()
+    };
+    let (header, mut frames) = split(segment);
+    change(&mut frames);
+    let mut bytes = header.clone();
+    let mut chain = header[40..72].to_vec();
+    let mut sequence = 0_u64;
+    for frame in frames {
+        let payload = &frame[32..frame.len() - 32];
+        let mut head = frame[..24].to_vec();
+        head[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        head[8..16].copy_from_slice(&sequence.to_le_bytes());
+        sequence += u64::from(is_record(&frame));
+        chain = sha256(&[&[2], &chain, &head, &sha256(&[&[0], payload])]);
+        head.extend(crc32c::crc32c(&[payload, &chain].concat()).to_le_bytes());
+        head.extend(crc32c::crc32c(&head).to_le_bytes());
+        bytes.extend([&head, payload, &chain].concat());
+    }
+    bytes
+}
+
+#[test]
+fn a_history_rewritten_without_the_key_is_noticed_at_the_next_seal() {
+    let disk = FaultDisk::new();
+    let settings = JournalSettings { segment_bytes_max: u64::MAX, ..settings() };
+    let shared = std::sync::Arc::new(disk.clone());
+    let (journal, _) = Journal::open(Path::new(DATA), settings, shared).expect("opened");
+    for number in 0..12 {
+        let _ = journal.append(&event(number)).expect("appended");
+    }
+    drop(journal);
+    let segment = &segments(&disk)[0];
+    assert_eq!(rewritten(segment, |_| {}), *segment, "the rewriting itself is faithful");
+
+    // Frames 0 to 4 are records, 5 is a seal, 6 to 10 are records, 11 is a seal, 12 and 13 unsealed.
+    let verified = |bytes| verify(&with_segments(&disk, &[bytes]));
+    for at in (0..11).filter(|at| *at != 5) {
+        let report = verified(rewritten(segment, |frames| {
+            let length = frames[at].len();
+            frames[at][length / 2] ^= 1;
+        }));
+        let fault = report.fault.expect("noticed");
+        assert_eq!(fault.kind, FaultKind::Forged, "{at}: {fault:?}");
+        assert_eq!(fault.sequence, if at < 5 { 5 } else { 10 });
+    }
+    let report = verified(rewritten(segment, |frames| drop(frames.remove(11))));
+    assert_eq!(
+        (report.verdict, report.unsealed_records),
+        (Verdict::Intact, 7),
+        "says what is unsigned"
+    );
+    let report = verified(rewritten(segment, |frames| {
+        let length = frames[13].len();
+        frames[13][length / 2] ^= 1;
+    }));
+    assert_eq!(
+        (report.verdict, report.unsealed_records),
+        (Verdict::Intact, 2),
+        "says what is unsigned"
+    );
+}
+
+#[test]
+fn seals_cannot_be_left_out() {
+    let disk = FaultDisk::new();
+    let settings = JournalSettings { segment_bytes_max: u64::MAX, ..settings() };
+    let shared = std::sync::Arc::new(disk.clone());
+    let (journal, _) = Journal::open(Path::new(DATA), settings, shared).expect("opened");
+    for number in 0..SEAL_INTERVAL_RECORDS_MAX + 4 {
+        let _ = journal.append(&event(number)).expect("appended");
+    }
+    journal.close().expect("closed");
+    let unsealed = rewritten(&segments(&disk)[0], |frames| frames.retain(|frame| is_record(frame)));
+    let fault = verify(&with_segments(&disk, &[unsealed])).fault.expect("noticed");
+    assert_eq!((fault.kind, fault.sequence), (FaultKind::Forged, SEAL_INTERVAL_RECORDS_MAX));
+
+    // The end of a segment: its header would have to be rewritten too, and then says so.
+    let mut segments = sample().1.clone();
+    segments[0] = rewritten(&segments[0], |frames| drop(frames.pop()));
+    let fault = fault_after(&segments).expect("noticed");
+    assert_eq!((fault.kind, fault.segment.as_str()), (FaultKind::Forged, "00000001.log"));
 }
 
 proptest! {
