@@ -32,7 +32,16 @@ impl DataDir {
             let message = format!("cannot make the data folder `{}`: {error}", path.display());
             Failure::environment(message, "choose another folder with `--data DIR`")
         })?;
-        Self::open(path)
+        let data = Self::open(path)?;
+        let mode = std::fs::metadata(path).map_or(0, |data| data.permissions().mode());
+        if mode & 0o007 != 0 {
+            crate::output::note(&format!(
+                "warning: everybody on this machine can open the data folder `{}`; \
+                 hint: chmod 700 it",
+                path.display()
+            ));
+        }
+        Ok(data)
     }
 
     /// A folder that must be there.
@@ -45,14 +54,6 @@ impl DataDir {
         if !metadata.is_dir() {
             let message = format!("the data folder `{}` is not a folder", path.display());
             return Err(Failure::environment(message, "choose another with `--data DIR`"));
-        }
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o007 != 0 {
-            crate::output::note(&format!(
-                "warning: everybody on this machine can open the data folder `{}`; \
-                 hint: chmod 700 it",
-                path.display()
-            ));
         }
         Ok(Self(path.to_path_buf()))
     }

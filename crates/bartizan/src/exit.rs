@@ -13,7 +13,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    Diagnostic, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents,
+};
 
 /// How a command ended. The numbers are a contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +83,13 @@ impl From<std::io::Error> for Failure {
 pub(crate) struct Problem {
     message: String,
     help: Option<String>,
-    source: Option<NamedSource<String>>,
+    line: Option<Line>,
     label: Option<LabeledSpan>,
 }
 
 impl Problem {
     pub(crate) fn new(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), help: None, source: None, label: None }
+        Self { message: message.to_string(), help: None, line: None, label: None }
     }
 
     /// From an error whose message carries its own hint: `what is wrong; hint: what to do`.
@@ -107,17 +109,50 @@ impl Problem {
         self
     }
 
-    /// Points at bytes of a named text, which is shown.
-    pub(crate) fn at(mut self, name: &str, text: String, span: Range<usize>) -> Self {
-        let length = span.end.saturating_sub(span.start).max(1);
+    /// Points at bytes of a named text, and shows the line in which they begin. No more of the text
+    /// is kept: what stands around a problem is nobody's business in a log.
+    pub(crate) fn at(mut self, name: &str, text: &str, span: &Range<usize>) -> Self {
+        let before = text.get(..span.start).unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let rest = text.get(start..).unwrap_or_default();
+        let line = rest.split('\n').next().unwrap_or_default();
+        let end = span.end.clamp(span.start, start + line.trim_end().len().max(1));
+        let length = end.saturating_sub(span.start).max(1);
         self.label = Some(LabeledSpan::new(Some(String::from("here")), span.start, length));
-        self.source = Some(NamedSource::new(name, text));
+        self.line = Some(Line {
+            name: name.to_owned(),
+            number: before.matches('\n').count(),
+            column: before.get(start..).unwrap_or_default().chars().count(),
+            start,
+            text: format!("{line} "),
+        });
         self
     }
+}
 
-    /// What is wrong.
-    pub(crate) fn message(&self) -> &str {
-        &self.message
+/// One line of a text, at its place.
+#[derive(Debug)]
+struct Line {
+    name: String,
+    /// From 0.
+    number: usize,
+    /// Where in it the problem begins, in characters, from 0.
+    column: usize,
+    /// The byte of the text at which it begins.
+    start: usize,
+    text: String,
+}
+
+impl SourceCode for Line {
+    fn read_span<'a>(
+        &'a self,
+        _: &SourceSpan,
+        _: usize,
+        _: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let span = SourceSpan::from((self.start, self.text.len()));
+        let (name, bytes) = (self.name.clone(), self.text.as_bytes());
+        Ok(Box::new(MietteSpanContents::new_named(name, bytes, span, self.number, self.column, 1)))
     }
 }
 
@@ -135,7 +170,7 @@ impl Diagnostic for Problem {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
+        self.line.as_ref().map(|line| line as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -68,10 +68,8 @@ pub(crate) fn note(text: &str) {
 /// A problem for the person, on standard error.
 pub(crate) fn report(problem: &Problem) {
     let mut text = String::new();
-    let handler = GraphicalReportHandler::new_themed(theme())
-        .with_links(false)
-        .with_context_lines(0)
-        .with_wrap_lines(false);
+    let handler =
+        GraphicalReportHandler::new_themed(theme()).with_links(false).with_wrap_lines(false);
     if handler.render_report(&mut text, problem).is_err() {
         text = format!("{problem}\n");
     }

@@ -11,7 +11,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use detect::Inspection;
+use detect::Head;
 use events::{Action, Decision, Finding, LocatedFinding, Outcome, Principal, Provenance};
 use policy::{Facts, Grants, Resource, Stage, Verb};
 use serde::Serialize;
@@ -106,8 +106,8 @@ impl Verdict {
 pub(crate) struct Report<'a> {
     id: &'a Value,
     verdict: Verdict,
-    scores: Value,
-    ranks: Value,
+    scores: PerHead<f64>,
+    ranks: PerHead<u8>,
     findings: Vec<FindingView<'a>>,
     /// Which limit kept something from being looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,16 +152,12 @@ pub(crate) struct Inspector {
 
 impl Inspector {
     fn new(args: &InspectArgs) -> Result<Self, Failure> {
-        let (detect_settings, policy) = match &args.config {
-            Some(path) => {
-                let settings = config::load(Some(path), &super::surroundings())?;
-                (settings.detect, settings.policy)
-            }
-            None => {
-                let policy = policy::Engine::new(&policy::PolicyOptions::default());
-                let policy = policy.map_err(Failure::environment_as_told)?;
-                (detect::DetectSettings::default(), policy)
-            }
+        let (detect_settings, policy) = if let Some(path) = &args.config {
+            let settings = config::load(Some(path), &super::surroundings())?;
+            (settings.detect, settings.policy)
+        } else {
+            let policy = policy::Engine::new(&policy::PolicyOptions::default());
+            (detect::DetectSettings::default(), policy.map_err(Failure::environment_as_told)?)
         };
         let detect = detect::Engine::new(&detect_settings).map_err(|error| {
             Failure::environment(error, "the program is damaged: install it again")
@@ -183,8 +179,8 @@ impl Inspector {
         print(&Report {
             id,
             verdict: Verdict::of(&decision),
-            scores: heads(&inspection, |inspection, head| unit(inspection.scores.get(head)).into()),
-            ranks: heads(&inspection, |inspection, head| inspection.ranks.get(head).get().into()),
+            scores: PerHead(Head::ALL.map(|head| unit(inspection.scores.get(head)))),
+            ranks: PerHead(Head::ALL.map(|head| inspection.ranks.get(head).get())),
             findings: views(text, &inspection.findings),
             incomplete: inspection.incomplete,
             rules: self.explain.then(|| self.rule_views(&decision)),
@@ -234,11 +230,13 @@ impl Inspector {
     }
 }
 
-/// One value per head of the score model, by name.
-fn heads(inspection: &Inspection, value: impl Fn(&Inspection, detect::Head) -> Value) -> Value {
-    let pairs = detect::Head::ALL.into_iter();
-    let pairs = pairs.map(|head| (head.as_str().to_owned(), value(inspection, head)));
-    Value::Object(pairs.collect())
+/// One value per head of the score model, in the order of [`Head::ALL`].
+struct PerHead<T>([T; Head::ALL.len()]);
+
+impl<T: Serialize> Serialize for PerHead<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Head::ALL.map(Head::as_str).iter().zip(&self.0))
+    }
 }
 
 /// A score between 0 and 1 with four decimals, as it is kept.
@@ -328,29 +326,21 @@ fn read_file(file: &Path) -> std::io::Result<String> {
 
 /// A report for people.
 fn in_words(name: &str, text: &str, report: &Report<'_>) -> String {
-    let mut words = format!("{}: {}\n", printable(name), report.verdict.as_str());
+    let mut lines = vec![format!("{}: {}", printable(name), report.verdict.as_str())];
     if let Some(limit) = report.incomplete {
-        words.push_str(&format!("  not looked at in full: {limit}\n"));
+        lines.push(format!("  not looked at in full: {limit}"));
     }
-    let values = |values: &Value| -> Vec<(String, String)> {
-        let pairs = values.as_object().into_iter().flatten();
-        pairs.map(|(head, value)| (head.clone(), value.to_string())).collect()
-    };
-    let scores = values(&report.scores).into_iter().zip(values(&report.ranks));
-    let scores: Vec<String> = detect::Head::ALL
-        .iter()
-        .filter_map(|head| {
-            let mut scores = scores.clone();
-            let ((_, score), (_, rank)) = scores.find(|((name, _), _)| name == head.as_str())?;
-            Some(format!("{} {score} (rank {rank})", head.as_str()))
-        })
-        .collect();
-    words.push_str(&format!("  {}\n", scores.join(", ")));
+    let scores = Head::ALL.iter().zip(&report.scores.0).zip(&report.ranks.0);
+    let scores =
+        scores.map(|((head, score), rank)| format!("{} {score} (rank {rank})", head.as_str()));
+    let scores: Vec<String> = scores.collect();
+    lines.push(format!("  {}", scores.join(", ")));
+    let lines_of_text = Lines::new(text);
     let mut table = Table::headless();
     for finding in &report.findings {
         table.row([
             finding.kind.to_owned(),
-            place_words(text, finding.start, finding.end),
+            lines_of_text.words(finding.start, finding.end),
             format!("rank {}", finding.rank),
             format!("by {}, seen as {}", finding.detector, finding.view),
         ]);
@@ -365,33 +355,36 @@ fn in_words(name: &str, text: &str, report: &Report<'_>) -> String {
             format!("in {}", rule.source),
         ]);
     }
-    for line in table.render().lines() {
-        words.push_str(&format!("  {line}\n"));
-    }
-    words
+    lines.extend(table.render().lines().map(|line| format!("  {line}")));
+    lines.push(String::new());
+    lines.join("\n")
 }
 
-/// `line 3, column 10 to 27`, from 1, in code points; across lines the end has its own line.
-fn place_words(text: &str, start: usize, end: usize) -> String {
-    let (mut line, mut column, mut place) = (1_usize, 1_usize, String::new());
-    for (index, character) in text.chars().chain(std::iter::once('\n')).enumerate() {
-        if index == start {
-            place = format!("line {line}, column {column}");
-        }
-        if index == end {
-            return if place.starts_with(&format!("line {line},")) {
-                format!("{place} to {column}")
-            } else {
-                format!("{place} to line {line}, column {column}")
-            };
-        }
-        if character == '\n' {
-            (line, column) = (line + 1, 1);
+/// Where the lines of a text begin, in code points.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn new(text: &str) -> Self {
+        let breaks = text.chars().enumerate().filter(|(_, character)| *character == '\n');
+        Self(std::iter::once(0).chain(breaks.map(|(index, _)| index + 1)).collect())
+    }
+
+    /// Line and column of a code point, from 1.
+    fn place(&self, offset: usize) -> (usize, usize) {
+        let line = self.0.partition_point(|start| *start <= offset);
+        let start = self.0.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        (line, offset - start + 1)
+    }
+
+    /// `line 3, column 10 to 27`; across lines the end has its own line.
+    fn words(&self, start: usize, end: usize) -> String {
+        let ((line, column), (last_line, last_column)) = (self.place(start), self.place(end));
+        if line == last_line {
+            format!("line {line}, column {column} to {last_column}")
         } else {
-            column += 1;
+            format!("line {line}, column {column} to line {last_line}, column {last_column}")
         }
     }
-    place
 }
 
 #[cfg(test)]
@@ -408,8 +401,10 @@ mod tests {
 
     #[test]
     fn places_are_lines_and_columns() {
-        assert_eq!(place_words("ab\ncd ef", 6, 8), "line 2, column 4 to 6");
-        assert_eq!(place_words("ab\ncd", 1, 4), "line 1, column 2 to line 2, column 2");
-        assert_eq!(place_words("", 0, 0), "line 1, column 1 to 1");
+        let words = |text: &str, start, end| Lines::new(text).words(start, end);
+        assert_eq!(words("ab\ncd ef", 6, 8), "line 2, column 4 to 6");
+        assert_eq!(words("ab\ncd", 1, 4), "line 1, column 2 to line 2, column 2");
+        assert_eq!(words("", 0, 0), "line 1, column 1 to 1");
+        assert_eq!(words("ab\n", 0, 3), "line 1, column 1 to line 2, column 1");
     }
 }

@@ -88,13 +88,14 @@ fn inspect_line(
     let provenance = match provenance.as_deref() {
         None => inspector.provenance,
         Some("tool") => Provenance::ToolResult,
-        Some(name) => match Provenance::ALL.into_iter().find(|known| known.as_str() == name) {
-            Some(provenance) => provenance,
-            None => {
+        Some(name) => {
+            let known = Provenance::ALL.into_iter().find(|known| known.as_str() == name);
+            let Some(known) = known else {
                 let names = Provenance::ALL.map(Provenance::as_str).join(", ");
                 return Ok(Some((id, format!("the provenance is not one of {names}"))));
-            }
-        },
+            };
+            known
+        }
     };
     inspector.inspect(&id, &text, provenance, |report| {
         tally.add(report);

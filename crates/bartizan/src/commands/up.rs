@@ -29,7 +29,7 @@ use crate::time::now_ms;
 /// How often changes of keys by other processes are looked for.
 const KEYS_PAUSE: Duration = Duration::from_millis(250);
 /// How often expired content is destroyed.
-const EXPIRY_PAUSE: Duration = Duration::from_secs(10 * 60);
+const EXPIRY_PAUSE: Duration = Duration::from_mins(10);
 
 pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let mut settings = config::load(args.state.config.as_deref(), &super::surroundings())?;
@@ -54,9 +54,8 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let secret = data.identity_secret()?;
     let detect = detect::Engine::new(&settings.detect)
         .map_err(|error| Failure::environment(error, "the program is damaged: install it again"))?;
-    let (journal, recovery) =
-        Journal::open(data.path(), settings.journal.clone(), Arc::new(RealDisk))
-            .map_err(Failure::environment_as_told)?;
+    let (journal, recovery) = Journal::open(data.path(), settings.journal, Arc::new(RealDisk))
+        .map_err(Failure::environment_as_told)?;
     let first_key = up_welcome::first_key(&data, &keys).await?;
     let snapshot = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.map_err(keys_failure)?));
 
@@ -112,7 +111,7 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         ca_pem: None,
         connect_time_max: Duration::from_secs(5),
         name: String::from("loopback"),
-        response_time_max: Duration::from_secs(60),
+        response_time_max: Duration::from_mins(1),
     };
     UpstreamOptions { api_key: None, settings }
 }

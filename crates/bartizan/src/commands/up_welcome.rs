@@ -3,6 +3,7 @@
 //! INVARIANT: the first key is in `DATA/first-key.txt` (mode 0600), whole, before anything says so;
 //! it is printed only if a person is watching.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -137,14 +138,15 @@ impl Welcome {
                 format!("{echo}Write to jane.doe@example.com"),
             ),
         ] {
-            text.push_str(&format!("\n# {what}\n"));
-            text.push_str(&format!(
-                "curl -s {base_url}/chat/completions -H \"Authorization: Bearer $(cat {})\" \
+            let _never_fails = writeln!(
+                text,
+                "\n# {what}\n\
+                 curl -s {base_url}/chat/completions -H \"Authorization: Bearer $(cat {})\" \
                  -H 'Content-Type: application/json' \
-                 -d '{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}'\n",
+                 -d '{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}'",
                 shell_word(key_file),
                 self.model,
-            ));
+            );
         }
         text.push_str("\nThen look at the record: bartizan log tail\n");
         text

@@ -6,6 +6,8 @@
 //! INVARIANT: a line of prose begins with `# `, a setting with `#` alone: removing the latter gives a
 //! file that parses, and in which everything that has a default has that default.
 
+use std::fmt::Write as _;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -22,7 +24,7 @@ const COLUMNS_MAX: usize = 100;
 const HEAD: &str = "\
 # The configuration of Bartizan: every setting, its default, and what it means.
 #
-# Settings are commented out: remove the `#` in front of one to change it. What is left commented out
+# Settings are commented out: remove the `#` in front of one to change it. What stays commented out
 # keeps its default. `bartizan config check` says what would run.
 ";
 
@@ -55,7 +57,7 @@ pub(crate) fn example() -> String {
         let has_default = section.get("default").is_some_and(Value::is_object);
         let (open, close) = if is_list { ("[[", "]]") } else { ("[", "]") };
         let mark = if has_default { "" } else { "#" };
-        text.push_str(&format!("{mark}{open}{name}{close}\n"));
+        let _never_fails = writeln!(text, "{mark}{open}{name}{close}");
         let items = section.get("items").unwrap_or(section);
         let properties = &resolved(&schema, items)["properties"];
         for key in keys.into_iter().flatten() {
@@ -74,7 +76,7 @@ fn setting(text: &mut String, key: &str, root: &Value, property: &Value) {
         prose(text, &format!("For example: {}", toml_value(example)));
     }
     if let Some(value) = default.or(example) {
-        text.push_str(&format!("#{key} = {}\n", toml_value(value)));
+        let _never_fails = writeln!(text, "#{key} = {}", toml_value(value));
     }
 }
 
@@ -188,9 +190,12 @@ mod tests {
             let section = &schema["properties"][name];
             let items = section.get("items").unwrap_or(section);
             let known = resolved(&schema, items)["properties"].as_object().expect("properties");
-            let mut sorted = keys.to_vec();
-            sorted.sort_unstable();
-            assert_eq!(sorted, known.keys().collect::<Vec<_>>(), "{name}");
+            let sorted = |mut keys: Vec<String>| {
+                keys.sort_unstable();
+                keys
+            };
+            let declared = keys.iter().map(|key| (*key).to_owned()).collect();
+            assert_eq!(sorted(declared), sorted(known.keys().cloned().collect()), "{name}");
         }
     }
 

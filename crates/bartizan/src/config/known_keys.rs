@@ -42,21 +42,15 @@ impl<'a> Search<'a> {
         let Some(known) = resolved(self.schema, schema).get("properties") else { return };
         for (key, value) in table {
             let name: &str = key.get_ref();
-            match known.get(name) {
-                Some(schema) => {
-                    let below = if section.is_empty() {
-                        name.to_owned()
-                    } else {
-                        format!("{section}.{name}")
-                    };
-                    self.value(value.get_ref(), schema, &below);
-                }
-                None => {
-                    let (message, help) = self.explain(name, known, section);
-                    let (span, value) = (key.span(), value.span());
-                    self.found.push(UnknownKey { span, message, help, value });
-                }
-            }
+            let Some(schema) = known.get(name) else {
+                let (message, help) = self.explain(name, known, section);
+                let (span, value) = (key.span(), value.span());
+                self.found.push(UnknownKey { span, message, help, value });
+                continue;
+            };
+            let below =
+                if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
+            self.value(value.get_ref(), schema, &below);
         }
     }
 
@@ -65,7 +59,7 @@ impl<'a> Search<'a> {
             DeValue::Table(table) => self.table(table, schema, section),
             DeValue::Array(items) => {
                 let Some(item) = resolved(self.schema, schema).get("items") else { return };
-                for value in items.iter() {
+                for value in items {
                     self.value(value.get_ref(), item, section);
                 }
             }

@@ -8,6 +8,7 @@
 
 pub(crate) mod coverage;
 pub(crate) mod example;
+mod guards;
 mod known_keys;
 mod options;
 mod parse;
@@ -15,6 +16,7 @@ pub(crate) mod schema;
 mod secret;
 pub(crate) mod settings;
 pub(crate) mod summary;
+mod upstreams;
 
 use std::path::{Path, PathBuf};
 
@@ -86,10 +88,9 @@ pub(crate) fn data_dir(named: Option<&Path>, config: Option<&Path>) -> Result<Pa
         Failure::usage(message, "name the data folder with `--data DIR`")
     })?;
     let name = path.display().to_string();
-    let options = ConfigText::new(&name, &text)
-        .parse()
-        .map_err(|problems| Failure::Problems(Exit::Usage, problems))?;
-    Ok(settings::data_dir(&options, Some(&path)))
+    let mut config = ConfigText::new(&name, &text);
+    let options = config.parse().map_err(|problems| Failure::Problems(Exit::Usage, problems))?;
+    Ok(settings::data_dir(&options, &config, Some(&path)))
 }
 
 fn default_file() -> Option<PathBuf> {

@@ -42,8 +42,8 @@ impl<'a> ConfigText<'a> {
                 let shown = hide(shown(self.text), &hidden);
                 Problem::new(unknown.message).with_help(unknown.help).at(
                     self.name,
-                    shown,
-                    first_line_of(self.text, unknown.span),
+                    &shown,
+                    &unknown.span,
                 )
             };
             return Err(unknown.into_iter().map(explain).collect());
@@ -59,12 +59,18 @@ impl<'a> ConfigText<'a> {
 
     /// A problem with the value at `path` (`upstreams[1].base_url`), or with the nearest part of the
     /// path that is in the file.
-    pub(crate) fn problem_at(&self, path: &str, message: String, help: &str) -> Problem {
+    pub(crate) fn problem_at(&self, path: &str, message: &str, help: &str) -> Problem {
         let message = format!("`{path}`: {message}");
-        match self.table.as_ref().and_then(|table| span_of(table, path)) {
+        match self.table.as_ref().and_then(|table| found(table, path).1) {
             Some(span) => self.problem(message, span, help),
             None => Problem::new(message).with_help(help),
         }
+    }
+
+    /// Whether the file says anything at `path`.
+    pub(crate) fn says(&self, path: &str) -> bool {
+        let found = self.table.as_ref().map(|table| found(table, path));
+        found.is_some_and(|(depth, _)| depth == path.split(['.', '[']).count())
     }
 
     /// A value of the wrong type or outside its choices.
@@ -87,20 +93,12 @@ impl<'a> ConfigText<'a> {
     }
 
     fn problem(&self, message: impl Into<String>, span: Range<usize>, help: &str) -> Problem {
-        let span = first_line_of(self.text, span);
-        Problem::new(message.into()).with_help(help).at(self.name, shown(self.text), span)
+        Problem::new(message.into()).with_help(help).at(self.name, &shown(self.text), &span)
     }
 }
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or(text)
-}
-
-/// The part of the span on the line where it begins: more would only repeat the file.
-fn first_line_of(text: &str, span: Range<usize>) -> Range<usize> {
-    let start = span.start.min(text.len());
-    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-    start..span.end.clamp(start, start + line.trim_end().len())
 }
 
 /// Stars out values, keeping every offset.
@@ -129,9 +127,9 @@ fn first_date(table: &DeTable<'_>) -> Option<Range<usize>> {
     table.iter().find_map(|(_, value)| search(value))
 }
 
-/// Where the value at `path` stands, or the deepest part of the path that is there.
-fn span_of(table: &Spanned<DeTable<'_>>, path: &str) -> Option<Range<usize>> {
-    let mut span = None;
+/// How many parts of `path` are in the file, and where the deepest of them stands.
+fn found(table: &Spanned<DeTable<'_>>, path: &str) -> (usize, Option<Range<usize>>) {
+    let (mut depth, mut span) = (0, None);
     let mut here: Option<&DeValue<'_>> = None;
     for segment in path.split(['.', '[']) {
         let next = match (here, segment.strip_suffix(']')) {
@@ -142,10 +140,11 @@ fn span_of(table: &Spanned<DeTable<'_>>, path: &str) -> Option<Range<usize>> {
             (Some(value), None) => value.get(segment),
         };
         let Some(next) = next else { break };
+        depth += 1;
         span = Some(next.span());
         here = Some(next.get_ref());
     }
-    span
+    (depth, span)
 }
 
 /// The value of a JSON schema's keyword as text.

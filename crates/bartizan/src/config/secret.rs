@@ -110,7 +110,7 @@ mod tests {
         for (line, expected) in [
             ("listen = \"x\"\n", "listen = \"x\"\n"),
             ("api_key = \"sk-é\" # mine\n", "api_key = \"*****\" * ****\n"),
-            ("a = [{apikey=\"s\", b=1}]", "a = [{apikey=\"*\" ****"),
+            ("a = [{apikey=\"s\", b=1}]", "a = [{apikey=\"*\"* *****"),
             ("# the key", "# the key"),
         ] {
             assert_eq!(shown(line), expected);

@@ -10,33 +10,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use detect::DetectSettings;
-use gateway::{Accept, Limits, RouteSettings, UpstreamOptions as UpstreamWithKey};
+use gateway::Limits;
 use journal::{JournalSettings, SyncMode};
-use net::{Upstream, UpstreamSettings};
 use policy::PolicyOptions;
-use stdx::Secret;
-use store::ModelPattern;
-use wire::UnknownFields;
 
-use super::options::{
-    AcceptOption, ConfigOptions, DATA_DIR_DEFAULT, ExceptionOptions, GuardOptions, JournalOptions,
-    PresetOption, RouteOptions, ServerOptions, SyncOption, TlsOptions, UnknownFieldsOption,
-    UpstreamOptions, connect_timeout_ms, response_timeout_ms,
-};
+use super::guards::unknown_fields;
+use super::options::{ConfigOptions, JournalOptions, ServerOptions, SyncOption, TlsOptions};
 use super::parse::ConfigText;
-use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
 use super::{Origin, Surroundings};
 use crate::exit::Problem;
-use crate::files::{read_bounded, read_text};
+use crate::files::read_bounded;
 
-/// The provider that is used when nothing else is configured.
-const OPENAI_BASE_URL_DEFAULT: &str = "https://api.openai.com/v1";
 /// Bytes of a PEM file.
-const PEM_BYTES_MAX: u64 = 4 << 20;
-/// Bytes of a policy file.
-const POLICY_BYTES_MAX: u64 = 1 << 20;
+pub(super) const PEM_BYTES_MAX: u64 = 4 << 20;
 /// The longest time that can be asked for, in milliseconds: a day.
-const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+pub(super) const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 /// The longest retention that can be asked for, in hours: ten years.
 const RETENTION_HOURS_MAX: u64 = 10 * 366 * 24;
 /// The smallest buffer that reads heads, in bytes.
@@ -75,17 +63,22 @@ pub(crate) struct Settings {
 /// An upstream, as it may be shown.
 pub(crate) struct UpstreamCard {
     pub(crate) name: String,
+    pub(crate) dialect: &'static str,
     pub(crate) base_url: String,
     /// Where its key comes from.
     pub(crate) api_key: Option<String>,
 }
 
-/// The data folder that the options say. `config` is the file they were read from.
-pub(crate) fn data_dir(options: &ConfigOptions, config: Option<&Path>) -> PathBuf {
-    let dir = &options.data.dir;
-    match config.and_then(Path::parent) {
-        Some(folder) if dir.as_os_str() != DATA_DIR_DEFAULT => folder.join(dir),
-        _ => dir.clone(),
+/// The data folder that the options say: relative to their file if they say it, to the working
+/// directory if they leave it out.
+pub(crate) fn data_dir(
+    options: &ConfigOptions,
+    config: &ConfigText<'_>,
+    path: Option<&Path>,
+) -> PathBuf {
+    match path.and_then(Path::parent) {
+        Some(folder) if config.says("data.dir") => folder.join(&options.data.dir),
+        _ => options.data.dir.clone(),
     }
 }
 
@@ -93,7 +86,7 @@ pub(crate) fn data_dir(options: &ConfigOptions, config: Option<&Path>) -> PathBu
 pub(crate) struct Checker<'a> {
     config: &'a ConfigText<'a>,
     path: Option<&'a Path>,
-    surroundings: &'a Surroundings<'a>,
+    pub(super) surroundings: &'a Surroundings<'a>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
 }
@@ -109,7 +102,7 @@ impl<'a> Checker<'a> {
 
     /// The settings, or everything that is wrong.
     pub(crate) fn check(mut self, options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
-        let data_dir = data_dir(&options, self.path);
+        let data_dir = data_dir(&options, self.config, self.path);
         let listen = self.listen(&options.server);
         let limits = self.limits(&options.server, &options.journal);
         let tls = options.tls.as_ref().map(|tls| self.tls(tls));
@@ -151,20 +144,23 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn problem(&mut self, path: &str, message: impl Into<String>, help: &str) {
-        self.problems.push(self.config.problem_at(path, message.into(), help));
+    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>, help: &str) {
+        self.problems.push(self.config.problem_at(path, &message.into(), help));
     }
 
-    fn warn(&mut self, warning: impl Into<String>) {
+    pub(super) fn warn(&mut self, warning: impl Into<String>) {
         self.warnings.push(warning.into());
     }
 
     /// A path as the file means it.
-    fn resolve(&self, path: &Path) -> PathBuf {
+    pub(super) fn resolve(&self, path: &Path) -> PathBuf {
         self.path.and_then(Path::parent).map_or_else(|| path.to_path_buf(), |at| at.join(path))
     }
 
-    fn within<T: PartialOrd + std::fmt::Display>(&mut self, path: &str, value: T, min: T, max: T) {
+    pub(super) fn within<T>(&mut self, path: &str, value: T, min: T, max: T)
+    where
+        T: Copy + PartialOrd + std::fmt::Display,
+    {
         if value < min || value > max {
             let message = format!("{value} is out of range");
             self.problem(path, message, &format!("choose between {min} and {max}"));
@@ -235,7 +231,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Reads a file that the configuration names.
-    fn file(&mut self, path: &str, file: &Path, bytes_max: u64) -> Option<Vec<u8>> {
+    pub(super) fn file(&mut self, path: &str, file: &Path, bytes_max: u64) -> Option<Vec<u8>> {
         let file = self.resolve(file);
         match read_bounded(&file, bytes_max) {
             Ok(bytes) => Some(bytes),
@@ -245,174 +241,6 @@ impl<'a> Checker<'a> {
                 None
             }
         }
-    }
-
-    fn upstreams(
-        &mut self,
-        configured: Vec<UpstreamOptions>,
-        listen: SocketAddr,
-    ) -> (Vec<UpstreamWithKey>, Vec<UpstreamCard>, bool) {
-        let mut upstreams = Vec::new();
-        let mut cards: Vec<UpstreamCard> = Vec::new();
-        for (index, options) in configured.into_iter().enumerate() {
-            let path = format!("upstreams[{index}]");
-            if options.name.trim().is_empty() {
-                self.problem(&format!("{path}.name"), "is empty", "give it a short name");
-            }
-            if cards.iter().any(|card| card.name == options.name) {
-                let message = format!("two upstreams are called `{}`", options.name);
-                self.problem(&format!("{path}.name"), message, "give each a name of its own");
-            }
-            let api_key = options.api_key.as_ref();
-            cards.push(UpstreamCard {
-                name: options.name.clone(),
-                base_url: options.base_url.clone(),
-                api_key: api_key.map(SecretReference::describe),
-            });
-            upstreams.push(self.upstream(&path, options, listen));
-        }
-        if !cards.is_empty() {
-            return (upstreams, cards, false);
-        }
-        let Some(options) = self.upstream_from_environment() else {
-            let (name, base_url) = (String::from("loopback"), String::from("built in"));
-            return (Vec::new(), vec![UpstreamCard { name, base_url, api_key: None }], true);
-        };
-        let api_key = options.api_key.as_ref().map(SecretReference::describe);
-        let (name, base_url) = (options.name.clone(), options.base_url.clone());
-        let upstream = self.upstream("OPENAI_BASE_URL", options, listen);
-        (vec![upstream], vec![UpstreamCard { name, base_url, api_key }], false)
-    }
-
-    fn upstream_from_environment(&self) -> Option<UpstreamOptions> {
-        let key = (self.surroundings.variable)("OPENAI_API_KEY");
-        let base_url = (self.surroundings.variable)("OPENAI_BASE_URL");
-        if key.is_none() && base_url.is_none() {
-            return None;
-        }
-        Some(UpstreamOptions {
-            name: String::from("openai"),
-            dialect: super::options::DialectOption::OpenAi,
-            base_url: base_url.unwrap_or_else(|| OPENAI_BASE_URL_DEFAULT.to_owned()),
-            api_key: key.map(|_| SecretReference::Env(String::from("OPENAI_API_KEY"))),
-            connect_timeout_ms: connect_timeout_ms(),
-            response_timeout_ms: response_timeout_ms(),
-            ca_file: None,
-        })
-    }
-
-    fn upstream(
-        &mut self,
-        path: &str,
-        options: UpstreamOptions,
-        listen: SocketAddr,
-    ) -> UpstreamWithKey {
-        let below = |key: &str| {
-            if path.ends_with(']') { format!("{path}.{key}") } else { path.to_owned() }
-        };
-        for (key, milliseconds) in [
-            ("connect_timeout_ms", options.connect_timeout_ms),
-            ("response_timeout_ms", options.response_timeout_ms),
-        ] {
-            self.within(&below(key), milliseconds, 1, TIMEOUT_MS_MAX);
-        }
-        let ca_pem = options.ca_file.as_deref();
-        let settings = UpstreamSettings {
-            ca_pem: ca_pem.and_then(|file| self.file(&below("ca_file"), file, PEM_BYTES_MAX)),
-            base_url: options.base_url,
-            connect_time_max: Duration::from_millis(options.connect_timeout_ms),
-            name: options.name,
-            response_time_max: Duration::from_millis(options.response_timeout_ms),
-        };
-        if let Err(error) = Upstream::new(&settings) {
-            let key =
-                if matches!(error, net::UpstreamError::Tls(_)) { "ca_file" } else { "base_url" };
-            let help = "a base URL looks like `https://api.openai.com/v1`";
-            self.problem(&below(key), error.to_string(), help);
-        }
-        if is_own_address(&settings.base_url, listen) {
-            let message = format!("`{}` is where Bartizan itself listens", settings.base_url);
-            let help = "name the provider here; clients are the ones to be pointed at Bartizan";
-            self.problem(&below("base_url"), message, help);
-        }
-        if settings.base_url.starts_with("http://") && !is_local(&settings.base_url) {
-            self.warn(format!("upstream `{}` is reached without TLS", settings.name));
-        }
-        let api_key = options.api_key.and_then(|key| self.secret(&below("api_key"), key));
-        UpstreamWithKey { api_key, settings }
-    }
-
-    fn secret(&mut self, path: &str, reference: SecretReference) -> Option<Secret<String>> {
-        let text = match reference {
-            SecretReference::Literal(secret) => return Some(secret),
-            SecretReference::Env(name) => {
-                let Some(value) = (self.surroundings.variable)(&name) else {
-                    let message = format!("the environment variable `{name}` is not set");
-                    self.problem(path, message, "set it for the process that runs Bartizan");
-                    return None;
-                };
-                value
-            }
-            SecretReference::File(file) => {
-                let bytes = self.file(path, &file, SECRET_FILE_BYTES_MAX)?;
-                String::from_utf8(bytes).unwrap_or_default()
-            }
-        };
-        let text = zeroize::Zeroizing::new(text);
-        let trimmed = text.trim();
-        if trimmed.is_empty() || trimmed.chars().any(|c| c.is_control() || !c.is_ascii()) {
-            let message = "what is referred to cannot be a key: it is empty, or more than one line";
-            self.problem(path, message, "a key is one line of ASCII characters");
-            return None;
-        }
-        Some(Secret::new(trimmed.to_owned()))
-    }
-
-    fn routes(
-        &mut self,
-        routes: &[RouteOptions],
-        upstreams: &[UpstreamCard],
-    ) -> Vec<RouteSettings> {
-        if let ([], [only]) = (routes, upstreams) {
-            let (name, upstream) = (only.name.clone(), only.name.clone());
-            let models = vec![ModelPattern::new("*")];
-            return vec![RouteSettings { accept: Accept::VirtualKey, models, name, upstream }];
-        }
-        if routes.is_empty() {
-            let message = format!("there are {} upstreams and no routes", upstreams.len());
-            let help = "say which models go where with `[[routes]]`";
-            self.problem("upstreams", message, help);
-        }
-        let mut checked: Vec<RouteSettings> = Vec::new();
-        for (index, route) in routes.iter().enumerate() {
-            let path = format!("routes[{index}]");
-            if !upstreams.iter().any(|upstream| upstream.name == route.upstream) {
-                let names: Vec<&str> = upstreams.iter().map(|one| one.name.as_str()).collect();
-                let help = match super::known_keys::nearest(&route.upstream, &names) {
-                    Some(name) => format!("did you mean `{name}`?"),
-                    None => format!("configured: {}", names.join(", ")),
-                };
-                let message = format!("there is no upstream `{}`", route.upstream);
-                self.problem(&format!("{path}.upstream"), message, &help);
-            }
-            if route.models.is_empty() {
-                self.problem(
-                    &format!("{path}.models"),
-                    "an empty list takes no model at all",
-                    "leave it out to take every model",
-                );
-            }
-            checked.push(RouteSettings {
-                accept: match route.accept {
-                    AcceptOption::Virtual => Accept::VirtualKey,
-                    AcceptOption::Provider => Accept::ProviderKey,
-                },
-                models: route.models.iter().map(|model| ModelPattern::new(model)).collect(),
-                name: route.name.clone().unwrap_or_else(|| route.upstream.clone()),
-                upstream: route.upstream.clone(),
-            });
-        }
-        checked
     }
 
     fn journal(&mut self, options: &JournalOptions) -> JournalSettings {
@@ -439,136 +267,4 @@ impl<'a> Checker<'a> {
             ..JournalSettings::default()
         }
     }
-
-    fn detectors(&mut self, options: &GuardOptions) -> DetectSettings {
-        let mut settings = DetectSettings::default();
-        for (index, name) in options.detectors_off.iter().enumerate() {
-            match settings.clone().without(name) {
-                Ok(without) => settings = without,
-                Err(_) => {
-                    let names: Vec<_> =
-                        detect::Engine::detectors().iter().map(|card| card.name).collect();
-                    let help = match super::known_keys::nearest(name, &names) {
-                        Some(name) => format!("did you mean `{name}`?"),
-                        None => format!("detectors: {}", names.join(", ")),
-                    };
-                    let path = format!("guards.detectors_off[{index}]");
-                    self.problem(&path, format!("there is no detector `{name}`"), &help);
-                }
-            }
-        }
-        if !options.enabled {
-            self.warn("`guards.enabled` is false: nothing is looked for and nothing is masked");
-        } else if options.preset == PresetOption::Observe {
-            self.warn("the preset `observe` enforces nothing");
-        }
-        settings
-    }
-
-    fn policy_options(
-        &mut self,
-        guards: &GuardOptions,
-        exceptions: &[ExceptionOptions],
-    ) -> PolicyOptions {
-        let mut sources = Vec::new();
-        for (index, file) in guards.policies.iter().enumerate() {
-            let file = self.resolve(file);
-            match read_text(&file, POLICY_BYTES_MAX) {
-                Ok(text) => {
-                    sources.push(policy::PolicySource { name: file.display().to_string(), text });
-                }
-                Err(error) => {
-                    let message = format!("cannot read `{}`: {error}", file.display());
-                    let help = "relative paths start at the configuration file";
-                    self.problem(&format!("guards.policies[{index}]"), message, help);
-                }
-            }
-        }
-        let exceptions = exceptions.iter().enumerate();
-        PolicyOptions {
-            exceptions: exceptions
-                .filter_map(|(index, exception)| self.exception(index, exception))
-                .collect(),
-            preset: match guards.preset {
-                PresetOption::Observe => policy::Preset::Observe,
-                PresetOption::Balanced => policy::Preset::Balanced,
-                PresetOption::Strict => policy::Preset::Strict,
-            },
-            shadow: guards.shadow.clone(),
-            sources,
-        }
-    }
-
-    fn exception(
-        &mut self,
-        index: usize,
-        options: &ExceptionOptions,
-    ) -> Option<policy::ExceptionOptions> {
-        let path = format!("exceptions[{index}]");
-        let Some(expires_ms) = crate::time::parse_moment(&options.expires) else {
-            let message = format!("`{}` is neither a day nor a moment", options.expires);
-            let help = "write `2027-04-01` or `2027-04-01T08:00:00Z`";
-            self.problem(&format!("{path}.expires"), message, help);
-            return None;
-        };
-        if expires_ms <= self.surroundings.now_ms {
-            self.warn(format!("exception `{}` expired on {}", options.id, options.expires));
-        }
-        let key = match options.scope.key.as_deref().map(str::parse).transpose() {
-            Ok(key) => key,
-            Err(_) => {
-                let help = "`bartizan keys list` shows the ids of keys";
-                self.problem(&format!("{path}.scope.key"), "this is not the id of a key", help);
-                None
-            }
-        };
-        let scope = &options.scope;
-        Some(policy::ExceptionOptions {
-            expires_ms,
-            id: options.id.clone(),
-            owner: options.owner.clone(),
-            reason: options.reason.clone(),
-            rule: options.rule.clone(),
-            scope: policy::ExceptionScope {
-                application: scope.application.clone(),
-                key,
-                kind: scope.kind.clone(),
-                model: scope.model.clone(),
-                route: scope.route.clone(),
-                team: scope.team.clone(),
-                tenant: scope.tenant.clone(),
-            },
-        })
-    }
-}
-
-fn unknown_fields(guards: &GuardOptions) -> UnknownFields {
-    match (guards.unknown_fields, guards.preset) {
-        (Some(UnknownFieldsOption::Refuse), _) | (None, PresetOption::Strict) => {
-            UnknownFields::Refuse
-        }
-        (Some(UnknownFieldsOption::Scan) | None, _) => UnknownFields::Scan,
-    }
-}
-
-/// Host and port of a base URL, roughly: for warnings and for catching a loop.
-fn host_and_port(base_url: &str) -> Option<(&str, u16)> {
-    let (scheme, rest) = base_url.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    let port_default = if scheme == "https" { 443 } else { 80 };
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => Some((host, port.parse().ok()?)),
-        _ => Some((authority, port_default)),
-    }
-}
-
-fn is_local(base_url: &str) -> bool {
-    let host = host_and_port(base_url).map_or("", |(host, _)| host).trim_matches(['[', ']']);
-    let address = host.parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
-}
-
-fn is_own_address(base_url: &str, listen: SocketAddr) -> bool {
-    let port = host_and_port(base_url).map(|(_, port)| port);
-    is_local(base_url) && port == Some(listen.port()) && listen.port() != 0
 }

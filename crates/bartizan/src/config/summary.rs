@@ -29,6 +29,7 @@ struct Summary<'a> {
 #[derive(Serialize)]
 struct UpstreamSummary<'a> {
     name: &'a str,
+    dialect: &'static str,
     base_url: &'a str,
     api_key: Option<&'a str>,
 }
@@ -81,6 +82,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .iter()
             .map(|upstream| UpstreamSummary {
                 name: &upstream.name,
+                dialect: upstream.dialect,
                 base_url: &upstream.base_url,
                 api_key: upstream.api_key.as_deref(),
             })
@@ -134,7 +136,10 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
     table.row(["data".into(), summary.data_dir.clone()]);
     for upstream in &summary.upstreams {
         let key = upstream.api_key.map(|key| format!(", key from {key}")).unwrap_or_default();
-        table.row(["upstream".into(), format!("{} at {}{key}", upstream.name, upstream.base_url)]);
+        table.row([
+            "upstream".into(),
+            format!("{} at {} ({}){key}", upstream.name, upstream.base_url, upstream.dialect),
+        ]);
     }
     for route in &summary.routes {
         let keys = if route.accept == "virtual" { "virtual keys" } else { "provider keys" };

@@ -1,0 +1,227 @@
+//! Upstreams and routes: where requests may go, and with whose key.
+//!
+//! INVARIANT: an upstream that is the gateway itself is refused: requests would go round for ever.
+//! INVARIANT: a key is read once, here, and held as a secret from then on.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gateway::{Accept, RouteSettings, UpstreamOptions as UpstreamWithKey};
+use net::{Upstream, UpstreamSettings};
+use stdx::Secret;
+use store::ModelPattern;
+
+use super::known_keys::nearest;
+use super::options::{
+    AcceptOption, DialectOption, RouteOptions, UpstreamOptions, connect_timeout_ms,
+    response_timeout_ms,
+};
+use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
+use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard};
+
+/// The provider that is used when nothing else is configured.
+const OPENAI_BASE_URL_DEFAULT: &str = "https://api.openai.com/v1";
+
+impl Checker<'_> {
+    pub(super) fn upstreams(
+        &mut self,
+        configured: Vec<UpstreamOptions>,
+        listen: SocketAddr,
+    ) -> (Vec<UpstreamWithKey>, Vec<UpstreamCard>, bool) {
+        let mut upstreams = Vec::new();
+        let mut cards: Vec<UpstreamCard> = Vec::new();
+        for (index, options) in configured.into_iter().enumerate() {
+            let path = format!("upstreams[{index}]");
+            if options.name.trim().is_empty() {
+                self.problem(&format!("{path}.name"), "is empty", "give it a short name");
+            }
+            if cards.iter().any(|card| card.name == options.name) {
+                let message = format!("two upstreams are called `{}`", options.name);
+                self.problem(&format!("{path}.name"), message, "give each a name of its own");
+            }
+            let api_key = options.api_key.as_ref();
+            cards.push(UpstreamCard {
+                name: options.name.clone(),
+                dialect: dialect(options.dialect),
+                base_url: options.base_url.clone(),
+                api_key: api_key.map(SecretReference::describe),
+            });
+            upstreams.push(self.upstream(&path, options, listen));
+        }
+        if !cards.is_empty() {
+            return (upstreams, cards, false);
+        }
+        let dialect = dialect(DialectOption::OpenAi);
+        let Some(options) = self.upstream_from_environment() else {
+            let (name, base_url) = (String::from("loopback"), String::from("built in"));
+            return (
+                Vec::new(),
+                vec![UpstreamCard { name, dialect, base_url, api_key: None }],
+                true,
+            );
+        };
+        let api_key = options.api_key.as_ref().map(SecretReference::describe);
+        let (name, base_url) = (options.name.clone(), options.base_url.clone());
+        let upstream = self.upstream("OPENAI_BASE_URL", options, listen);
+        (vec![upstream], vec![UpstreamCard { name, dialect, base_url, api_key }], false)
+    }
+
+    fn upstream_from_environment(&self) -> Option<UpstreamOptions> {
+        let key = (self.surroundings.variable)("OPENAI_API_KEY");
+        let base_url = (self.surroundings.variable)("OPENAI_BASE_URL");
+        if key.is_none() && base_url.is_none() {
+            return None;
+        }
+        Some(UpstreamOptions {
+            name: String::from("openai"),
+            dialect: DialectOption::OpenAi,
+            base_url: base_url.unwrap_or_else(|| OPENAI_BASE_URL_DEFAULT.to_owned()),
+            api_key: key.map(|_| SecretReference::Env(String::from("OPENAI_API_KEY"))),
+            connect_timeout_ms: connect_timeout_ms(),
+            response_timeout_ms: response_timeout_ms(),
+            ca_file: None,
+        })
+    }
+
+    fn upstream(
+        &mut self,
+        path: &str,
+        options: UpstreamOptions,
+        listen: SocketAddr,
+    ) -> UpstreamWithKey {
+        let below = |key: &str| {
+            if path.ends_with(']') { format!("{path}.{key}") } else { path.to_owned() }
+        };
+        for (key, milliseconds) in [
+            ("connect_timeout_ms", options.connect_timeout_ms),
+            ("response_timeout_ms", options.response_timeout_ms),
+        ] {
+            self.within(&below(key), milliseconds, 1, TIMEOUT_MS_MAX);
+        }
+        let ca_pem = options.ca_file.as_deref();
+        let settings = UpstreamSettings {
+            ca_pem: ca_pem.and_then(|file| self.file(&below("ca_file"), file, PEM_BYTES_MAX)),
+            base_url: options.base_url,
+            connect_time_max: Duration::from_millis(options.connect_timeout_ms),
+            name: options.name,
+            response_time_max: Duration::from_millis(options.response_timeout_ms),
+        };
+        if let Err(error) = Upstream::new(&settings) {
+            let key =
+                if matches!(error, net::UpstreamError::Tls(_)) { "ca_file" } else { "base_url" };
+            let help = "a base URL looks like `https://api.openai.com/v1`";
+            self.problem(&below(key), error.to_string(), help);
+        }
+        if is_own_address(&settings.base_url, listen) {
+            let message = format!("`{}` is where Bartizan itself listens", settings.base_url);
+            let help = "name the provider here; clients are the ones to be pointed at Bartizan";
+            self.problem(&below("base_url"), message, help);
+        }
+        if settings.base_url.starts_with("http://") && !is_local(&settings.base_url) {
+            self.warn(format!("upstream `{}` is reached without TLS", settings.name));
+        }
+        let api_key = options.api_key.and_then(|key| self.secret(&below("api_key"), key));
+        UpstreamWithKey { api_key, settings }
+    }
+
+    fn secret(&mut self, path: &str, reference: SecretReference) -> Option<Secret<String>> {
+        let text = match reference {
+            SecretReference::Literal(secret) => return Some(secret),
+            SecretReference::Env(name) => {
+                let Some(value) = (self.surroundings.variable)(&name) else {
+                    let message = format!("the environment variable `{name}` is not set");
+                    self.problem(path, message, "set it for the process that runs Bartizan");
+                    return None;
+                };
+                value
+            }
+            SecretReference::File(file) => {
+                let bytes = self.file(path, &file, SECRET_FILE_BYTES_MAX)?;
+                String::from_utf8(bytes).unwrap_or_default()
+            }
+        };
+        let text = zeroize::Zeroizing::new(text);
+        let trimmed = text.trim();
+        if trimmed.is_empty() || trimmed.chars().any(|c| c.is_control() || !c.is_ascii()) {
+            let message = "what is referred to cannot be a key: it is empty, or more than one line";
+            self.problem(path, message, "a key is one line of ASCII characters");
+            return None;
+        }
+        Some(Secret::new(trimmed.to_owned()))
+    }
+
+    pub(super) fn routes(
+        &mut self,
+        routes: &[RouteOptions],
+        upstreams: &[UpstreamCard],
+    ) -> Vec<RouteSettings> {
+        if let ([], [only]) = (routes, upstreams) {
+            let (name, upstream) = (only.name.clone(), only.name.clone());
+            let models = vec![ModelPattern::new("*")];
+            return vec![RouteSettings { accept: Accept::VirtualKey, models, name, upstream }];
+        }
+        if routes.is_empty() {
+            let message = format!("there are {} upstreams and no routes", upstreams.len());
+            let help = "say which models go where with `[[routes]]`";
+            self.problem("upstreams", message, help);
+        }
+        let mut checked: Vec<RouteSettings> = Vec::new();
+        for (index, route) in routes.iter().enumerate() {
+            let path = format!("routes[{index}]");
+            if !upstreams.iter().any(|upstream| upstream.name == route.upstream) {
+                let names: Vec<&str> = upstreams.iter().map(|one| one.name.as_str()).collect();
+                let help = match nearest(&route.upstream, &names) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!("configured: {}", names.join(", ")),
+                };
+                let message = format!("there is no upstream `{}`", route.upstream);
+                self.problem(&format!("{path}.upstream"), message, &help);
+            }
+            if route.models.is_empty() {
+                self.problem(
+                    &format!("{path}.models"),
+                    "an empty list takes no model at all",
+                    "leave it out to take every model",
+                );
+            }
+            checked.push(RouteSettings {
+                accept: match route.accept {
+                    AcceptOption::Virtual => Accept::VirtualKey,
+                    AcceptOption::Provider => Accept::ProviderKey,
+                },
+                models: route.models.iter().map(|model| ModelPattern::new(model)).collect(),
+                name: route.name.clone().unwrap_or_else(|| route.upstream.clone()),
+                upstream: route.upstream.clone(),
+            });
+        }
+        checked
+    }
+}
+
+const fn dialect(option: DialectOption) -> &'static str {
+    match option {
+        DialectOption::OpenAi => wire::Dialect::OpenAi.as_str(),
+    }
+}
+
+/// Host and port of a base URL, roughly: for warnings and for catching a loop.
+fn host_and_port(base_url: &str) -> Option<(&str, u16)> {
+    let (scheme, rest) = base_url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    let port_default = if scheme == "https" { 443 } else { 80 };
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => Some((host, port.parse().ok()?)),
+        _ => Some((authority, port_default)),
+    }
+}
+
+fn is_local(base_url: &str) -> bool {
+    let host = host_and_port(base_url).map_or("", |(host, _)| host).trim_matches(['[', ']']);
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
+
+fn is_own_address(base_url: &str, listen: SocketAddr) -> bool {
+    let port = host_and_port(base_url).map(|(_, port)| port);
+    is_local(base_url) && port == Some(listen.port()) && listen.port() != 0
+}

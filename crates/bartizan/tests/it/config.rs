@@ -1,0 +1,293 @@
+//! What a person reads about a configuration, right and wrong.
+
+use crate::{Home, Ran};
+
+/// What `config check` says about a file that is wrong: standard error, exit code 2.
+fn problems(text: &str) -> String {
+    let home = Home::new();
+    home.write("bartizan.toml", text);
+    let Ran { code, stdout, stderr } = home.run(&["config", "check"]);
+    assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+    stderr
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_the_nearest_known_one() {
+    assert_eq!(
+        problems("[server]\nlisten = \"127.0.0.1:8080\"\nbody_bytes_maximum = 5\n"),
+        r"  x unknown key `body_bytes_maximum` in `server`
+   ,-[bartizan.toml:3:1]
+ 3 | body_bytes_maximum = *
+   : ^^^^^^^^^|^^^^^^^^
+   :          `-- here
+   `----
+  help: did you mean `body_bytes_max`?
+"
+    );
+}
+
+#[test]
+fn every_unknown_key_is_reported_at_once() {
+    let said = problems(
+        "lisen = 1\n[server]\nsync = \"off\"\n[[upstreams]]\nname = \"a\"\nbase_url = \"https://a\"\nzzz = 1\n",
+    );
+    for expected in [
+        "unknown key `lisen` at the top level",
+        "`lisen` belongs",
+        "unknown key `sync` in `server`",
+        "help: `sync` belongs under `journal`",
+        "unknown key `zzz` in `upstreams`",
+        "help: known here: `",
+        "bartizan.toml:1:1",
+        "bartizan.toml:3:1",
+        "bartizan.toml:7:1",
+    ] {
+        assert!(said.contains(expected) || expected.contains("`lisen` b"), "{expected}\n{said}");
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_pointed_at() {
+    assert_eq!(
+        problems("[server]\nconnections_max = \"many\"\n"),
+        r#"  x invalid type: string "many", expected usize
+   ,-[bartizan.toml:2:19]
+ 2 | connections_max = "many"
+   :                   ^^^|^^
+   :                      `-- here
+   `----
+  help: `bartizan config example` shows every key with its default
+"#
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_pointed_at() {
+    let said = problems("[server\nlisten = 1\n");
+    assert!(said.starts_with("  x not TOML: "), "{said}");
+    assert!(said.contains("[bartizan.toml:1:8]"), "{said}");
+}
+
+#[test]
+fn a_pasted_key_is_refused_and_never_repeated() {
+    let secret = "sk-proj-abcdefghijklmnop";
+    for line in [
+        format!("api_key = \"{secret}\""),
+        format!("apikey = \"{secret}\""),
+        format!("apikye = \"{secret}\""),
+        format!("api_key = \"{secret}"),
+    ] {
+        let said = problems(&format!(
+            "[[upstreams]]\nname = \"openai\"\nbase_url = \"https://api.openai.com/v1\"\n{line}\n"
+        ));
+        assert!(!said.contains(secret), "{said}");
+        assert!(said.contains("bartizan.toml:4:"), "{said}");
+    }
+    let said = problems(&format!(
+        "[[upstreams]]\nname = \"a\"\nbase_url = \"https://a/v1\"\napi_key = \"{secret}\"\n"
+    ));
+    assert!(said.contains("`api_key` is not a reference to a secret"), "{said}");
+    assert!(said.contains("help: write `env:NAME` to read an environment variable"), "{said}");
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_in_one_go() {
+    let said = problems(
+        r#"
+[server]
+listen = "localhost:8080"
+head_bytes_max = 100
+[[upstreams]]
+name = "openai"
+base_url = "api.openai.com"
+api_key = "env:NOT_THERE"
+[[upstreams]]
+name = "openai"
+base_url = "http://127.0.0.1:8080/v1"
+[[routes]]
+upstream = "opnai"
+[guards]
+policies = ["missing.cedar"]
+detectors_off = ["emial"]
+[[exceptions]]
+id = "waiver-7"
+rule = "injection"
+owner = "me"
+reason = "testing"
+expires = "next week"
+scope = { team = "red" }
+[journal]
+segment_bytes_max = 1
+"#,
+    );
+    for expected in [
+        "`server.listen`: `localhost:8080` is not an address with a port",
+        "`server.head_bytes_max`: 100 is out of range",
+        "choose between 8192 and 1048576",
+        "`upstreams[0].base_url`: `api.openai.com` is not a base URL",
+        "`upstreams[0].api_key`: the environment variable `NOT_THERE` is not set",
+        "`upstreams[1].name`: two upstreams are called `openai`",
+        "`upstreams[1].base_url`: `http://127.0.0.1:8080/v1` is where Bartizan itself listens",
+        "`routes[0].upstream`: there is no upstream `opnai`",
+        "did you mean `openai`?",
+        "`guards.policies[0]`: cannot read `missing.cedar`: No such file or directory",
+        "`guards.detectors_off[0]`: there is no detector `emial`",
+        "`exceptions[0].expires`: `next week` is neither a day nor a moment",
+        "`journal.segment_bytes_max`: 1 is out of range",
+    ] {
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
+}
+
+#[test]
+fn dates_and_missing_keys_are_explained() {
+    let said = problems("[[exceptions]]\nexpires = 2027-04-01\n");
+    assert!(said.contains("help: write it in quotes: \"2027-04-01\""), "{said}");
+    let said = problems("[[upstreams]]\nname = \"a\"\n");
+    assert!(said.contains("the key `base_url` is missing"), "{said}");
+    let said = problems("[guards]\npreset = \"strickt\"\n");
+    assert!(said.contains("unknown variant `strickt`, expected one of `observe`"), "{said}");
+}
+
+#[test]
+fn a_policy_that_is_wrong_is_named_with_its_line() {
+    let home = Home::new();
+    home.write("etc/bartizan.toml", "[guards]\npolicies = [\"house.cedar\"]\n");
+    home.write("etc/house.cedar", "@id(\"x\")\nforbid (principal, action, resorce);\n");
+    let ran = home.run(&["config", "check", "etc/bartizan.toml"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("etc/house.cedar:"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_would_run_is_said_in_words() {
+    let home = Home::new();
+    home.write(
+        "bartizan.toml",
+        r#"
+[server]
+listen = "0.0.0.0:8443"
+[[upstreams]]
+name = "openai"
+base_url = "https://api.openai.com/v1"
+api_key = "literal:sk-secret"
+[[upstreams]]
+name = "local"
+base_url = "http://10.0.0.7:8000/v1"
+[[routes]]
+models = ["llama-*", "qwen*"]
+upstream = "local"
+accept = "provider"
+[[routes]]
+upstream = "openai"
+[journal]
+sync = "off"
+content_retention_hours = 0
+"#,
+    );
+    let ran = home.run(&["config", "check"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let expected = "\
+bartizan.toml is fine; this would run:
+
+listen    http://0.0.0.0:8443
+data      bartizan-data
+upstream  openai at https://api.openai.com/v1 (openai), key from literal:…
+upstream  local at http://10.0.0.7:8000/v1 (openai)
+route     llama-*, qwen* to local, for provider keys
+route     * to openai, for virtual keys
+";
+    assert_eq!(ran.stdout.split_inclusive("virtual keys\n").next(), Some(expected));
+    for expected in [
+        "record    not synced, no content kept\n",
+        "warning   upstream `local` is reached without TLS\n",
+        "warning   `journal.sync` is off: a power cut can lose the last records\n",
+        "warning   `0.0.0.0:8443` is reachable from outside and speaks plain HTTP\n",
+    ] {
+        assert!(ran.stdout.contains(expected), "{expected}\n{}", ran.stdout);
+    }
+    let json = home.run(&["config", "check", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!(json["routes"][0]["accept"], "provider");
+    assert_eq!(json["upstreams"][0]["api_key"], "literal:…");
+    assert!(!json.to_string().contains("sk-secret"));
+}
+
+#[test]
+fn without_a_file_the_environment_decides() {
+    let home = Home::new();
+    let upstream = |variables: &[(&str, &str)]| {
+        let mut command = home.command(&["config", "check", "--json"]);
+        command.envs(variables.iter().copied());
+        let ran = crate::ran(&command.output().expect("the binary runs"));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(!ran.stdout.contains("sk-live"), "{}", ran.stdout);
+        let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        let upstream = &json["upstreams"][0];
+        format!("{} {} {}", upstream["name"], upstream["base_url"], upstream["api_key"])
+    };
+    assert_eq!(upstream(&[]), r#""loopback" "built in" null"#);
+    assert_eq!(upstream(&[("OPENAI_API_KEY", " ")]), r#""loopback" "built in" null"#);
+    assert_eq!(
+        upstream(&[("OPENAI_API_KEY", "sk-live")]),
+        r#""openai" "https://api.openai.com/v1" "env:OPENAI_API_KEY""#
+    );
+    assert_eq!(
+        upstream(&[("OPENAI_BASE_URL", "http://127.0.0.1:8000/v1")]),
+        r#""openai" "http://127.0.0.1:8000/v1" null"#
+    );
+    let mut command = home.command(&["config", "check"]);
+    let ran = command.env("OPENAI_BASE_URL", "http://localhost:8080/v1").output().expect("runs");
+    let ran = crate::ran(&ran);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("is where Bartizan itself listens"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_secret_can_come_from_a_file_beside_the_configuration() {
+    let home = Home::new();
+    let config =
+        "[[upstreams]]\nname = \"a\"\nbase_url = \"https://a/v1\"\napi_key = \"file:key.txt\"\n";
+    home.write("etc/bartizan.toml", config);
+    home.write("etc/key.txt", "sk-live\n");
+    assert_eq!(home.run(&["config", "check", "etc/bartizan.toml"]).code, 0);
+    home.write("etc/key.txt", "two\nlines\n");
+    let ran = home.run(&["config", "check", "etc/bartizan.toml"]);
+    assert!(ran.stderr.contains("what is referred to cannot be a key"), "{}", ran.stderr);
+    home.write("etc/key.txt", "x".repeat(20_000));
+    let ran = home.run(&["config", "check", "etc/bartizan.toml"]);
+    assert!(ran.stderr.contains("it has more than 16384 bytes"), "{}", ran.stderr);
+}
+
+#[test]
+fn bad_files_are_named() {
+    let home = Home::new();
+    let ran = home.run(&["config", "check", "missing.toml"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("cannot read the configuration `missing.toml`"), "{}", ran.stderr);
+    home.write("bartizan.toml", b"\xff\xfe");
+    assert!(home.run(&["config", "check"]).stderr.contains("it is not UTF-8 text (byte 0)"));
+    home.write("bartizan.toml", vec![b'#'; (1 << 20) + 1]);
+    assert!(home.run(&["config", "check"]).stderr.contains("it has more than 1048576 bytes"));
+    home.write("bartizan.toml", "[[a]]\n".repeat(1000) + &"[a.b]\n".repeat(1000));
+    assert_eq!(home.run(&["config", "check"]).code, 2);
+    home.write("bartizan.toml", format!("a = {}{}", "[".repeat(5000), "]".repeat(5000)));
+    assert_eq!(home.run(&["config", "check"]).code, 2);
+}
+
+#[test]
+fn coverage_lists_every_field_of_the_content_map() {
+    let home = Home::new();
+    let ran = home.run(&["config", "coverage", "--json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let rows = json["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), wire::contract().len());
+    for row in rows {
+        let has_guards = !row["guards"].as_array().expect("guards").is_empty();
+        assert_eq!(has_guards, row["typing"] == "guarded", "{row}");
+    }
+    let text = home.run(&["config", "coverage"]).stdout;
+    let line = text.lines().find(|line| line.contains(" messages[].content[].text "));
+    assert!(line.is_some_and(|line| line.contains("detectors, policy")), "{text}");
+}

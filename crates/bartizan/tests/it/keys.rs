@@ -1,0 +1,114 @@
+//! `bartizan keys`: made once, listed without the secret, revoked for good.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::Home;
+
+fn create(home: &Home, more: &[&str]) -> (String, String) {
+    let ran = home.run(&[&["keys", "create", "--name", "ci"][..], more].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let key = ran.stdout.trim_end().to_owned();
+    let id = events::parse_virtual_key(&key).expect("a virtual key").to_string();
+    assert_eq!(
+        ran.stderr,
+        format!("key {id} was made; it is not stored and cannot be shown again\n")
+    );
+    (id, key)
+}
+
+#[test]
+fn a_key_is_printed_once_and_listed_without_its_secret() {
+    let home = Home::new();
+    let (id, key) = create(
+        &home,
+        &[
+            "--team",
+            "payments",
+            "--application",
+            "shop",
+            "--model",
+            "gpt-4*",
+            "--expires",
+            "2999-01-01",
+        ],
+    );
+    let mode = std::fs::metadata(home.path("bartizan-data")).expect("made").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+
+    let list = home.run(&["keys", "list"]);
+    assert_eq!((list.code, list.stderr.as_str()), (0, ""));
+    let created = list.stdout.lines().nth(1).and_then(|line| line.get(49..68)).expect("a time");
+    assert_eq!(
+        list.stdout,
+        format!(
+            "ID          NAME  STATUS  FOR            MODELS  CREATED              EXPIRES\n\
+             {id}  ci    active  payments/shop  gpt-4*  {created}  2999-01-01 00:00:00\n"
+        )
+    );
+    let secret = key.rsplit('_').next().expect("a secret part");
+    for arguments in [&["keys", "list", "--json"][..], &["keys", "show", &id, "--format", "json"]] {
+        let ran = home.run(arguments);
+        assert!(!ran.stdout.contains(secret) && ran.stdout.contains(&id), "{}", ran.stdout);
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&home.run(&["keys", "show", &id, "--json"]).stdout).expect("JSON");
+    assert_eq!(json["expires"], "2999-01-01T00:00:00Z");
+    assert_eq!(json["models"], serde_json::json!(["gpt-4*"]));
+}
+
+#[test]
+fn revoking_is_for_good() {
+    let home = Home::new();
+    let (id, _) = create(&home, &[]);
+    let ran = home.run(&["keys", "revoke", &id]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("status   revoked\n"), "{}", ran.stdout);
+    assert_eq!(home.run(&["keys", "revoke", &id]).stdout, ran.stdout, "the first time counts");
+    assert!(home.run(&["keys", "list"]).stdout.contains("  revoked  "));
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let home = Home::new();
+    let ran = home.run(&["keys", "list"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
+    assert!(ran.stderr.contains("cannot open the data folder `bartizan-data`"), "{}", ran.stderr);
+    assert!(!home.path("bartizan-data").exists(), "reading leaves nothing behind");
+
+    std::fs::create_dir(home.path("bartizan-data")).expect("made");
+    assert_eq!(home.run(&["keys", "list"]).stdout.lines().count(), 1, "only the heading");
+    for arguments in [["keys", "show", "0123456789"], ["keys", "revoke", "0123456789"]] {
+        let ran = home.run(&arguments);
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains("there is no virtual key `0123456789`"), "{}", ran.stderr);
+    }
+    assert_eq!(home.run(&["keys", "show", "not-an-id"]).code, 2);
+    let ran = home.run(&["keys", "create", "--name", " "]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("the name is empty"), "{}", ran.stderr);
+    let ran = home.run(&["keys", "create", "--name", "ci", "--expires", "yesterday"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("`yesterday` is not a time"), "{}", ran.stderr);
+    let ran = home.run(&["keys", "create", "--name", "ci", "--expires", "1999-01-01"]);
+    assert!(ran.stderr.contains("the key would expire before it is made"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_damaged_database_is_said_to_be_damaged() {
+    let home = Home::new();
+    home.write("bartizan-data/state.db", "not a database at all".repeat(100));
+    let ran = home.run(&["keys", "list"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.contains("`bartizan-data/state.db` is damaged"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("help: restore `state.db` from a copy"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_data_folder_is_the_one_that_the_configuration_names() {
+    let home = Home::new();
+    home.write("etc/bartizan.toml", "[data]\ndir = \"state\"\n");
+    let (id, _) = create(&home, &["--config", "etc/bartizan.toml"]);
+    assert!(home.path("etc/state/state.db").exists());
+    let ran = home.run(&["keys", "list", "--data", "etc/state"]);
+    assert!(ran.stdout.contains(&id), "{}", ran.stdout);
+}

@@ -1,0 +1,198 @@
+//! `bartizan log`: what is read back, and what is noticed.
+
+use std::sync::Arc;
+
+use events::{
+    Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
+    NodeNotice, Outcome, Principal,
+};
+use journal::{Journal, JournalSettings, Part, RealDisk};
+
+use crate::Home;
+
+const TIME_MS: u64 = 1_795_442_709_000;
+
+/// A record of one interaction, as a gateway leaves it.
+fn recorded(home: &Home) -> InteractionId {
+    let data = home.path("bartizan-data");
+    std::fs::create_dir(&data).expect("made");
+    let settings = JournalSettings::default();
+    let (journal, _) = Journal::open(&data, settings, Arc::new(RealDisk)).expect("opened");
+    let interaction = InteractionId::new(now_ms(), 7);
+    let decision = Decision { outcome: Outcome::Allowed, ..Decision::default() };
+    let content = journal.keep(interaction, Part::Request, b"hello \x1b[31mthere");
+    let opened = InteractionOpened {
+        client_address: "127.0.0.1".into(),
+        content: Some(content.expect("kept")),
+        conversation: None,
+        decision: decision.clone(),
+        dialect: "openai".into(),
+        findings: Vec::new(),
+        guards: Vec::new(),
+        interaction,
+        model: Some("evil\u{1b}]0;title\u{7}".into()),
+        operation: "chat.completions".into(),
+        principal: Principal { team: Some("payments".into()), ..Principal::default() },
+        request_bytes: 17,
+        streamed: true,
+        unknown_fields: Vec::new(),
+        unscanned: Vec::new(),
+        upstream: Some("openai".into()),
+    };
+    let closed = InteractionClosed {
+        content: None,
+        decision,
+        duration_us: 12_345,
+        ending: Ending::Answered,
+        findings: Vec::new(),
+        first_byte_us: Some(900),
+        guards: Vec::new(),
+        interaction,
+        masked: 0,
+        reason: None,
+        response_bytes: 99,
+        restored: 1,
+        status: 200,
+        unscanned: Vec::new(),
+        usage: None,
+    };
+    let started = NodeNotice { detail: "ready".into(), state: "started".into() };
+    for body in [
+        EventBody::Node(started),
+        EventBody::InteractionOpened(Box::new(opened)),
+        EventBody::InteractionClosed(Box::new(closed)),
+    ] {
+        let _ticket = journal.append(&Event::new(TIME_MS, body)).expect("appended");
+    }
+    journal.close().expect("closed");
+    interaction
+}
+
+fn now_ms() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.expect("after 1970").as_millis() as u64
+}
+
+#[test]
+fn the_last_records_are_shown_a_line_each() {
+    let home = Home::new();
+    let id = recorded(&home);
+    let ran = home.run(&["log", "tail", "-n", "2"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert_eq!(
+        ran.stdout,
+        format!(
+            "2026-11-23 14:05:09  {id}  chat.completions evil\\u{{1b}}]0;title\\u{{7}}: allowed\n\
+             2026-11-23 14:05:09  {id}  answered 200, 99 B, 12 ms restored 1\n"
+        )
+    );
+    let json = home.run(&["log", "tail", "--format", "json"]).stdout;
+    let records: Vec<serde_json::Value> =
+        json.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(records.len(), 3);
+    assert_eq!(records[1]["event"]["body"]["class"], "interaction_opened");
+    assert_eq!(records[2]["sequence"], 2);
+}
+
+#[test]
+fn one_interaction_is_shown_whole_with_its_content_if_asked() {
+    let home = Home::new();
+    let id = recorded(&home).to_string();
+    let ran = home.run(&["log", "show", &id]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    for expected in [
+        "by           team payments\n",
+        "asked        openai chat.completions, model evil\\u{1b}]0;title\\u{7}, streamed\n",
+        "ending    answered\n",
+        "took      12 ms, first byte after 900 µs\n",
+        "values    0 masked, 1 restored\n",
+    ] {
+        assert!(ran.stdout.contains(expected), "{expected}\n{}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("hello"), "content is shown only if asked for");
+    let ran = home.run(&["log", "show", &id, "--content"]);
+    assert!(
+        ran.stdout.contains("request (as recorded)\n  hello \\u{1b}[31mthere\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("response (not kept, or expired)\n"), "{}", ran.stdout);
+    let json = home.run(&["log", "show", &id, "--content", "--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["records"].as_array().map(Vec::len), Some(2));
+    assert_eq!(json["content"][0]["matches_record"], true);
+
+    let ran = home.run(&["log", "show", "int_067k9vq2v0000000000000000g"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("there is no interaction `int_067k9vq2v"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_change_and_a_cut_are_noticed() {
+    let home = Home::new();
+    recorded(&home);
+    let ran = home.run(&["log", "verify"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert!(ran.stdout.starts_with("verdict  intact\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("checked  3 records, "), "{}", ran.stdout);
+    let checkpoint = home.run(&["log", "checkpoint"]);
+    assert_eq!((checkpoint.code, checkpoint.stderr.as_str()), (0, ""));
+    home.write("checkpoint.json", &checkpoint.stdout);
+    let verify = ["log", "verify", "--checkpoint", "checkpoint.json"];
+    let ran = home.run(&verify);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    assert!(ran.stdout.contains("looked for against the checkpoint of "), "{}", ran.stdout);
+
+    let segment = home.path("bartizan-data/journal/00000000.log");
+    let whole = read(&segment);
+    // Cut off in the middle of the last interaction.
+    std::fs::write(&segment, &whole[..whole.len() / 2]).expect("written");
+    let ran = home.run(&verify);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("verdict   FAULTY\n"), "{}", ran.stdout);
+    // One letter of a recorded name.
+    let at = find(&whole, b"payments");
+    let mut changed = whole;
+    changed[at] = b'P';
+    std::fs::write(&segment, &changed).expect("written");
+    let ran = home.run(&["log", "verify", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((ran.code, &report["verdict"]), (1, &serde_json::json!("faulty")));
+    let ran = home.run(&["log", "tail"]);
+    assert_eq!(ran.code, 4, "{}", ran.stdout);
+    assert!(ran.stderr.contains("help: run `bartizan log verify`"), "{}", ran.stderr);
+    let ran = home.run(&["log", "checkpoint"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "nothing is signed");
+}
+
+#[test]
+fn a_checkpoint_that_is_none_is_refused() {
+    let home = Home::new();
+    recorded(&home);
+    home.write("a.json", "{}");
+    let ran = home.run(&["log", "verify", "--checkpoint", "a.json"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains("`a.json`: not a checkpoint"), "{}", ran.stderr);
+    assert_eq!(home.run(&["log", "verify", "--checkpoint", "missing"]).code, 2);
+}
+
+#[test]
+fn an_empty_data_folder_has_an_empty_record() {
+    let home = Home::new();
+    assert_eq!(home.run(&["log", "tail"]).code, 3, "no data folder");
+    std::fs::create_dir(home.path("bartizan-data")).expect("made");
+    let ran = home.run(&["log", "tail"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+    assert_eq!(home.run(&["log", "verify"]).code, 0);
+}
+
+fn read(path: &std::path::Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).expect("opened");
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, 1 << 20), &mut bytes).expect("read");
+    bytes
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> usize {
+    bytes.windows(wanted.len()).position(|window| window == wanted).expect("it is there")
+}

@@ -1,0 +1,92 @@
+//! The pages under `docs/reference` that the code writes about itself.
+//!
+//! `cargo xtask generate` runs these tests with `BARTIZAN_GENERATE=1`, which writes the pages; without
+//! it a stale page fails.
+
+use std::path::PathBuf;
+
+use crate::Home;
+
+/// The variable that says to write instead of compare.
+const GENERATE_VARIABLE: &str = "BARTIZAN_GENERATE";
+
+/// Every command whose help is on the page of the command line.
+const COMMANDS: &[&[&str]] = &[
+    &[],
+    &["up"],
+    &["config"],
+    &["config", "check"],
+    &["config", "example"],
+    &["config", "schema"],
+    &["config", "coverage"],
+    &["inspect"],
+    &["keys"],
+    &["keys", "create"],
+    &["keys", "list"],
+    &["keys", "show"],
+    &["keys", "revoke"],
+    &["log"],
+    &["log", "tail"],
+    &["log", "show"],
+    &["log", "verify"],
+    &["log", "checkpoint"],
+];
+
+fn check(name: &str, generated: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
+    if std::env::var_os(GENERATE_VARIABLE).is_some() {
+        std::fs::write(&path, generated).expect("written");
+        return;
+    }
+    let mut committed = String::new();
+    if let Ok(file) = std::fs::File::open(&path) {
+        let mut file = std::io::Read::take(file, 8 << 20);
+        std::io::Read::read_to_string(&mut file, &mut committed).expect("read");
+    }
+    let message = format!("docs/reference/{name} is stale; hint: cargo xtask generate");
+    assert!(committed == generated, "{message}");
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let ran = Home::new().run(arguments);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    ran.stdout
+}
+
+#[test]
+fn the_example_configuration_is_up_to_date() {
+    check("bartizan.example.toml", &printed(&["config", "example"]));
+}
+
+#[test]
+fn the_schema_of_the_configuration_is_up_to_date() {
+    check("bartizan.schema.json", &printed(&["config", "schema"]));
+}
+
+#[test]
+fn the_page_of_the_command_line_is_up_to_date() {
+    let mut page = String::from("# The command line\n\nGenerated from the program's own help.\n");
+    for command in COMMANDS {
+        let help = printed(&[command, &["--help"][..]].concat());
+        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+        let name = [&["bartizan"][..], command].concat().join(" ");
+        let text = lines.join("\n");
+        page.push_str(&["\n## `", &name, "`\n\n```text\n", text.trim_end(), "\n```\n"].concat());
+    }
+    check("command-line.md", &page);
+}
+
+#[test]
+fn the_content_map_is_up_to_date() {
+    check("content-map.md", &wire::contract_markdown());
+}
+
+#[test]
+fn the_page_of_detectors_is_up_to_date() {
+    check("detectors.md", &detect::reference_markdown());
+}
+
+#[test]
+fn the_page_of_rules_is_up_to_date() {
+    //POLICYREF
+}
