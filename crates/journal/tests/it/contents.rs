@@ -1,4 +1,4 @@
-//! The encrypted content buffer.
+//! The encrypted content buffer: kept, found again, expired, tampered with.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

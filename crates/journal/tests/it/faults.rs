@@ -259,6 +259,7 @@ fn after_a_failed_sync_nothing_is_accepted_until_a_restart() {
     let (journal, _) = open(&disk);
     let safe = journal.append(&event(0)).expect("appended");
     journal.synced_blocking(safe).expect("safe");
+    journal.check().expect("ready");
     disk.set_faults(Faults { syncs_fail: true, ..Faults::default() });
     let lost = journal.append(&event(1)).expect("written");
     let error = wait(journal.synced(lost)).expect_err("not safe");
@@ -271,6 +272,7 @@ fn after_a_failed_sync_nothing_is_accepted_until_a_restart() {
     wait(journal.synced(safe)).expect("what was safe still is");
     let kept = journal.keep(crate::support::interaction(0), journal::Part::Request, b"text");
     assert!(matches!(kept, Err(JournalError::Stopped { .. })));
+    assert!(matches!(journal.check(), Err(JournalError::Stopped { .. })), "not ready");
     assert!(journal.checkpoint().is_err() && journal.close().is_err());
 
     let (_, recovery) = open(&disk);

@@ -1,4 +1,4 @@
-//! A real process, really killed.
+//! A real process that is really killed, and the files that it leaves behind.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
