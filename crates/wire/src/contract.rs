@@ -62,7 +62,7 @@ pub fn contract_markdown() -> String {
             row.typing,
             row.provenance.unwrap_or_default(),
             row.lane.unwrap_or_default(),
-            row.note
+            row.note.replace('|', "\\|")
         );
     }
     page
@@ -176,6 +176,8 @@ mod tests {
         let page = contract_markdown();
         let lines = page.lines().filter(|line| line.starts_with("| `")).count();
         assert_eq!(lines, contract().len());
+        let columns = |line: &str| line.replace("\\|", "").matches('|').count();
+        assert!(page.lines().filter(|line| line.starts_with('|')).all(|line| columns(line) == 6));
         assert!(page.contains("| `messages[].content` | guarded | by role |"));
         assert!(page.contains("## openai chat.completions stream"));
     }

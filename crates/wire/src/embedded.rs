@@ -126,32 +126,54 @@ fn escape_at(rest: &str) -> Option<&str> {
     }
 }
 
-/// The span widened so that neither end lies inside an escape of `text`, and the state at its start.
-pub(crate) fn whole_escapes(text: &str, start: usize, end: usize) -> (usize, usize, EmbeddedJson) {
-    let (mut at, mut from, mut to) = (0, start, end);
-    while let Some(found) = text.get(at..).and_then(|rest| rest.find('\\')) {
-        let escape_start = at + found;
-        if escape_start >= end {
-            break;
-        }
-        let rest = text.get(escape_start..).unwrap_or_default();
-        let escape_end = escape_start + escape_at(rest).map_or(rest.len(), str::len);
-        if escape_start < start && start < escape_end {
-            from = escape_start;
-        }
-        if end < escape_end {
-            to = escape_end;
-        }
-        at = escape_end;
+/// Walks a JSON document from edit to edit, so that many edits cost one pass.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EscapeWalk<'a> {
+    text: &'a str,
+    /// Never inside an escape.
+    at: usize,
+    state: EmbeddedJson,
+}
+
+impl<'a> EscapeWalk<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, state: EmbeddedJson::default() }
     }
-    let mut state = EmbeddedJson::default();
-    state.advance(text.get(..from).unwrap_or_default());
-    (from, to, state)
+
+    /// The span widened so that neither end lies inside an escape, and the state at its start. Spans
+    /// come in order of their starts.
+    pub(crate) fn widen(&mut self, start: usize, end: usize) -> (usize, usize, EmbeddedJson) {
+        let mut from = start.max(self.at);
+        let mut escape = self.next_escape(self.at);
+        while let Some((escape_start, escape_end)) = escape.filter(|escape| escape.0 < start) {
+            if start < escape_end {
+                from = escape_start;
+                break;
+            }
+            escape = self.next_escape(escape_end);
+        }
+        self.state.advance(self.text.get(self.at..from).unwrap_or_default());
+        self.at = from;
+        let mut to = end.max(from);
+        while let Some((_, escape_end)) = escape.filter(|escape| escape.0 < end) {
+            to = to.max(escape_end);
+            escape = self.next_escape(escape_end);
+        }
+        (from, to, self.state)
+    }
+
+    fn next_escape(&self, from: usize) -> Option<(usize, usize)> {
+        let rest = self.text.get(from..)?;
+        let start = rest.find('\\')?;
+        let escape = rest.get(start..)?;
+        let length = escape_at(escape).map_or(escape.len(), str::len);
+        Some((from + start, from + start + length))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{EmbeddedJson, Unescaped, whole_escapes};
+    use super::{EmbeddedJson, EscapeWalk, Unescaped};
 
     fn state(text: &str) -> EmbeddedJson {
         let mut state = EmbeddedJson::default();
@@ -214,7 +236,7 @@ mod tests {
             let view = Unescaped::of(text);
             assert!(view.consumed <= text.len(), "{text}");
             for end in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
-                let (from, to, _) = whole_escapes(text, 0, end);
+                let (from, to, _) = EscapeWalk::new(text).widen(0, end);
                 assert!(text.get(from..to).is_some(), "{text}");
             }
         }
@@ -223,9 +245,24 @@ mod tests {
     #[test]
     fn spans_take_in_the_escapes_they_touch() {
         let text = r"a\nfoo\u00e9";
-        assert_eq!(whole_escapes(text, 2, 6), (1, 6, EmbeddedJson::default()));
-        assert_eq!(whole_escapes(text, 3, 8), (3, 12, EmbeddedJson::default()));
-        assert_eq!(whole_escapes(text, 3, 6), (3, 6, EmbeddedJson::default()));
-        assert_eq!(whole_escapes(text, 3, 12), (3, 12, EmbeddedJson::default()));
+        let widened = |start, end| {
+            let (from, to, _) = EscapeWalk::new(text).widen(start, end);
+            (from, to)
+        };
+        assert_eq!(widened(2, 6), (1, 6));
+        assert_eq!(widened(3, 8), (3, 12));
+        assert_eq!(widened(3, 6), (3, 6));
+        assert_eq!(widened(3, 12), (3, 12));
+    }
+
+    #[test]
+    fn a_walk_from_span_to_span_is_like_many_walks() {
+        let text = r#"{"a\"b":"x\n\u00e9\ud83d\ude00y","c":7}"#;
+        let mut walk = EscapeWalk::new(text);
+        for start in 0..text.len() {
+            let own = EscapeWalk::new(text).widen(start, start + 1);
+            assert_eq!(walk.widen(start, start + 1), own, "{start}");
+            assert_eq!(own.2, state(&text[..own.0]), "{start}");
+        }
     }
 }

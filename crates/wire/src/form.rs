@@ -7,6 +7,8 @@ use crate::route::is_model_name;
 
 /// The longest [`Form::Word`], in bytes.
 const WORD_BYTES_MAX: usize = 64;
+/// The most digits of a [`Form::Word`]: a date has eight, a number that somebody owns more.
+const WORD_DIGITS_MAX: usize = 8;
 /// The longest [`Form::Id`], in bytes.
 const ID_BYTES_MAX: usize = 256;
 /// The longest [`Form::Digits`], in bytes.
@@ -17,7 +19,8 @@ const DATA_HEADER_BYTES_MAX: usize = 128;
 /// What a constrained value may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Form {
-    /// A vocabulary that grows with the API: up to 64 characters of `A-Za-z0-9._-`.
+    /// A vocabulary that grows with the API: up to 64 characters of `A-Za-z0-9._-`, of which
+    /// up to eight are digits.
     Word,
     /// An id: up to 256 characters of `A-Za-z0-9._:/@+=|~-`.
     Id,
@@ -57,7 +60,11 @@ impl Form {
     /// Whether a string is of this form.
     pub(crate) fn admits_text(self, text: &str) -> bool {
         match self {
-            Self::Word => text.len() <= WORD_BYTES_MAX && all(text, b"._-"),
+            Self::Word => {
+                text.len() <= WORD_BYTES_MAX
+                    && all(text, b"._-")
+                    && text.bytes().filter(u8::is_ascii_digit).count() <= WORD_DIGITS_MAX
+            }
             Self::Id => text.len() <= ID_BYTES_MAX && all(text, b"._:/@+=|~-"),
             Self::Model => is_model_name(text),
             Self::OneOf(words) => words.contains(&text),
@@ -85,7 +92,7 @@ impl Form {
     /// In words, after "must be".
     pub(crate) const fn expected(self) -> &'static str {
         match self {
-            Self::Word => "a word of at most 64 letters, digits, `.`, `_` and `-`",
+            Self::Word => "a word of at most 64 letters, `.`, `_`, `-` and 8 digits",
             Self::Id => "an id of at most 256 letters, digits and `._:/@+=|~-`",
             Self::Model => "a model's name: at most 256 letters, digits and `._:/@+-`",
             Self::OneOf(_) => "one of the values that the API reference names",
@@ -154,6 +161,13 @@ mod tests {
         assert!(Form::Digits.admits_text("1234567890") && !Form::Digits.admits_text("12345678901"));
         assert!(Form::Model.admits_text(&"a".repeat(256)));
         assert!(!Form::Model.admits_text(&"a".repeat(257)) && !Form::Model.admits_text(""));
+    }
+
+    #[test]
+    fn a_number_that_somebody_owns_is_no_word() {
+        assert!(Form::Word.admits_text("web_search_2025_03_11"));
+        assert!(!Form::Word.admits_text("123-45-6789"));
+        assert!(!Form::Word.admits_text("4111.1111.1111.1111"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub const BODY_BYTES_MAX: usize = 32 << 20;
 pub const DEPTH_MAX: usize = 128;
 /// Values of every kind. 2,048 vectors of 3,072 numbers are 6.3 million.
 pub const VALUES_MAX: usize = 8 << 20;
-/// Pieces of text.
+/// Pieces of text; and, counted apart, echoes of them and endings of choices.
 pub const FIELDS_MAX: usize = 1 << 16;
 /// Bytes of one key between its quotes, before escapes are resolved.
 pub const KEY_BYTES_MAX: usize = 1024;

@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
     fn close(&mut self, end: usize) {
         let Some(frame) = self.frames.pop() else { return };
         if let Some((start, of)) = frame.echo {
-            self.document.echoes.push(Echo { source: start..end, choice: 0, of });
+            self.echo(start..end, of);
         }
         if let Some(scope) = frame.scoped.then(|| self.scopes.pop()).flatten() {
             scope.leave(&mut self.document, &mut self.opening);
@@ -248,12 +248,12 @@ impl<'a> Reader<'a> {
         };
         if !admitted {
             if self.request {
-                return Err(self.violation(expected(row)));
+                return Err(self.violation(row.expected()));
             }
             return self.unfit(value, range, Literal::Text);
         }
         if let Some(fact) = row.fact {
-            self.fact_of_text(fact, value.clone());
+            self.fact_of_text(fact, value.clone())?;
         }
         match row.rule {
             Rule::OpaqueForm(_, why) => self.note_unscanned(why),
@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
         match row.rule {
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) if !form.admits_number(number) => {
                 if self.request {
-                    return Err(self.violation(expected(row)));
+                    return Err(self.violation(row.expected()));
                 }
                 return self.unfit(number.into(), start..end, Literal::Number);
             }
@@ -322,7 +322,7 @@ impl<'a> Reader<'a> {
     /// Refuses a request in which a constrained place has a value of another type.
     fn refuse_misfit(&mut self, place: &Node) -> Result<(), ReadError> {
         match place.constraint() {
-            Some(row) if self.request => Err(self.violation(expected(row))),
+            Some(row) if self.request => Err(self.violation(row.expected())),
             _ => Ok(()),
         }
     }
@@ -350,6 +350,7 @@ impl<'a> Reader<'a> {
                 Ok(None)
             }
             Rule::Echo(of, why) => {
+                self.room_for(self.document.echoes.len())?;
                 self.note_unscanned(why);
                 Ok(Some(of))
             }
@@ -358,9 +359,14 @@ impl<'a> Reader<'a> {
     }
 
     fn whole_scalar(&mut self, row: &'static Row, source: Range<usize>) -> Result<(), ReadError> {
-        let echo = self.whole(row)?;
-        self.document.echoes.extend(echo.map(|of| Echo { source, choice: 0, of }));
+        if let Some(of) = self.whole(row)? {
+            self.echo(source, of);
+        }
         Ok(())
+    }
+
+    fn echo(&mut self, source: Range<usize>, of: EchoOf) {
+        self.document.echoes.push(Echo { source, choice: 0, of });
     }
 
     fn presence(&mut self, row: &'static Row) {
@@ -372,7 +378,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fact_of_text(&mut self, fact: Fact, value: Cow<'a, str>) {
+    fn fact_of_text(&mut self, fact: Fact, value: Cow<'a, str>) -> Result<(), ReadError> {
         match fact {
             Fact::Role => {
                 if let Some(scope) = self.scopes.last_mut() {
@@ -381,10 +387,12 @@ impl<'a> Reader<'a> {
             }
             Fact::Finish if value.is_empty() => {}
             Fact::Finish => {
+                self.room_for(self.document.facts.finished.len())?;
                 self.document.facts.finished.push(Finish { choice: 0, reason: value });
             }
             _ => apply_text(&mut self.document.facts, &mut self.ranks, fact, value),
         }
+        Ok(())
     }
 
     fn field(
@@ -397,9 +405,7 @@ impl<'a> Reader<'a> {
         if text.is_empty() {
             return Ok(());
         }
-        if self.document.fields.len() >= self.fields_max {
-            return Err(ReadError::Limit { of: "pieces of text", max: self.fields_max });
-        }
+        self.room_for(self.document.fields.len())?;
         let (origin, channel, embedded) = match (row.rule, literal) {
             (Rule::Guarded { origin, channel, embedded, .. }, Literal::Text) => {
                 (origin, channel, embedded)
@@ -430,6 +436,15 @@ impl<'a> Reader<'a> {
             pending,
         });
         Ok(())
+    }
+
+    /// Whether one more of what a message has `count` of may be kept.
+    const fn room_for(&self, count: usize) -> Result<(), ReadError> {
+        if count < self.fields_max {
+            Ok(())
+        } else {
+            Err(ReadError::Limit { of: "pieces of text", max: self.fields_max })
+        }
     }
 
     fn note_unknown(&mut self) -> Result<(), ReadError> {
@@ -480,14 +495,6 @@ impl<'a> Reader<'a> {
                 ReadError::DuplicateKey { path: self.path_here() }
             }
         }
-    }
-}
-
-const fn expected(row: &Row) -> &'static str {
-    match row.rule {
-        Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.expected(),
-        Rule::Media(_) => "an http or https URL, or a `data:` URL of base64",
-        _ => "text",
     }
 }
 

@@ -5,12 +5,13 @@
 //! result gives exactly the edited texts. INVARIANT: an edit that does not fit is an error, and then
 //! nothing is forwarded.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use events::Span;
 
-use crate::document::{Document, Embedded, Field, Literal};
-use crate::embedded::whole_escapes;
+use crate::document::{Document, EchoOf, Embedded, Field, Literal};
+use crate::embedded::EscapeWalk;
 use crate::json::Tokenizer;
 use crate::json_text::{Places, push_escaped, push_string};
 use crate::limits::ReadLimits;
@@ -96,13 +97,9 @@ pub fn splice(
         keys |= field.literal == Literal::Key;
         change_field(document.source, field, edits, &mut changes)?;
     }
+    let repeated = repeated(document, &edits);
     for echo in &document.echoes {
-        let edited =
-            |lane: crate::Lane| lane.choice == echo.choice && echo.of.repeats(lane.channel);
-        let repeats_edited = edits.iter().any(|edit| {
-            document.fields.get(edit.field).and_then(|field| field.lane).is_some_and(edited)
-        });
-        if echoes == Echoes::All || repeats_edited {
+        if echoes == Echoes::All || repeated.contains(&(echo.choice, echo.of)) {
             changes.push(Change { range: echo.source.clone(), bytes: b"null".to_vec() });
         }
     }
@@ -112,6 +109,22 @@ pub fn splice(
         return Err(SpliceError::DuplicateKey);
     }
     Ok(result)
+}
+
+/// Which echoes of which choices repeat an edited lane.
+fn repeated(document: &Document<'_>, edits: &[&Edit]) -> BTreeSet<(u32, EchoOf)> {
+    let mut repeated = BTreeSet::new();
+    if document.echoes.is_empty() {
+        return repeated;
+    }
+    for lane in edits.iter().filter_map(|edit| document.fields.get(edit.field)?.lane) {
+        for of in [EchoOf::Answer, EchoOf::Transcript, EchoOf::Everything] {
+            if of.repeats(lane.channel) {
+                repeated.insert((lane.choice, of));
+            }
+        }
+    }
+    repeated
 }
 
 /// Bytes of the message and what stands in their place.
@@ -143,6 +156,7 @@ fn change_field(
 ) -> Result<(), SpliceError> {
     let raw = source.get(field.source.clone()).unwrap_or_default();
     let mut places = Places::new(raw);
+    let mut walk = EscapeWalk::new(&field.text);
     let mut whole = String::new();
     let mut done = 0;
     for edit in edits {
@@ -154,7 +168,7 @@ fn change_field(
         if given.start < done {
             return Err(SpliceError::Overlap { field: edit.field });
         }
-        let (span, replacement) = in_place(field, edit);
+        let (span, replacement) = in_place(field, &mut walk, edit);
         // Grown over an escape, it may reach into what the last edit has already replaced.
         let (start, end) = (span.start.max(done), span.end.max(done));
         if field.literal == Literal::Number {
@@ -181,12 +195,16 @@ fn change_field(
 }
 
 /// The span that is replaced and the text that stands in its place.
-fn in_place<'e>(field: &Field<'_>, edit: &'e Edit) -> (Range<usize>, std::borrow::Cow<'e, str>) {
+fn in_place<'e>(
+    field: &Field<'_>,
+    walk: &mut EscapeWalk<'_>,
+    edit: &'e Edit,
+) -> (Range<usize>, std::borrow::Cow<'e, str>) {
     let span = edit.span.range();
     if field.embedded == Embedded::Plain || edit.verbatim {
         return (span, edit.replacement.as_str().into());
     }
-    let (start, end, state) = whole_escapes(&field.text, span.start, span.end);
+    let (start, end, state) = walk.widen(span.start, span.end);
     (start..end, state.embed(&edit.replacement).into())
 }
 

@@ -218,6 +218,15 @@ impl Row {
         self
     }
 
+    /// What stands here, in words, after "must be".
+    pub(crate) const fn expected(&self) -> &'static str {
+        match self.rule {
+            Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.expected(),
+            Rule::Media(_) => "an http or https URL, or a `data:` URL of base64",
+            _ => "text",
+        }
+    }
+
     /// Which JSON types the row takes: text, numbers, flags, or a whole value of any type.
     pub(crate) const fn takes(&self) -> Takes {
         match self.rule {

@@ -130,6 +130,20 @@ fn every_limit_is_refused_by_name() {
     ] {
         assert_eq!(chat(message.as_bytes(), &limits), error, "{message}");
     }
+    for member in ["\"logprobs\":1", "\"finish_reason\":\"stop\""] {
+        let answer = |choices: usize| {
+            let choices = vec![format!("{{{member}}}"); choices].join(",");
+            let answer = format!("{{\"choices\":[{choices}]}}");
+            let read = read_response(
+                Operation::ChatCompletions,
+                answer.as_bytes(),
+                UnknownFields::Scan,
+                &limits,
+            );
+            read.err()
+        };
+        assert_eq!((answer(3), answer(4)), (None, limit("pieces of text", 3)), "{member}");
+    }
     assert_eq!(ReadError::TooLarge { bytes_max: 1 }.status(), 413);
     let large = vec![b' '; BODY_BYTES_MAX + 1];
     assert!(matches!(chat(&large, &ReadLimits::default()), Some(ReadError::TooLarge { .. })));
