@@ -16,13 +16,15 @@ use miette::Diagnostic;
 use crate::card::RuleSet;
 use crate::error::{Place, PolicyError};
 use crate::outline::Outline;
-use crate::reads::Reads;
+use crate::reads::{self, Reads};
 use crate::{Preset, RuleCard, annotations};
 
 /// The longest source, in bytes.
 pub const SOURCE_BYTES_MAX: usize = 256 * 1024;
 /// The longest rule, in bytes. Cedar's own work recurses over a rule, so a rule has a limit.
-pub const RULE_BYTES_MAX: usize = 16 * 1024;
+pub const RULE_BYTES_MAX: usize = 8 * 1024;
+/// The most expressions inside each other in a rule. A chain of `||` or `&&` counts one for each link.
+pub const RULE_DEPTH_MAX: usize = 128;
 /// The most brackets inside each other.
 pub const NESTING_MAX: usize = 32;
 /// The most rules over all sources, the shipped ones included.
@@ -159,6 +161,13 @@ fn rule(policy: &Policy, text: String, place: Place, shipped: bool) -> Result<Ru
             });
         }
     };
+    check_limit(
+        &format!("{}:{}: rule `{}`", card.source, card.line, card.id),
+        reads::depth(&template),
+        RULE_DEPTH_MAX,
+        "expressions inside each other",
+        "split the rule in two",
+    )?;
     Ok(Rule { card, permits, policy, shipped, template })
 }
 

@@ -29,6 +29,14 @@ pub const REASON_ERROR: &str = "policy_error";
 /// The code of a refusal by authorisation.
 pub const REASON_NOT_AUTHORISED: &str = "not_authorised";
 
+/// The stack for compiling, in bytes: enough for the longest rule, which a test holds. Given back after.
+const COMPILE_STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 20 } else { 64 << 20 };
+
+/// The stack that evaluating is sure to find, in bytes: enough for the deepest rule, which a test holds.
+/// Threads of the usual 2 MiB have it in release builds. Without it, what a rule answers could depend
+/// on the thread that asks.
+const EVALUATE_STACK_BYTES: usize = if cfg!(debug_assertions) { 16 << 20 } else { 1 << 20 };
+
 /// The compiled policy. Immutable; share it between threads.
 #[derive(Debug)]
 pub struct Engine {
@@ -82,7 +90,8 @@ impl Engine {
 
     /// Compiles exactly these sources.
     pub(crate) fn of(options: &PolicyOptions, sources: &[Source<'_>]) -> Result<Self, PolicyError> {
-        let mut rules = compile::rules(sources)?;
+        // Cedar recurses over a rule, and unoptimised builds spend kilobytes on each step.
+        let mut rules = stacker::grow(COMPILE_STACK_BYTES, || compile::rules(sources))?;
         cast_shadows(&mut rules, options)?;
         let (consequences, authorisation): (Vec<&Rule>, Vec<&Rule>) =
             rules.iter().partition(|rule| compile::is_consequence(rule) || rule.card.shadow);
@@ -135,7 +144,10 @@ impl Engine {
         counts: impl Fn(&LocatedFinding) -> bool,
     ) -> Arc<Held> {
         let view = View::of(facts, &self.reads, counts);
-        self.memo.get_or_make(&view.key(), || Arc::new(self.evaluate(&view, &self.reads)))
+        self.memo.get_or_make(&view.key(), || {
+            let evaluate = || Arc::new(self.evaluate(&view, &self.reads));
+            stacker::maybe_grow(EVALUATE_STACK_BYTES, EVALUATE_STACK_BYTES, evaluate)
+        })
     }
 
     pub(crate) fn evaluate(&self, view: &View<'_>, reads: &Reads) -> Held {

@@ -32,7 +32,7 @@ mod vocabulary;
 
 pub use annotations::ID_CHARACTERS_MAX;
 pub use card::{Coverage, RuleCard, RuleSet, Severity};
-pub use compile::{NESTING_MAX, RULE_BYTES_MAX, RULES_MAX, SOURCE_BYTES_MAX};
+pub use compile::{NESTING_MAX, RULE_BYTES_MAX, RULE_DEPTH_MAX, RULES_MAX, SOURCE_BYTES_MAX};
 pub use engine::{Engine, REASON_BLOCK, REASON_ERROR, REASON_NOT_AUTHORISED};
 pub use error::{Place, PolicyError};
 pub use exceptions::EXCEPTIONS_MAX;

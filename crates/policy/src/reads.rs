@@ -119,13 +119,7 @@ impl Analysis {
         self.principal |= policy.principal != PrincipalConstraint::Any;
         self.resource |= policy.resource != ResourceConstraint::Any;
         // A list of work rather than recursion: a policy may nest deeper than the stack.
-        let mut rest: Vec<&Expr> = policy
-            .clauses()
-            .iter()
-            .map(|clause| match clause {
-                Clause::When(expression) | Clause::Unless(expression) => expression.as_ref(),
-            })
-            .collect();
+        let mut rest: Vec<&Expr> = conditions(policy).collect();
         while let Some(expression) = rest.pop() {
             self.expression(expression, &mut rest);
         }
@@ -165,18 +159,12 @@ impl Analysis {
                 }
             }
             Expr::Var(Var::Action) | Expr::Literal(_) => {}
-            Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => rest.push(expr),
-            Expr::Is { expr, in_expr, .. } => {
-                rest.push(expr);
-                rest.extend(in_expr.as_deref());
-            }
-            Expr::IfThenElse { cond, then_expr, else_expr } => {
-                rest.extend([cond.as_ref(), then_expr.as_ref(), else_expr.as_ref()]);
-            }
-            Expr::Set(items) => rest.extend(items.iter().map(AsRef::as_ref)),
-            Expr::Record(items) => rest.extend(items.values().map(AsRef::as_ref)),
-            // Whatever a later Cedar adds.
-            _ => self.everything(),
+            Expr::Unknown { .. } | Expr::Slot(_) => self.everything(),
+            _ => match parts(expression) {
+                Some(parts) => rest.extend(parts),
+                // Whatever a later Cedar adds.
+                None => self.everything(),
+            },
         }
     }
 
@@ -275,6 +263,42 @@ impl Analysis {
         }
         self.paths.get(path).cloned().unwrap_or_default()
     }
+}
+
+/// The expressions directly inside this one, or `None` if it is of a kind that is not known here.
+fn parts(expression: &Expr) -> Option<Vec<&Expr>> {
+    Some(match expression {
+        Expr::Literal(_) | Expr::Var(_) | Expr::Slot(_) | Expr::Unknown { .. } => Vec::new(),
+        Expr::UnaryOp { expr, .. }
+        | Expr::GetAttr { expr, .. }
+        | Expr::HasAttr { expr, .. }
+        | Expr::Like { expr, .. } => vec![expr],
+        Expr::BinaryOp { left, right, .. } => vec![left, right],
+        Expr::Is { expr, in_expr, .. } => {
+            std::iter::once(expr.as_ref()).chain(in_expr.as_deref()).collect()
+        }
+        Expr::IfThenElse { cond, then_expr, else_expr } => vec![cond, then_expr, else_expr],
+        Expr::Set(items) => items.iter().map(AsRef::as_ref).collect(),
+        Expr::Record(items) => items.values().map(AsRef::as_ref).collect(),
+        _ => return None,
+    })
+}
+
+/// How many expressions of the policy stand inside each other at most.
+pub(crate) fn depth(policy: &Template) -> usize {
+    let mut deepest = 0;
+    let mut rest: Vec<(usize, &Expr)> = conditions(policy).map(|one| (1, one)).collect();
+    while let Some((depth, expression)) = rest.pop() {
+        deepest = deepest.max(depth);
+        rest.extend(parts(expression).unwrap_or_default().into_iter().map(|one| (depth + 1, one)));
+    }
+    deepest
+}
+
+fn conditions(policy: &Template) -> impl Iterator<Item = &Expr> {
+    policy.clauses().iter().map(|clause| match clause {
+        Clause::When(expression) | Clause::Unless(expression) => expression.as_ref(),
+    })
 }
 
 /// The path below `context` of a chain of attributes, or `None` if it is something else.

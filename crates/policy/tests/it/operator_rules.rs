@@ -195,11 +195,9 @@ fn limits_are_kept() {
         "own.cedar has 262145 bytes, more than 262144; hint: split the file in two"
     );
     let rules = |count: usize| -> String {
-        (0..count)
-            .map(|number| {
-                format!("@id(\"n{number}\")forbid(principal,action==Action::\"promote\",resource);")
-            })
-            .collect()
+        (0..count).fold(String::new(), |text, number| {
+            text + "@id(\"n" + &number.to_string() + "\") forbid (principal, action, resource);"
+        })
     };
     let shipped = engine(&PolicyOptions::default()).rules().count();
     let error = Engine::new(&with_rules(&rules(policy::RULES_MAX - shipped + 1)));
@@ -227,6 +225,22 @@ fn depth_and_length_of_a_rule_have_limits() {
     }
     let longer = rule(&"true&&".repeat(policy::RULE_BYTES_MAX / 6));
     assert!(matches!(Engine::new(&longer), Err(PolicyError::Limit { .. })));
+
+    // The longest chain can be evaluated: each link is one deeper, and the innermost is four deep.
+    let chain = |links: usize| {
+        let links = vec!["context.findings.url.any >= 50"; links].join(" || ");
+        with_rules(&format!(
+            "@id(\"a\") @action(\"block\") forbid (principal, action, resource) when {{ {links} }};"
+        ))
+    };
+    let most = policy::RULE_DEPTH_MAX - 4;
+    let seen = Attempt::request().with("url", Provenance::User, 50);
+    assert_eq!(fired(&seen.judged_by(&engine(&chain(most)))), ["a"]);
+    let error = Engine::new(&chain(most + 1)).expect_err("one link more");
+    assert_eq!(
+        error.to_string(),
+        "own.cedar:1: rule `a` has 129 expressions inside each other, more than 128; hint: split the rule in two"
+    );
 }
 
 #[test]
