@@ -32,6 +32,11 @@ impl Event {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// The classes of event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "class", content = "data", rename_all = "snake_case")]
@@ -103,7 +108,7 @@ pub struct Unscanned {
 pub struct InteractionOpened {
     /// The caller's address, after trusted proxies.
     pub client_address: String,
-    /// Commitment to the request's body as received.
+    /// Commitment to the request's body as received, up to the bytes of content that are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Digest>,
     /// The conversation it belongs to.
@@ -116,6 +121,9 @@ pub struct InteractionOpened {
     /// What was found in the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<LocatedFinding>,
+    /// How many more findings there were than a record holds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub findings_omitted: u32,
     /// Which guards ran.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<GuardReport>,
@@ -175,7 +183,7 @@ pub struct TokenUsage {
 /// The close record of an interaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InteractionClosed {
-    /// Commitment to the answer as sent to the client.
+    /// Commitment to the answer as sent to the client, up to the bytes of content that are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Digest>,
     /// What was decided about the answer.
@@ -187,6 +195,9 @@ pub struct InteractionClosed {
     /// What was found in the answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<LocatedFinding>,
+    /// How many more findings there were than a record holds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub findings_omitted: u32,
     /// From the request's first byte to the answer's first, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte_us: Option<u64>,
@@ -270,6 +281,7 @@ mod tests {
                 decision: decision(),
                 dialect: "openai".into(),
                 findings: vec![located()],
+                findings_omitted: 7,
                 guards: vec![guard.clone()],
                 interaction,
                 model: Some("m".into()),
@@ -293,6 +305,7 @@ mod tests {
                 duration_us: 5,
                 ending: Ending::Answered,
                 findings: vec![located()],
+                findings_omitted: 7,
                 first_byte_us: Some(1),
                 guards: vec![guard],
                 interaction,

@@ -14,11 +14,14 @@ use std::{
 
 use events::{
     Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
-    TokenUsage, Unscanned,
+    LocatedFinding, TokenUsage, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 
 use crate::answer::Verdict;
+
+/// Findings in one record; the journal takes no record beyond its own limit of bytes.
+const FINDINGS_RECORDED_MAX: usize = 1_000;
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
@@ -60,6 +63,7 @@ impl Exchange {
                 duration_us: 0,
                 ending: Ending::ClientLeft,
                 findings: Vec::new(),
+                findings_omitted: 0,
                 first_byte_us: None,
                 guards: Vec::new(),
                 interaction,
@@ -99,6 +103,7 @@ impl Exchange {
             let kept = &body[..body.len().min(self.content_bytes_max)];
             opened.content = Some(self.journal.keep(self.interaction(), Part::Request, kept)?);
         }
+        opened.findings_omitted = shorten(&mut opened.findings);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
         self.state = State::Open;
@@ -146,6 +151,7 @@ impl Exchange {
             self.close.decision = decision;
         }
         self.close.findings = verdict.findings;
+        self.close.findings_omitted = shorten(&mut self.close.findings);
         self.close.unscanned.extend(verdict.unscanned);
         self.close.masked = verdict.masked;
         self.close.restored = verdict.restored;
@@ -191,6 +197,16 @@ impl Drop for Exchange {
     }
 }
 
+/// Keeps the findings with the highest ranks; says how many were left out.
+fn shorten(findings: &mut Vec<LocatedFinding>) -> u32 {
+    let omitted = findings.len().saturating_sub(FINDINGS_RECORDED_MAX);
+    if omitted > 0 {
+        findings.sort_by_key(|located| std::cmp::Reverse(located.finding.rank));
+        findings.truncate(FINDINGS_RECORDED_MAX);
+    }
+    omitted as u32
+}
+
 /// An open record that knows only who sent what where.
 pub(crate) fn opening(
     interaction: InteractionId,
@@ -205,6 +221,7 @@ pub(crate) fn opening(
         decision: Decision::default(),
         dialect: dialect.to_owned(),
         findings: Vec::new(),
+        findings_omitted: 0,
         guards: Vec::new(),
         interaction,
         model: None,

@@ -142,6 +142,7 @@ fn event(number: u64) -> Event {
         decision: Decision::default(),
         dialect: "openai".into(),
         findings: vec![finding(1), finding(40)],
+        findings_omitted: 0,
         guards: vec![GuardReport { guard: "detect".into(), status: GuardStatus::Ran }],
         interaction: InteractionId::new(1, u128::from(number)),
         model: Some("gpt-5".into()),
