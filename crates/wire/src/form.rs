@@ -16,6 +16,9 @@ const DIGITS_BYTES_MAX: usize = 10;
 /// The longest part of a `data:` URL before its base64, in bytes.
 const DATA_HEADER_BYTES_MAX: usize = 128;
 
+/// Numbers with at least this many digits are text where text is free: a card number needs no quotes.
+const NUMBER_DIGITS_MIN: usize = 7;
+
 /// What a constrained value may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Form {
@@ -130,6 +133,11 @@ pub(crate) fn is_data_url(text: &str) -> bool {
         && media.contains('/')
         && all(media, b"/.+-;=")
         && is_base64(body)
+}
+
+/// Whether a number is long enough to be somebody's.
+pub(crate) fn is_long_number(number: &str) -> bool {
+    number.bytes().filter(u8::is_ascii_digit).count() >= NUMBER_DIGITS_MIN
 }
 
 /// Whether the text is a URL that a provider fetches over the web.

@@ -19,7 +19,7 @@ use crate::document::{
 };
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
-use crate::form::{is_data_url, is_web_url};
+use crate::form::{is_data_url, is_long_number, is_web_url};
 use crate::frames::{Frame, path_of_member};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
@@ -31,9 +31,6 @@ use crate::path::PathId;
 use crate::route::{Direction, Operation};
 use crate::scope::{Opening, Role, ScopeFrame};
 use crate::table::{Fact, Origin, Row, Rule};
-
-/// Numbers with at least this many digits are text where text is free: a card number needs no quotes.
-pub(crate) const NUMBER_DIGITS_MIN: usize = 7;
 
 const FOLDED: &str =
     "it differs from a known field in case alone, and some servers read it as that field";
@@ -288,7 +285,7 @@ impl<'a> Reader<'a> {
                 return self.unfit(number.into(), start..end, Literal::Number);
             }
             Rule::OpaqueForm(_, why) => self.note_unscanned(why),
-            Rule::Guarded { .. } if is_long(number) => {
+            Rule::Guarded { .. } if is_long_number(number) => {
                 self.field(row, number.into(), start..end, Literal::Number)?;
             }
             _ => {}
@@ -335,7 +332,7 @@ impl<'a> Reader<'a> {
         literal: Literal,
     ) -> Result<(), ReadError> {
         self.note_unknown()?;
-        if literal == Literal::Number && !is_long(&value) {
+        if literal == Literal::Number && !is_long_number(&value) {
             return Ok(());
         }
         self.field(unknown_row(self.machine.table.direction), value, range, literal)
@@ -496,8 +493,4 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-fn is_long(number: &str) -> bool {
-    number.bytes().filter(u8::is_ascii_digit).count() >= NUMBER_DIGITS_MIN
 }
