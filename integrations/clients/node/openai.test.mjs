@@ -135,7 +135,7 @@ for (const stream of [false, true]) {
     assert.ok(error instanceof OpenAI.PermissionDeniedError, `${error}`);
     assert.equal(error.code, "policy_block");
     const interaction = error.headers.get(INTERACTION);
-    assert.ok(error.message.includes(interaction), "the id is in the words that a user sees");
+    assert.equal(error.error.interaction, interaction, "the id is in the body, which people copy");
     assert.deepEqual(await upstream.requests(), []);
     const { interaction_opened: opened, interaction_closed: closed } = await recordOf(interaction);
     assert.equal(opened.decision.outcome, "refused");

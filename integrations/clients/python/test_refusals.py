@@ -16,7 +16,7 @@ def assert_is_ours(error, code):
     assert isinstance(error.message, str) and error.message
     interaction = error.response.headers[INTERACTION]
     assert interaction.startswith("int_")
-    assert interaction in error.message, "the id is in the words that a user sees"
+    assert error.body["interaction"] == interaction, "the id is in the body, which people copy"
     return interaction
 
 
