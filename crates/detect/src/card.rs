@@ -1,13 +1,14 @@
 //! What a detector says about itself, for the documentation and for coverage.
 //!
-//! INVARIANT: a kind that a detector can report stands on its card.
+//! INVARIANT: a kind that a detector can report stands on its card, and its file's header is its page.
 
 use crate::Engine;
+use crate::detectors::secrets;
 
 /// How a detector behaves in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// It holds back at most this many bytes until it knows.
+    /// It holds back at most this many bytes of normalised text until it knows.
     Held(usize),
     /// It knows only when the whole text is there, so it acts at the end and says so.
     Late,
@@ -18,7 +19,7 @@ pub enum Reach {
 pub struct DetectorCard {
     /// The name in findings and settings: `email`.
     pub name: &'static str,
-    /// The kinds it reports: `pii.email`.
+    /// The kinds it reports: `pii.email`; `secret.*` stands for a table of them.
     pub kinds: &'static [&'static str],
     /// How it behaves in a stream.
     pub reach: Reach,
@@ -26,15 +27,81 @@ pub struct DetectorCard {
     pub summary: &'static str,
 }
 
-/// The text of `docs/reference/detectors.md`, generated from the cards.
+/// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
+const PAGES: [&str; 13] = [
+    include_str!("detectors/email.rs"),
+    include_str!("detectors/phone.rs"),
+    include_str!("detectors/card_number.rs"),
+    include_str!("detectors/iban.rs"),
+    include_str!("detectors/us_ssn.rs"),
+    include_str!("detectors/ip_address.rs"),
+    include_str!("detectors/secrets/mod.rs"),
+    include_str!("detectors/secrets/private_key.rs"),
+    include_str!("detectors/secrets/json_web_token.rs"),
+    include_str!("detectors/secrets/assignment.rs"),
+    include_str!("detectors/secrets/url_password.rs"),
+    include_str!("detectors/invisible.rs"),
+    include_str!("detectors/linear_score.rs"),
+];
+
+/// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.
 pub fn reference_markdown() -> String {
-    let mut page = String::from("# Detectors\n");
+    let mut page = String::from(
+        "# Detectors\n\nGenerated from the headers of `crates/detect/src/detectors`. \
+         *Held* detectors work in streams and hold back at most so many bytes; *late* ones know at the end.\n\n\
+         | detector | kinds | in a stream | what it finds |\n|---|---|---|---|\n",
+    );
     for card in Engine::detectors() {
-        page.push_str("\n## ");
-        page.push_str(card.name);
-        page.push_str("\n\n");
-        page.push_str(card.summary);
-        page.push('\n');
+        let kinds: Vec<_> = card.kinds.iter().map(|kind| format!("`{kind}`")).collect();
+        let reach = match card.reach {
+            Reach::Held(bytes) => format!("held, {bytes} bytes"),
+            Reach::Late => "late".to_owned(),
+        };
+        page.push_str(&format!(
+            "| `{}` | {} | {reach} | {} |\n",
+            card.name,
+            kinds.join(", "),
+            card.summary
+        ));
+    }
+    for (card, source) in Engine::detectors().iter().zip(PAGES) {
+        page.push_str(&format!("\n## `{}`\n\n", card.name));
+        for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
+            page.push_str(line.strip_prefix(' ').unwrap_or(line));
+            page.push('\n');
+        }
+    }
+    page.push_str("\n## Families of secrets\n\n| kind | begins with |\n|---|---|\n");
+    for (kind, prefix) in secrets::kinds() {
+        page.push_str(&format!("| `{kind}` | `{prefix}` |\n"));
     }
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_card_has_its_page() {
+        assert_eq!(PAGES.len(), Engine::detectors().len());
+        for (card, page) in Engine::detectors().iter().zip(PAGES) {
+            let header: String = page.lines().take_while(|line| line.starts_with("//!")).collect();
+            for part in ["**Finds**", "**Does not find**", "**Example**"] {
+                assert!(header.contains(part), "{}: {part}", card.name);
+            }
+            for kind in card.kinds.iter().filter(|kind| !kind.contains('*')) {
+                assert!(header.contains(kind), "{}: {kind}", card.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_detector_and_family() {
+        let page = reference_markdown();
+        for card in Engine::detectors() {
+            assert!(page.contains(&format!("\n## `{}`\n", card.name)), "{}", card.name);
+        }
+        assert!(page.contains("| `secret.openai_key` | `sk-"));
+    }
 }

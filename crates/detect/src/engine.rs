@@ -3,13 +3,22 @@
 //! INVARIANT: an engine that cannot find what it must find is never handed out: [`Engine::new`]
 //! runs the self-test first.
 
-use events::{Finding, Provenance};
+use events::{Finding, Kind, Provenance, Span};
 
-use crate::{DetectorCard, Ranks, Scanner, Scores};
+use crate::decode::Views;
+use crate::detectors::{CARDS, Enabled, Id, linear_score};
+use crate::normalise::{Normal, Normaliser};
+use crate::pass::Pass;
+use crate::score::{Explanation, Model, Reading};
+use crate::stream::{add_findings, coalesce, signal_finding};
+use crate::{DetectorCard, Head, Ranks, Scanner, Scores, selftest};
 
 /// The longest text that is inspected, and the longest lane of a stream; what follows is reported
 /// as not scanned.
-pub const TEXT_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A head of the score model is a finding from this rank on: one ordinary text in ten.
+const FINDING_RANK_MIN: u8 = 10;
 
 /// Which detectors run. The default is all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,23 +28,33 @@ pub struct DetectSettings {
 
 /// A name in the configuration that is no detector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no detector `{name}`\n  hint: `Engine::detectors` lists them")]
+#[error("there is no detector `{name}`\n  hint: the detectors are {known}")]
 pub struct UnknownDetector {
     /// The name as it was given.
     pub name: String,
+    /// The names there are.
+    pub known: String,
 }
 
 impl DetectSettings {
     /// Switches one detector off.
     pub fn without(mut self, name: &str) -> Result<Self, UnknownDetector> {
-        let card = Engine::detectors()
-            .iter()
-            .find(|card| card.name == name)
-            .ok_or_else(|| UnknownDetector { name: name.to_owned() })?;
+        let Some(card) = CARDS.iter().find(|card| card.name == name) else {
+            let known: Vec<_> = CARDS.iter().map(|card| card.name).collect();
+            return Err(UnknownDetector { name: name.to_owned(), known: known.join(", ") });
+        };
         if !self.off.contains(&card.name) {
             self.off.push(card.name);
         }
         Ok(self)
+    }
+
+    fn enabled(&self) -> Enabled {
+        CARDS
+            .iter()
+            .enumerate()
+            .filter(|(_, card)| self.off.contains(&card.name))
+            .fold(Enabled::ALL, |on, (place, _)| on.without(place))
     }
 }
 
@@ -73,31 +92,150 @@ pub struct Inspection {
     pub incomplete: Option<&'static str>,
 }
 
-/// The detection engine. Immutable; share it behind an `Arc` or clone it, both are cheap.
+/// The detection engine. Immutable; clone it or share it, both are cheap.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    settings: DetectSettings,
+    on: Enabled,
+    model: Model,
 }
 
 impl Engine {
-    /// Builds the engine and runs the self-test.
+    /// Builds the engine and runs the self-test on it.
     pub fn new(settings: &DetectSettings) -> Result<Self, SelfTestError> {
-        Ok(Self { settings: settings.clone() })
+        let model = Model::shipped().map_err(|why| SelfTestError::Model { why })?;
+        let engine = Self { on: Enabled::ALL, model };
+        selftest::run(&engine)?;
+        Ok(Self { on: settings.enabled(), ..engine })
     }
 
     /// Everything that is known about a whole text.
     pub fn inspect(&self, text: &str, provenance: Provenance) -> Inspection {
-        let _ = (text, provenance, &self.settings);
-        Inspection::default()
+        let (text, cut) = within_limit(text);
+        let mut inspection = Inspection::default();
+        let (normal, taken) = self.normalise(text, &mut inspection.findings);
+        let views = Views::of(normal);
+        inspection.incomplete = cut.or(views.incomplete);
+        inspection.views = views.views.len().saturating_sub(1) as u8;
+        for view in 0..views.views.len() {
+            self.find_in_view(&views, view, taken, &mut inspection.findings);
+        }
+        if self.on.has(Id::LinearScore) {
+            self.score(&views, provenance, &mut inspection);
+        }
+        inspection.findings.sort_by(|a, b| {
+            (a.span.start, a.span.end, &a.kind, &a.view).cmp(&(
+                b.span.start,
+                b.span.end,
+                &b.kind,
+                &b.view,
+            ))
+        });
+        coalesce(&mut inspection.findings);
+        inspection
+    }
+
+    /// Which character and word sequences made the score of `head` what it is: for people.
+    pub fn explain(&self, text: &str, head: Head) -> Explanation {
+        let (text, _) = within_limit(text);
+        let (normal, _) = self.normalise(text, &mut Vec::new());
+        let views = Views::of(normal);
+        let best = (0..views.views.len())
+            .filter_map(|view| Some((view, self.model.read(&views.views.get(view)?.normal.text))))
+            .max_by(|(_, a), (_, b)| a.margin(head).total_cmp(&b.margin(head)));
+        best.map_or_else(Explanation::default, |(view, reading)| {
+            self.model.explain(&views, view, &reading, head)
+        })
     }
 
     /// A scanner for one lane of a stream.
     pub fn stream(&self) -> Scanner {
-        Scanner::new()
+        Scanner::new(self.on)
     }
 
     /// Every detector there is.
     pub const fn detectors() -> &'static [DetectorCard] {
-        &[]
+        &CARDS
     }
+
+    fn normalise(&self, text: &str, findings: &mut Vec<Finding>) -> (Normal, usize) {
+        let (mut normaliser, mut normal, mut signals) =
+            (Normaliser::default(), Normal::default(), Vec::new());
+        normal.text.reserve(text.len());
+        normaliser.push(text, &mut normal, &mut signals);
+        normaliser.finish(&mut signals);
+        if self.on.has(Id::Invisible) {
+            findings.extend(signals.into_iter().map(signal_finding));
+        }
+        (normal, normaliser.taken())
+    }
+
+    fn find_in_view(&self, views: &Views, at: usize, taken: usize, findings: &mut Vec<Finding>) {
+        let Some(view) = views.views.get(at) else { return };
+        let mut located = Vec::new();
+        let length = if at == 0 { taken } else { view.normal.text.len() };
+        Pass::new(self.on).advance(&view.normal, length, true, &mut located);
+        if at == 0 {
+            for hit in &located {
+                add_findings(hit, &view.normal, findings);
+            }
+            return;
+        }
+        for hit in located {
+            if views.is_plain(at, hit.start, hit.end) {
+                continue;
+            }
+            let (start, end) = views.to_original(at, hit.start, hit.end);
+            let mut inside = Vec::new();
+            add_findings(&hit, &view.normal, &mut inside);
+            findings.extend(inside.into_iter().map(|finding| Finding {
+                span: Span::new(start, end),
+                view: view.path_of(hit.start, hit.end),
+                ..finding
+            }));
+        }
+    }
+
+    fn score(&self, views: &Views, provenance: Provenance, inspection: &mut Inspection) {
+        let readings: Vec<Reading> =
+            views.views.iter().map(|view| self.model.read(&view.normal.text)).collect();
+        for head in Head::ALL {
+            let best = readings
+                .iter()
+                .enumerate()
+                .max_by(|(_, a), (_, b)| a.margin(head).total_cmp(&b.margin(head)));
+            let Some((at, reading)) = best else { continue };
+            let Some(rank) = self.model.rank(head, reading.margin(head), provenance) else {
+                continue;
+            };
+            let score = self.model.score(head, reading.margin(head));
+            *inspection.scores.get_mut(head) = score;
+            *inspection.ranks.get_mut(head) = rank;
+            if rank.get() < FINDING_RANK_MIN {
+                continue;
+            }
+            let Some(view) = views.views.get(at) else { continue };
+            let (start, end) = reading.span(head);
+            let (from, to) = views.to_original(at, start, end);
+            inspection.findings.push(Finding {
+                detector: linear_score::CARD.name.into(),
+                kind: Kind::of(head.as_str()),
+                rank,
+                score,
+                span: Span::new(from, to),
+                view: view.path_of(start, end),
+            });
+        }
+    }
+}
+
+/// The part of a text that is inspected, and the limit that was hit if that is not all of it.
+fn within_limit(text: &str) -> (&str, Option<&'static str>) {
+    if text.len() <= TEXT_BYTES_MAX {
+        return (text, None);
+    }
+    let mut end = TEXT_BYTES_MAX;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    (text.get(..end).unwrap_or_default(), Some("text_bytes_max"))
 }

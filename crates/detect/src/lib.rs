@@ -1,7 +1,7 @@
 //! Text to findings: normalise, decode, match, score; whole or in a stream.
 //!
 //! [`Engine::inspect`] reads a whole text; [`Engine::stream`] gives a [`Scanner`] for one lane of a
-//! stream. Both run the same matchers over the same normalised text, so that a value is found
+//! stream. Both run the same pass over the same normalised text, so that a value is found
 //! however the stream was cut.
 //!
 //! INVARIANT: pure. No files, sockets, clocks, randomness or environment, and no panic on any text.
@@ -11,13 +11,24 @@
 //! and their restoration (`gateway`).
 
 mod card;
+mod decode;
+mod detectors;
 mod engine;
+mod fold;
 mod heads;
+mod normalise;
+mod offsets;
+mod pass;
+mod score;
+mod selftest;
 mod stream;
+mod text;
+pub mod training;
 
 pub use card::{DetectorCard, Reach, reference_markdown};
 pub use engine::{
     DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX, UnknownDetector,
 };
 pub use heads::{Head, Heads, Ranks, Scores};
+pub use score::{Explanation, Term};
 pub use stream::{HOLD_BYTES_MAX, Scanner, coalesce};

@@ -116,6 +116,11 @@ impl Bed {
         }
         panic!("fewer than {count} close records: {:?}", self.record())
     }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> &Path {
+        self.directory.path()
+    }
 }
 
 impl Drop for Bed {

@@ -162,3 +162,17 @@ fn text_does_not_depend_on_how_the_stream_was_cut() {
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:#?}");
     assert!(seen[0].contains(EMAIL), "{}", seen[0]);
 }
+
+#[test]
+fn a_large_prompt_is_read_to_its_end() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let bed = Bed::new(&upstream.base_url(), Plan::default());
+    // Beyond the size that is inspected on an I/O worker.
+    let prompt =
+        format!("{}and then to {EMAIL}", "Nothing to see here, move along. ".repeat(8_000));
+    let response =
+        bed.client().send(&Request::chat("fake-echo", &prompt, &json!({}))).expect("an answer");
+    assert_eq!(response.status, 200, "{}", response.text().len());
+    assert!(response.content().ends_with(EMAIL));
+    assert!(!upstream.requests()[0].text().contains(EMAIL));
+}

@@ -1,0 +1,43 @@
+//! Words before a value that say what it is.
+//!
+//! INVARIANT: only text before the value counts, as far as [`crate::text::CONTEXT_BYTES_MAX`], so that
+//! the answer is the same in a stream.
+
+use crate::text::{Text, is_word};
+
+/// Whether one of `words` (lower case) stands in the last `within` bytes before the value, as a
+/// word of its own on the left. Right of it anything may follow: `phones`, `cards`.
+pub(crate) fn mentions(text: &Text<'_>, words: &[&str], within: usize) -> bool {
+    let context = text.context();
+    let context = context.get(context.len().saturating_sub(within)..).unwrap_or_default();
+    (0..context.len()).any(|at| {
+        let begins = at == 0 || !context.get(at - 1).copied().is_some_and(is_word);
+        let rest = context.get(at..).unwrap_or_default();
+        begins && words.iter().any(|word| begins_with_ignoring_case(rest, word.as_bytes()))
+    })
+}
+
+fn begins_with_ignoring_case(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mentions;
+    use crate::text::Text;
+
+    fn before_value(context: &str, words: &[&str]) -> bool {
+        mentions(&Text::new(context.as_bytes(), context.len(), usize::MAX, true), words, 40)
+    }
+
+    #[test]
+    fn a_word_counts_where_it_begins() {
+        assert!(before_value("My Phone: ", &["phone"]));
+        assert!(before_value("电话 ", &["电话"]));
+        assert!(!before_value("microphone ", &["phone"]));
+        assert!(!before_value(
+            "phone is what I would rather not use these days, at all, ",
+            &["phone"]
+        ));
+    }
+}

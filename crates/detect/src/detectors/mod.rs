@@ -1,0 +1,244 @@
+//! The detectors, one per file, and the one place where they are asked.
+//!
+//! A file's header is its page in `docs/reference/detectors.md`; its tests are its examples.
+//!
+//! INVARIANT: at every start at most one detector answers, the most specific first, so that values
+//! found in one pass never overlap. INVARIANT: a matcher reads through [`Text`] only.
+
+pub(crate) mod card_number;
+pub(crate) mod context;
+pub(crate) mod digits;
+pub(crate) mod email;
+pub(crate) mod iban;
+pub(crate) mod invisible;
+pub(crate) mod ip_address;
+pub(crate) mod linear_score;
+pub(crate) mod phone;
+pub(crate) mod secrets;
+pub(crate) mod us_ssn;
+
+use crate::DetectorCard;
+use crate::text::{Starved, Text, is_word};
+
+/// Every detector, in the order of [`Id`].
+pub(crate) const CARDS: [DetectorCard; 13] = [
+    email::CARD,
+    phone::CARD,
+    card_number::CARD,
+    iban::CARD,
+    us_ssn::CARD,
+    ip_address::CARD,
+    secrets::CARD,
+    secrets::private_key::CARD,
+    secrets::json_web_token::CARD,
+    secrets::assignment::CARD,
+    secrets::url_password::CARD,
+    invisible::CARD,
+    linear_score::CARD,
+];
+
+/// A detector's place in [`CARDS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Id {
+    Email,
+    Phone,
+    CardNumber,
+    Iban,
+    UsSsn,
+    IpAddress,
+    SecretPrefix,
+    PrivateKey,
+    JsonWebToken,
+    SecretAssignment,
+    UrlPassword,
+    Invisible,
+    LinearScore,
+}
+
+/// Which detectors run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Enabled(u32);
+
+impl Enabled {
+    pub(crate) const ALL: Self = Self(u32::MAX);
+
+    pub(crate) const fn without(self, place: usize) -> Self {
+        Self(self.0 & !(1 << place))
+    }
+
+    pub(crate) const fn has(self, id: Id) -> bool {
+        self.0 & (1 << id as u32) != 0
+    }
+}
+
+/// What a matcher found at its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    /// Length of the value in normalised bytes.
+    pub(crate) len: usize,
+    pub(crate) detector: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) rank: u8,
+    /// Whether the value goes on until something ends it.
+    pub(crate) goes_on: Option<GoesOn>,
+}
+
+impl Hit {
+    pub(crate) const fn new(card: &DetectorCard, kind: &'static str, len: usize, rank: u8) -> Self {
+        Self { len, detector: card.name, kind, rank, goes_on: None }
+    }
+}
+
+/// How a value without a length limit ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GoesOn {
+    /// With the END marker of a PEM block.
+    UntilPemEnd,
+    /// With the first byte that no token has.
+    UntilTokenEnd,
+}
+
+/// The alphanumeric run at a start, read once for all matchers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Word {
+    pub(crate) len: usize,
+    pub(crate) first: u8,
+    /// The byte after the run.
+    pub(crate) next: Option<u8>,
+}
+
+/// What stands at the start of `text`, and how far the next possible start is if nothing does.
+pub(crate) fn at_start(text: &Text<'_>, on: Enabled) -> Result<(Option<Hit>, usize), Starved> {
+    let Some(first) = text.get(0) else { return Err(Starved) };
+    let before = text.back(0);
+    let escaped = before.is_some_and(|byte| matches!(byte, b'n' | b'r' | b't'))
+        && text.back(1) == Some(b'\\');
+    let inside_word = before.is_some_and(is_word) && !escaped;
+    if is_word(first) {
+        // The letter of `\n` in quoted text is no part of the word that follows it.
+        if before == Some(b'\\') && matches!(first, b'n' | b'r' | b't') {
+            return Ok((None, 1));
+        }
+        if inside_word {
+            return Ok((None, text.run(0, is_word).max(1)));
+        }
+        let len = text.run(0, is_word).max(1);
+        let word = text.ask(|text| Some(Word { len, first, next: text.get(len) }))?;
+        let Some(word) = word else { return Ok((None, len)) };
+        return Ok((at_word(text, word, on)?, len));
+    }
+    let hit = match first {
+        b'-' if on.has(Id::PrivateKey) => text.ask(secrets::private_key::find)?,
+        b'+' | b'(' if !inside_word && on.has(Id::Phone) => text.ask(phone::find)?,
+        b':' if !inside_word && on.has(Id::IpAddress) => text.ask(ip_address::find)?,
+        b'_' if !inside_word && on.has(Id::Email) => text.ask(email::find)?,
+        _ => None,
+    };
+    Ok((
+        match hit {
+            Some(hit) => Some(hit),
+            None => at_value(text, on)?,
+        },
+        1,
+    ))
+}
+
+/// Values that are known by what stands before them, whatever they begin with.
+fn at_value(text: &Text<'_>, on: Enabled) -> Result<Option<Hit>, Starved> {
+    if !secrets::assignment::may_follow(text.back(0)) {
+        return Ok(None);
+    }
+    if on.has(Id::UrlPassword)
+        && let Some(hit) = text.ask(secrets::url_password::find)?
+    {
+        return Ok(Some(hit));
+    }
+    if on.has(Id::SecretAssignment) { text.ask(secrets::assignment::find) } else { Ok(None) }
+}
+
+/// Values that begin with a letter or digit. The order is the order of preference.
+fn at_word(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Starved> {
+    if on.has(Id::SecretPrefix)
+        && let Some(hit) = text.ask(|text| secrets::find(text, word))?
+    {
+        return Ok(Some(hit));
+    }
+    if word.first == b'e'
+        && on.has(Id::JsonWebToken)
+        && let Some(hit) = text.ask(secrets::json_web_token::find)?
+    {
+        return Ok(Some(hit));
+    }
+    if let Some(hit) = at_value(text, on)? {
+        return Ok(Some(hit));
+    }
+    if let Some(hit) = at_number(text, word, on)? {
+        return Ok(Some(hit));
+    }
+    if on.has(Id::Email) { text.ask(email::find) } else { Ok(None) }
+}
+
+fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Starved> {
+    let digit = word.first.is_ascii_digit();
+    let matchers: [(Id, bool, fn(&Text<'_>) -> Option<Hit>); 5] = [
+        (Id::Iban, !digit, iban::find),
+        (Id::IpAddress, word.first.is_ascii_hexdigit(), ip_address::find),
+        (Id::CardNumber, digit, card_number::find),
+        (Id::UsSsn, digit, us_ssn::find),
+        (Id::Phone, digit, phone::find),
+    ];
+    for (id, applies, matcher) in matchers {
+        if applies
+            && on.has(id)
+            && let Some(hit) = text.ask(matcher)?
+        {
+            return Ok(Some(hit));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Everything in `text`, with its start, as one whole pass over text that is normal already.
+    pub(crate) fn located_hits(text: &str) -> Vec<(usize, Hit)> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            let seen = Text::new(text.as_bytes(), at, usize::MAX, true);
+            let (hit, step) = at_start(&seen, Enabled::ALL).expect("the text is complete");
+            found.extend(hit.map(|hit| (at, hit)));
+            at += hit.map_or(step, |hit| hit.len.max(1));
+        }
+        found
+    }
+
+    pub(crate) fn hits(text: &str) -> Vec<Hit> {
+        located_hits(text).into_iter().map(|(_, hit)| hit).collect()
+    }
+
+    /// The one table test of a detector: what of `text` is found under `kind`.
+    #[track_caller]
+    pub(crate) fn check(kind: &str, text: &str, expect: &[&str]) {
+        let values: Vec<&str> = located_hits(text)
+            .iter()
+            .filter(|(_, hit)| hit.kind.starts_with(kind))
+            .filter_map(|(at, hit)| text.get(*at..at + hit.len))
+            .collect();
+        assert_eq!(values, expect, "in {text:?}");
+    }
+
+    #[test]
+    fn cards_stand_in_the_order_of_their_ids() {
+        assert_eq!(CARDS[Id::Email as usize].name, "email");
+        assert_eq!(CARDS[Id::UsSsn as usize].name, "us_ssn");
+        assert_eq!(CARDS[Id::UrlPassword as usize].name, "url_password");
+        assert_eq!(CARDS[Id::LinearScore as usize].name, "linear_score");
+        let mut names: Vec<_> = CARDS.iter().map(|card| card.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), CARDS.len(), "names are unique");
+    }
+}

@@ -1,0 +1,328 @@
+//! Passwords, keys and tokens that are known only by the name before them.
+//!
+//! **Finds** (`secret.assignment`): the value in `password = "…"`, `"api_key": "…"`, `CLIENT_SECRET=…`,
+//! `the password is …`, `Authorization: Bearer …`, when the name says secret and the value looks
+//! like one: for keys and tokens 16 characters or more that look drawn at random; for passwords 8 or
+//! more with letters and digits, or letters and signs.
+//!
+//! **Does not find** values that are plain words, references (`$NAME`, `env.NAME`, `config["x"]`,
+//! `get_password()`), templates, placeholders, hashes of known length after `sha`, and values longer
+//! than 256 characters. Entropy alone is never a reason.
+//!
+//! **Example**: `api_key = "q8Zt3vK9xB2mN7cL4pRw"` is found at the value.
+
+use super::super::Hit;
+use super::randomness::{entropy_millibits, is_placeholder, looks_random};
+use crate::text::Text;
+use crate::{DetectorCard, Reach};
+
+/// The longest value that is read.
+const VALUE_BYTES_MAX: usize = 256;
+/// The longest name that is read back.
+const NAME_BYTES_MAX: usize = 40;
+
+pub(crate) const CARD: DetectorCard = DetectorCard {
+    name: "secret_assignment",
+    kinds: &["secret.assignment"],
+    reach: Reach::Held(VALUE_BYTES_MAX + 2),
+    summary: "Secrets known by the name before them, if the value looks like one.",
+};
+
+/// Names of passwords, matched at the end of a name without separators and case.
+const PASSWORD_NAMES: &[&str] =
+    &["password", "passwd", "pwd", "passphrase", "passwort", "motdepasse", "contrasena", "senha"];
+
+/// Names of keys and tokens.
+const KEY_NAMES: &[&str] = &[
+    "apikey",
+    "apitoken",
+    "accesskey",
+    "accesstoken",
+    "authtoken",
+    "secret",
+    "secretkey",
+    "token",
+    "clientsecret",
+    "privatekey",
+    "encryptionkey",
+    "signingkey",
+    "accountkey",
+    "sharedaccesskey",
+    "masterkey",
+    "refreshtoken",
+    "sessiontoken",
+    "bearer",
+    "credential",
+    "credentials",
+    "authkey",
+    "licensekey",
+    "webhooksecret",
+    "appsecret",
+    "consumersecret",
+    "secretaccesskey",
+    "subscriptionkey",
+];
+
+/// Names that end like the above and hold no secret.
+const PUBLIC_NAMES: &[&str] = &[
+    "publickey",
+    "csrftoken",
+    "nexttoken",
+    "pagetoken",
+    "continuationtoken",
+    "maxtoken",
+    "tokenizer",
+];
+
+/// Whether a value can follow this byte, which is the one just before it: the cheap first question.
+pub(in crate::detectors) const fn may_follow(before: Option<u8>) -> bool {
+    matches!(before, Some(b' ' | b'=' | b':' | b'"' | b'\'' | b'`' | b'>' | b'\t' | b'\n'))
+}
+
+/// What the name before a value promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    Password,
+    /// As prose says it: `the password is …`.
+    SpokenPassword,
+    Key,
+}
+
+pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
+    let first = text.get(0)?;
+    if first.is_ascii_whitespace() || matches!(first, b'"' | b'\'' | b'`' | b'=' | b':' | b'>') {
+        return None;
+    }
+    let (named, quote) = name_before(text.context())?;
+    let value = value(text, quote)?;
+    let secret = match named {
+        Named::Password => is_password(value, 2),
+        Named::SpokenPassword => is_password(value, if quote.is_some() { 2 } else { 3 }),
+        Named::Key => value.len() >= 16 && is_key(value),
+    };
+    secret.then(|| Hit::new(&CARD, "secret.assignment", value.len(), 30))
+}
+
+/// What the text before the value says it is, and the quote that opens the value.
+fn name_before(context: &[u8]) -> Option<(Named, Option<u8>)> {
+    let mut rest = context;
+    let mut quote = None;
+    if let Some((last, before)) = rest.split_last()
+        && matches!(last, b'"' | b'\'' | b'`')
+    {
+        quote = Some(*last);
+        rest = before;
+    }
+    rest = rest.trim_ascii_end();
+    let (rest, spoken) = operator_stripped(rest)?;
+    let rest = rest.trim_ascii_end();
+    // `"name"]`, `"name")`, `name:` before `=` in other languages' types are left out on purpose.
+    let rest = match rest.split_last() {
+        Some((b'"' | b'\'' | b'`', before)) => before,
+        _ => rest,
+    };
+    let named = match name(rest)? {
+        Named::Password if spoken => Named::SpokenPassword,
+        named => named,
+    };
+    Some((named, quote))
+}
+
+/// `rest` without the `=`, `:`, `=>`, `:=`, `==` or ` is ` it ends with, and whether that was a word.
+fn operator_stripped(rest: &[u8]) -> Option<(&[u8], bool)> {
+    for operator in [&b"=>"[..], b":=", b"===", b"==", b"!=", b"=", b":"] {
+        if let Some(before) = rest.strip_suffix(operator) {
+            return Some((before, false));
+        }
+    }
+    for operator in [&b" is"[..], b" is:", b"Bearer", b"bearer"] {
+        if let Some(before) = rest.strip_suffix(operator) {
+            // The scheme of an `Authorization` header is the name itself.
+            return Some((if operator.len() == 6 { rest } else { before }, true));
+        }
+    }
+    None
+}
+
+/// What the name that `rest` ends with stands for.
+fn name(rest: &[u8]) -> Option<Named> {
+    let mut letters = [0_u8; NAME_BYTES_MAX];
+    let mut from = NAME_BYTES_MAX;
+    for byte in rest.iter().rev().take(NAME_BYTES_MAX) {
+        match byte {
+            byte if byte.is_ascii_alphanumeric() => {
+                from = from.checked_sub(1)?;
+                *letters.get_mut(from)? = byte.to_ascii_lowercase();
+            }
+            b'_' | b'-' | b'.' => {}
+            _ => break,
+        }
+    }
+    let name = letters.get(from..)?;
+    let ends = |names: &[&str]| names.iter().any(|known| name.ends_with(known.as_bytes()));
+    if ends(PUBLIC_NAMES) {
+        return None;
+    }
+    if ends(PASSWORD_NAMES) {
+        return Some(Named::Password);
+    }
+    ends(KEY_NAMES).then_some(Named::Key)
+}
+
+/// The value from the start to its quote or to what ends it without one.
+fn value<'a>(text: &Text<'a>, quote: Option<u8>) -> Option<&'a [u8]> {
+    let mut len = 0;
+    loop {
+        let byte = text.get(len);
+        let ends = match (quote, byte) {
+            (_, None | Some(b'\n' | b'\r')) => true,
+            (Some(quote), Some(byte)) => byte == quote,
+            (None, Some(byte)) => {
+                byte.is_ascii_whitespace()
+                    || matches!(
+                        byte,
+                        b'"' | b'\'' | b'`' | b',' | b';' | b'<' | b'>' | b'&' | b')' | b'}' | b']'
+                    )
+            }
+        };
+        if ends {
+            break;
+        }
+        len += 1;
+        if len > VALUE_BYTES_MAX {
+            return None;
+        }
+    }
+    // A full stop or the like at the end belongs to the sentence.
+    while quote.is_none()
+        && len > 0
+        && text
+            .get(len - 1)
+            .is_some_and(|byte| matches!(byte, b'.' | b':' | b'!' | b'?' | b'*' | b'\\'))
+    {
+        len -= 1;
+    }
+    (len > 0).then(|| text.slice(0, len))
+}
+
+fn is_password(value: &[u8], classes_min: usize) -> bool {
+    if !(8..=64).contains(&value.len()) || is_reference(value) || is_placeholder(value) {
+        return false;
+    }
+    let has = |class: fn(&u8) -> bool| usize::from(value.iter().any(class));
+    let classes = has(u8::is_ascii_lowercase)
+        + has(u8::is_ascii_uppercase)
+        + has(u8::is_ascii_digit)
+        + has(u8::is_ascii_punctuation);
+    let words = value.contains(&b' ')
+        || value.iter().filter(|byte| matches!(byte, b'-' | b'_')).count() > 2;
+    let digit_or_sign = value.iter().any(|byte| {
+        byte.is_ascii_digit()
+            || matches!(byte, b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'*' | b'$')
+    });
+    classes >= classes_min && digit_or_sign && !words && entropy_millibits(value) >= 2_200
+}
+
+fn is_key(value: &[u8]) -> bool {
+    let allowed = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'_' | b'.' | b'+' | b'/' | b'=' | b'~' | b'%' | b'|' | b'!' | b'@' | b'#'
+            )
+    };
+    if !value.iter().all(allowed) || is_reference(value) || !looks_random(value) {
+        return false;
+    }
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let separators = value.iter().filter(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/')).count();
+    let uuid = value.len() == 36 && separators == 4;
+    digits >= 2 && entropy_millibits(value) >= 3_000 && (uuid || separators * 6 <= value.len())
+}
+
+/// Whether the value names where the secret is, instead of being it.
+fn is_reference(value: &[u8]) -> bool {
+    let starts = [
+        &b"$"[..],
+        b"{",
+        b"<",
+        b"%",
+        b"env.",
+        b"os.",
+        b"process.",
+        b"config",
+        b"self.",
+        b"this.",
+        b"vault:",
+        b"http://",
+        b"https://",
+        b"/",
+        b"./",
+        b"[",
+        b"arn:",
+        b"#",
+        b"!vault",
+        b"ENC[",
+    ];
+    let contains =
+        [&b"("[..], b"${", b"{{", b"getenv", b"->", b"::", b"[\"", b"['", b".get", b"=>"];
+    starts.iter().any(|start| value.starts_with(start))
+        || contains.iter().any(|part| value.windows(part.len()).any(|at| at == *part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::check;
+    use super::VALUE_BYTES_MAX;
+
+    #[test]
+    fn secrets_beside_their_names_are_found() {
+        for (text, expect) in [
+            ("api_key = \"q8Zt3vK9xB2mN7cL4pRw\"", "q8Zt3vK9xB2mN7cL4pRw"),
+            ("{\"apiKey\":\"q8Zt3vK9xB2mN7cL4pRw\"}", "q8Zt3vK9xB2mN7cL4pRw"),
+            ("CLIENT_SECRET=9c1f7ab24d0e83b5f6a2", "9c1f7ab24d0e83b5f6a2"),
+            ("export DB_PASSWORD='Tr0ub4dor&3'", "Tr0ub4dor&3"),
+            ("password: hunter2hunter", "hunter2hunter"),
+            (":password => '4ian1234',", "4ian1234"),
+            ("My password is S3cret!pass.", "S3cret!pass"),
+            ("Authorization: Bearer mF9B5f4x1JqMz77Kd0aQ", "mF9B5f4x1JqMz77Kd0aQ"),
+            (
+                "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzz9Qkey",
+                "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzz9Qkey",
+            ),
+            (
+                "AccountKey=lJzRc1YdHaAA2KCNJJ1tkYwF/+mKK6Ygw0NGe170Xu592euJv2wYUtBlV8z==;",
+                "lJzRc1YdHaAA2KCNJJ1tkYwF/+mKK6Ygw0NGe170Xu592euJv2wYUtBlV8z==",
+            ),
+        ] {
+            check("secret.assignment", text, &[expect]);
+        }
+    }
+
+    #[test]
+    fn words_references_and_placeholders_are_not() {
+        for text in [
+            "password = getpass.getpass(prompt1)",
+            "password: \"changeme\"",
+            "PASSWORD=$DB_PASSWORD1",
+            "token: ${GITHUB_TOKEN_1}",
+            "password = request.form[\"password1\"]",
+            "the password is required",
+            "password is incorrect1 so",
+            "api_key = \"YOUR_API_KEY_HERE_123\"",
+            "secret = \"xxxxxxxxxxxxxxxxxxxx\"",
+            "max_tokens: 4096",
+            "tokenizer = \"bert-base-uncased-v2-2024\"",
+            "public_key = \"q8Zt3vK9xB2mN7cL4pRw\"",
+            "monkey = \"q8Zt3vK9xB2mN7cL4pRw\"",
+            "the token in the example is explained below in section 12",
+            "\"integrity\": \"sha512-q8Zt3vK9xB2mN7cL4pRw\"",
+            "password = \"123\"",
+            "secret: /run/secrets/db_password_1",
+        ] {
+            check("secret.assignment", text, &[]);
+        }
+        let long = "q8Zt3vK9xB2mN7cL".repeat(VALUE_BYTES_MAX / 16 + 1);
+        check("secret.assignment", &format!("api_key={long}"), &[]);
+    }
+}

@@ -1,0 +1,62 @@
+//! Clouds, hosting, identity and secret stores.
+
+use super::super::checksum;
+use super::super::family::Alphabet::{
+    Alphanumeric, Base32, Base64, Dotted, Hex, LowerDigits, UpperDigits, UrlSafe,
+};
+use super::super::family::Family;
+use super::{checked, random, sure};
+
+pub(super) const TABLE: &[Family] = &[
+    // 38 characters of `btz_<id>_<secret>` follow an id of ten: see `events`.
+    checked("secret.bartizan_key", "btz_", UrlSafe, 49, checksum::virtual_key),
+    sure("secret.aws_access_key", "AKIA", Base32, 16, 16),
+    sure("secret.aws_access_key", "ASIA", Base32, 16, 16),
+    sure("secret.aws_access_key", "ABIA", Base32, 16, 16),
+    sure("secret.aws_access_key", "ACCA", Base32, 16, 16),
+    random("secret.aws_appsync_key", "da2-", LowerDigits, 26, 26),
+    checked("secret.aws_mws_token", "amzn.mws.", UrlSafe, 36, checksum::uuid_tail),
+    sure("secret.google_api_key", "AIza", UrlSafe, 35, 35),
+    random("secret.google_gemini_key", "AQ.", UrlSafe, 40, 80),
+    sure("secret.google_oauth_token", "ya29.", UrlSafe, 20, 480),
+    sure("secret.google_oauth_secret", "GOCSPX-", UrlSafe, 28, 28),
+    sure("secret.google_refresh_token", "1//0", UrlSafe, 40, 160),
+    sure("secret.digitalocean_token", "dop_v1_", Hex, 64, 64),
+    sure("secret.digitalocean_token", "doo_v1_", Hex, 64, 64),
+    sure("secret.digitalocean_token", "dor_v1_", Hex, 64, 64),
+    sure("secret.heroku_key", "HRKU-", UrlSafe, 36, 66),
+    sure("secret.cloudflare_origin_key", "v1.0-", UrlSafe, 150, 180),
+    sure("secret.flyio_token", "fm1_", Base64, 60, 480),
+    sure("secret.flyio_token", "fm2_", Base64, 60, 480),
+    random("secret.flyio_token", "fo1_", UrlSafe, 40, 60),
+    random("secret.netlify_token", "nfp_", Alphanumeric, 36, 48),
+    random("secret.render_key", "rnd_", Alphanumeric, 28, 40),
+    random("secret.vercel_token", "vercel_blob_rw_", UrlSafe, 40, 70),
+    random("secret.vercel_token", "vcp_", Alphanumeric, 40, 70),
+    random("secret.vercel_token", "vck_", Alphanumeric, 40, 70),
+    random("secret.scaleway_key", "SCW", UpperDigits, 17, 17),
+    random("secret.alibaba_key", "LTAI", Alphanumeric, 12, 26),
+    random("secret.tencent_key", "AKID", Alphanumeric, 32, 36),
+    random("secret.yandex_key", "AQVN", UrlSafe, 35, 40),
+    random("secret.yandex_token", "t1.", Dotted, 80, 300),
+    sure("secret.vault_token", "hvs.", UrlSafe, 24, 300),
+    sure("secret.vault_token", "hvb.", UrlSafe, 60, 400),
+    sure("secret.vault_token", "hvr.", UrlSafe, 24, 300),
+    sure("secret.doppler_token", "dp.pt.", Alphanumeric, 40, 50),
+    sure("secret.doppler_token", "dp.st.", Dotted, 40, 80),
+    sure("secret.doppler_token", "dp.ct.", Alphanumeric, 40, 50),
+    sure("secret.doppler_token", "dp.sa.", Alphanumeric, 40, 50),
+    sure("secret.doppler_token", "dp.scim.", Alphanumeric, 40, 50),
+    sure("secret.doppler_token", "dp.audit.", Alphanumeric, 40, 50),
+    sure("secret.infisical_token", "st.", Dotted, 60, 120),
+    sure("secret.onepassword_token", "ops_eyJ", Base64, 200, 480),
+    sure("secret.pulumi_token", "pul-", Hex, 40, 40),
+    sure("secret.age_key", "AGE-SECRET-KEY-1", UpperDigits, 58, 58),
+    sure("secret.tailscale_key", "tskey-auth-", UrlSafe, 20, 80),
+    sure("secret.tailscale_key", "tskey-api-", UrlSafe, 20, 80),
+    sure("secret.tailscale_key", "tskey-client-", UrlSafe, 20, 80),
+    sure("secret.ngrok_key", "ak_", Alphanumeric, 27, 27),
+    sure("secret.supabase_token", "sbp_", Hex, 40, 40),
+    random("secret.supabase_key", "sb_secret_", UrlSafe, 20, 60),
+    sure("secret.openshift_token", "sha256~", UrlSafe, 43, 43),
+];

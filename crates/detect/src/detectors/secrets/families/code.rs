@@ -1,0 +1,51 @@
+//! Code hosts, package registries, build services.
+
+use super::super::checksum;
+use super::super::family::Alphabet::{Alphanumeric, Base64, Hex, LowerDigits, UrlSafe};
+use super::super::family::Family;
+use super::{checked, random, sure};
+
+pub(super) const TABLE: &[Family] = &[
+    checked("secret.github_token", "ghp_", Alphanumeric, 36, checksum::crc_of_body),
+    checked("secret.github_token", "gho_", Alphanumeric, 36, checksum::crc_of_body),
+    checked("secret.github_token", "ghu_", Alphanumeric, 36, checksum::crc_of_body),
+    checked("secret.github_token", "ghs_", Alphanumeric, 36, checksum::crc_of_body),
+    checked("secret.github_token", "ghr_", Alphanumeric, 36, checksum::crc_of_body),
+    sure("secret.github_token", "github_pat_", UrlSafe, 82, 82),
+    sure("secret.gitlab_token", "glpat-", UrlSafe, 20, 64),
+    sure("secret.gitlab_token", "gldt-", UrlSafe, 20, 64),
+    sure("secret.gitlab_token", "glrt-", UrlSafe, 20, 64),
+    sure("secret.gitlab_token", "glcbt-", UrlSafe, 20, 64),
+    sure("secret.gitlab_token", "glptt-", UrlSafe, 40, 40),
+    sure("secret.gitlab_token", "glft-", UrlSafe, 20, 64),
+    sure("secret.gitlab_token", "glimt-", UrlSafe, 25, 25),
+    sure("secret.gitlab_token", "glagent-", UrlSafe, 50, 100),
+    sure("secret.gitlab_token", "glsoat-", UrlSafe, 20, 64),
+    sure("secret.gitlab_token", "gloas-", UrlSafe, 64, 64),
+    sure("secret.gitlab_token", "glffct-", UrlSafe, 20, 64),
+    sure("secret.gitlab_token", "glwt-", UrlSafe, 20, 64),
+    sure("secret.gitlab_token", "GR1348941", UrlSafe, 20, 50),
+    random("secret.bitbucket_password", "ATBB", Alphanumeric, 32, 32),
+    sure("secret.bitbucket_token", "ATCTT3xFfG", Base64, 60, 220),
+    sure("secret.atlassian_token", "ATATT3xFfG", UrlSafe, 160, 220),
+    checked("secret.npm_token", "npm_", Alphanumeric, 36, checksum::crc_of_body),
+    sure("secret.pypi_token", "pypi-AgE", UrlSafe, 50, 480),
+    sure("secret.rubygems_key", "rubygems_", Hex, 48, 48),
+    random("secret.nuget_key", "oy2", LowerDigits, 43, 43),
+    random("secret.crates_io_token", "cio", Alphanumeric, 32, 32),
+    sure("secret.docker_token", "dckr_pat_", UrlSafe, 27, 36),
+    sure("secret.docker_token", "dckr_oat_", UrlSafe, 27, 40),
+    sure("secret.sonar_token", "squ_", Hex, 40, 40),
+    sure("secret.sonar_token", "sqp_", Hex, 40, 40),
+    sure("secret.sonar_token", "sqa_", Hex, 40, 40),
+    sure("secret.sourcegraph_token", "sgp_local_", Hex, 40, 40),
+    sure("secret.sourcegraph_token", "sgp_", Hex, 40, 40),
+    sure("secret.sourcegraph_token", "slk_", Hex, 64, 64),
+    random("secret.artifactory_token", "AKCp", Alphanumeric, 60, 80),
+    sure("secret.artifactory_token", "cmVmdGtu", Alphanumeric, 50, 90),
+    sure("secret.clojars_token", "CLOJARS_", Hex, 60, 60),
+    sure("secret.buildkite_token", "bkua_", Hex, 40, 40),
+    sure("secret.circleci_token", "CCIPAT_", UrlSafe, 40, 90),
+    sure("secret.circleci_token", "CCIPRJ_", UrlSafe, 40, 90),
+    sure("secret.postman_key", "PMAK-", UrlSafe, 59, 59),
+];

@@ -1,0 +1,125 @@
+//! Whether characters look drawn at random, or typed by a person as a placeholder or name.
+
+/// The fewest different characters a key of 16 or more has; 16 random hexadecimal digits have
+/// fewer than this once in 40,000 times.
+const DIFFERENT_MIN: usize = 6;
+
+/// Entropy of the distribution of characters, in thousandths of a bit per character.
+pub(super) fn entropy_millibits(bytes: &[u8]) -> u32 {
+    let mut counts = [0_u16; 256];
+    for byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let total = bytes.len().max(1) as f32;
+    let bits: f32 = counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| {
+            let share = f32::from(*count) / total;
+            -share * share.log2()
+        })
+        .sum();
+    (bits * 1000.0) as u32
+}
+
+/// Whether this is what people write where a key would stand.
+pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
+    let mut different = [false; 256];
+    for byte in bytes {
+        if let Some(seen) = different.get_mut(usize::from(byte.to_ascii_lowercase())) {
+            *seen = true;
+        }
+    }
+    let count = different.iter().filter(|seen| **seen).count();
+    let enough = if bytes.len() >= 16 { DIFFERENT_MIN } else { DIFFERENT_MIN / 2 };
+    count < enough || longest_repeat(bytes) >= 7 || names_itself(bytes)
+}
+
+/// Whether the characters look random: varied, with digits among the letters.
+pub(super) fn looks_random(bytes: &[u8]) -> bool {
+    if is_placeholder(bytes) {
+        return false;
+    }
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let mixed_case =
+        bytes.iter().any(u8::is_ascii_uppercase) && bytes.iter().any(u8::is_ascii_lowercase);
+    let varied = entropy_millibits(bytes) >= 2_700;
+    // 20 random characters of base 62 have no digit at all once in 30 times; those with both cases
+    // then still differ from names, whose case changes at words only.
+    let shaped = digits > 0 || (mixed_case && case_changes(bytes) * 5 > letters * 2);
+    varied && letters > 0 && shaped
+}
+
+/// How often upper and lower case follow each other: names change case at words, keys everywhere.
+fn case_changes(bytes: &[u8]) -> usize {
+    bytes
+        .windows(2)
+        .filter(|pair| match pair {
+            [a, b] => {
+                a.is_ascii_alphabetic()
+                    && b.is_ascii_alphabetic()
+                    && a.is_ascii_uppercase() != b.is_ascii_uppercase()
+            }
+            _ => false,
+        })
+        .count()
+}
+
+fn longest_repeat(bytes: &[u8]) -> usize {
+    let (mut longest, mut current) = (usize::from(!bytes.is_empty()), 1);
+    for pair in bytes.windows(2) {
+        current = if pair.first() == pair.last() { current + 1 } else { 1 };
+        longest = longest.max(current);
+    }
+    longest
+}
+
+fn names_itself(bytes: &[u8]) -> bool {
+    const NAMES: &[&[u8]] = &[
+        b"your",
+        b"xxxx",
+        b"insert",
+        b"replace",
+        b"placeholder",
+        b"change_me",
+        b"changeme",
+        b"here_",
+        b"_here",
+        b"-here",
+        b"redacted",
+        b"dummy",
+        b"todo",
+    ];
+    NAMES.iter().any(|name| bytes.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_characters_look_random() {
+        for text in ["a8F3kQ9zL2mX7vB4", "9f86d081884c7d659a2feaa0c55ad015", "zQwErTyUiOpAsDfGhJkL"]
+        {
+            assert!(looks_random(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn placeholders_and_names_do_not() {
+        for text in [
+            "xxxxxxxxxxxxxxxxxxxx",
+            "your-api-key-goes-here-1",
+            "00000000000000000000",
+            "1234123412341234",
+            "getElementsByTagName",
+            "abcabcabcabcabcabcabc",
+            "INSERT_KEY_123_abcdef",
+        ] {
+            assert!(!looks_random(text.as_bytes()), "{text}");
+        }
+    }
+}

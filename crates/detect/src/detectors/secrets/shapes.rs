@@ -1,0 +1,140 @@
+//! Keys without a prefix whose shape no ordinary text has.
+
+use super::super::{Hit, Word};
+use super::family::Alphabet;
+use super::{CARD, randomness};
+use crate::text::Text;
+
+/// The kinds found here, each with what marks it.
+pub(super) const KINDS: &[(&str, &str)] = &[
+    ("secret.azure_ad_secret", "<3 characters><digit>Q~"),
+    ("secret.azure_key", "<52 characters>JQQJ99"),
+    ("secret.azure_devops_token", "<76 characters>AZDO"),
+    ("secret.discord_bot_token", "<24 to 28>.<6 or 7>.<27 or more>"),
+    ("secret.mailchimp_key", "<32 hexadecimal>-us<number>"),
+    ("secret.telegram_bot_token", "<8 to 10 digits>:AA"),
+    ("secret.terraform_token", "<14 characters>.atlasv1."),
+];
+
+pub(super) fn find(text: &Text<'_>, word: Word) -> Option<Hit> {
+    let next = word.next;
+    match (word.len, next) {
+        (84, _) => azure(text),
+        (14, Some(b'.')) => terraform(text),
+        (32, Some(b'-')) => mailchimp(text),
+        (8..=10, Some(b':')) => telegram(text),
+        (5, Some(b'~')) => azure_ad(text),
+        (_, Some(b'.' | b'-' | b'_')) if matches!(word.first, b'M' | b'N' | b'O') => discord(text),
+        _ => None,
+    }
+}
+
+fn hit(kind: &'static str, len: usize) -> Option<Hit> {
+    Some(Hit::new(&CARD, kind, len, 50))
+}
+
+/// Azure: 84 characters with a signature in the middle or near the end.
+fn azure(text: &Text<'_>) -> Option<Hit> {
+    let key = text.slice(0, 84);
+    if randomness::is_placeholder(key) {
+        return None;
+    }
+    if key.get(76..80) == Some(b"AZDO") {
+        return hit("secret.azure_devops_token", 84);
+    }
+    if key.get(52..58) == Some(b"JQQJ99") { hit("secret.azure_key", 84) } else { None }
+}
+
+/// Entra ID client secrets: `abc8Q~` and 31 to 34 more.
+fn azure_ad(text: &Text<'_>) -> Option<Hit> {
+    let head = text.slice(0, 5);
+    if !head.get(3).is_some_and(u8::is_ascii_digit) || head.get(4) != Some(&b'Q') {
+        return None;
+    }
+    let len = text.run(6, |byte| Alphabet::Dotted.has(byte) || byte == b'~');
+    if (31..=34).contains(&len) { hit("secret.azure_ad_secret", 6 + len) } else { None }
+}
+
+fn terraform(text: &Text<'_>) -> Option<Hit> {
+    if !text.has_at(14, b".atlasv1.") {
+        return None;
+    }
+    let len = text.run(23, |byte| Alphabet::UrlSafe.has(byte));
+    if (60..=70).contains(&len) { hit("secret.terraform_token", 23 + len) } else { None }
+}
+
+fn mailchimp(text: &Text<'_>) -> Option<Hit> {
+    let key = text.slice(0, 32);
+    let hex = key.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !hex || randomness::is_placeholder(key) || !text.has_at(32, b"-us") {
+        return None;
+    }
+    let len = text.run(35, |byte| byte.is_ascii_digit());
+    let whole = !text.get(35 + len).is_some_and(|byte| byte.is_ascii_alphanumeric());
+    if (1..=2).contains(&len) && whole { hit("secret.mailchimp_key", 35 + len) } else { None }
+}
+
+fn telegram(text: &Text<'_>) -> Option<Hit> {
+    let id = text.run(0, |byte| byte.is_ascii_digit());
+    if !(8..=10).contains(&id) || !text.has_at(id, b":AA") {
+        return None;
+    }
+    let len = text.run(id + 1, |byte| Alphabet::UrlSafe.has(byte));
+    let secret = text.slice(id + 1, id + 1 + len);
+    let plausible = (34..=36).contains(&len) && randomness::looks_random(secret);
+    if plausible { hit("secret.telegram_bot_token", id + 1 + len) } else { None }
+}
+
+/// Discord bots: the bot's number in base64, a time, a signature.
+fn discord(text: &Text<'_>) -> Option<Hit> {
+    let id = text.run(0, |byte| Alphabet::UrlSafe.has(byte));
+    if !(23..=28).contains(&id) || text.get(id) != Some(b'.') {
+        return None;
+    }
+    let time = text.run(id + 1, |byte| Alphabet::UrlSafe.has(byte));
+    if !(6..=7).contains(&time) || text.get(id + 1 + time) != Some(b'.') {
+        return None;
+    }
+    let start = id + time + 2;
+    let signature = text.run(start, |byte| Alphabet::UrlSafe.has(byte));
+    if !(27..=40).contains(&signature)
+        || randomness::is_placeholder(text.slice(0, start + signature))
+    {
+        return None;
+    }
+    hit("secret.discord_bot_token", start + signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::check;
+
+    #[test]
+    fn shapes_are_found() {
+        let azure =
+            "6RtqHqPc66Y6DYbkydbrrFJTYnRoA7r40ts7LWS2SkINSFsRABxhJQQJ99BFACAAAAALGcqjAAASAZDO3eqU";
+        check("secret.azure_devops_token", azure, &[azure]);
+        let telegram = "110201543:AAHdqTcvCH1vGWJxfSe1ofSAs0K5PALDsaw";
+        check("secret.telegram_bot_token", &format!("bot={telegram} "), &[telegram]);
+        let discord = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs";
+        check("secret.discord_bot_token", discord, &[discord]);
+        let mailchimp = "343ea45721923ed956e2b38c31db76aa-us30";
+        check("secret.mailchimp_key", mailchimp, &[mailchimp]);
+        let terraform = "f8Kq2LmZ0xRt3Y.atlasv1.zQ7mK2xV9bN4cL8pR3tW6yJ1hG5fD0aS8qW2eR4tY6uI8oP0lK2jH4gF6dS8aZ1";
+        check("secret.terraform_token", terraform, &[terraform]);
+        let entra = "abC8Q~dEfGhIjKlMnOpQrStUvWxYz0123456789a";
+        check("secret.azure_ad_secret", entra, &[entra]);
+    }
+
+    #[test]
+    fn near_shapes_are_not() {
+        for text in [
+            "3ea4572956e2b381923ed34c31db76aa-2",
+            "MZ1yGvKTjE0rY0cV8i47CjAa.uHQPq.Xb1Mk2nEhe-4iUcrGOuegj57zMC",
+            "arn:aws:sns:aaa:111122223333:aaaaaaaaaaaaaaaaaaassssssddddddddddddd",
+            "zpczok4kqgnw5prpfy3ehiylbqvgbjfkdiqkejsxqamy7qbkep7q",
+        ] {
+            check("secret.", text, &[]);
+        }
+    }
+}

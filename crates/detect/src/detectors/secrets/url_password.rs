@@ -1,0 +1,101 @@
+//! Passwords in URLs.
+//!
+//! **Finds** (`secret.url_password`): the password of `scheme://user:password@host` (RFC 3986 §3.2.1), as in
+//! connection strings of databases, brokers and repositories; also with an empty user.
+//!
+//! **Does not find** passwords with a space or slash in them, passwords of more than 128 characters,
+//! and templates such as `${PASSWORD}` and `<password>`.
+//!
+//! **Example**: `postgres://app:s3cr3t@db/app` is found at `s3cr3t`.
+
+use super::super::Hit;
+use crate::text::Text;
+use crate::{DetectorCard, Reach};
+
+/// The longest password that is read.
+const PASSWORD_BYTES_MAX: usize = 128;
+
+pub(crate) const CARD: DetectorCard = DetectorCard {
+    name: "url_password",
+    kinds: &["secret.url_password"],
+    reach: Reach::Held(PASSWORD_BYTES_MAX + 2),
+    summary: "Passwords in URLs and connection strings.",
+};
+
+pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
+    if text.back(0) != Some(b':') || !follows_user(text.context()) {
+        return None;
+    }
+    let mut len = 0;
+    loop {
+        match text.get(len)? {
+            b'@' => break,
+            b' ' | b'\t' | b'\n' | b'\r' | b'/' | b'"' | b'\'' | b'<' | b'>' | b'{' | b'}'
+            | b'`' => {
+                return None;
+            }
+            _ => len += 1,
+        }
+        if len > PASSWORD_BYTES_MAX {
+            return None;
+        }
+    }
+    let host = text.get(len + 1).is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'[');
+    let template = matches!(text.get(0), Some(b'$' | b'%' | b'*'));
+    // `https://url:8000@x` is a port and a mistake more often than a password.
+    let port = len <= 5 && text.slice(0, len).iter().all(u8::is_ascii_digit);
+    if len == 0 || !host || template || port {
+        return None;
+    }
+    Some(Hit::new(&CARD, "secret.url_password", len, 45))
+}
+
+/// Whether `context` ends with `scheme://user:`.
+fn follows_user(context: &[u8]) -> bool {
+    let Some((_, before)) = context.split_last() else { return false };
+    let user = before
+        .iter()
+        .rev()
+        .take_while(|byte| {
+            byte.is_ascii_graphic() && !matches!(byte, b'/' | b'@' | b':' | b'"' | b'\'')
+        })
+        .count();
+    let before = before.get(..before.len() - user).unwrap_or_default();
+    before.strip_suffix(b"://").and_then(<[u8]>::last).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::check;
+    use super::PASSWORD_BYTES_MAX;
+
+    #[test]
+    fn passwords_are_found() {
+        for (text, expect) in [
+            ("postgres://app:s3cr3t@db/app", "s3cr3t"),
+            ("mongodb+srv://root:p%40ss@cluster0.example.net", "p%40ss"),
+            ("redis://:hunter2@cache:6379/0", "hunter2"),
+            ("https://user:pa$$w0rd!@example.com", "pa$$w0rd!"),
+            ("https://cafeb4b3:d3adb33f@enterprise.example.com:80/path", "d3adb33f"),
+        ] {
+            check("secret.url_password", text, &[expect]);
+        }
+    }
+
+    #[test]
+    fn urls_without_a_password_are_left_alone() {
+        for text in [
+            "https://example.com:8080/@user",
+            "https://user:${PASSWORD}@example.com",
+            "https://url:8000@x",
+            "ssh://git@example.com",
+            "https://user:<password>@example.com",
+            "a:b@c",
+            "http://a:b/c@d",
+        ] {
+            check("secret.url_password", text, &[]);
+        }
+        let long = "p".repeat(PASSWORD_BYTES_MAX + 1);
+        check("secret.url_password", &format!("https://u:{long}@example.com"), &[]);
+    }
+}

@@ -1,0 +1,172 @@
+//! One pass of all held detectors over normalised text, whole or as it grows.
+//!
+//! The pass stands at a place; everything before it is decided. It asks the detectors what starts
+//! there, and moves on. If they would have to see more text, it waits there.
+//!
+//! INVARIANT: where the pass stands, and everything it reported, depends on the text so far and not
+//! on how it arrived: at every place the question is the same, and it is answered only when the answer
+//! can no longer change.
+
+use crate::HOLD_BYTES_MAX;
+use crate::detectors::{self, Enabled, GoesOn, Hit, secrets::private_key};
+use crate::normalise::Normal;
+use crate::text::{CONTEXT_BYTES_MAX, Starved, Text, VALUE_BYTES_MAX};
+
+/// The most that is taken for one token after its first characters.
+const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// A hit and where it is in the normalised text, counted from the beginning of the lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Located {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) hit: Hit,
+}
+
+/// A value that is still going on.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    hit: Hit,
+    until: GoesOn,
+    /// Bytes that may still be taken.
+    left: usize,
+}
+
+/// The pass. See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    on: Enabled,
+    /// Everything before this is decided, counted from the beginning of the lane.
+    at: usize,
+    open: Option<Open>,
+    #[cfg(test)]
+    pub(crate) reads: usize,
+}
+
+impl Pass {
+    pub(crate) const fn new(on: Enabled) -> Self {
+        Self {
+            on,
+            at: 0,
+            open: None,
+            #[cfg(test)]
+            reads: 0,
+        }
+    }
+
+    /// Where the pass stands.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// How much of the text before the place it stands at the pass still needs.
+    pub(crate) const fn needs_from(&self) -> usize {
+        self.at.saturating_sub(CONTEXT_BYTES_MAX)
+    }
+
+    /// Goes as far as the text allows. `taken` is how many bytes of original text `normal` stands
+    /// for; `complete` says that no more will come.
+    pub(crate) fn advance(
+        &mut self,
+        normal: &Normal,
+        taken: usize,
+        complete: bool,
+        found: &mut Vec<Located>,
+    ) {
+        while self.at < normal.end() {
+            let start = self.at - normal.dropped;
+            let horizon = horizon(normal, self.at, taken);
+            let text = Text::new(normal.text.as_bytes(), start, horizon, complete);
+            let step = match self.open {
+                Some(open) => self.continue_open(open, &text, normal.end() - self.at, found),
+                None => self.step(&text, found),
+            };
+            #[cfg(test)]
+            {
+                self.reads += text.reads.get();
+            }
+            match step {
+                Ok(step) => self.at = (self.at + step).min(normal.end()),
+                Err(Starved) => break,
+            }
+        }
+    }
+
+    fn step(&mut self, text: &Text<'_>, found: &mut Vec<Located>) -> Result<usize, Starved> {
+        let (hit, step) = detectors::at_start(text, self.on)?;
+        let Some(hit) = hit else { return Ok(step) };
+        found.push(Located { start: self.at, end: self.at + hit.len, hit });
+        self.open = hit.goes_on.map(|until| Open {
+            hit,
+            until,
+            left: match until {
+                GoesOn::UntilPemEnd => private_key::BLOCK_BYTES_MAX,
+                GoesOn::UntilTokenEnd => TOKEN_BYTES_MAX,
+            },
+        });
+        Ok(hit.len)
+    }
+
+    /// Takes the next piece of a value that is going on, as long as what has arrived.
+    fn continue_open(
+        &mut self,
+        mut open: Open,
+        text: &Text<'_>,
+        arrived: usize,
+        found: &mut Vec<Located>,
+    ) -> Result<usize, Starved> {
+        let window = arrived.min(open.left).min(VALUE_BYTES_MAX / 2);
+        let (len, ends) = match open.until {
+            GoesOn::UntilPemEnd => pem_piece(text, window)?,
+            GoesOn::UntilTokenEnd => token_piece(text, window)?,
+        };
+        if len > 0 {
+            found.push(Located { start: self.at, end: self.at + len, hit: open.hit });
+        }
+        open.left = open.left.saturating_sub(len);
+        self.open = if ends || open.left == 0 { None } else { Some(open) };
+        Ok(len)
+    }
+}
+
+/// Up to `window` bytes of a PEM block, and whether it ends with them.
+fn pem_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved> {
+    let body = leading(text, window, |byte| byte != b'-');
+    if body > 0 {
+        return Ok((body, false));
+    }
+    match text.ask(private_key::end_marker)? {
+        Some(len) => Ok((len, true)),
+        None => Ok((1, false)),
+    }
+}
+
+/// Up to `window` bytes of a token, and whether it ends there. A full stop belongs to it only if
+/// it goes on after that.
+fn token_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=');
+    let body = leading(text, window, is_token);
+    if body > 0 {
+        return Ok((body, false));
+    }
+    let dot_inside = text.ask(|text| {
+        let dot = text.get(0) == Some(b'.');
+        Some(dot && text.get(1).is_some_and(|byte| is_token(byte) || byte == b'.'))
+    })?;
+    Ok(if dot_inside == Some(true) { (1, false) } else { (0, true) })
+}
+
+/// How many of the next `window` bytes, all of which have arrived, satisfy `class`.
+fn leading(text: &Text<'_>, window: usize, class: impl Fn(u8) -> bool) -> usize {
+    (0..window).take_while(|ahead| text.get(*ahead).is_some_and(&class)).count()
+}
+
+/// The first offset into the text of `normal` that lies too far from `at` in the original to be
+/// held back for it; `usize::MAX` while that has not arrived.
+fn horizon(normal: &Normal, at: usize, taken: usize) -> usize {
+    let limit = normal.map.start(at) + HOLD_BYTES_MAX;
+    if taken < limit {
+        return usize::MAX;
+    }
+    normal.map.reaches(limit, normal.end()).saturating_sub(normal.dropped)
+}

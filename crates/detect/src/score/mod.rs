@@ -1,0 +1,13 @@
+//! The score: how much a text looks like an attack on a model.
+//!
+//! INVARIANT: linear, small and explainable: every point of a score belongs to a piece of text.
+//!
+//! Not here: training (`cargo xtask train`), what follows from a score (`policy`).
+
+pub(crate) mod explain;
+pub(crate) mod features;
+pub(crate) mod model;
+pub(crate) mod windows;
+
+pub use explain::{Explanation, Term};
+pub(crate) use model::{Model, Reading};

@@ -1,0 +1,186 @@
+//! The text a matcher reads: bytes from one start, and the knowledge of having read too far.
+//!
+//! A matcher asks for bytes one by one. When it asks for one that has not arrived yet, or that lies
+//! past the limits, the text remembers. So a matcher needs no second version for streams: its
+//! answer counts if, and only if, it never asked for what is not there.
+//!
+//! INVARIANT: what a matcher sees from a start depends on the normalised text alone, never on how
+//! it was cut. Forward it sees [`VALUE_BYTES_MAX`] bytes, backward [`CONTEXT_BYTES_MAX`].
+
+use std::cell::Cell;
+
+/// The longest value a matcher may look at from its start, in bytes of normalised text.
+pub(crate) const VALUE_BYTES_MAX: usize = 512;
+/// How much text before a value a matcher may look at, in bytes of normalised text.
+pub(crate) const CONTEXT_BYTES_MAX: usize = 64;
+
+/// Text has not arrived that the answer depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Starved;
+
+/// What became of a matcher's reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// It saw everything it asked for.
+    Sound,
+    /// It asked for text that has not arrived: ask again when there is more.
+    Starved,
+    /// It asked for text past the limits: its answer does not count.
+    TooFar,
+}
+
+/// Normalised text as seen from one start.
+pub(crate) struct Text<'a> {
+    bytes: &'a [u8],
+    start: usize,
+    /// No byte at or past this offset is shown.
+    limit: usize,
+    /// Whether the text ends where `bytes` ends.
+    complete: bool,
+    reading: Cell<Reading>,
+    #[cfg(test)]
+    pub(crate) reads: Cell<usize>,
+}
+
+impl<'a> Text<'a> {
+    /// `horizon` is the first offset that may not be seen, whatever the value.
+    pub(crate) fn new(bytes: &'a [u8], start: usize, horizon: usize, complete: bool) -> Self {
+        let limit = horizon.min(start.saturating_add(VALUE_BYTES_MAX));
+        Self {
+            bytes,
+            start,
+            limit,
+            complete,
+            reading: Cell::new(Reading::Sound),
+            #[cfg(test)]
+            reads: Cell::new(0),
+        }
+    }
+
+    /// The byte `ahead` bytes after the start, or `None` at the end of what may be seen.
+    pub(crate) fn get(&self, ahead: usize) -> Option<u8> {
+        #[cfg(test)]
+        self.reads.set(self.reads.get() + 1);
+        let at = self.start + ahead;
+        if at < self.limit {
+            if let Some(byte) = self.bytes.get(at) {
+                return Some(*byte);
+            }
+            if !self.complete {
+                self.note(Reading::Starved);
+            }
+        } else {
+            self.note(Reading::TooFar);
+        }
+        None
+    }
+
+    /// Only the first refusal counts: up to it, the reading depended on the text alone.
+    fn note(&self, refusal: Reading) {
+        if self.reading.get() == Reading::Sound {
+            self.reading.set(refusal);
+        }
+    }
+
+    /// The byte `behind` + 1 bytes before the start: `back(0)` is the one just before it.
+    pub(crate) fn back(&self, behind: usize) -> Option<u8> {
+        #[cfg(test)]
+        self.reads.set(self.reads.get() + 1);
+        if behind >= CONTEXT_BYTES_MAX {
+            return None;
+        }
+        let at = self.start.checked_sub(behind + 1)?;
+        self.bytes.get(at).copied()
+    }
+
+    /// The bytes from the start up to `len`, which the matcher has read already.
+    pub(crate) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
+        self.bytes.get(self.start + from..self.start + to).unwrap_or_default()
+    }
+
+    /// The text before the start, as far as it may be seen.
+    pub(crate) fn context(&self) -> &'a [u8] {
+        let from = self.start.saturating_sub(CONTEXT_BYTES_MAX);
+        self.bytes.get(from..self.start).unwrap_or_default()
+    }
+
+    /// Whether the text from the start begins with `prefix`; reads no further than the first
+    /// difference.
+    pub(crate) fn starts_with(&self, prefix: &[u8]) -> bool {
+        prefix.iter().enumerate().all(|(ahead, byte)| self.get(ahead) == Some(*byte))
+    }
+
+    /// As [`Text::starts_with`], `from` bytes after the start.
+    pub(crate) fn has_at(&self, from: usize, expected: &[u8]) -> bool {
+        expected.iter().enumerate().all(|(ahead, byte)| self.get(from + ahead) == Some(*byte))
+    }
+
+    /// How many bytes from `from` on satisfy `class`.
+    pub(crate) fn run(&self, from: usize, class: impl Fn(u8) -> bool) -> usize {
+        let mut len = 0;
+        while self.get(from + len).is_some_and(&class) {
+            len += 1;
+        }
+        len
+    }
+
+    /// What became of the reading since the last call.
+    fn take_reading(&self) -> Reading {
+        self.reading.replace(Reading::Sound)
+    }
+
+    /// Asks a matcher; an answer for which it had to read past the limits is none.
+    pub(crate) fn ask<T>(
+        &self,
+        matcher: impl FnOnce(&Self) -> Option<T>,
+    ) -> Result<Option<T>, Starved> {
+        let answer = matcher(self);
+        match self.take_reading() {
+            Reading::Sound => Ok(answer),
+            Reading::TooFar => Ok(None),
+            Reading::Starved => Err(Starved),
+        }
+    }
+}
+
+/// Whether a byte can be part of a word: a value must not begin or end inside one.
+pub(crate) const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CONTEXT_BYTES_MAX, Reading, Text, VALUE_BYTES_MAX};
+
+    #[test]
+    fn a_read_past_the_arrived_text_starves() {
+        let text = Text::new(b"abc", 1, usize::MAX, false);
+        assert!(text.starts_with(b"bc"));
+        assert_eq!(text.take_reading(), Reading::Sound);
+        assert_eq!(text.get(2), None);
+        assert_eq!(text.take_reading(), Reading::Starved);
+    }
+
+    #[test]
+    fn the_end_of_a_complete_text_is_an_answer() {
+        let text = Text::new(b"abc", 1, usize::MAX, true);
+        assert_eq!(text.get(2), None);
+        assert_eq!(text.take_reading(), Reading::Sound);
+    }
+
+    #[test]
+    fn a_read_past_the_limit_does_not_count() {
+        let long = vec![b'a'; VALUE_BYTES_MAX + 8];
+        let text = Text::new(&long, 2, usize::MAX, false);
+        assert_eq!(text.run(0, |byte| byte == b'a'), VALUE_BYTES_MAX);
+        assert_eq!(text.take_reading(), Reading::TooFar);
+    }
+
+    #[test]
+    fn context_is_cut_at_its_limit() {
+        let long = vec![b'a'; CONTEXT_BYTES_MAX * 2];
+        let text = Text::new(&long, CONTEXT_BYTES_MAX + 9, usize::MAX, true);
+        assert_eq!(text.context().len(), CONTEXT_BYTES_MAX);
+        assert_eq!(text.back(CONTEXT_BYTES_MAX), None);
+    }
+}

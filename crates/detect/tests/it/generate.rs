@@ -1,0 +1,147 @@
+//! Texts for property tests: values of every kind, near misses, obfuscation, prose, in any order.
+
+use proptest::prelude::*;
+
+/// Values that are found, things that nearly are, and what stands around them.
+const PARTS: &[&str] = &[
+    // values
+    "ada@example.com",
+    "o'brien+x@mail.example.co.uk",
+    "+44 20 7946 0958",
+    "(415) 555-0123",
+    "415-555-0123",
+    "01 42 68 53 00",
+    "+1-604-696-5272x565",
+    "4111 1111 1111 1111",
+    "378282246310005",
+    "4111-1111-1111-1111",
+    "DE89 3704 0044 0532 0130 00",
+    "GB29NWBK60161331926819",
+    "536-90-4399",
+    "SSN 536 90 4399",
+    "81.2.69.142",
+    "2001:0db8:85a3:0000:0000:8a2e:0370:7334",
+    "2a02:6b8::11:11",
+    "::1",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ghp_zQ7mK2xV9bN4cL8pR3tW6yJ1hG5fD00aB1c2",
+    "sk-ant-api03-jSq6OMjv1syXaEUE0bvOckLe",
+    "AIzaSyB4sU8lU15bR_87qNb7eUVQN72_vv8mpbU",
+    "xoxb-572370529330-573807301142-a1B2c3D4e5F6",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+    "110201543:AAHdqTcvCH1vGWJxfSe1ofSAs0K5PALDsaw",
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY-----\nMII",
+    "api_key = \"q8Zt3vK9xB2mN7cL4pRw\"",
+    "password: Tr0ub4dor&3",
+    "postgres://app:s3cr3t@db/app",
+    "the password is 'S3cret!pass'",
+    "Authorization: Bearer mF9B5f4x1JqMz77Kd0aQ",
+    // nearly
+    "ada@example",
+    "@",
+    "a@b.c",
+    "4111 1111 1111 1112",
+    "DE89 3704 0044",
+    "536-90-",
+    "1.2.3.4.5",
+    "AKIA",
+    "sk-",
+    "ghp_xxxx",
+    "eyJhbGci",
+    "-----BEGIN ",
+    "-----",
+    "-----END PRIVATE KEY-----",
+    "+",
+    "(",
+    "call me on ",
+    "key=",
+    "password is ",
+    "https://u:",
+    "version 1.2.3.4",
+    "2024-01-15",
+    "face::add",
+    "\\n",
+    "\\nAKIA",
+    // around
+    " ",
+    "\n",
+    ", ",
+    ". ",
+    "; ",
+    "\"",
+    "'",
+    "=",
+    ":",
+    "/",
+    "-",
+    "_",
+    ".",
+    "x",
+    "0",
+    "word",
+    "The quick brown fox ",
+    "phone: ",
+    "card ",
+    "{\"a\":\"",
+    "\"}",
+    "电话",
+    "é",
+    "naïve ",
+    "привет ",
+    "👩\u{200d}👩",
+    "ａ",
+    "１",
+    "‑",
+    // hidden
+    "\u{200b}",
+    "\u{200d}",
+    "\u{202e}",
+    "\u{e0041}",
+    "\u{fe0f}",
+    "\u{301}",
+    "\u{feff}",
+    "\u{ad}",
+];
+
+/// A text of parts, some with a change that a person would not see.
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        8 => prop::sample::select(PARTS).prop_map(str::to_owned),
+        2 => (prop::sample::select(PARTS), any::<u16>(), 0_u8..4).prop_map(|(part, at, how)| disguised(part, at, how)),
+        1 => (prop::sample::select(&["a", "1", "1 ", "a.", "-", "A1", "x=", "\u{200b}", "\u{301}", "+1 ", "@a."][..]), 1_usize..400)
+            .prop_map(|(part, count)| part.repeat(count)),
+        1 => "\\PC{0,12}",
+    ];
+    prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+/// `part` with something hidden in it, or in letters that look the same.
+fn disguised(part: &str, at: u16, how: u8) -> String {
+    let places: Vec<usize> = part.char_indices().map(|(place, _)| place).collect();
+    let at = places.get(usize::from(at) % places.len().max(1)).copied().unwrap_or_default();
+    match how {
+        0 => format!("{}\u{200b}{}", &part[..at], &part[at..]),
+        1 => part.replace('-', "\u{2011}").replace(' ', "\u{a0}"),
+        2 => part.chars().map(full_width).collect(),
+        _ => part.chars().flat_map(|character| [character, '\u{2060}']).collect(),
+    }
+}
+
+fn full_width(character: char) -> char {
+    match character {
+        '!'..='~' => char::from_u32(u32::from(character) + 0xfee0).unwrap_or(character),
+        _ => character,
+    }
+}
+
+/// A text and places to cut it, on character boundaries.
+pub(crate) fn cut_text() -> impl Strategy<Value = (String, Vec<usize>)> {
+    (text(), prop::collection::vec(any::<prop::sample::Index>(), 0..10)).prop_map(|(text, cuts)| {
+        let places: Vec<usize> =
+            text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| *cut.get(&places)).collect();
+        cuts.sort_unstable();
+        (text, cuts)
+    })
+}

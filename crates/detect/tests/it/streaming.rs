@@ -1,0 +1,138 @@
+//! Promise: what is found, and what may be shown, depends on the text and not on how it was cut.
+
+use std::sync::LazyLock;
+
+use detect::{DetectSettings, Engine, HOLD_BYTES_MAX, TEXT_BYTES_MAX, coalesce};
+use events::{Finding, Provenance};
+use proptest::prelude::*;
+
+use crate::generate::{cut_text, text};
+
+static ENGINE: LazyLock<Engine> =
+    LazyLock::new(|| Engine::new(&DetectSettings::default()).expect("the self-test passes"));
+
+/// What the whole-text inspection finds that a stream must find too.
+fn whole(text: &str) -> Vec<Finding> {
+    let mut findings = ENGINE.inspect(text, Provenance::Output).findings;
+    findings.retain(|finding| !finding.view.contains('>') && finding.detector != "linear_score");
+    findings
+}
+
+/// The findings of a stream cut at `cuts`, checked as they come.
+fn streamed(text: &str, cuts: &[usize]) -> Vec<Finding> {
+    let mut scanner = ENGINE.stream();
+    let mut findings = Vec::new();
+    let (mut from, mut settled) = (0, 0);
+    for cut in cuts.iter().copied().chain([text.len()]) {
+        let before = findings.len();
+        scanner.push(&text[from..cut], &mut findings);
+        from = cut;
+        for finding in &findings[before..] {
+            assert!(finding.span.start as usize >= settled, "{finding:?} touches what was shown");
+        }
+        assert!(scanner.settled() >= settled && scanner.settled() <= cut, "settled only rises");
+        settled = scanner.settled();
+        assert!(text.is_char_boundary(settled));
+        assert!(cut - settled <= HOLD_BYTES_MAX, "{} bytes held back", cut - settled);
+    }
+    let before = findings.len();
+    scanner.finish(&mut findings);
+    for finding in &findings[before..] {
+        assert!(finding.span.start as usize >= settled, "{finding:?} touches what was shown");
+    }
+    assert_eq!(scanner.settled(), text.len());
+    assert!(findings.is_sorted_by_key(|finding| finding.span.start), "findings come in order");
+    sorted(findings)
+}
+
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(|a, b| {
+        (a.span.start, a.span.end, &a.kind).cmp(&(b.span.start, b.span.end, &b.kind))
+    });
+    coalesce(&mut findings);
+    findings
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_cut_finds_what_the_whole_text_has((text, cuts) in cut_text()) {
+        prop_assert_eq!(streamed(&text, &cuts), sorted(whole(&text)));
+    }
+
+    #[test]
+    fn what_is_settled_depends_on_the_text_alone((text, cuts) in cut_text()) {
+        let mut cut_scanner = ENGINE.stream();
+        let mut from = 0;
+        for cut in cuts.iter().copied().chain([text.len()]) {
+            cut_scanner.push(&text[from..cut], &mut Vec::new());
+            from = cut;
+            let mut scanner = ENGINE.stream();
+            scanner.push(&text[..cut], &mut Vec::new());
+            prop_assert_eq!(cut_scanner.settled(), scanner.settled());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn one_character_at_a_time_is_a_cut_like_any_other(text in text()) {
+        let text: String = text.chars().take(400).collect();
+        let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        prop_assert_eq!(streamed(&text, &cuts), sorted(whole(&text)));
+    }
+}
+
+#[test]
+fn a_private_key_is_reported_as_it_comes() {
+    let mut scanner = ENGINE.stream();
+    let mut findings = Vec::new();
+    let text = format!("key:\n-----BEGIN PRIVATE KEY-----\n{}", "MIIEvQIBADANBgkq\n".repeat(200));
+    scanner.push(&text, &mut findings);
+    assert_eq!(scanner.settled(), text.len(), "nothing is held back inside a key");
+    scanner.push("-----END PRIVATE KEY-----\nand more", &mut findings);
+    scanner.finish(&mut findings);
+    coalesce(&mut findings);
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].span.range(), 5..text.len() + 25);
+}
+
+#[test]
+fn ordinary_text_is_held_back_to_its_last_word() {
+    let text = "The meeting on 12 March was short. In 2024 we sold 1,250 units, 3.5 % more than in 2023; \
+                Anna-Maria said: \"see you at 10:30\", and left for https://example.com/news?id=7 at once.\n";
+    let mut scanner = ENGINE.stream();
+    let (mut held, mut pushes) = (0, 0);
+    let text = text.repeat(20);
+    let mut from = 0;
+    for (at, _) in text.char_indices().skip(1).step_by(4) {
+        scanner.push(&text[from..at], &mut Vec::new());
+        from = at;
+        held += at - scanner.settled();
+        pushes += 1;
+    }
+    assert!(
+        held < 8 * pushes,
+        "{:.1} bytes held back on average",
+        f64::from(held as u32) / f64::from(pushes as u32)
+    );
+}
+
+#[test]
+fn a_lane_past_its_limit_says_so_and_settles_no_more() {
+    let mut scanner = ENGINE.stream();
+    let chunk = "plain words and nothing else. ".repeat(1 << 15);
+    let mut pushed = 0;
+    while pushed + chunk.len() <= TEXT_BYTES_MAX {
+        scanner.push(&chunk, &mut Vec::new());
+        pushed += chunk.len();
+    }
+    assert_eq!(scanner.incomplete(), None);
+    let settled = scanner.settled();
+    scanner.push(&chunk, &mut Vec::new());
+    assert_eq!(scanner.incomplete(), Some("text_bytes_max"));
+    assert_eq!(scanner.settled(), settled);
+}

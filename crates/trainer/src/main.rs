@@ -1,0 +1,80 @@
+//! Trains and evaluates the score model of `detect`.
+//!
+//! `trainer train --data DIR [--seeds DIR] [--out FILE]` writes the model file; `trainer eval --data DIR [--seeds DIR]`
+//! prints what the shipped engine finds on texts it was not trained on, source by source. DIR holds
+//! `*.jsonl` and `*.jsonl.zst` files, also in folders.
+//!
+//! INVARIANT: the same data give the same file, bit for bit: one thread, a fixed order, fixed seeds, and
+//! no arithmetic that differs between machines.
+//!
+//! Not here: the features and the windows, which `detect` owns so that training sees what scoring sees.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for developers talks to its terminal"
+)]
+
+mod calibrate;
+mod corpus;
+mod eval;
+mod grammar;
+mod learn;
+mod shuffle;
+mod statistics;
+mod train;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+trainer train --data DIR [--seeds DIR] [--out FILE]
+trainer eval  --data DIR [--seeds DIR]
+";
+
+/// Where the texts are and where the model goes.
+#[derive(Debug)]
+struct Places {
+    data: Option<PathBuf>,
+    seeds: PathBuf,
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((command, rest)) = arguments.split_first() else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let result = places(rest).and_then(|places| match command.as_str() {
+        "train" => train::run(&places),
+        "eval" => eval::run(&places),
+        other => Err(format!("`{other}` is not a command\n\n{USAGE}")),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn places(arguments: &[String]) -> Result<Places, String> {
+    let mut places = Places {
+        data: None,
+        seeds: PathBuf::from("crates/detect/training"),
+        out: PathBuf::from("crates/detect/model/linear-v1.bin"),
+    };
+    let mut rest = arguments.iter();
+    while let Some(name) = rest.next() {
+        let value =
+            rest.next().map(PathBuf::from).ok_or_else(|| format!("`{name}` needs a value"))?;
+        match name.as_str() {
+            "--data" => places.data = Some(value),
+            "--seeds" => places.seeds = value,
+            "--out" => places.out = value,
+            other => return Err(format!("`{other}` is not an option\n\n{USAGE}")),
+        }
+    }
+    Ok(places)
+}
