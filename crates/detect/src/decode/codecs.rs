@@ -47,6 +47,9 @@ pub(super) fn decode_all(text: &str) -> Vec<Decoded> {
     while let Some(byte) = bytes.get(at).copied() {
         if is_base64(byte) {
             let (end, token) = token(bytes, at);
+            if token.is_none() {
+                out.extend(segments(bytes, at, end));
+            }
             out.extend(token);
             signs.note(bytes.get(at..end).unwrap_or_default());
             at = end;
@@ -133,19 +136,39 @@ fn token(bytes: &[u8], start: usize) -> (usize, Option<Decoded>) {
         );
     }
     let end = wrapped(bytes, start, end);
-    let whole = bytes.get(start..end).unwrap_or_default();
-    let decoded = if looks_like_text(&decode_base64(
-        run.get(..PROBE_BYTES.min(run.len())).unwrap_or_default(),
-    )) {
-        readable(decode_base64(whole))
-    } else {
-        None
-    };
+    let decoded = base64_text(run, bytes.get(start..end).unwrap_or_default());
     let padded = end + bytes.iter().skip(end).take(2).take_while(|byte| **byte == b'=').count();
     (
         padded,
         decoded.map(|text| Decoded { codec: Codec::Base64, text, start, end: padded, map: None }),
     )
+}
+
+/// The segments between the slashes of a run that does not decode as one: the token is part of a path
+/// or of a URL, whose slashes are letters of base64 too.
+fn segments(bytes: &[u8], start: usize, end: usize) -> Vec<Decoded> {
+    let run = bytes.get(start..end).unwrap_or_default();
+    if !run.contains(&b'/') {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    let mut at = start;
+    for segment in run.split(|byte| *byte == b'/') {
+        let stop = at + segment.len();
+        if segment.len() >= TOKEN_BYTES_MIN
+            && let Some(text) = base64_text(segment, segment)
+        {
+            out.push(Decoded { codec: Codec::Base64, text, start: at, end: stop, map: None });
+        }
+        at = stop + 1;
+    }
+    out
+}
+
+/// What `whole` decodes to, if its beginning, which lies in `first`, reads like text.
+fn base64_text(first: &[u8], whole: &[u8]) -> Option<String> {
+    let probe = first.get(..PROBE_BYTES.min(first.len())).unwrap_or_default();
+    if looks_like_text(&decode_base64(probe)) { readable(decode_base64(whole)) } else { None }
 }
 
 /// If the run is the first line of several (RFC 2045 §6.8), where the last one ends.

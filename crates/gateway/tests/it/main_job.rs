@@ -172,7 +172,8 @@ fn a_large_prompt_is_read_to_its_end() {
         format!("{}and then to {EMAIL}", "Nothing to see here, move along. ".repeat(8_000));
     let response =
         bed.client().send(&Request::chat("fake-echo", &prompt, &json!({}))).expect("an answer");
-    assert_eq!(response.status, 200, "{}", response.text().len());
+    let text = response.text();
+    assert_eq!(response.status, 200, "{}", text.get(..300).unwrap_or(&text));
     assert!(response.content().ends_with(EMAIL));
     assert!(!upstream.requests()[0].text().contains(EMAIL));
 }
