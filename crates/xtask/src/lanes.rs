@@ -14,11 +14,13 @@ use crate::{clients, tidy};
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum Lane<'a> {
     /// For every step of work: minutes when warm.
     Quick,
     /// Before anything lands.
     Landing,
+    /// The steps whose name has this in it.
+    Only(&'a str),
 }
 
 /// How a step ended.
@@ -52,6 +54,16 @@ struct LaneStep {
     run: fn(&Checkout) -> Outcome,
 }
 
+impl LaneStep {
+    fn is_in(&self, lane: Lane<'_>) -> bool {
+        match lane {
+            Lane::Quick => self.is_quick,
+            Lane::Landing => true,
+            Lane::Only(word) => self.name.contains(word),
+        }
+    }
+}
+
 const STEPS: &[LaneStep] = &[
     LaneStep { name: "format", is_quick: true, run: format },
     LaneStep { name: "tidy", is_quick: true, run: |checkout| tidy::run(&checkout.root).into() },
@@ -63,7 +75,7 @@ const STEPS: &[LaneStep] = &[
 ];
 
 /// Runs a lane; fails if any step failed.
-pub(crate) fn run(root: &Path, lane: Lane) -> ExitCode {
+pub(crate) fn run(root: &Path, lane: Lane<'_>) -> ExitCode {
     let target = match target_folder(root) {
         Ok(target) => target,
         Err(error) => {
@@ -72,8 +84,12 @@ pub(crate) fn run(root: &Path, lane: Lane) -> ExitCode {
         }
     };
     let checkout = Checkout { root: root.to_path_buf(), target };
-    let steps: Vec<_> =
-        STEPS.iter().filter(|step| lane == Lane::Landing || step.is_quick).collect();
+    let steps: Vec<_> = STEPS.iter().filter(|step| step.is_in(lane)).collect();
+    if steps.is_empty() {
+        let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        eprintln!("no step is called that; there are: {}", names.join(", "));
+        return ExitCode::from(2);
+    }
     let started = Instant::now();
     let mut endings = Vec::new();
     for (index, step) in steps.iter().enumerate() {

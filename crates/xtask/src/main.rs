@@ -29,7 +29,7 @@ cargo xtask <command>
 
   tidy [--shrink]        the rules the compiler does not hold; --shrink lowers the lists of exceptions
   test [--quick]         the landing lane: format, tidy, lints, tests, examples, real clients;
-                         --quick leaves out lints and clients
+                         --quick leaves out lints and clients; --only WORD runs the steps so called
   generate [--check]     write the generated pages under docs/reference, or fail if one is stale
   bench NAME [ARGS…]     measure in a release build and write a receipt
   long NAME [ARGS…]      a long run, and its receipt
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         ["tidy", "--shrink"] => shrink_command(),
         ["test"] => lanes::run(&root, Lane::Landing),
         ["test", "--quick"] => lanes::run(&root, Lane::Quick),
+        ["test", "--only", word] => lanes::run(&root, Lane::Only(word)),
         ["generate"] => ended(generate::run(&root, false)),
         ["generate", "--check"] => ended(generate::run(&root, true)),
         ["bench", name, rest @ ..] => ended(measure::run(&root, "bench", name, rest)),
