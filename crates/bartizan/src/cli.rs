@@ -7,7 +7,7 @@ use events::{InteractionId, KeyId, Provenance};
 
 /// Bartizan stands between applications and AI models: it sees, judges, acts, records and proves.
 #[derive(Parser)]
-#[command(name = "bartizan", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "bartizan", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -36,15 +36,14 @@ pub(crate) enum Command {
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    // Without documentation of their own, the help of every command stays compact.
     Text,
-    /// For programs
     Json,
 }
 
 #[derive(Args)]
 pub(crate) struct FormatArgs {
-    /// How to print
+    /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Short for `--format json`
@@ -70,6 +69,9 @@ pub(crate) struct StateArgs {
 
 #[derive(Args)]
 pub(crate) struct UpArgs {
+    /// Move damaged records to `journal/aside` and go on without them; look with `log verify` first
+    #[arg(long)]
+    pub(crate) set_damage_aside: bool,
     #[command(flatten)]
     pub(crate) state: StateArgs,
 }

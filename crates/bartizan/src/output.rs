@@ -7,11 +7,15 @@
 
 use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write};
+use std::time::{Duration, Instant};
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
 
 use crate::exit::{Failure, Problem};
+
+/// How often progress is shown.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(200);
 
 /// Standard output, buffered. Flushed by [`Output::finish`].
 pub(crate) struct Output(std::io::BufWriter<std::io::Stdout>);
@@ -63,6 +67,38 @@ pub(crate) fn stdout_is_terminal() -> bool {
 /// to complain.
 pub(crate) fn note(text: &str) {
     let _nowhere_to_complain = writeln!(std::io::stderr(), "{text}").is_err();
+}
+
+/// Where long work has got to, on standard error, if a person is watching there and is not watching
+/// the results themselves.
+pub(crate) struct Progress {
+    what: &'static str,
+    shown_at: Option<Instant>,
+}
+
+impl Progress {
+    /// Progress in `what`: `lines`.
+    pub(crate) fn new(what: &'static str) -> Self {
+        let is_watched = std::io::stderr().is_terminal() && !stdout_is_terminal();
+        Self { what, shown_at: is_watched.then(Instant::now) }
+    }
+
+    /// So many are done.
+    pub(crate) fn reached(&mut self, count: u64) {
+        if let Some(shown_at) = self.shown_at.filter(|at| at.elapsed() >= PROGRESS_PAUSE) {
+            self.shown_at = Some(shown_at + shown_at.elapsed());
+            let _nowhere_to_complain =
+                write!(std::io::stderr(), "\r{count} {} ", self.what).is_err();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown_at.is_some() {
+            let _nowhere_to_complain = write!(std::io::stderr(), "\r\x1b[K").is_err();
+        }
+    }
 }
 
 /// A problem for the person, on standard error.

@@ -336,26 +336,29 @@ fn in_words(name: &str, text: &str, report: &Report<'_>) -> String {
     let scores: Vec<String> = scores.collect();
     lines.push(format!("  {}", scores.join(", ")));
     let lines_of_text = Lines::new(text);
-    let mut table = Table::headless();
+    let mut findings = Table::headless();
     for finding in &report.findings {
-        table.row([
+        findings.row([
             finding.kind.to_owned(),
             lines_of_text.words(finding.start, finding.end),
             format!("rank {}", finding.rank),
             format!("by {}, seen as {}", finding.detector, finding.view),
         ]);
     }
+    let mut rules = Table::headless();
     for rule in report.rules.iter().flatten() {
         let shadow = if rule.shadow { " (in shadow)" } else { "" };
         let excepted = rule.exception.map(|id| format!(" (excepted by {id})")).unwrap_or_default();
-        table.row([
+        rules.row([
             format!("rule {}", rule.id),
             format!("{}{shadow}{excepted}", rule.action),
             rule.summary.unwrap_or_default().to_owned(),
-            format!("in {}", rule.source),
+            rule.source.to_owned(),
         ]);
     }
-    lines.extend(table.render().lines().map(|line| format!("  {line}")));
+    for table in [findings, rules] {
+        lines.extend(table.render().lines().map(|line| format!("  {line}")));
+    }
     lines.push(String::new());
     lines.join("\n")
 }

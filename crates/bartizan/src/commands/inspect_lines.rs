@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::inspect::{Inspector, TEXT_BYTES_MAX, Tally};
 use crate::exit::{Exit, Failure, Problem};
-use crate::output::Output;
+use crate::output::{Output, Progress};
 
 #[derive(Deserialize)]
 struct Line {
@@ -58,7 +58,9 @@ pub(crate) fn inspect(
         Box::new(BufReader::new(std::fs::File::open(file).map_err(failed)?))
     };
     let mut line = Vec::new();
-    loop {
+    let mut progress = Progress::new("lines");
+    for count in 0_u64.. {
+        progress.reached(count);
         let unread = match read_line(&mut input, &mut line, TEXT_BYTES_MAX).map_err(failed)? {
             Read::End => return Ok(()),
             Read::Line if line.trim_ascii().is_empty() => continue,
@@ -72,6 +74,7 @@ pub(crate) fn inspect(
             output.json_line(&Unread { id: &id, error: &error })?;
         }
     }
+    Ok(())
 }
 
 /// Inspects one line; gives back its id and why, if it cannot be read.

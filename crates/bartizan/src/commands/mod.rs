@@ -6,6 +6,7 @@ mod inspect_lines;
 pub(crate) mod keys;
 pub(crate) mod log;
 mod log_text;
+mod process_limits;
 pub(crate) mod up;
 mod up_welcome;
 

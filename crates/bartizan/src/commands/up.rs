@@ -11,12 +11,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use events::{Administration, Event, EventBody, NodeNotice};
 use gateway::{Judge, Parts, UpstreamOptions};
-use journal::{Journal, RealDisk, Recovery};
+use journal::{Cut, Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
 use store::{KeySnapshot, KeyStatus, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::up_welcome;
+use super::{process_limits, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
 use crate::config::settings::Settings;
@@ -36,7 +36,11 @@ pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     if let Some(dir) = &args.state.data {
         settings.data_dir.clone_from(dir);
     }
+    if args.set_damage_aside {
+        settings.journal.on_damage = OnDamage::SetAside;
+    }
     telemetry::start(&settings.filter)?;
+    process_limits::allow_connections(settings.gateway.limits.connections_max);
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -160,13 +164,25 @@ fn record_start(
     recovery: &Recovery,
 ) -> Result<(), Failure> {
     if let Some(cut) = &recovery.cut {
-        let detail = format!("{cut:?}");
-        tracing::warn!(detail, "the record was recovered");
+        let detail = cut_words(cut);
+        tracing::warn!("{detail}");
         record(journal, node("recovered", detail))?;
     }
     let version = env!("CARGO_PKG_VERSION");
     let detail = format!("bartizan {version} on {address}, policy {policy}");
     record(journal, node("started", detail))
+}
+
+fn cut_words(cut: &Cut) -> String {
+    let what = if cut.damaged { "damaged records were" } else { "an unfinished end was" };
+    let aside: Vec<String> = cut.aside.iter().map(|path| path.display().to_string()).collect();
+    format!(
+        "{what} set aside: {} bytes from byte {} of segment {}, now in {}",
+        cut.bytes,
+        cut.offset,
+        cut.segment,
+        aside.join(", ")
+    )
 }
 
 /// Swaps in a new snapshot whenever another process changed a key, and records what changed.

@@ -229,6 +229,22 @@ mod tests {
     }
 
     #[test]
+    fn examples_name_rules_and_detectors_that_exist() {
+        let schema = schema();
+        let example = |section: &str, key: &str| {
+            let example = &schema["$defs"][section]["properties"][key]["examples"][0];
+            let first = if example.is_array() { &example[0] } else { example };
+            first.as_str().expect("a name").to_owned()
+        };
+        let policy = policy::Engine::new(&policy::PolicyOptions::default()).expect("compiles");
+        for rule in [example("GuardOptions", "shadow"), example("ExceptionOptions", "rule")] {
+            assert!(policy.rules().any(|card| card.id == rule), "{rule}");
+        }
+        let detector = example("GuardOptions", "detectors_off");
+        assert!(detect::Engine::detectors().iter().any(|card| card.name == detector), "{detector}");
+    }
+
+    #[test]
     fn lines_are_short_and_explained() {
         for line in example().lines() {
             assert!(line.chars().count() <= COLUMNS_MAX, "{line}");

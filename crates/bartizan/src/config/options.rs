@@ -177,10 +177,10 @@ pub(crate) struct GuardOptions {
     #[schemars(example = ["policies/house-rules.cedar"])]
     pub(crate) policies: Vec<PathBuf>,
     /// Ids of rules that are recorded but not enforced.
-    #[schemars(example = ["pii-masked"])]
+    #[schemars(example = ["suspicious-user-text"])]
     pub(crate) shadow: Vec<String>,
     /// Names of detectors to leave out. `bartizan config coverage` lists them.
-    #[schemars(example = ["ip"])]
+    #[schemars(example = ["ip_address"])]
     pub(crate) detectors_off: Vec<String>,
 }
 
@@ -215,7 +215,7 @@ pub(crate) struct ExceptionOptions {
     #[schemars(example = &"waiver-7")]
     pub(crate) id: String,
     /// The id of the rule that does not hold.
-    #[schemars(example = &"injection")]
+    #[schemars(example = &"injection-from-user")]
     pub(crate) rule: String,
     /// Who answers for it.
     #[schemars(example = &"security@example.com")]

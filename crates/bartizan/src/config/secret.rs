@@ -69,7 +69,10 @@ pub(crate) fn shown(text: &str) -> String {
         let lower = line.to_ascii_lowercase();
         let word = SECRET_WORDS.iter().filter_map(|word| lower.find(word)).min();
         let from = word.and_then(|word| Some(word + line.get(word..)?.find('=')? + 1));
-        let Some((kept, starred)) = from.and_then(|from| line.split_at_checked(from)) else {
+        let Some((kept, starred)) = from
+            .and_then(|from| line.split_at_checked(from))
+            .filter(|(_, value)| !is_reference(value))
+        else {
             shown.push_str(line);
             continue;
         };
@@ -83,6 +86,12 @@ pub(crate) fn shown(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Whether a value only says where a secret is.
+fn is_reference(value: &str) -> bool {
+    let value = value.trim_start().trim_start_matches(['"', '\'']);
+    value.starts_with("env:") || value.starts_with("file:")
 }
 
 #[cfg(test)]
@@ -112,6 +121,7 @@ mod tests {
             ("api_key = \"sk-é\" # mine\n", "api_key = \"*****\" * ****\n"),
             ("a = [{apikey=\"s\", b=1}]", "a = [{apikey=\"*\"* *****"),
             ("# the key", "# the key"),
+            ("api_key = \"env:NAME\"", "api_key = \"env:NAME\""),
         ] {
             assert_eq!(shown(line), expected);
             assert_eq!(shown(line).len(), line.len());

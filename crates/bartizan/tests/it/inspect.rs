@@ -21,7 +21,7 @@ fn each_line_in_gives_one_line_out_in_order() {
         String::new(),
         json!({"id": "no-text"}).to_string(),
         json!({"id": "odd", "text": "x", "provenance": "dream"}).to_string(),
-        json!({"id": "attack", "text": ATTACK, "provenance": "tool", "label": 1}).to_string(),
+        json!({"id": "attack", "text": ATTACK, "provenance": "user", "label": 1}).to_string(),
     ]
     .join("\n");
     let ran = home.run_with(&["inspect", "--jsonl"], input.as_bytes());
@@ -37,6 +37,10 @@ fn each_line_in_gives_one_line_out_in_order() {
     assert!(lines[3]["error"].as_str().is_some_and(|error| error.contains("missing field `text`")));
     assert!(lines[4]["error"].as_str().is_some_and(|error| error.contains("tool_result")));
     assert_eq!(lines[5]["verdict"], "block");
+    for provenance in ["tool", "tool_result"] {
+        let line = json!({"id": "a", "text": "x", "provenance": provenance}).to_string();
+        assert_eq!(home.run_with(&["inspect", "--jsonl"], line.as_bytes()).code, 0);
+    }
 }
 
 #[test]
