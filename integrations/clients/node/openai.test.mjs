@@ -156,13 +156,13 @@ test("an unknown key", async () => {
 });
 
 test("unknown endpoints", async () => {
-  for (const asked of [
-    openai.responses.create({ model: "fake-echo", input: BENIGN }),
-    openai.moderations.create({ input: BENIGN }),
-    openai.files.list(),
+  for (const ask of [
+    () => openai.responses.create({ model: "fake-echo", input: BENIGN }),
+    () => openai.moderations.create({ input: BENIGN }),
+    () => openai.files.list(),
   ]) {
     await assert.rejects(
-      asked,
+      ask,
       (error) => error instanceof OpenAI.NotFoundError && error.code === "unknown_endpoint",
     );
   }

@@ -13,6 +13,7 @@ import urllib.request
 
 TIMEOUT_S = 30
 RECORD_WAIT_S = 10
+CHANGE_WAIT_S = 10
 
 # Documented test values, valid under their checksums.
 EMAIL = "jane.doe@example.com"
@@ -69,6 +70,14 @@ def joined(chunks, choice=0):
             if part.index == choice and part.delta.content:
                 pieces.append(part.delta.content)
     return "".join(pieces)
+
+
+def wait_until(condition):
+    """Waits until something is true, but not for ever."""
+    deadline = time.monotonic() + CHANGE_WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
 
 
 class Upstream:
