@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use net::Body;
 use policy::Cleared;
-use wire::{Echoes, Edit, Operation};
+use wire::{Echoes, Edit, Operation, UnknownFields};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
@@ -30,6 +30,10 @@ const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+
+/// Answers are never refused for fields that the content map does not know: they are scanned in every
+/// mode, since the provider and not the caller decides what is in an answer.
+const ANSWER_UNKNOWN_FIELDS: UnknownFields = UnknownFields::Scan;
 
 /// Upstream headers that clients use; everything else stays here.
 const FORWARDED_HEADERS: [&str; 5] =
@@ -156,7 +160,7 @@ fn stream(
         idle_time_max: shared.limits.stream_idle_time_max,
         limits: shared.read_limits,
         operation,
-        unknown: shared.answer_unknown_fields(),
+        unknown: ANSWER_UNKNOWN_FIELDS,
         upstream,
     });
     response.map(|()| body.boxed_unsync())
@@ -210,9 +214,8 @@ fn guard_whole(
     status: StatusCode,
     exchange: &mut Exchange,
 ) -> Result<Bytes, Refusal> {
-    let document =
-        wire::read_response(operation, body, shared.answer_unknown_fields(), &shared.read_limits)
-            .map_err(|error| unreadable(status, &error))?;
+    let document = wire::read_response(operation, body, ANSWER_UNKNOWN_FIELDS, &shared.read_limits)
+        .map_err(|error| unreadable(status, &error))?;
     exchange.usage(document.facts.usage);
     exchange.unscanned(document.unscanned());
     let mut edits = Vec::new();

@@ -52,15 +52,6 @@ pub(crate) struct Shared {
     pub(crate) unknown_fields: UnknownFields,
 }
 
-impl Shared {
-    /// Answers with unknown fields are never refused for them: they are scanned in every mode, since
-    /// the provider and not the caller decides what is in an answer.
-    #[expect(clippy::unused_self, reason = "a per-route setting will decide")]
-    pub(crate) const fn answer_unknown_fields(&self) -> UnknownFields {
-        UnknownFields::Scan
-    }
-}
-
 /// Answers requests.
 pub(crate) struct Service(pub(crate) Arc<Shared>);
 

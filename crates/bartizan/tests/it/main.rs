@@ -8,6 +8,7 @@
 mod config;
 mod inspect;
 mod keys;
+mod kill;
 mod log;
 mod reference;
 mod up;
