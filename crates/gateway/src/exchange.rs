@@ -14,7 +14,7 @@ use std::{
 
 use events::{
     Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
-    LocatedFinding, TokenUsage, Unscanned,
+    LocatedFinding, Outcome, TokenUsage, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 
@@ -59,7 +59,7 @@ impl Exchange {
             at,
             close: InteractionClosed {
                 content: None,
-                decision: Decision { outcome: events::Outcome::Allowed, ..Decision::default() },
+                decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },
                 duration_us: 0,
                 ending: Ending::ClientLeft,
                 findings: Vec::new(),
@@ -155,6 +155,15 @@ impl Exchange {
         self.close.unscanned.extend(verdict.unscanned);
         self.close.masked = verdict.masked;
         self.close.restored = verdict.restored;
+    }
+
+    /// Notes that the client gets a refusal instead of an answer, for this reason.
+    pub(crate) fn refused(&mut self, code: &str) {
+        let decision = &mut self.close.decision;
+        decision.outcome = Outcome::Refused;
+        if decision.reason.is_none() {
+            decision.reason = Some(code.to_owned().into());
+        }
     }
 
     /// Which guards ran on the answer.

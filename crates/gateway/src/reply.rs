@@ -10,8 +10,7 @@ use bytes::Bytes;
 use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use net::Body;
+use net::{Body, Incoming};
 use policy::Cleared;
 use wire::{Echoes, Edit, Operation, UnknownFields};
 
@@ -184,6 +183,7 @@ async fn whole(
     };
     let Replying { mut exchange, operation, subject, vault } = replying;
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
+        exchange.guards(shared.judge.report());
         Ok(body)
     } else {
         let guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault);
@@ -192,7 +192,6 @@ async fn whole(
     match guarded {
         Ok(bytes) => {
             exchange.status(status.as_u16());
-            exchange.guards(shared.judge.report());
             exchange.sends(&bytes);
             exchange.end(Ending::Answered, None);
             let mut response = Response::new(net::full(bytes));
@@ -218,6 +217,7 @@ fn guard_whole(
         .map_err(|error| unreadable(status, &error))?;
     exchange.usage(document.facts.usage);
     exchange.unscanned(document.unscanned());
+    exchange.guards(shared.judge.report());
     let mut edits = Vec::new();
     for (index, field) in document.fields.iter().enumerate() {
         let Some(lane) = field.lane else { continue };

@@ -26,8 +26,8 @@ use crate::{
     settings::{Accept, Route},
 };
 
-/// Bytes of the keyed hash that stands for an end user.
-const END_USER_HASH_BYTES: usize = 12;
+/// Bytes of the keyed hash that stands for an end user or a foreign key.
+const NAME_HASH_BYTES: usize = 12;
 
 /// An authenticated caller; the default is nobody.
 #[derive(Default)]
@@ -52,9 +52,7 @@ pub(crate) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Calle
         ));
     };
     if !presented.starts_with(events::VIRTUAL_KEY_PREFIX) && shared.routes.accept_provider_keys() {
-        let hash = hmac::sign(&shared.hash_key, presented.as_bytes());
-        let name = HEXLOWER.encode(&hash.as_ref()[..END_USER_HASH_BYTES]);
-        let application = Some(format!("provider-key-{name}"));
+        let application = Some(format!("provider-key-{}", hashed(shared, presented)));
         return Ok(Caller {
             grant: None,
             principal: Principal { application, ..Principal::default() },
@@ -74,6 +72,12 @@ pub(crate) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Calle
             Err(answer)
         }
     }
+}
+
+/// What stands for an end user or a foreign key in records: the same text, the same name.
+fn hashed(shared: &Shared, text: &str) -> String {
+    let hash = hmac::sign(&shared.hash_key, text.as_bytes());
+    HEXLOWER.encode(&hash.as_ref()[..NAME_HASH_BYTES])
 }
 
 /// What the body must be, by its headers.
@@ -134,12 +138,8 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
     opened.streamed = facts.stream;
     opened.unknown_fields = document.unknown();
     opened.unscanned = document.unscanned();
-    if let Some(end_user) = &facts.end_user {
-        let hash = hmac::sign(&shared.hash_key, end_user.as_bytes());
-        let name = HEXLOWER.encode(&hash.as_ref()[..END_USER_HASH_BYTES]);
-        caller.principal.end_user = Some(name);
-        opened.principal = caller.principal.clone();
-    }
+    caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
+    opened.principal = caller.principal.clone();
     let route = shared.routes.find(model).ok_or_else(|| no_route(model))?;
     if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
         return Err(Refusal::unauthenticated("this route does not accept this kind of key"));

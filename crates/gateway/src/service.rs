@@ -15,9 +15,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use events::Decision;
 use http::{HeaderValue, Response, StatusCode, request::Parts};
-use hyper::body::Incoming;
 use journal::{Journal, JournalError};
-use net::{Arrival, Body, Handler};
+use net::{Arrival, Body, Handler, Incoming};
 use ring::hmac;
 use store::KeySnapshot;
 use tokio::sync::Semaphore;
@@ -244,7 +243,7 @@ impl Service {
         let interaction = journey.exchange.interaction().to_string();
         let body = error_body(refusal, &interaction);
         journey.exchange.status(refusal.status.as_u16());
-        journey.exchange.guards(self.0.judge.report());
+        journey.exchange.refused(code);
         journey.exchange.sends(&body);
         journey.exchange.end(refusal.ending, Some(code));
         if let Err(error) = journey.exchange.synced().await {

@@ -22,8 +22,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use events::{Ending, Span};
 use http_body::{Body, Frame};
-use hyper::body::Incoming;
-use net::BodyFault;
+use net::{BodyFault, Incoming};
 use tokio::time::{Instant, Sleep};
 use wire::{
     Delivery, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane, Notice, Operation,

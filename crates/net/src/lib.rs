@@ -16,6 +16,9 @@ mod tls;
 mod upstream;
 
 pub use body::{Body, BodyFault, empty, full, read_bounded};
+/// A body as it comes in, from a client or an upstream.
+pub use hyper::body::Incoming;
+
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
 pub use listener::{Arrival, Handler, Listener, ListenerSettings, Shutdown};
 pub use tasks::Tasks;
