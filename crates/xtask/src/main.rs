@@ -2,7 +2,7 @@
 //!
 //! Tidy, the lanes of tests, generated references, benches and long runs. INVARIANT: this is the first thing a
 //! newcomer compiles, so it links no room of the product and few other crates; what needs the product is
-//! run as a program of its own. Not here: benches (`testkit`), training.
+//! run as a program of its own. Not here: measurements (`bench`), training (`trainer`).
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -33,6 +33,7 @@ cargo xtask <command>
   generate [--check]     write the generated pages under docs/reference, or fail if one is stale
   bench NAME [ARGS…]     measure in a release build and write a receipt
   long NAME [ARGS…]      a long run, and its receipt
+  train | eval [ARGS…]   train the score model of `detect`, or measure it on texts it has not seen
 ";
 
 fn main() -> ExitCode {
@@ -49,6 +50,8 @@ fn main() -> ExitCode {
         ["generate", "--check"] => ended(generate::run(&root, true)),
         ["bench", name, rest @ ..] => ended(measure::run(&root, "bench", name, rest)),
         ["long", name, rest @ ..] => ended(measure::run(&root, "long", name, rest)),
+        ["train", rest @ ..] => ended(measure::train(&root, "train", rest)),
+        ["eval", rest @ ..] => ended(measure::train(&root, "eval", rest)),
         ["help" | "--help" | "-h"] | [] => {
             print!("{USAGE}");
             ExitCode::SUCCESS

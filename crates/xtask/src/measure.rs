@@ -1,5 +1,5 @@
 //! `cargo xtask bench NAME` and `cargo xtask long NAME`: runs a measurement in a release build and keeps
-//! its receipt.
+//! its receipt. `cargo xtask train` and `cargo xtask eval` only pass on to `trainer`.
 //!
 //! The measurements are in the program `bench`, which takes a name, and writes its figures as JSON to the file
 //! named by `BARTIZAN_FIGURES`. INVARIANT: a receipt is written only for a run that succeeded and says which crates
@@ -35,4 +35,12 @@ pub(crate) fn run(root: &Path, kind: &str, name: &str, rest: &[&str]) -> Result<
     let receipt = receipt::write(root, &format!("{kind}-{name}"), &figures)?;
     println!("receipt: {}", receipt.strip_prefix(root).unwrap_or(&receipt).display());
     Ok(())
+}
+
+/// Runs `trainer` with a command and its arguments.
+pub(crate) fn train(root: &Path, command: &str, rest: &[&str]) -> Result<(), String> {
+    Step::new(root, "cargo")
+        .args(["run", "--release", "--package", "trainer", "--", command])
+        .args(rest)
+        .run()
 }

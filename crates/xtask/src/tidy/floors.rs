@@ -45,6 +45,7 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "smallvec",
     "smol_str",
     "sqlparser",
+    "stacker",
     "strsim",
     "subtle",
     "thiserror",
