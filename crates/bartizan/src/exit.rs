@@ -116,7 +116,7 @@ impl Problem {
         let start = before.rfind('\n').map_or(0, |at| at + 1);
         let rest = text.get(start..).unwrap_or_default();
         let line = rest.split('\n').next().unwrap_or_default();
-        let end = span.end.clamp(span.start, start + line.trim_end().len().max(1));
+        let end = span.end.min(start + line.trim_end().len());
         let length = end.saturating_sub(span.start).max(1);
         self.label = Some(LabeledSpan::new(Some(String::from("here")), span.start, length));
         self.line = Some(Line {

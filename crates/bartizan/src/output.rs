@@ -103,6 +103,11 @@ impl Drop for Progress {
 
 /// A problem for the person, on standard error.
 pub(crate) fn report(problem: &Problem) {
+    note(&in_words(problem));
+}
+
+/// A problem as it is shown.
+pub(crate) fn in_words(problem: &Problem) -> String {
     let mut text = String::new();
     let handler =
         GraphicalReportHandler::new_themed(theme()).with_links(false).with_wrap_lines(false);
@@ -111,7 +116,7 @@ pub(crate) fn report(problem: &Problem) {
     }
     // The handler surrounds reports without a code with empty lines and trailing spaces.
     let lines = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-    note(lines.trim_matches('\n'));
+    lines.trim_matches('\n').to_owned()
 }
 
 fn theme() -> GraphicalTheme {

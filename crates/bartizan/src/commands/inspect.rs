@@ -153,8 +153,8 @@ pub(crate) struct Inspector {
 impl Inspector {
     fn new(args: &InspectArgs) -> Result<Self, Failure> {
         let (detect_settings, policy) = if let Some(path) = &args.config {
-            let settings = config::load(Some(path), &super::surroundings())?;
-            (settings.detect, settings.policy)
+            let guards = config::load_guards(path, &super::surroundings())?;
+            (guards.detect, guards.policy)
         } else {
             let policy = policy::Engine::new(&policy::PolicyOptions::default());
             (detect::DetectSettings::default(), policy.map_err(Failure::environment_as_told)?)

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use events::{
     Decision, Ending, EventBody, GuardStatus, InteractionClosed, InteractionOpened, LocatedFinding,
-    Outcome, Principal, Unscanned,
+    Outcome, Principal, Rank, Unscanned,
 };
 use journal::Record;
 use journal::verify::{Truncation, Verdict, VerifyReport};
@@ -81,10 +81,13 @@ fn decision_words(decision: &Decision) -> String {
     }
 }
 
-/// Each kind that was found with how often: `injection, pii.email ×2`.
+/// Findings below this rank are too common to stand on one line: one ordinary text in a hundred.
+const NOTABLE_RANK_MIN: Rank = Rank::new(20);
+
+/// Each kind that was notably found with how often: `injection, pii.email ×2`.
 fn found_words(findings: &[LocatedFinding]) -> String {
     let mut kinds: Vec<(&str, usize)> = Vec::new();
-    for finding in findings {
+    for finding in findings.iter().filter(|found| found.finding.rank >= NOTABLE_RANK_MIN) {
         let kind = finding.finding.kind.as_str();
         match kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => *count += 1,

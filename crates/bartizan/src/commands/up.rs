@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use events::{Administration, Event, EventBody, NodeNotice};
+use events::{Administration, Event, EventBody, KeyId, NodeNotice};
 use gateway::{Judge, Parts, UpstreamOptions};
 use journal::{Cut, Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
@@ -56,7 +56,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let data = DataDir::create(&settings.data_dir)?;
     let keys = data.keys().await?;
     let secret = data.identity_secret()?;
-    let detect = detect::Engine::new(&settings.detect)
+    let detect = detect::Engine::new(&settings.guards.detect)
         .map_err(|error| Failure::environment(error, "the program is damaged: install it again"))?;
     let (journal, recovery) = Journal::open(data.path(), settings.journal, Arc::new(RealDisk))
         .map_err(Failure::environment_as_told)?;
@@ -64,7 +64,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let snapshot = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.map_err(keys_failure)?));
 
     let shutdown_time_max = settings.gateway.limits.shutdown_time_max;
-    let policy_digest = settings.policy.digest();
+    let policy_digest = settings.guards.policy.digest();
     let welcome = up_welcome::Welcome::new(&settings);
     let (tasks, shutdown) = (Tasks::default(), Shutdown::default());
     let mut gateway = settings.gateway;
@@ -73,7 +73,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
             gateway::start_loopback(&tasks, &shutdown).map_err(Failure::environment_as_told)?;
         gateway.upstreams.push(loopback_upstream(base_url));
     }
-    let judge = Judge::new(detect, settings.policy, gateway.guards);
+    let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
     let parts = Parts {
         journal: journal.clone(),
         judge,
@@ -87,6 +87,9 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         Failure::environment(error, "stop what uses that address, or set another `[server] listen`")
     })?;
     record_start(&journal, address, policy_digest, &recovery)?;
+    if let Some((id, _)) = &first_key {
+        record(&journal, administration("first-start", "key.create", *id))?;
+    }
     tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
     tasks.spawn(expire_content(journal.clone(), shutdown.clone()));
     welcome.print(address, &data, first_key)?;
@@ -150,6 +153,14 @@ impl Signals {
 
 fn node(state: &str, detail: String) -> EventBody {
     EventBody::Node(NodeNotice { detail, state: state.to_owned() })
+}
+
+fn administration(actor: &str, operation: &str, key: KeyId) -> EventBody {
+    EventBody::Administration(Administration {
+        actor: actor.to_owned(),
+        operation: operation.to_owned(),
+        target: key.to_string(),
+    })
 }
 
 fn record(journal: &Journal, body: EventBody) -> Result<(), Failure> {
@@ -223,11 +234,7 @@ fn record_key_changes(journal: &Journal, before: &KeySnapshot, after: &KeySnapsh
             _ => continue,
         };
         tracing::info!(key = %id, operation, "a key was changed by another process");
-        let body = EventBody::Administration(Administration {
-            actor: String::from("cli"),
-            operation: operation.to_owned(),
-            target: id.to_string(),
-        });
+        let body = administration("cli", operation, id);
         if let Err(error) = journal.append(&Event::new(now_ms(), body)) {
             tracing::error!(%error, "a change of keys could not be recorded");
         }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use events::KeyId;
 use gateway::Accept;
 use stdx::Secret;
 use store::{GrantOptions, VirtualKeys};
@@ -24,7 +25,7 @@ use crate::time::now_ms;
 pub(crate) async fn first_key(
     data: &DataDir,
     keys: &VirtualKeys,
-) -> Result<Option<Secret<String>>, Failure> {
+) -> Result<Option<(KeyId, Secret<String>)>, Failure> {
     if !keys.list(None, 1).await.map_err(keys_failure)?.is_empty() {
         return Ok(None);
     }
@@ -37,7 +38,7 @@ pub(crate) async fn first_key(
         let message = format!("cannot write the first key to `{}`: {error}", path.display());
         return Err(Failure::environment(message, "make room, then `bartizan keys create`"));
     }
-    Ok(Some(key))
+    Ok(Some((record.id, key)))
 }
 
 fn write_key(path: &Path, key: &Secret<String>) -> std::io::Result<()> {
@@ -81,7 +82,7 @@ impl Welcome {
             is_loopback: settings.loopback,
             takes_virtual_keys: routes.iter().any(|route| route.accept == Accept::VirtualKey),
             model: model.to_owned(),
-            preset: settings.policy_options.preset.as_str(),
+            preset: settings.guards.policy_options.preset.as_str(),
             upstreams: names.join(", "),
         }
     }
@@ -91,7 +92,7 @@ impl Welcome {
         &self,
         address: SocketAddr,
         data: &DataDir,
-        first_key: Option<Secret<String>>,
+        first_key: Option<(KeyId, Secret<String>)>,
     ) -> Result<(), Failure> {
         let scheme = if self.is_tls { "https" } else { "http" };
         let base_url = format!("{scheme}://{address}/v1");
@@ -110,7 +111,7 @@ impl Welcome {
                  write a bartizan.toml (`bartizan config example`), to reach a real one.",
             )?;
         }
-        if let Some(key) = first_key.filter(|_| self.takes_virtual_keys) {
+        if let Some((_, key)) = first_key.filter(|_| self.takes_virtual_keys) {
             let file = data.first_key_file();
             output.line(&format!("\nThe first virtual key is in {}", file.display()))?;
             if stdout_is_terminal() {

@@ -20,11 +20,11 @@ mod upstreams;
 
 use std::path::{Path, PathBuf};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Problem};
 use crate::files::read_text;
 use options::ConfigOptions;
 use parse::ConfigText;
-use settings::{Checker, Settings};
+use settings::{Checker, Guards, Settings};
 
 /// The file that is used when none is named and it is there.
 const CONFIG_FILE_DEFAULT: &str = "bartizan.toml";
@@ -54,24 +54,38 @@ pub(crate) fn load(
     surroundings: &Surroundings<'_>,
 ) -> Result<Settings, Failure> {
     let Some(path) = named.map(Path::to_path_buf).or_else(default_file) else {
-        return check(
-            &ConfigText::new("defaults", ""),
-            ConfigOptions::default(),
-            None,
-            surroundings,
-        );
+        let config = ConfigText::new("defaults", "");
+        let checked = Checker::new(&config, None, surroundings).check(ConfigOptions::default());
+        return checked.map_err(wrong);
     };
-    let text = read_text(&path, CONFIG_BYTES_MAX).map_err(|error| {
+    let (name, text) = read(&path)?;
+    let mut config = ConfigText::new(&name, &text);
+    let options = config.parse().map_err(wrong)?;
+    Checker::new(&config, Some(&path), surroundings).check(options).map_err(wrong)
+}
+
+/// Only the guards of the named file: no key has to be there, no upstream to make sense.
+pub(crate) fn load_guards(path: &Path, surroundings: &Surroundings<'_>) -> Result<Guards, Failure> {
+    let (name, text) = read(path)?;
+    let mut config = ConfigText::new(&name, &text);
+    let options = config.parse().map_err(wrong)?;
+    Checker::new(&config, Some(path), surroundings).check_guards(&options).map_err(wrong)
+}
+
+fn wrong(problems: Vec<Problem>) -> Failure {
+    Failure::Problems(Exit::Usage, problems)
+}
+
+/// The name and the text of a configuration file.
+fn read(path: &Path) -> Result<(String, String), Failure> {
+    let text = read_text(path, CONFIG_BYTES_MAX).map_err(|error| {
         Failure::usage(
             format!("cannot read the configuration `{}`: {error}", path.display()),
             "name another file with `--config FILE`, or make one with \
              `bartizan config example > bartizan.toml`",
         )
     })?;
-    let name = path.display().to_string();
-    let mut config = ConfigText::new(&name, &text);
-    let options = config.parse().map_err(|problems| Failure::Problems(Exit::Usage, problems))?;
-    check(&config, options, Some(&path), surroundings)
+    Ok((path.display().to_string(), text))
 }
 
 /// The data folder only, for commands that read state: `--data` if given, else what the configuration
@@ -83,13 +97,9 @@ pub(crate) fn data_dir(named: Option<&Path>, config: Option<&Path>) -> Result<Pa
     let Some(path) = config.map(Path::to_path_buf).or_else(default_file) else {
         return Ok(PathBuf::from(options::DATA_DIR_DEFAULT));
     };
-    let text = read_text(&path, CONFIG_BYTES_MAX).map_err(|error| {
-        let message = format!("cannot read the configuration `{}`: {error}", path.display());
-        Failure::usage(message, "name the data folder with `--data DIR`")
-    })?;
-    let name = path.display().to_string();
+    let (name, text) = read(&path)?;
     let mut config = ConfigText::new(&name, &text);
-    let options = config.parse().map_err(|problems| Failure::Problems(Exit::Usage, problems))?;
+    let options = config.parse().map_err(wrong)?;
     Ok(settings::data_dir(&options, &config, Some(&path)))
 }
 
@@ -98,13 +108,59 @@ fn default_file() -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-fn check(
-    config: &ConfigText<'_>,
-    options: ConfigOptions,
-    path: Option<&Path>,
-    surroundings: &Surroundings<'_>,
-) -> Result<Settings, Failure> {
-    Checker::new(config, path, surroundings)
-        .check(options)
-        .map_err(|problems| Failure::Problems(Exit::Usage, problems))
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is said about any text as a configuration.
+    fn said(text: &str) -> String {
+        let mut config = ConfigText::new("bartizan.toml", text);
+        let surroundings = Surroundings { variable: &|_| None, now_ms: 0 };
+        let checked = config.parse().and_then(|options| {
+            Checker::new(&config, None, &surroundings).check(options).map(|_| ())
+        });
+        let problems = checked.err().unwrap_or_default();
+        problems.iter().map(crate::output::in_words).collect()
+    }
+
+    #[test]
+    fn a_problem_at_the_end_of_a_line_is_pointed_at() {
+        let said = said("[server]\nlisten =\nhead_bytes_max = 1\n");
+        assert!(said.contains("[bartizan.toml:2:9]"), "{said}");
+    }
+
+    /// The example with every setting uncommented.
+    fn settings() -> Vec<String> {
+        let uncomment = |line: &str| line.strip_prefix('#').unwrap_or(line).to_owned();
+        let example = example::example();
+        let settings = example.lines().filter(|line| !line.starts_with("# "));
+        settings.map(uncomment).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn any_text_is_read_without_panic(text in "[\\[\\]{}=\"'.,#a-z0-9_ \n\u{e9}\u{0}]{0,200}") {
+            said(&text);
+        }
+
+        #[test]
+        fn a_damaged_configuration_is_read_without_panic(
+            line in 0..100_usize,
+            at in 0..60_usize,
+            inserted in "[\\[\\]{}=\"'.,#a9é\n -]{0,3}",
+            dropped in 0..100_usize,
+        ) {
+            let mut lines = settings();
+            let count = lines.len();
+            let line = &mut lines[line % count];
+            let at = line.floor_char_boundary(at.min(line.len()));
+            line.insert_str(at, &inserted);
+            lines.remove(dropped % count);
+            said(&lines.join("\n"));
+        }
+    }
 }

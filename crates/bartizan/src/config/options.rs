@@ -301,7 +301,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             listen: String::from("127.0.0.1:8080"),
-            connections_max: 16_384,
+            connections_max: 8_192,
             head_bytes_max: 64 << 10,
             head_timeout_ms: 15_000,
             body_bytes_max: 16 << 20,

@@ -15,7 +15,10 @@ use journal::{JournalSettings, SyncMode};
 use policy::PolicyOptions;
 
 use super::guards::unknown_fields;
-use super::options::{ConfigOptions, JournalOptions, ServerOptions, SyncOption, TlsOptions};
+use super::options::{
+    ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, ServerOptions, SyncOption,
+    TlsOptions,
+};
 use super::parse::ConfigText;
 use super::{Origin, Surroundings};
 use crate::exit::Problem;
@@ -44,20 +47,26 @@ pub(crate) struct Settings {
     pub(crate) loopback: bool,
     /// The upstreams, as they may be shown.
     pub(crate) upstreams: Vec<UpstreamCard>,
-    /// Which detectors run.
-    pub(crate) detect: DetectSettings,
-    /// Which detectors do not.
+    /// What is looked for, and what follows.
+    pub(crate) guards: Guards,
+    /// Which detectors do not run.
     pub(crate) detectors_off: Vec<String>,
-    /// The compiled rules.
-    pub(crate) policy: policy::Engine,
-    /// What they were compiled from.
-    pub(crate) policy_options: PolicyOptions,
     /// The record.
     pub(crate) journal: JournalSettings,
     /// What to report on standard error.
     pub(crate) filter: String,
     /// What is allowed but worth knowing.
     pub(crate) warnings: Vec<String>,
+}
+
+/// What is looked for, and what follows.
+pub(crate) struct Guards {
+    /// Which detectors run.
+    pub(crate) detect: DetectSettings,
+    /// The compiled rules.
+    pub(crate) policy: policy::Engine,
+    /// What they were compiled from.
+    pub(crate) policy_options: PolicyOptions,
 }
 
 /// An upstream, as it may be shown.
@@ -109,15 +118,12 @@ impl<'a> Checker<'a> {
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
         let journal = self.journal(&options.journal);
-        let detect = self.detectors(&options.guards);
+        let guards = self.guards(&options.guards, &options.exceptions);
         let unknown_fields = unknown_fields(&options.guards);
-        let policy_options = self.policy_options(&options.guards, &options.exceptions);
-        let policy = policy::Engine::new(&policy_options)
-            .map_err(|error| self.problems.push(Problem::told(error)));
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
         }
-        let (Ok(policy), true) = (policy, self.problems.is_empty()) else {
+        let (Some(guards), true) = (guards, self.problems.is_empty()) else {
             return Err(self.problems);
         };
         Ok(Settings {
@@ -134,14 +140,34 @@ impl<'a> Checker<'a> {
             },
             loopback,
             upstreams: cards,
-            detect,
+            guards,
             detectors_off: options.guards.detectors_off,
-            policy,
-            policy_options,
             journal,
             filter: options.diagnostics.filter,
             warnings: self.warnings,
         })
+    }
+
+    /// Only what is looked for and what follows, for commands that open and call nothing.
+    pub(crate) fn check_guards(mut self, options: &ConfigOptions) -> Result<Guards, Vec<Problem>> {
+        let guards = self.guards(&options.guards, &options.exceptions);
+        if self.problems.is_empty() { guards.ok_or(self.problems) } else { Err(self.problems) }
+    }
+
+    fn guards(
+        &mut self,
+        options: &GuardOptions,
+        exceptions: &[ExceptionOptions],
+    ) -> Option<Guards> {
+        let detect = self.detectors(options);
+        let policy_options = self.policy_options(options, exceptions);
+        match policy::Engine::new(&policy_options) {
+            Ok(policy) => Some(Guards { detect, policy, policy_options }),
+            Err(error) => {
+                self.problems.push(Problem::told(error));
+                None
+            }
+        }
     }
 
     pub(super) fn problem(&mut self, path: &str, message: impl Into<String>, help: &str) {

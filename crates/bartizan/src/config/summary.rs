@@ -67,7 +67,7 @@ pub(crate) fn print(settings: &Settings, json: bool, output: &mut Output) -> Res
 
 fn summary(settings: &Settings) -> Summary<'_> {
     let gateway = &settings.gateway;
-    let rules = || settings.policy.rules().filter(|rule| rule.set == RuleSet::Consequence);
+    let rules = || settings.guards.policy.rules().filter(|rule| rule.set == RuleSet::Consequence);
     let all_detectors = detect::Engine::detectors().len();
     Summary {
         source: match &settings.origin {
@@ -102,7 +102,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .collect(),
         guards: GuardSummary {
             enabled: gateway.guards,
-            preset: settings.policy_options.preset.as_str(),
+            preset: settings.guards.policy_options.preset.as_str(),
             unknown_fields: match gateway.unknown_fields {
                 UnknownFields::Scan => "scan",
                 UnknownFields::Refuse => "refuse",
@@ -114,7 +114,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             },
             rules: rules().count(),
             rules_in_shadow: rules().filter(|rule| rule.shadow).count(),
-            exceptions: settings.policy_options.exceptions.len(),
+            exceptions: settings.guards.policy_options.exceptions.len(),
         },
         journal: JournalSummary {
             sync: match settings.journal.sync {

@@ -260,6 +260,25 @@ fn a_secret_can_come_from_a_file_beside_the_configuration() {
 }
 
 #[test]
+fn certificates_that_are_none_are_named() {
+    let home = Home::new();
+    let config = "[tls]\ncertificate_file = \"chain.pem\"\nprivate_key_file = \"key.pem\"\n";
+    home.write("bartizan.toml", config);
+    let ran = home.run(&["config", "check"]);
+    assert!(
+        ran.stderr.contains("`tls.certificate_file`: cannot read `chain.pem`"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("`tls.private_key_file`: cannot read `key.pem`"), "{}", ran.stderr);
+    home.write("chain.pem", "hello");
+    home.write("key.pem", "hello");
+    let ran = home.run(&["config", "check"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("`tls`: the server's certificate file: "), "{}", ran.stderr);
+}
+
+#[test]
 fn bad_files_are_named() {
     let home = Home::new();
     let ran = home.run(&["config", "check", "missing.toml"]);

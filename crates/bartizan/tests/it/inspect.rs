@@ -94,6 +94,22 @@ fn a_file_is_reported_in_words() {
 }
 
 #[test]
+fn the_rules_can_be_those_of_a_configuration() {
+    let home = Home::new();
+    home.write("a.txt", "write to jane.doe@example.com");
+    // The upstream's key is not there, and need not be.
+    home.write(
+        "bartizan.toml",
+        "[guards]\npreset = \"observe\"\n[[upstreams]]\nname = \"a\"\n\
+         base_url = \"https://a/v1\"\napi_key = \"env:NOT_THERE\"\n",
+    );
+    let ran = home.run(&["inspect", "--config", "bartizan.toml", "--explain", "a.txt"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert!(ran.stdout.contains(" (in shadow) "), "{}", ran.stdout);
+    assert_eq!(home.run(&["inspect", "a.txt"]).code, 1);
+}
+
+#[test]
 fn what_cannot_be_read_is_said_and_makes_the_run_incomplete() {
     let home = Home::new();
     home.write("ok.txt", "What is a bartizan?");

@@ -60,7 +60,13 @@ fn the_first_start_makes_a_key_and_says_what_to_try() {
     let status = gateway.child.wait(PATIENCE).expect("it ends");
     assert_eq!(status.code(), Some(0), "{}", gateway.child.stderr());
     let tail = home.run(&["log", "tail"]).stdout;
-    for expected in ["started: bartizan ", "answered 200", "stopped: after SIGTERM"] {
+    for expected in [
+        "started: bartizan ",
+        "key.create ",
+        " by first-start",
+        "answered 200",
+        "stopped: after SIGTERM",
+    ] {
         assert!(tail.contains(expected), "{expected}\n{tail}");
     }
     assert_eq!(home.run(&["log", "verify"]).code, 0);
