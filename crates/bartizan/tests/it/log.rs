@@ -97,6 +97,26 @@ fn the_last_records_are_shown_a_line_each() {
 }
 
 #[test]
+fn a_followed_record_shows_what_is_appended() {
+    let home = Home::new();
+    recorded(&home);
+    let mut child = testkit::Child::start(home.command(&["log", "tail", "-n", "0", "--follow"]))
+        .expect("started");
+    let settings = JournalSettings::default();
+    let data = home.path("bartizan-data");
+    let (journal, _) = Journal::open(&data, settings, Arc::new(RealDisk)).expect("opened");
+    let notice = NodeNotice { detail: "disk is full".into(), state: "degraded".into() };
+    // The child may begin only after the first of these; it sees a later one.
+    let seen = (0..100).any(|_| {
+        let event = Event::new(TIME_MS, EventBody::Node(notice.clone()));
+        let _ticket = journal.append(&event).expect("appended");
+        let moment = std::time::Duration::from_millis(300);
+        child.wait_for(moment, |child| child.stdout().contains("degraded: disk is full\n"))
+    });
+    assert!(seen, "{}{}", child.stdout(), child.stderr());
+}
+
+#[test]
 fn one_interaction_is_shown_whole_with_its_content_if_asked() {
     let home = Home::new();
     let id = recorded(&home).to_string();
