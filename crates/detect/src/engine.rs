@@ -17,8 +17,8 @@ use crate::{DetectorCard, Head, Ranks, Scanner, Scores, selftest};
 /// as not scanned.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A head of the score model is a finding from this rank on: one ordinary text in ten.
-const FINDING_RANK_MIN: u8 = 10;
+/// A head of the score model is a finding from this rank on: one ordinary text in thirty.
+const FINDING_RANK_MIN: u8 = 15;
 
 /// Which detectors run. The default is all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -17,8 +17,8 @@ const BURIED_TEXTS: usize = 2_400;
 /// No source counts more than so many of its texts would.
 const SOURCE_WEIGHT_MAX: f64 = 700.0;
 /// Parts that ordinary texts are divided into, each measured by a model that did not see it.
-const FOLDS: u64 = 4;
-const SCHEDULE: Schedule = Schedule { epochs: 14, step: 0.5, decay: 0.02 };
+const FOLDS: u64 = 10;
+const SCHEDULE: Schedule = Schedule { epochs: 14, step: 0.1, decay: 0.02 };
 
 /// Trains on everything but `dev`, calibrates on ordinary texts that the measuring model did not see, and
 /// writes the file.
