@@ -11,9 +11,12 @@
 //! need a lane's whole text (encodings, the score) are made at its end: in a whole answer before
 //! anything is released, in a stream *late*, when they can stop the ending but not what was sent.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-use events::{Finding, LocatedFinding, Outcome, Provenance, Unscanned};
+use events::{Finding, Kind, LocatedFinding, Outcome, Provenance, Rank, Unscanned};
 use wire::Lane;
 
 use crate::{
@@ -22,8 +25,10 @@ use crate::{
     mask::Vault,
 };
 
-/// Findings one answer may have; the rest of the answer is stopped.
-const FINDINGS_MAX: usize = 10_000;
+/// Findings of one answer that are kept for the record; what follows is acted on all the same.
+const FINDINGS_KEPT_MAX: usize = 10_000;
+/// Lanes of one answer that may be open at a time. Tool calls are lanes; nobody makes hundreds at once.
+const LANES_MAX: usize = 512;
 
 /// What may be sent on after a push.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +45,9 @@ pub(crate) enum Passed {
 pub(crate) struct AnswerGuard {
     judge: Arc<Judge>,
     lanes: BTreeMap<Lane, LaneText>,
+    /// Whether findings of a kind and rank are removed, as long as nothing new was found: policy sees
+    /// kinds and their highest ranks, so that one more of the same changes nothing.
+    settled_kinds: HashMap<(Kind, Rank), bool>,
     /// What was found and decided so far.
     pub(crate) verdict: Verdict,
     subject: Arc<Subject>,
@@ -51,6 +59,8 @@ pub(crate) struct AnswerGuard {
 pub(crate) struct Verdict {
     pub(crate) decision: Option<events::Decision>,
     pub(crate) findings: Vec<LocatedFinding>,
+    /// Whether a limit stopped the answer.
+    pub(crate) gave_up: bool,
     pub(crate) masked: u32,
     pub(crate) restored: u32,
     pub(crate) unscanned: Vec<Unscanned>,
@@ -58,7 +68,14 @@ pub(crate) struct Verdict {
 
 impl AnswerGuard {
     pub(crate) fn new(judge: Arc<Judge>, subject: Arc<Subject>, vault: Arc<Vault>) -> Self {
-        Self { judge, lanes: BTreeMap::new(), verdict: Verdict::default(), subject, vault }
+        Self {
+            judge,
+            lanes: BTreeMap::new(),
+            settled_kinds: HashMap::new(),
+            verdict: Verdict::default(),
+            subject,
+            vault,
+        }
     }
 
     /// The next piece of a lane's text.
@@ -69,6 +86,9 @@ impl AnswerGuard {
         let mut fresh = Vec::new();
         state.push(piece, &mut fresh);
         let to = state.settled(&vault);
+        if state.is_lost() || self.lanes.len() > LANES_MAX {
+            return self.give_up(lane);
+        }
         self.settle(lane, fresh, to).or_unchanged(was_clear, piece)
     }
 
@@ -106,6 +126,9 @@ impl AnswerGuard {
     fn settle_last(&mut self, lane: Lane, mut fresh: Vec<Finding>) -> Passed {
         let Some(state) = self.lanes.get_mut(&lane) else { return Passed::Unchanged };
         state.finish(&mut fresh);
+        if state.is_lost() {
+            return self.give_up(lane);
+        }
         let (late, incomplete) = state.late(&self.judge, &fresh);
         fresh.extend(late);
         fresh.sort_by_key(|finding| (finding.span.start, finding.span.end));
@@ -118,6 +141,15 @@ impl AnswerGuard {
         let passed = self.settle(lane, fresh, to);
         self.lanes.remove(&lane);
         passed
+    }
+
+    /// The lane cannot be read any more (a limit was crossed), so nothing more of it may pass.
+    fn give_up(&mut self, lane: Lane) -> Passed {
+        let path = self.lanes.get(&lane).map_or_else(String::new, |state| state.path.clone());
+        let why = "stopped: too long or too many lanes to be read".to_owned();
+        self.verdict.unscanned.push(Unscanned { path, why });
+        self.verdict.gave_up = true;
+        Passed::Stopped(String::new())
     }
 
     /// Judges what is new, and releases the lane's text up to the offset `to`.
@@ -134,27 +166,51 @@ impl AnswerGuard {
     fn consider(&mut self, lane: Lane, mut finding: Finding) -> Option<usize> {
         let state = self.lanes.get_mut(&lane)?;
         let span = state.locate(finding.span);
-        if state.value(finding.span, span).is_some_and(|value| self.vault.is_callers_own(&value)) {
+        if state.continues(&finding, span) {
             return None;
         }
-        if self.verdict.findings.len() >= FINDINGS_MAX {
-            return Some(span.start as usize);
+        // Only values can be somebody's own: an attack that a document brought along is nobody's.
+        let is_value = matches!(finding.kind.family(), "pii" | "secret");
+        let value = state.value(finding.span, span);
+        if is_value && value.is_some_and(|value| self.vault.is_callers_own(&value)) {
+            return None;
         }
-        state.note(&finding);
-        let kind = finding.kind.clone();
+        let read = finding.span;
         finding.span = span;
-        self.verdict.findings.push(LocatedFinding {
-            finding,
-            path: state.path.clone(),
-            provenance: Provenance::Output,
-        });
+        let (is_removed, is_refused) = self.judge_finding(state_path(&self.lanes, lane), &finding);
+        let state = self.lanes.get_mut(&lane)?;
+        state.note(&finding, read, is_removed);
+        is_refused.then_some(span.start as usize)
+    }
+
+    /// Whether the finding is removed, and whether the answer is refused for it.
+    fn judge_finding(&mut self, path: String, finding: &Finding) -> (bool, bool) {
+        let key = (finding.kind.clone(), finding.rank);
+        if let Some(is_removed) = self.settled_kinds.get(&key).copied() {
+            self.keep(path, finding);
+            return (is_removed, false);
+        }
+        self.keep(path, finding);
         let judgement = self.judge.answer(&self.subject, &self.verdict.findings);
         let last = self.verdict.findings.len() - 1;
-        if judgement.redactions().any(|index| index == last) {
-            state.mark(span, kind);
-        }
+        let is_removed = judgement.redactions().any(|index| index == last);
+        self.settled_kinds.clear();
+        self.settled_kinds.insert(key, is_removed);
+        let is_refused = judgement.decision().outcome == Outcome::Refused;
         self.verdict.decision = Some(judgement.decision().clone());
-        (judgement.decision().outcome == Outcome::Refused).then_some(span.start as usize)
+        (is_removed, is_refused)
+    }
+
+    fn keep(&mut self, path: String, finding: &Finding) {
+        if self.verdict.findings.len() >= FINDINGS_KEPT_MAX {
+            self.verdict.findings.pop();
+        }
+        let finding = finding.clone();
+        self.verdict.findings.push(LocatedFinding {
+            finding,
+            path,
+            provenance: Provenance::Output,
+        });
     }
 
     fn release(&mut self, lane: Lane, to: usize) -> String {
@@ -164,6 +220,10 @@ impl AnswerGuard {
         self.verdict.restored += released.restored;
         released.text
     }
+}
+
+fn state_path(lanes: &BTreeMap<Lane, LaneText>, lane: Lane) -> String {
+    lanes.get(&lane).map_or_else(String::new, |state| state.path.clone())
 }
 
 impl Passed {

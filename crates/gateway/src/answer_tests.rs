@@ -31,6 +31,7 @@ pub(crate) fn subject() -> Arc<Subject> {
         request_bytes: 1,
         route: "r".to_owned(),
         streamed: true,
+        tainted: false,
         time_ms: 1,
         unknown_fields: 0,
         unscanned: 0,

@@ -23,6 +23,9 @@ use crate::answer::Verdict;
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
 const FINDINGS_RECORDED_MAX: usize = 1_000;
 
+/// Pieces of content that no guard read, in one record; what follows is of the same sort.
+const UNSCANNED_RECORDED_MAX: usize = 128;
+
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -141,8 +144,8 @@ impl Exchange {
     }
 
     /// What no guard read in the answer.
-    pub(crate) fn unscanned(&mut self, unscanned: Vec<Unscanned>) {
-        self.close.unscanned.extend(unscanned);
+    pub(crate) fn unscanned(&mut self, unscanned: &[Unscanned]) {
+        note_unscanned(&mut self.close.unscanned, unscanned);
     }
 
     /// What was found in the answer and what was done.
@@ -152,7 +155,7 @@ impl Exchange {
         }
         self.close.findings = verdict.findings;
         self.close.findings_omitted = shorten(&mut self.close.findings);
-        self.close.unscanned.extend(verdict.unscanned);
+        note_unscanned(&mut self.close.unscanned, &verdict.unscanned);
         self.close.masked = verdict.masked;
         self.close.restored = verdict.restored;
     }
@@ -203,6 +206,16 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.end(Ending::ClientLeft, Some("client_left"));
+    }
+}
+
+/// Adds what is not there yet: every event of a stream says the same. Array positions in paths are
+/// those of the event, so what repeats is equal.
+pub(crate) fn note_unscanned(known: &mut Vec<Unscanned>, more: &[Unscanned]) {
+    for one in more {
+        if known.len() < UNSCANNED_RECORDED_MAX && !known.contains(one) {
+            known.push(one.clone());
+        }
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::net::IpAddr;
 
-use events::{GuardReport, GuardStatus, LocatedFinding, Principal, Provenance, Unscanned};
+use events::{GuardReport, GuardStatus, LocatedFinding, Principal, Provenance, Span, Unscanned};
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
-use wire::Document;
+use wire::{Document, Embedded, Unescaped};
 
 /// The detectors and the policy of this process.
 pub struct Judge {
@@ -34,6 +34,8 @@ pub(crate) struct Subject {
     pub(crate) request_bytes: u64,
     pub(crate) route: String,
     pub(crate) streamed: bool,
+    /// Whether low-trust content of this request was found to steer; recomputed with each request.
+    pub(crate) tainted: bool,
     pub(crate) time_ms: u64,
     pub(crate) unknown_fields: u32,
     pub(crate) unscanned: u32,
@@ -68,13 +70,20 @@ impl Judge {
             return inspected;
         }
         for (index, field) in document.fields.iter().enumerate() {
-            let inspection = self.detect.inspect(&field.text, field.provenance);
+            // What stands in the arguments of a tool is read as the tool will read it.
+            let unescaped = (field.embedded == Embedded::Json).then(|| Unescaped::of(&field.text));
+            let text = unescaped.as_ref().map_or(&*field.text, |unescaped| &*unescaped.text);
+            let inspection = self.detect.inspect(text, field.provenance);
             if let Some(why) = inspection.incomplete {
                 inspected
                     .unscanned
                     .push(Unscanned { path: document.path_of(field), why: why.to_owned() });
             }
-            for finding in inspection.findings {
+            for mut finding in inspection.findings {
+                if let Some(unescaped) = &unescaped {
+                    let place = |offset: u32| unescaped.original_offset(offset as usize);
+                    finding.span = Span::new(place(finding.span.start), place(finding.span.end));
+                }
                 inspected.fields.push(index);
                 inspected.findings.push(LocatedFinding {
                     finding,
@@ -127,7 +136,7 @@ impl Judge {
             risk: 0,
             stage,
             streamed: subject.streamed,
-            tainted: false,
+            tainted: subject.tainted,
             time_ms: subject.time_ms,
             unknown_fields: subject.unknown_fields,
             unscanned: subject.unscanned,

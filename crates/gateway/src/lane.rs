@@ -29,8 +29,9 @@ pub(crate) struct LaneText {
     /// What has arrived and not been released.
     held: String,
     json: Option<JsonState>,
-    /// Spans to be removed, by start, none before `base`.
-    marks: Vec<(Span, Kind)>,
+    /// Spans to be removed, by start, none before `base`; without a kind, the span continues the one
+    /// before it and is removed without another word.
+    marks: Vec<(Span, Option<Kind>)>,
     /// Where the lane stands in the message.
     pub(crate) path: String,
     scanner: detect::Scanner,
@@ -40,6 +41,8 @@ pub(crate) struct LaneText {
     seen_all: bool,
     /// What was found so far, in what the scanner reads.
     found: Vec<(Kind, Span)>,
+    /// Whether the last of them is being removed.
+    is_last_removed: bool,
 }
 
 /// What a lane of JSON keeps in mind besides.
@@ -73,6 +76,7 @@ impl LaneText {
             seen: String::new(),
             seen_all: true,
             found: Vec::new(),
+            is_last_removed: false,
         }
     }
 
@@ -100,11 +104,13 @@ impl LaneText {
 
     fn read(&mut self, text: &str, fresh: &mut Vec<Finding>) {
         self.scanner.push(text, fresh);
-        if self.seen.len() + text.len() <= LATE_BYTES_MAX {
-            self.seen.push_str(text);
-        } else {
-            self.seen_all = false;
+        if !self.seen_all {
+            return;
         }
+        let room = LATE_BYTES_MAX - self.seen.len();
+        let fits = text.floor_char_boundary(room);
+        self.seen.push_str(&text[..fits]);
+        self.seen_all = fits == text.len();
     }
 
     /// The end of the lane.
@@ -137,9 +143,33 @@ impl LaneText {
         (late, self.scanner.incomplete().or(inspection.incomplete).or(cut))
     }
 
-    /// A finding was judged; it is not reported again at the end.
-    pub(crate) fn note(&mut self, finding: &Finding) {
-        self.found.push((finding.kind.clone(), finding.span));
+    /// Whether the scanner has given up: what follows cannot be read.
+    pub(crate) const fn is_lost(&self) -> bool {
+        self.scanner.incomplete().is_some()
+    }
+
+    /// Whether the finding is the next piece of the last one (a private key, a long token). Then it was
+    /// judged with it, and shares its fate.
+    pub(crate) fn continues(&mut self, finding: &Finding, located: Span) -> bool {
+        let Some((kind, span)) = self.found.last_mut() else { return false };
+        if *kind != finding.kind || span.end != finding.span.start {
+            return false;
+        }
+        span.end = finding.span.end;
+        if self.is_last_removed && located.end as usize > self.base {
+            self.marks.push((located, None));
+        }
+        true
+    }
+
+    /// A finding was judged: it is not reported again at the end, and is removed if it has to be, as
+    /// far as it has not been released.
+    pub(crate) fn note(&mut self, located: &Finding, read: Span, is_removed: bool) {
+        self.found.push((located.kind.clone(), read));
+        self.is_last_removed = is_removed;
+        if is_removed && located.span.end as usize > self.base {
+            self.marks.push((located.span, Some(located.kind.clone())));
+        }
     }
 
     /// How far the lane's text may be released while more can come.
@@ -168,13 +198,6 @@ impl LaneText {
         let start = (located.start as usize).checked_sub(self.base)?;
         let text = self.held.get(start..(located.end as usize).checked_sub(self.base)?)?;
         Some(if self.json.is_some() { Unescaped::of(text).text } else { Cow::Borrowed(text) })
-    }
-
-    /// The span is to be removed, as far as it has not been released.
-    pub(crate) fn mark(&mut self, span: Span, kind: Kind) {
-        if span.end as usize > self.base {
-            self.marks.push((span, kind));
-        }
     }
 
     /// Takes the text up to the offset `to` out, edited; less if a span to be removed lies across it.
@@ -239,7 +262,7 @@ impl Released {
         &mut self,
         text: &str,
         base: usize,
-        marks: &[(Span, Kind)],
+        marks: &[(Span, Option<Kind>)],
         vault: &Vault,
         mut json: Option<EmbeddedJson>,
     ) {
@@ -249,8 +272,10 @@ impl Released {
             let end = (span.end as usize).saturating_sub(base).min(text.len());
             if start >= at {
                 self.restore(text.get(at..start).unwrap_or_default(), vault, &mut json);
-                self.put(&removed(kind), json);
-                self.masked += 1;
+                if let Some(kind) = kind {
+                    self.put(&removed(kind), json);
+                    self.masked += 1;
+                }
             }
             // A mark that overlaps the one before only extends what is removed.
             at = at.max(end);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
-use net::{Body, Incoming};
+use net::{Body, BodyReadError, Incoming};
 use policy::Cleared;
 use wire::{Echoes, Edit, Operation, UnknownFields};
 
@@ -153,6 +153,7 @@ fn stream(
     response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let body = GuardedStream::new(StreamParts {
+        event_bytes_max: shared.limits.event_bytes_max,
         exchange,
         guard,
         guards: shared.judge.report(),
@@ -177,8 +178,7 @@ async fn whole(
     let body = match read {
         Ok(body) => body,
         Err(error) => {
-            let message = format!("the upstream's answer could not be read: {error}");
-            return Err((replying.exchange, Refusal::upstream("upstream_reset", message)));
+            return Err((replying.exchange, cut_short(&error)));
         }
     };
     let Replying { mut exchange, operation, subject, vault } = replying;
@@ -187,13 +187,26 @@ async fn whole(
         Ok(body)
     } else {
         let guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault);
-        guard_whole(shared, operation, guard, &body, status, &mut exchange)
+        let guard = |exchange: &mut Exchange| {
+            guard_whole(shared, operation, guard, &body, status, exchange)
+        };
+        if body.len() <= limits.inline_inspection_bytes_max {
+            guard(&mut exchange)
+        } else {
+            // A large answer must not keep others waiting: this worker's other tasks move on.
+            let _permit = shared.cpu.acquire().await;
+            tokio::task::block_in_place(|| guard(&mut exchange))
+        }
     };
     match guarded {
         Ok(bytes) => {
             exchange.status(status.as_u16());
             exchange.sends(&bytes);
-            exchange.end(Ending::Answered, None);
+            if status.is_success() {
+                exchange.end(Ending::Answered, None);
+            } else {
+                exchange.end(Ending::UpstreamFailed, Some("upstream_error"));
+            }
             let mut response = Response::new(net::full(bytes));
             *response.status_mut() = status;
             forward_headers(headers, response.headers_mut());
@@ -216,7 +229,7 @@ fn guard_whole(
     let document = wire::read_response(operation, body, ANSWER_UNKNOWN_FIELDS, &shared.read_limits)
         .map_err(|error| unreadable(status, &error))?;
     exchange.usage(document.facts.usage);
-    exchange.unscanned(document.unscanned());
+    exchange.unscanned(&document.unscanned());
     exchange.guards(shared.judge.report());
     let mut edits = Vec::new();
     for (index, field) in document.fields.iter().enumerate() {
@@ -237,13 +250,39 @@ fn guard_whole(
     if edits.is_empty() {
         return Ok(body.clone());
     }
-    wire::splice(&document, &edits, Echoes::OfEdited).map(Bytes::from).map_err(|error| {
+    wire::splice(&document, &edits, Echoes::All).map(Bytes::from).map_err(|error| {
         tracing::error!(interaction = %exchange.interaction(), %error, "splice failed");
         Refusal::internal("internal_splice", "the answer could not be edited, so it is withheld")
     })
 }
 
+fn cut_short(error: &BodyReadError) -> Refusal {
+    let message = format!("the upstream's answer could not be read: {error}");
+    match error {
+        BodyReadError::Broken => Refusal::upstream("upstream_reset", message),
+        // Asking again would give the same answer.
+        BodyReadError::TooLarge { .. } => Refusal {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            ..Refusal::upstream("upstream_answer_too_large", message)
+        },
+        BodyReadError::TimedOut { .. } => Refusal {
+            status: StatusCode::GATEWAY_TIMEOUT,
+            ..Refusal::upstream("upstream_timeout", message)
+        },
+    }
+}
+
 fn stopped(exchange: &mut Exchange, verdict: Verdict) -> Refusal {
+    if verdict.gave_up {
+        exchange.verdict(verdict);
+        return Refusal {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            ..Refusal::upstream(
+                "upstream_answer_too_large",
+                "the upstream's answer is too large to be read, so it is withheld",
+            )
+        };
+    }
     let code = verdict.decision.as_ref().and_then(|decision| decision.reason.clone());
     exchange.verdict(verdict);
     Refusal {

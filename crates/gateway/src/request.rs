@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use events::{ConversationId, InteractionOpened, Outcome, Principal, Span};
+use events::{Action, ConversationId, Finding, InteractionOpened, Outcome, Principal, Span};
 use http::{HeaderMap, StatusCode, header};
 use policy::{Judgement, Verb};
 use ring::hmac;
@@ -18,7 +18,7 @@ use wire::{Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     conversation,
-    exchange::now_ms,
+    exchange::{note_unscanned, now_ms},
     judge::{Inspected, Subject},
     mask::{Masker, Vault},
     refusal::Refusal,
@@ -26,6 +26,8 @@ use crate::{
     settings::{Accept, Route},
 };
 
+/// Findings of one request; more is refused.
+const FINDINGS_MAX: usize = 100_000;
 /// Bytes of the keyed hash that stands for an end user or a foreign key.
 const NAME_HASH_BYTES: usize = 12;
 
@@ -149,7 +151,10 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
     opened.conversation = Some(conversation);
 
     let inspected = shared.judge.inspect(&document);
-    opened.unscanned.extend(inspected.unscanned.iter().cloned());
+    note_unscanned(&mut opened.unscanned, &inspected.unscanned);
+    if inspected.findings.len() > FINDINGS_MAX {
+        return Err(too_many_values());
+    }
     opened.guards = shared.judge.report();
     let subject = Subject {
         client_address: *client_address,
@@ -161,6 +166,7 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
         request_bytes: body.len() as u64,
         route: route.name.clone(),
         streamed: facts.stream,
+        tainted: false,
         time_ms: now_ms(),
         unknown_fields: opened.unknown_fields.len() as u32,
         unscanned: opened.unscanned.len() as u32,
@@ -168,6 +174,8 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
         verb: verb(operation),
     };
     let judgement = shared.judge.request(&subject, &inspected.findings);
+    let subject =
+        Subject { tainted: judgement.decision().actions.contains(&Action::Taint), ..subject };
     opened.decision = judgement.decision().clone();
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
@@ -249,49 +257,47 @@ fn mask(
         |index: &usize| (inspected.fields[*index], inspected.findings[*index].finding.span.start);
     redacted.sort_by_key(place);
     let mut edits: Vec<Edit> = Vec::new();
-    let mut covered: Vec<(usize, Span)> = Vec::new();
+    // Overlapping findings are masked as one value, named after the surest of them.
+    let mut covered: Vec<(usize, Span, &Finding)> = Vec::new();
     for index in &redacted {
-        let (field, span) = (inspected.fields[*index], inspected.findings[*index].finding.span);
+        let (field, finding) = (inspected.fields[*index], &inspected.findings[*index].finding);
         match covered.last_mut() {
-            // Overlapping findings are masked as one value.
-            Some((last, hull)) if *last == field && span.start < hull.end => {
-                hull.end = hull.end.max(span.end);
+            Some((last, hull, surest)) if *last == field && finding.span.start < hull.end => {
+                hull.end = hull.end.max(finding.span.end);
+                if finding.rank > surest.rank {
+                    *surest = finding;
+                }
             }
-            _ => covered.push((field, span)),
+            _ => covered.push((field, finding.span, finding)),
         }
     }
-    for (field_index, span) in covered {
+    for (field_index, span, finding) in covered {
         let field = &document.fields[field_index];
         let Some(raw) = field.text.get(span.range()) else { continue };
         let value = plain(raw, field.embedded);
-        let kind = redacted
-            .iter()
-            .filter(|index| inspected.fields[**index] == field_index)
-            .map(|index| &inspected.findings[*index].finding)
-            .filter(|finding| finding.span.overlaps(span))
-            .max_by_key(|finding| (finding.rank, finding.span.end - finding.span.start))
-            .map(|finding| &finding.kind);
-        let Some(kind) = kind else { continue };
+        let kind = &finding.kind;
         let replacement = masker.mask(kind, &value);
         if !vault.keep(replacement.clone(), value) {
-            return Err(Refusal::request(
-                StatusCode::BAD_REQUEST,
-                "too_many_values",
-                format!(
-                    "more than {} values would have to be masked; send less at a time",
-                    crate::mask::MASKED_VALUES_MAX
-                ),
-            ));
+            return Err(too_many_values());
         }
         edits.push(Edit::value(field_index, span, replacement));
     }
     for (index, located) in inspected.findings.iter().enumerate() {
         let field = &document.fields[inspected.fields[index]];
-        if let Some(raw) = field.text.get(located.finding.span.range()) {
+        let is_value = matches!(located.finding.kind.family(), "pii" | "secret");
+        if let Some(raw) = field.text.get(located.finding.span.range()).filter(|_| is_value) {
             vault.saw(&plain(raw, field.embedded));
         }
     }
     Ok((edits, vault))
+}
+
+fn too_many_values() -> Refusal {
+    Refusal::request(
+        StatusCode::BAD_REQUEST,
+        "too_many_values",
+        "there are too many values to be masked in one request; send less at a time",
+    )
 }
 
 /// The value as a person would write it: inside JSON, its escapes are resolved.

@@ -25,8 +25,8 @@ use http_body::{Body, Frame};
 use net::{BodyFault, Incoming};
 use tokio::time::{Instant, Sleep};
 use wire::{
-    Delivery, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane, Notice, Operation,
-    ReadLimits, SseEvent, StreamEvent, UnknownFields,
+    Channel, Delivery, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane, Notice,
+    Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields,
 };
 
 use crate::{
@@ -36,6 +36,7 @@ use crate::{
 
 /// What a guarded stream is made of.
 pub(crate) struct StreamParts {
+    pub(crate) event_bytes_max: usize,
     pub(crate) exchange: Exchange,
     /// `None` when guards are off and nothing has to be restored: then events pass unread.
     pub(crate) guard: Option<AnswerGuard>,
@@ -62,6 +63,7 @@ impl GuardedStream {
             idle_time_max: parts.idle_time_max,
             machine: Machine {
                 choices: BTreeSet::new(),
+                finished: BTreeSet::new(),
                 ended: None,
                 envelope: Envelope::default(),
                 exchange: parts.exchange,
@@ -71,7 +73,7 @@ impl GuardedStream {
                 limits: parts.limits,
                 operation: parts.operation,
                 out: BytesMut::new(),
-                reader: EventReader::new(parts.limits.body_bytes_max.min(wire::EVENT_BYTES_MAX)),
+                reader: EventReader::new(parts.event_bytes_max),
                 unfinished: BTreeSet::new(),
                 unknown: parts.unknown,
             },
@@ -126,6 +128,8 @@ impl Body for GuardedStream {
 struct Machine {
     /// Choices seen so far.
     choices: BTreeSet<u32>,
+    /// Choices that have ended.
+    finished: BTreeSet<u32>,
     /// How the stream ended, once it has.
     ended: Option<(Ending, Option<String>)>,
     envelope: Envelope,
@@ -191,19 +195,24 @@ impl Machine {
     fn chunk(&mut self, event: &SseEvent, document: &Document<'_>) {
         self.envelope.observe(&document.facts);
         self.exchange.usage(document.facts.usage);
-        self.exchange.unscanned(document.unscanned());
+        self.exchange.unscanned(&document.unscanned());
         let Some(edits) = self.texts(document) else { return };
         for finish in &document.facts.finished {
             if !self.flush(Some(finish.choice)) {
                 return;
             }
+            self.choices.insert(finish.choice);
             self.unfinished.remove(&finish.choice);
+            self.finished.insert(finish.choice);
         }
-        if edits.is_empty() {
+        // What repeats text passes only beside text that passed unchanged.
+        let is_silent = document.fields.iter().all(|field| field.lane.is_none());
+        let drops_echoes = !document.echoes.is_empty() && (is_silent || !edits.is_empty());
+        if edits.is_empty() && !drops_echoes {
             self.out.extend_from_slice(&event.frame());
             return;
         }
-        match wire::splice_event(event, document, &edits, Echoes::OfEdited) {
+        match wire::splice_event(event, document, &edits, Echoes::All) {
             Ok(bytes) => self.out.extend_from_slice(&bytes),
             Err(error) => {
                 tracing::error!(interaction = %self.exchange.interaction(), %error, "splice failed");
@@ -217,8 +226,15 @@ impl Machine {
         let mut edits = Vec::new();
         for (index, field) in document.fields.iter().enumerate() {
             let (Some(lane), Some(guard)) = (field.lane, self.guard.as_mut()) else { continue };
-            self.choices.insert(lane.choice);
-            self.unfinished.insert(lane.choice);
+            if !matches!(lane.channel, Channel::Other(_)) {
+                if self.finished.contains(&lane.choice) {
+                    // Clients join it to what came before; its guard has already let go of that.
+                    self.fail("upstream_garbage");
+                    return None;
+                }
+                self.choices.insert(lane.choice);
+                self.unfinished.insert(lane.choice);
+            }
             let path = document.path_of(field);
             let last =
                 lane.channel.delivery() == Delivery::Whole || ends_here(document, index, lane);
@@ -279,6 +295,9 @@ impl Machine {
     /// A consequence stops the answer: what may still be sent, then the dialect's own ending.
     fn block(&mut self, held: Held) {
         self.send_held(held);
+        if self.guard.as_ref().is_some_and(|guard| guard.verdict.gave_up) {
+            return self.fail("upstream_garbage");
+        }
         let decision = self.guard.as_ref().and_then(|guard| guard.verdict.decision.as_ref());
         let code = decision.and_then(|decision| decision.reason.clone());
         let code = code.unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
@@ -324,6 +343,10 @@ impl Machine {
             message: "the upstream's answer broke off; what was sent is incomplete",
             param: None,
         };
+        if self.unread {
+            // The upstream may have broken off within a line.
+            self.out.extend_from_slice(b"\n\n");
+        }
         self.out.extend_from_slice(&wire::error_event(self.operation.dialect(), &shape));
         self.end(Ending::UpstreamFailed, Some(code));
     }
@@ -343,8 +366,8 @@ impl Machine {
     fn take_verdict(&mut self) {
         if let Some(guard) = self.guard.take() {
             self.exchange.verdict(guard.verdict);
-            self.exchange.guards(std::mem::take(&mut self.guards));
         }
+        self.exchange.guards(std::mem::take(&mut self.guards));
     }
 }
 

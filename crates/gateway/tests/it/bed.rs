@@ -25,6 +25,9 @@ use wire::UnknownFields;
 /// What the provider's key must look like upstream, and nowhere else.
 pub(crate) const PROVIDER_KEY: &str = "sk-upstream-of-the-test-bed";
 
+/// The smallest answer there is.
+pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}]}"#;
+
 /// How a bed is made.
 pub(crate) struct Plan {
     pub(crate) disk: Arc<dyn Disk>,

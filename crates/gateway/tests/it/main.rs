@@ -11,5 +11,6 @@
 mod bad_input;
 mod bed;
 mod canary;
+mod escapes;
 mod faults;
 mod main_job;

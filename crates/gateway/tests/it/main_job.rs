@@ -48,7 +48,11 @@ fn an_attack_is_refused_and_not_forwarded() {
         assert!(response.text().contains(interaction), "the id to quote is in the message");
     }
     assert_eq!(upstream.received(), 0);
-    assert!(bed.closed(2).iter().all(|closed| closed.ending == Ending::Refused));
+    for closed in bed.closed(2) {
+        assert_eq!(closed.ending, Ending::Refused);
+        assert_eq!(closed.decision.outcome, Outcome::Refused);
+        assert!(closed.guards.is_empty(), "no answer was there to be read");
+    }
 }
 
 #[test]
