@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: a kind that a detector can report stands on its card, and its file's header is its page.
 
+use std::fmt::Write as _;
+
 use crate::Engine;
 use crate::detectors::secrets;
 
@@ -57,15 +59,16 @@ pub fn reference_markdown() -> String {
             Reach::Held(bytes) => format!("held, {bytes} bytes"),
             Reach::Late => "late".to_owned(),
         };
-        page.push_str(&format!(
-            "| `{}` | {} | {reach} | {} |\n",
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {reach} | {} |",
             card.name,
             kinds.join(", "),
             card.summary
-        ));
+        );
     }
     for (card, source) in Engine::detectors().iter().zip(PAGES) {
-        page.push_str(&format!("\n## `{}`\n\n", card.name));
+        let _ = write!(page, "\n## `{}`\n\n", card.name);
         for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
             page.push_str(line.strip_prefix(' ').unwrap_or(line));
             page.push('\n');
@@ -73,7 +76,7 @@ pub fn reference_markdown() -> String {
     }
     page.push_str("\n## Families of secrets\n\n| kind | begins with |\n|---|---|\n");
     for (kind, prefix) in secrets::kinds() {
-        page.push_str(&format!("| `{kind}` | `{prefix}` |\n"));
+        let _ = writeln!(page, "| `{kind}` | `{prefix}` |");
     }
     page
 }

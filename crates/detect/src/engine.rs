@@ -3,7 +3,7 @@
 //! INVARIANT: an engine that cannot find what it must find is never handed out: [`Engine::new`]
 //! runs the self-test first.
 
-use events::{Finding, Kind, Provenance, Span};
+use events::{Finding, Kind, Provenance, Rank, Span};
 
 use crate::decode::Views;
 use crate::detectors::{CARDS, Enabled, Id, linear_score};
@@ -76,6 +76,11 @@ pub enum SelfTestError {
         why: &'static str,
     },
 }
+
+/// The length up to which ranks hold as calibrated.
+const CALIBRATED_TEXT_BYTES: usize = 4096;
+/// The most that a rank falls for length.
+const LENGTH_ALLOWANCE_MAX: u8 = 10;
 
 /// What is known about one text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -207,6 +212,8 @@ impl Engine {
             let Some(rank) = self.model.rank(head, reading.margin(head), provenance) else {
                 continue;
             };
+            let length = views.views.get(at).map_or(0, |view| view.normal.text.len());
+            let rank = allowing_for_length(rank, length);
             let score = self.model.score(head, reading.margin(head));
             *inspection.scores.get_mut(head) = score;
             *inspection.ranks.get_mut(head) = rank;
@@ -226,6 +233,15 @@ impl Engine {
             });
         }
     }
+}
+
+/// The rank of the highest of many windows. Ranks are calibrated on texts of ordinary length; in a long
+/// one more windows had their chance, and one that high is less rare by their number. The allowance is
+/// limited, so that padding an attack does not hide it.
+fn allowing_for_length(rank: Rank, text_bytes: usize) -> Rank {
+    let times = (text_bytes / CALIBRATED_TEXT_BYTES).max(1) as f32;
+    let allowance = (10.0 * times.log10()) as u8;
+    Rank::new(rank.get().saturating_sub(allowance.min(LENGTH_ALLOWANCE_MAX)))
 }
 
 /// The part of a text that is inspected, and the limit that was hit if that is not all of it.

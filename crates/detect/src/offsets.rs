@@ -17,11 +17,11 @@ struct Stretch {
 }
 
 impl Stretch {
-    const fn new(self) -> usize {
+    const fn new_at(self) -> usize {
         self.new as usize
     }
 
-    const fn old(self) -> usize {
+    const fn old_at(self) -> usize {
         self.old as usize
     }
 }
@@ -37,7 +37,9 @@ impl OffsetMap {
     pub(crate) fn in_step(&mut self, new: usize, old: usize) {
         match self.stretches.last() {
             None if new == old => return,
-            Some(last) if last.replaced == 0 && new - last.new() == old - last.old() => return,
+            Some(last) if last.replaced == 0 && new - last.new_at() == old - last.old_at() => {
+                return;
+            }
             _ => {}
         }
         self.stretches.push(Stretch { new: new as u32, old: old as u32, replaced: 0 });
@@ -50,7 +52,7 @@ impl OffsetMap {
 
     /// The stretch that holds the byte at `new`, and its index.
     fn stretch(&self, new: usize) -> Stretch {
-        let after = self.stretches.partition_point(|stretch| stretch.new() <= new);
+        let after = self.stretches.partition_point(|stretch| stretch.new_at() <= new);
         match after.checked_sub(1).and_then(|index| self.stretches.get(index)) {
             Some(stretch) => *stretch,
             None => Stretch { new: 0, old: 0, replaced: 0 },
@@ -60,7 +62,11 @@ impl OffsetMap {
     /// Where the character at `new` begins in the original.
     pub(crate) fn start(&self, new: usize) -> usize {
         let stretch = self.stretch(new);
-        if stretch.replaced > 0 { stretch.old() } else { stretch.old() + (new - stretch.new()) }
+        if stretch.replaced > 0 {
+            stretch.old_at()
+        } else {
+            stretch.old_at() + (new - stretch.new_at())
+        }
     }
 
     /// Where the character that ends at `new` ends in the original.
@@ -70,54 +76,54 @@ impl OffsetMap {
         if stretch.replaced > 0 {
             (stretch.old + stretch.replaced) as usize
         } else {
-            stretch.old() + (new - stretch.new())
+            stretch.old_at() + (new - stretch.new_at())
         }
     }
 
     /// Whether the new text between the two offsets is the original, byte for byte.
     pub(crate) fn is_verbatim(&self, start: usize, end: usize) -> bool {
-        let first = self.stretches.partition_point(|stretch| stretch.new() <= start);
-        let beyond = self.stretches.partition_point(|stretch| stretch.new() < end);
+        let first = self.stretches.partition_point(|stretch| stretch.new_at() <= start);
+        let beyond = self.stretches.partition_point(|stretch| stretch.new_at() < end);
         first >= beyond && self.stretch(start).replaced == 0
     }
 
     /// Whether any byte between the two offsets came from a replacement.
     pub(crate) fn has_replacement(&self, start: usize, end: usize) -> bool {
-        let first = self.stretches.partition_point(|stretch| stretch.new() <= start);
-        let beyond = self.stretches.partition_point(|stretch| stretch.new() < end);
+        let first = self.stretches.partition_point(|stretch| stretch.new_at() <= start);
+        let beyond = self.stretches.partition_point(|stretch| stretch.new_at() < end);
         self.stretches
             .get(first.saturating_sub(1)..beyond)
             .unwrap_or_default()
             .iter()
-            .any(|stretch| stretch.replaced > 0 && stretch.new() < end)
+            .any(|stretch| stretch.replaced > 0 && stretch.new_at() < end)
     }
 
     /// Places inside the span of the new text before which original text was dropped.
     pub(crate) fn gaps(&self, start: usize, end: usize) -> impl Iterator<Item = usize> + '_ {
-        let first = self.stretches.partition_point(|stretch| stretch.new() <= start);
-        let beyond = self.stretches.partition_point(|stretch| stretch.new() < end);
+        let first = self.stretches.partition_point(|stretch| stretch.new_at() <= start);
+        let beyond = self.stretches.partition_point(|stretch| stretch.new_at() < end);
         let inside = self.stretches.get(first..beyond).unwrap_or_default();
         inside
             .iter()
-            .filter(|stretch| self.end(stretch.new()) < stretch.old())
-            .map(|stretch| stretch.new())
+            .filter(|stretch| self.end(stretch.new_at()) < stretch.old_at())
+            .map(|stretch| stretch.new_at())
     }
 
     /// The first offset in the new text that came from `old` or later, if it has been reached.
     pub(crate) fn reaches(&self, old: usize, new_end: usize) -> usize {
-        let after = self.stretches.partition_point(|stretch| stretch.old() < old);
+        let after = self.stretches.partition_point(|stretch| stretch.old_at() < old);
         let from_previous = match after.checked_sub(1).and_then(|index| self.stretches.get(index)) {
             Some(stretch) if stretch.replaced > 0 => usize::MAX,
-            Some(stretch) => stretch.new() + (old - stretch.old()),
+            Some(stretch) => stretch.new_at() + (old - stretch.old_at()),
             None => old,
         };
-        let next = self.stretches.get(after).map_or(new_end, |stretch| stretch.new());
+        let next = self.stretches.get(after).map_or(new_end, |stretch| stretch.new_at());
         from_previous.min(next)
     }
 
     /// Forgets what concerns only text before `new`.
     pub(crate) fn forget_before(&mut self, new: usize) {
-        let after = self.stretches.partition_point(|stretch| stretch.new() <= new);
+        let after = self.stretches.partition_point(|stretch| stretch.new_at() <= new);
         if after > 1 {
             self.stretches.drain(..after - 1);
         }

@@ -43,7 +43,7 @@ enum Place {
     /// A token of the normalised text of view `parent`.
     Token { parent: usize, start: usize, end: usize },
     /// The normalised text of view `parent` with escapes undone.
-    InPlace { parent: usize, map: OffsetMap },
+    Undone { parent: usize, map: OffsetMap },
 }
 
 /// All ways to read a text. The first is the text itself.
@@ -85,7 +85,7 @@ impl Views {
             };
             *budget = left;
             let place = match decoded.map {
-                Some(map) => Place::InPlace { parent, map },
+                Some(map) => Place::Undone { parent, map },
                 None => Place::Token { parent, start: decoded.start, end: decoded.end },
             };
             let path = format!("{path}{}>", decoded.codec.as_str());
@@ -105,7 +105,7 @@ impl Views {
                 Place::Token { parent, start: token_start, end: token_end } => {
                     (view, start, end) = (*parent, *token_start, *token_end);
                 }
-                Place::InPlace { parent, map } => {
+                Place::Undone { parent, map } => {
                     (view, start, end) = (*parent, map.start(start), map.end(end));
                 }
             }
@@ -116,7 +116,7 @@ impl Views {
     /// Whether a span of a view says nothing that its parent does not say too.
     pub(crate) fn is_plain(&self, view: usize, start: usize, end: usize) -> bool {
         match self.views.get(view).map(|view| (&view.place, &view.normal.map)) {
-            Some((Place::InPlace { map, .. }, normal)) => {
+            Some((Place::Undone { map, .. }, normal)) => {
                 !map.has_replacement(normal.start(start), normal.end(end))
             }
             _ => false,

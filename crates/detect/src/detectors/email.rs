@@ -82,8 +82,7 @@ fn local_part(text: &Text<'_>) -> Option<usize> {
         let inside = len > 0 && text.get(len - 1).is_some_and(|last| last != b'.');
         match byte {
             b'@' if inside => return Some(len),
-            b'.' if !inside => return None,
-            b'\'' if !inside => return None,
+            b'.' | b'\'' if !inside => return None,
             b'\'' => {}
             _ if is_local(byte) => {}
             _ => return None,

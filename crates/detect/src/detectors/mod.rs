@@ -55,6 +55,9 @@ pub(crate) enum Id {
     LinearScore,
 }
 
+/// What asks a text whether a value starts there.
+type Matcher = fn(&Text<'_>) -> Option<Hit>;
+
 /// Which detectors run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Enabled(u32);
@@ -180,7 +183,7 @@ fn at_word(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Star
 
 fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Starved> {
     let digit = word.first.is_ascii_digit();
-    let matchers: [(Id, bool, fn(&Text<'_>) -> Option<Hit>); 5] = [
+    let matchers: [(Id, bool, Matcher); 5] = [
         (Id::Iban, !digit, iban::find),
         (Id::IpAddress, word.first.is_ascii_hexdigit(), ip_address::find),
         (Id::CardNumber, digit, card_number::find),

@@ -194,7 +194,7 @@ fn separator(text: &Text<'_>, at: usize) -> Option<(u8, usize)> {
 /// `x123`, ` x123`, ` ext. 123`, ` ext 123`: where the extension ends.
 fn extension(text: &Text<'_>, end: usize) -> Option<usize> {
     let at = end + usize::from(text.get(end) == Some(b' '));
-    if text.get(at)?.to_ascii_lowercase() == b'x' {
+    if text.get(at)?.eq_ignore_ascii_case(&b'x') {
         let len = text.run(at + 1, |byte| byte.is_ascii_digit());
         let whole = !text.get(at + 1 + len).is_some_and(|byte| byte.is_ascii_alphanumeric());
         return ((1..=6).contains(&len) && whole).then_some(at + 1 + len);

@@ -7,8 +7,9 @@
 
 /// Symbols per block.
 pub const BLOCK_SYMBOLS: u32 = 64;
-/// Blocks per window, beside the whole text.
-pub const WINDOW_BLOCKS: [usize; 2] = [4, 16];
+/// Blocks per window, beside the whole of a text that is not longer than the longest. A longer text is
+/// never one window: a trifle in every line would add up, with its length, to anything.
+pub const WINDOW_BLOCKS: [usize; 3] = [4, 16, 64];
 /// A window with fewer features is divided as if it had so many: a word is no evidence.
 pub const FEATURES_MIN: u32 = 60;
 
@@ -42,7 +43,8 @@ pub fn highest(blocks: &[(i64, u32)]) -> Window {
         let (from, to) = (at(start), at(end));
         Window { start, end, height: height(to.0 - from.0, to.1 - from.1) }
     };
-    let mut best = of(0, blocks.len());
+    let longest = WINDOW_BLOCKS.into_iter().max().unwrap_or_default();
+    let mut best = of(0, blocks.len().min(longest));
     for size in WINDOW_BLOCKS {
         for start in 0..blocks.len().saturating_sub(size - 1) {
             let window = of(start, start + size);
@@ -57,6 +59,12 @@ pub fn highest(blocks: &[(i64, u32)]) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trifle_in_every_line_does_not_add_up() {
+        let height = |blocks: usize| highest(&vec![(10, 64); blocks]).height.to_bits();
+        assert_eq!(height(64), height(10_000));
+    }
 
     #[test]
     fn a_short_text_is_one_window() {

@@ -3,9 +3,7 @@
 use detect::{DetectSettings, Engine, Head, TEXT_BYTES_MAX};
 use events::Provenance;
 
-fn engine() -> Engine {
-    Engine::new(&DetectSettings::default()).expect("the self-test passes")
-}
+use crate::engine;
 
 /// What of `text` is found, as kind, view and the text itself.
 #[track_caller]

@@ -1,24 +1,20 @@
 //! Any text at all is read without panic, and everything said about it is about it.
 
-use std::sync::LazyLock;
-
-use detect::{DetectSettings, Engine, Head};
+use detect::Head;
 use events::Provenance;
 use proptest::prelude::*;
 
+use crate::engine;
 use crate::generate::text;
 
-static ENGINE: LazyLock<Engine> =
-    LazyLock::new(|| Engine::new(&DetectSettings::default()).expect("the self-test passes"));
-
 fn holds(text: &str) {
-    let inspection = ENGINE.inspect(text, Provenance::Retrieved);
+    let inspection = engine().inspect(text, Provenance::Retrieved);
     for finding in &inspection.findings {
         let range = finding.span.range();
         assert!(text.get(range.clone()).is_some_and(|part| !part.is_empty()), "{finding:?}");
     }
     assert!(inspection.findings.is_sorted_by_key(|finding| finding.span.start));
-    let explanation = ENGINE.explain(text, Head::Injection);
+    let explanation = engine().explain(text, Head::Injection);
     assert!(text.get(explanation.span.range()).is_some());
 }
 

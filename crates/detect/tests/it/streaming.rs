@@ -1,26 +1,22 @@
 //! Promise: what is found, and what may be shown, depends on the text and not on how it was cut.
 
-use std::sync::LazyLock;
-
-use detect::{DetectSettings, Engine, HOLD_BYTES_MAX, TEXT_BYTES_MAX, coalesce};
+use detect::{HOLD_BYTES_MAX, TEXT_BYTES_MAX, coalesce};
 use events::{Finding, Provenance};
 use proptest::prelude::*;
 
+use crate::engine;
 use crate::generate::{cut_text, text};
-
-static ENGINE: LazyLock<Engine> =
-    LazyLock::new(|| Engine::new(&DetectSettings::default()).expect("the self-test passes"));
 
 /// What the whole-text inspection finds that a stream must find too.
 fn whole(text: &str) -> Vec<Finding> {
-    let mut findings = ENGINE.inspect(text, Provenance::Output).findings;
+    let mut findings = engine().inspect(text, Provenance::Output).findings;
     findings.retain(|finding| !finding.view.contains('>') && finding.detector != "linear_score");
     findings
 }
 
 /// The findings of a stream cut at `cuts`, checked as they come.
 fn streamed(text: &str, cuts: &[usize]) -> Vec<Finding> {
-    let mut scanner = ENGINE.stream();
+    let mut scanner = engine().stream();
     let mut findings = Vec::new();
     let (mut from, mut settled) = (0, 0);
     for cut in cuts.iter().copied().chain([text.len()]) {
@@ -63,12 +59,12 @@ proptest! {
 
     #[test]
     fn what_is_settled_depends_on_the_text_alone((text, cuts) in cut_text()) {
-        let mut cut_scanner = ENGINE.stream();
+        let mut cut_scanner = engine().stream();
         let mut from = 0;
         for cut in cuts.iter().copied().chain([text.len()]) {
             cut_scanner.push(&text[from..cut], &mut Vec::new());
             from = cut;
-            let mut scanner = ENGINE.stream();
+            let mut scanner = engine().stream();
             scanner.push(&text[..cut], &mut Vec::new());
             prop_assert_eq!(cut_scanner.settled(), scanner.settled());
         }
@@ -88,7 +84,7 @@ proptest! {
 
 #[test]
 fn a_private_key_is_reported_as_it_comes() {
-    let mut scanner = ENGINE.stream();
+    let mut scanner = engine().stream();
     let mut findings = Vec::new();
     let text = format!("key:\n-----BEGIN PRIVATE KEY-----\n{}", "MIIEvQIBADANBgkq\n".repeat(200));
     scanner.push(&text, &mut findings);
@@ -104,7 +100,7 @@ fn a_private_key_is_reported_as_it_comes() {
 fn ordinary_text_is_held_back_to_its_last_word() {
     let text = "The meeting on 12 March was short. In 2024 we sold 1,250 units, 3.5 % more than in 2023; \
                 Anna-Maria said: \"see you at 10:30\", and left for https://example.com/news?id=7 at once.\n";
-    let mut scanner = ENGINE.stream();
+    let mut scanner = engine().stream();
     let (mut held, mut pushes) = (0, 0);
     let text = text.repeat(20);
     let mut from = 0;
@@ -123,7 +119,7 @@ fn ordinary_text_is_held_back_to_its_last_word() {
 
 #[test]
 fn a_lane_past_its_limit_says_so_and_settles_no_more() {
-    let mut scanner = ENGINE.stream();
+    let mut scanner = engine().stream();
     let chunk = "plain words and nothing else. ".repeat(1 << 15);
     let mut pushed = 0;
     while pushed + chunk.len() <= TEXT_BYTES_MAX {

@@ -29,10 +29,6 @@ pub(super) fn find(text: &Text<'_>, word: Word) -> Option<Hit> {
     }
 }
 
-fn hit(kind: &'static str, len: usize) -> Option<Hit> {
-    Some(Hit::new(&CARD, kind, len, 50))
-}
-
 /// Azure: 84 characters with a signature in the middle or near the end.
 fn azure(text: &Text<'_>) -> Option<Hit> {
     let key = text.slice(0, 84);
@@ -40,9 +36,13 @@ fn azure(text: &Text<'_>) -> Option<Hit> {
         return None;
     }
     if key.get(76..80) == Some(b"AZDO") {
-        return hit("secret.azure_devops_token", 84);
+        return Some(Hit::new(&CARD, "secret.azure_devops_token", 84, 50));
     }
-    if key.get(52..58) == Some(b"JQQJ99") { hit("secret.azure_key", 84) } else { None }
+    if key.get(52..58) == Some(b"JQQJ99") {
+        Some(Hit::new(&CARD, "secret.azure_key", 84, 50))
+    } else {
+        None
+    }
 }
 
 /// Entra ID client secrets: `abc8Q~` and 31 to 34 more.
@@ -52,7 +52,11 @@ fn azure_ad(text: &Text<'_>) -> Option<Hit> {
         return None;
     }
     let len = text.run(6, |byte| Alphabet::Dotted.has(byte) || byte == b'~');
-    if (31..=34).contains(&len) { hit("secret.azure_ad_secret", 6 + len) } else { None }
+    if (31..=34).contains(&len) {
+        Some(Hit::new(&CARD, "secret.azure_ad_secret", 6 + len, 50))
+    } else {
+        None
+    }
 }
 
 fn terraform(text: &Text<'_>) -> Option<Hit> {
@@ -60,7 +64,11 @@ fn terraform(text: &Text<'_>) -> Option<Hit> {
         return None;
     }
     let len = text.run(23, |byte| Alphabet::UrlSafe.has(byte));
-    if (60..=70).contains(&len) { hit("secret.terraform_token", 23 + len) } else { None }
+    if (60..=70).contains(&len) {
+        Some(Hit::new(&CARD, "secret.terraform_token", 23 + len, 50))
+    } else {
+        None
+    }
 }
 
 fn mailchimp(text: &Text<'_>) -> Option<Hit> {
@@ -71,7 +79,11 @@ fn mailchimp(text: &Text<'_>) -> Option<Hit> {
     }
     let len = text.run(35, |byte| byte.is_ascii_digit());
     let whole = !text.get(35 + len).is_some_and(|byte| byte.is_ascii_alphanumeric());
-    if (1..=2).contains(&len) && whole { hit("secret.mailchimp_key", 35 + len) } else { None }
+    if (1..=2).contains(&len) && whole {
+        Some(Hit::new(&CARD, "secret.mailchimp_key", 35 + len, 50))
+    } else {
+        None
+    }
 }
 
 fn telegram(text: &Text<'_>) -> Option<Hit> {
@@ -82,7 +94,11 @@ fn telegram(text: &Text<'_>) -> Option<Hit> {
     let len = text.run(id + 1, |byte| Alphabet::UrlSafe.has(byte));
     let secret = text.slice(id + 1, id + 1 + len);
     let plausible = (34..=36).contains(&len) && randomness::looks_random(secret);
-    if plausible { hit("secret.telegram_bot_token", id + 1 + len) } else { None }
+    if plausible {
+        Some(Hit::new(&CARD, "secret.telegram_bot_token", id + 1 + len, 50))
+    } else {
+        None
+    }
 }
 
 /// Discord bots: the bot's number in base64, a time, a signature.
@@ -102,7 +118,7 @@ fn discord(text: &Text<'_>) -> Option<Hit> {
     {
         return None;
     }
-    hit("secret.discord_bot_token", start + signature)
+    Some(Hit::new(&CARD, "secret.discord_bot_token", start + signature, 50))
 }
 
 #[cfg(test)]

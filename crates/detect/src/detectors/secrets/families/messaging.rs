@@ -1,4 +1,4 @@
-//! Chat, mail and telephone services.
+//! Keys of chat, mail and telephone services.
 
 use super::super::checksum;
 use super::super::family::Alphabet::{Dotted, Hex, LowerDigits, UrlSafe, Wide};
