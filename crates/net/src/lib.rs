@@ -1,9 +1,9 @@
-//! Listeners, TLS, upstream connections with pinned addresses, limits on the wire.
+//! Listeners, TLS, upstream connections, limits on the wire.
 //!
-//! INVARIANT: every wait has a time limit and every read a byte limit, named with its unit.
+//! INVARIANT: every wait for a peer to send has a time limit and every read a byte limit.
 //! INVARIANT: an upstream is reached only with a request that policy has cleared
 //! (`policy::Cleared`), and only at the address that the configuration names. INVARIANT: every task
-//! is tracked, so that shutdown waits for it.
+//! that serves is tracked, so that shutdown waits for it; idle upstream connections are not waited for.
 //!
 //! Not here: what messages mean (`wire`), who may send them (`policy`), what is done about them
 //! (`gateway`).

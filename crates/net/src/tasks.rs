@@ -1,4 +1,4 @@
-//! Tracked tasks: the only way to spawn.
+//! Tracked tasks: how everything that serves is spawned.
 //!
 //! INVARIANT: shutdown knows how many tasks are left and waits for them, up to a deadline.
 
