@@ -54,7 +54,7 @@ pub struct Engine {
 /// Which rules hold in a view.
 #[derive(Debug)]
 pub(crate) struct Held {
-    authorised: bool,
+    pub(crate) authorised: bool,
     /// What is decided if no exception holds.
     pub(crate) decision: Arc<Decision>,
     /// A rule could not be evaluated.

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use events::{Action, LocatedFinding, Outcome, Provenance, Trust};
-use policy::{Engine, Grants, PolicyOptions, Preset, Stage, Verb};
+use policy::{
+    Engine, ExceptionOptions, ExceptionScope, Grants, PolicyOptions, Preset, Stage, Verb,
+};
 use proptest::prelude::*;
 
 use crate::attempts::{Attempt, engine, finding, fired};
@@ -218,4 +220,51 @@ fn strict_is_what_the_reference_says() {
 #[test]
 fn observe_is_balanced_in_shadow() {
     check(Preset::Observe, 1_000);
+}
+
+/// With an exception, nothing is refused that was not, and what is let go is what it names.
+#[test]
+fn exceptions_only_let_go_of_what_they_name() {
+    let without = engine(&PolicyOptions::default());
+    let exception = |rule: &str, kind: Option<&str>| ExceptionOptions {
+        expires_ms: 2_000,
+        id: format!("{rule} {kind:?}"),
+        owner: "ana".to_owned(),
+        reason: "a trial".to_owned(),
+        rule: rule.to_owned(),
+        scope: ExceptionScope {
+            application: Some("search".to_owned()),
+            kind: kind.map(str::to_owned),
+            ..ExceptionScope::default()
+        },
+    };
+    let with = engine(&PolicyOptions {
+        exceptions: vec![
+            exception("injection-from-user", None),
+            exception("personal-data-out", Some("pii.email")),
+            exception("suspicious-content", Some("injection")),
+        ],
+        ..PolicyOptions::default()
+    });
+    let config =
+        ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(attempt in attempts())| {
+        let (strict, loose) = (attempt.judged_by(&without), attempt.judged_by(&with));
+        prop_assert!(loose.is_allowed() || !strict.is_allowed());
+        prop_assert!(authorised(&attempt) || !loose.is_allowed());
+        let let_go: Vec<usize> =
+            strict.redactions().filter(|index| !loose.redactions().any(|one| one == *index)).collect();
+        for index in &let_go {
+            prop_assert_eq!(attempt.findings[*index].finding.kind.as_str(), "pii.email");
+        }
+        prop_assert_eq!(strict.redactions().len(), loose.redactions().len() + let_go.len());
+        // As if the e-mail addresses had not been there.
+        let mut bare = attempt.clone();
+        bare.findings.retain(|one| one.finding.kind.as_str() != "pii.email");
+        let named = |judgement: &policy::Judgement| {
+            let rules = judgement.decision().rules.iter();
+            rules.filter(|rule| rule.exception.is_none()).any(|rule| rule.id == "personal-data-out")
+        };
+        prop_assert_eq!(named(&loose), named(&bare.judged_by(&without)));
+    });
 }
