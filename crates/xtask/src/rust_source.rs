@@ -28,6 +28,8 @@ pub(crate) struct RustSource {
     pub(crate) tokens: Vec<Token>,
     /// What is between the tokens and not white space.
     pub(crate) comments: Vec<Range<usize>>,
+    /// Where the lines end, in bytes.
+    line_ends: Vec<usize>,
     /// Items that exist only under `#[cfg(test)]` or `#[test]`.
     tests: Vec<Range<usize>>,
     /// Items marked with [`TABLE_MARKER`].
@@ -78,6 +80,7 @@ impl RustSource {
             imports: items.imports,
             functions: items.functions,
             tokens: lexed.tokens,
+            line_ends: text.match_indices('\n').map(|(at, _)| at).collect(),
             tests: items.tests,
             tables: items.tables,
             text: text.to_owned(),
@@ -86,8 +89,7 @@ impl RustSource {
 
     /// The line an offset is on, from 1.
     pub(crate) fn line_of(&self, at: usize) -> usize {
-        let before = self.text.as_bytes().iter().take(at);
-        before.filter(|&&byte| byte == b'\n').count() + 1
+        self.line_ends.partition_point(|&end| end < at) + 1
     }
 
     /// `path:line` of an offset.
