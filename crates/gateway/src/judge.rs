@@ -3,11 +3,16 @@
 //! INVARIANT: detectors and policy are called here and nowhere else in the gateway, for requests and
 //! answers alike, so that no endpoint can forget a guard.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use events::{GuardReport, GuardStatus, LocatedFinding, Principal, Provenance, Span, Unscanned};
+use events::{
+    GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance, Span,
+    Unscanned,
+};
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};
+
+use crate::exchange::now_ms;
 
 /// The detectors and the policy of this process.
 pub struct Judge {
@@ -41,6 +46,27 @@ pub(crate) struct Subject {
     pub(crate) unscanned: u32,
     pub(crate) upstream: String,
     pub(crate) verb: Verb,
+}
+
+impl Subject {
+    /// What an open record says; the caller adds what it does not hold.
+    pub(crate) fn of(opened: &InteractionOpened) -> Self {
+        Self {
+            client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            model: opened.model.clone().unwrap_or_default(),
+            model_granted: false,
+            principal: opened.principal.clone(),
+            request_bytes: opened.request_bytes,
+            route: String::new(),
+            streamed: opened.streamed,
+            tainted: false,
+            time_ms: now_ms(),
+            unknown_fields: opened.unknown_fields.len() as u32,
+            unscanned: opened.unscanned.len() as u32,
+            upstream: opened.upstream.clone().unwrap_or_default(),
+            verb: Verb::Infer,
+        }
+    }
 }
 
 /// What the detectors made of a request.

@@ -156,22 +156,13 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
         return Err(too_many_values());
     }
     opened.guards = shared.judge.report();
+    let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
     let subject = Subject {
         client_address: *client_address,
-        model: model.unwrap_or_default().to_owned(),
-        model_granted: model.is_none_or(|model| {
-            caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model))
-        }),
-        principal: caller.principal.clone(),
-        request_bytes: body.len() as u64,
+        model_granted: model.is_none_or(may_use),
         route: route.name.clone(),
-        streamed: facts.stream,
-        tainted: false,
-        time_ms: now_ms(),
-        unknown_fields: opened.unknown_fields.len() as u32,
-        unscanned: opened.unscanned.len() as u32,
-        upstream: route.upstream.name().to_owned(),
         verb: verb(operation),
+        ..Subject::of(opened)
     };
     let judgement = shared.judge.request(&subject, &inspected.findings);
     let subject =
