@@ -170,3 +170,106 @@ fn horizon(normal: &Normal, at: usize, taken: usize) -> usize {
     }
     normal.map.reaches(limit, normal.end()).saturating_sub(normal.dropped)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalise::Normaliser;
+
+    /// Reads per byte of a whole pass over `unit`, repeated.
+    fn reads_per_byte(unit: &str) -> usize {
+        let text = unit.repeat(40_000 / unit.len());
+        let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
+        normaliser.push(&text, &mut normal, &mut Vec::new());
+        let mut pass = Pass::new(Enabled::ALL);
+        pass.advance(&normal, normaliser.taken(), true, &mut Vec::new());
+        assert_eq!(pass.at(), normal.end());
+        pass.reads / text.len()
+    }
+
+    #[test]
+    fn ordinary_text_is_read_a_few_times() {
+        let reads = reads_per_byte(
+            "The quick brown fox, 3 years old, jumps over the lazy dog near http://x.org/a. ",
+        );
+        assert!(reads <= 12, "{reads} reads per byte");
+    }
+
+    #[test]
+    fn near_matches_cost_a_small_multiple() {
+        for unit in [
+            "1 ",
+            "1-",
+            "1.",
+            "12 345 ",
+            "4111 1111 1111 1112 ",
+            "+1",
+            "+",
+            "(",
+            "((1",
+            "a.",
+            "a@",
+            "a@b.",
+            "@",
+            "a-b_c.",
+            "sk-",
+            "sk-ant-",
+            "ghp_",
+            "AKIA",
+            "xoxb-1-",
+            "eyJ",
+            "eyJhbGciOiJIUzI1NiJ9.",
+            "-----",
+            "-----BEGIN ",
+            "-",
+            "-----BEGIN RSA PRIVATE KEY",
+            "https://u:",
+            "://",
+            ":",
+            "password=",
+            "password: \"",
+            "key=a1",
+            "token is ",
+            "=",
+            "DE89 3704 0044 ",
+            "DE89",
+            "536-90-",
+            "::",
+            "a:",
+            "1:2:",
+            "\\n",
+            "\\",
+            "phone 1 ",
+            "card 50 ",
+            "A1b2C3d4",
+            "0 00 ",
+            "ff:",
+            "M.",
+            "_",
+            "%",
+            "''",
+            "\"",
+            "é",
+            "\u{200b}a",
+            "１ ",
+        ] {
+            let reads = reads_per_byte(unit);
+            assert!(reads <= 80, "{reads} reads per byte of {unit:?}");
+        }
+    }
+
+    #[test]
+    fn one_byte_at_a_time_costs_at_most_what_is_held_back() {
+        for unit in ["a.", "4111 ", "AKIA", "eyJ", "-----BEGIN ", "password=a", "word "] {
+            let text = unit.repeat(4_000 / unit.len());
+            let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
+            let mut pass = Pass::new(Enabled::ALL);
+            for byte in text.chars() {
+                normaliser.push(byte.encode_utf8(&mut [0; 4]), &mut normal, &mut Vec::new());
+                pass.advance(&normal, normaliser.taken(), false, &mut Vec::new());
+            }
+            let reads = pass.reads / text.len();
+            assert!(reads <= 4 * VALUE_BYTES_MAX, "{reads} reads per push of {unit:?}");
+        }
+    }
+}

@@ -129,6 +129,11 @@ impl<'a> Text<'a> {
         self.reading.replace(Reading::Sound)
     }
 
+    /// As [`Text::run`], but no further than `most` bytes.
+    pub(crate) fn run_within(&self, from: usize, most: usize, class: impl Fn(u8) -> bool) -> usize {
+        (0..most).take_while(|ahead| self.get(from + ahead).is_some_and(&class)).count()
+    }
+
     /// Asks a matcher; an answer for which it had to read past the limits is none.
     pub(crate) fn ask<T>(
         &self,

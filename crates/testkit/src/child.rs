@@ -5,7 +5,7 @@
 //! Not here: what a program's output means.
 
 use std::io::{BufRead, BufReader, Read, Result};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,11 +87,6 @@ impl Child {
     /// Whether it is still running.
     pub fn is_running(&mut self) -> bool {
         matches!(self.process.try_wait(), Ok(None))
-    }
-
-    /// Waits until something accepts connections on `address`. Whether it did in time.
-    pub fn wait_for_port(&mut self, address: SocketAddr, most: Duration) -> bool {
-        self.wait_for(most, |_| TcpStream::connect_timeout(&address, POLL).is_ok())
     }
 
     /// Waits until `condition` holds. Whether it did in time, and before the child ended.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use crate::{Child, Client, free_port};
+use crate::{Child, Client};
 
 /// How long the gateway may take until it listens.
 const START_MAX: Duration = Duration::from_secs(30);
@@ -44,18 +44,18 @@ impl Gateway {
     /// Starts `binary` with its state in `folder`, all models going to `upstream`, and waits until it
     /// listens. `more` is added to its configuration: `"[journal]\nsync = \"off\"\n"`.
     pub fn start(binary: &Path, folder: &Path, upstream: SocketAddr, more: &str) -> Result<Self> {
-        let address = free_port()?;
         let config = format!(
-            "[server]\nlisten = \"{address}\"\n\n[[upstreams]]\nname = \"test\"\nbase_url = \"http://{upstream}/v1\"\n\n{more}"
+            "[server]\nlisten = \"127.0.0.1:0\"\n\n[[upstreams]]\nname = \"test\"\nbase_url = \"http://{upstream}/v1\"\n\n{more}"
         );
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join("bartizan.toml"), config)?;
         let mut child =
             Child::start(command(binary, folder, &["up", "--config", "bartizan.toml"]))?;
-        if !child.wait_for_port(address, START_MAX) {
+        child.wait_for(START_MAX, |child| address_in(&child.stdout()).is_some());
+        let Some(address) = address_in(&child.stdout()) else {
             let text = format!("`bartizan up` does not listen:\n{}", child.stderr());
             return Err(Error::new(ErrorKind::NotConnected, text));
-        }
+        };
         let mut key = String::new();
         let file = std::fs::File::open(folder.join("data/first-key.txt"))?;
         file.take(KEY_BYTES_MAX).read_to_string(&mut key)?;
@@ -83,6 +83,14 @@ impl Gateway {
         let status = child.wait(COMMAND_MAX).ok_or(ErrorKind::TimedOut)?;
         Ok(Said { status, stdout: child.stdout(), stderr: child.stderr() })
     }
+}
+
+/// The address in the line that says where it listens.
+fn address_in(stdout: &str) -> Option<SocketAddr> {
+    let (_, rest) = stdout.split_once("listens on http://")?;
+    // Not before the end of the word has come too.
+    let end = rest.find(|character: char| character.is_whitespace() || character == '/')?;
+    rest.get(..end)?.parse().ok()
 }
 
 fn command(binary: &Path, folder: &Path, arguments: &[&str]) -> Command {

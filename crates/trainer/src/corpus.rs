@@ -40,6 +40,34 @@ pub(crate) struct Row {
     pub(crate) is_dev: bool,
     /// Whether the attack stands inside a document.
     pub(crate) is_buried: bool,
+    /// Values marked in the text.
+    pub(crate) values: Vec<Value>,
+    /// Whether the text holds a secret, if that is what the source is about.
+    pub(crate) is_secret: Option<bool>,
+}
+
+/// A value marked in a text, in bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) entity: String,
+}
+
+/// A value as the data sets mark it, in characters.
+#[derive(Debug, Deserialize)]
+struct Span {
+    start: usize,
+    end: usize,
+    entity: String,
+}
+
+impl Span {
+    fn value(self, text: &str) -> Value {
+        let byte =
+            |character: usize| text.char_indices().nth(character).map_or(text.len(), |(at, _)| at);
+        Value { start: byte(self.start), end: byte(self.end), entity: self.entity }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,6 +78,8 @@ struct Line {
     kind: String,
     #[serde(default)]
     split: String,
+    #[serde(default)]
+    spans: Vec<Span>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +107,12 @@ pub(crate) fn data(folder: &Path) -> Result<Vec<Row>, String> {
                 group: group(&line.kind),
                 is_dev: line.split == "dev",
                 is_buried: line.kind == "indirect",
+                values: line.spans.into_iter().map(|span| span.value(&line.text)).collect(),
+                is_secret: match line.label.as_str() {
+                    "secret" => Some(true),
+                    "no_secret" => Some(false),
+                    _ => None,
+                },
                 text: line.text,
             });
         }
@@ -108,6 +144,8 @@ pub(crate) fn seeds(folder: &Path) -> Result<Vec<Row>, String> {
                     group: group(&seed.provenance),
                     is_dev: number.is_multiple_of(6),
                     is_buried: false,
+                    values: Vec::new(),
+                    is_secret: None,
                 });
             }
         }
@@ -141,6 +179,8 @@ pub(crate) fn buried(attacks: &[&Row], documents: &[&Row], count: usize) -> Vec<
             group: Group::Documents,
             is_dev: false,
             is_buried: true,
+            values: Vec::new(),
+            is_secret: None,
         });
     }
     rows
@@ -152,7 +192,7 @@ fn label(name: &str) -> Option<Label> {
         "injection" => Label::Injection,
         "jailbreak" => Label::Jailbreak,
         "harmful_request" => Label::Harmful,
-        "pii" | "no_pii" | "non_toxic" | "toxic" => Label::Other,
+        "pii" | "no_pii" | "non_toxic" | "toxic" | "secret" | "no_secret" => Label::Other,
         _ => return None,
     })
 }
@@ -176,7 +216,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
             let name = path.to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".jsonl") || name.ends_with(".jsonl.zst") {
+            } else if name.trim_end_matches(".zst").rsplit('.').next() == Some("jsonl") {
                 found.push(path);
             }
         }

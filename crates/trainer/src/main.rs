@@ -22,6 +22,7 @@ mod learn;
 mod shuffle;
 mod statistics;
 mod train;
+mod values;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 trainer train --data DIR [--seeds DIR] [--out FILE]
 trainer eval  --data DIR [--seeds DIR]
+trainer values --data DIR       what is found of personal data and secrets, all splits
 ";
 
 /// Where the texts are and where the model goes.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let result = places(rest).and_then(|places| match command.as_str() {
         "train" => train::run(&places),
         "eval" => eval::run(&places),
+        "values" => eval::run_values(&places),
         other => Err(format!("`{other}` is not a command\n\n{USAGE}")),
     });
     match result {

@@ -1,4 +1,4 @@
-//! Shares and how far they can be trusted.
+//! Shares, and how far they can be trusted: Wilson intervals.
 
 /// 95 % of a normal distribution lie within so many standard deviations.
 const Z: f64 = 1.959_964;

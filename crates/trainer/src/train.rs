@@ -1,4 +1,4 @@
-//! Training: from texts to the model file.
+//! Training: from texts and what they are to the model file.
 
 use detect::Head;
 use detect::training::{BUCKETS, Group, HeadTable, Model, normalised};
@@ -16,6 +16,8 @@ const HEADS: [Head; 2] = [Head::Injection, Head::Jailbreak];
 const BURIED_TEXTS: usize = 2_400;
 /// No source counts more than so many of its texts would.
 const SOURCE_WEIGHT_MAX: f64 = 700.0;
+/// How much of a document is measured alone, beside the whole.
+const BEGINNING_CHARACTERS: usize = 160;
 /// Parts that ordinary texts are divided into, each measured by a model that did not see it.
 const FOLDS: u64 = 10;
 const SCHEDULE: Schedule = Schedule { epochs: 14, step: 0.1, decay: 0.02 };
@@ -43,7 +45,7 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
     let mut trained = Vec::new();
     for head in HEADS {
         let weights = learn(&samples, &targets(&rows, head, None), SCHEDULE);
-        let mut margins = [Vec::new(), Vec::new()];
+        let mut margins = Measured::default();
         for fold in 0..FOLDS {
             let partial = learn(&samples, &targets(&rows, head, Some(fold)), SCHEDULE);
             measure(&rows, &samples, &partial, fold, &mut margins);
@@ -51,19 +53,28 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
         println!(
             "{}: {} prompts and {} documents measured",
             head.as_str(),
-            margins[0].len(),
-            margins[1].len()
+            margins.prompts.len(),
+            margins.documents.len()
         );
         // An empty text has the margin of the bias; nothing near it is evidence.
         let floor = weights.bias + 1.0;
-        trained.push((head, weights, margins.map(|margins| thresholds(margins, floor))));
+        let prompts = thresholds(margins.prompts, floor);
+        let (whole, beginnings) =
+            (thresholds(margins.documents, floor), thresholds(margins.beginnings, floor));
+        // Documents are short as well as long, and neither may be flagged more often than is said.
+        let mut documents = whole;
+        for (threshold, other) in documents.iter_mut().zip(beginnings) {
+            *threshold = threshold.max(other);
+        }
+        trained.push((head, weights, [prompts, documents]));
     }
     let bytes = file(&trained);
     std::fs::write(&places.out, &bytes)
         .map_err(|error| format!("{}: {error}", places.out.display()))?;
     let model = Model::from_bytes(bytes).map_err(str::to_owned)?;
-    let digest: String = model.digest().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    println!("{} written, digest {digest}…", places.out.display());
+    let digest =
+        model.digest().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    println!("{} written, digest {digest:016x}…", places.out.display());
     report(&model, &rows);
     Ok(())
 }
@@ -125,13 +136,22 @@ fn injection_weight(source: &str) -> f32 {
     }
 }
 
-/// The margins of the ordinary texts of `fold` and of `dev`, which `weights` has not seen.
+/// Margins of ordinary texts that the measuring model has not seen.
+#[derive(Debug, Default)]
+struct Measured {
+    prompts: Vec<Weighted>,
+    documents: Vec<Weighted>,
+    /// The first lines of documents alone.
+    beginnings: Vec<Weighted>,
+}
+
+/// Adds the margins of the ordinary texts of `part` and of `dev`, which `weights` has not seen.
 fn measure(
     rows: &[Row],
     samples: &[Sample],
     weights: &Weights,
     part: u64,
-    margins: &mut [Vec<Weighted>; 2],
+    measured: &mut Measured,
 ) {
     let mut counts = std::collections::BTreeMap::<&str, f64>::new();
     let ordinary = |row: &Row| row.label == Label::Benign && !row.source.starts_with("seeds");
@@ -144,8 +164,15 @@ fn measure(
         }
         let count = counts.get(row.source.as_str()).copied().unwrap_or(1.0);
         let weight = (SOURCE_WEIGHT_MAX / count).min(1.0);
-        if let Some(list) = margins.get_mut(row.group as usize) {
-            list.push((weights.highest(sample).0, weight));
+        let margin = weights.highest(sample).0;
+        match row.group {
+            Group::Prompts => measured.prompts.push((margin, weight)),
+            Group::Documents => {
+                measured.documents.push((margin, weight));
+                let beginning: String = row.text.chars().take(BEGINNING_CHARACTERS).collect();
+                let sample = Sample::of(&normalised(&beginning));
+                measured.beginnings.push((weights.highest(&sample).0, weight));
+            }
         }
     }
 }

@@ -30,7 +30,9 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
 const VERSION_WORDS: &[&str] = &["version", "release", "ver.", "build", "firmware", "v.", "oid"];
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
-    let len = text.run(0, |byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    let len = text.run_within(0, ADDRESS_BYTES_MAX + 1, |byte| {
+        byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')
+    });
     if len > ADDRESS_BYTES_MAX {
         return None;
     }

@@ -134,7 +134,9 @@ pub(crate) fn at_start(text: &Text<'_>, on: Enabled) -> Result<(Option<Hit>, usi
         b'-' if on.has(Id::PrivateKey) => text.ask(secrets::private_key::find)?,
         b'+' | b'(' if !inside_word && on.has(Id::Phone) => text.ask(phone::find)?,
         b':' if !inside_word && on.has(Id::IpAddress) => text.ask(ip_address::find)?,
-        b'_' if !inside_word && on.has(Id::Email) => text.ask(email::find)?,
+        b'_' if !inside_word && before != Some(b'_') && on.has(Id::Email) => {
+            text.ask(email::find)?
+        }
         _ => None,
     };
     Ok((

@@ -79,7 +79,8 @@ impl Family {
             return None;
         }
         let start = self.prefix.len();
-        let mut len = text.run(start, |byte| self.alphabet.has(byte));
+        let most = usize::from(self.max) + 4;
+        let mut len = text.run_within(start, most, |byte| self.alphabet.has(byte));
         // A full stop, colon or the like at the end belongs to the sentence.
         while len > 0
             && text

@@ -1,0 +1,167 @@
+//! Evaluation of the detectors of values: personal data by type, secrets by source, and what they say to
+//! ordinary texts.
+//!
+//! A value counts as found if a finding of its kind covers most of it; a finding counts as wrong if no value of
+//! its kind is where it is. INVARIANT: only `dev` counts, unless all is asked for.
+
+use std::collections::BTreeMap;
+
+use detect::Engine;
+use events::{Finding, Provenance};
+
+use crate::corpus::{Label, Row, Value};
+use crate::statistics::wilson;
+
+/// Types of the data sets, and the kinds that find them.
+const KINDS: &[(&str, &str)] = &[
+    ("CREDIT_CARD", "pii.card"),
+    ("EMAIL", "pii.email"),
+    ("IBAN", "pii.iban"),
+    ("IP_ADDRESS", "pii.ip_address"),
+    ("PHONE", "pii.phone"),
+    ("US_SSN", "pii.us_ssn"),
+];
+/// Wrong and missed values that are shown, of each kind.
+const SHOWN_MAX: usize = 12;
+
+#[derive(Debug, Default)]
+struct Tally {
+    values: usize,
+    found: usize,
+    findings: usize,
+    right: usize,
+    missed: Vec<String>,
+    wrong: Vec<String>,
+}
+
+/// Prints precision and recall per type of personal data, and of secrets per source.
+pub(crate) fn report(engine: &Engine, rows: &[Row]) {
+    personal(engine, rows);
+    secrets(engine, rows);
+    ordinary(engine, rows);
+}
+
+fn personal(engine: &Engine, rows: &[Row]) {
+    let mut tallies = BTreeMap::<&str, Tally>::new();
+    for row in rows.iter().filter(|row| row.source.starts_with("presidio")) {
+        let findings = engine.inspect(&row.text, Provenance::User).findings;
+        for (entity, kind) in KINDS {
+            let tally = tallies.entry(kind).or_default();
+            let values: Vec<&Value> =
+                row.values.iter().filter(|value| value.entity == *entity).collect();
+            let found: Vec<&Finding> =
+                findings.iter().filter(|finding| finding.kind.as_str() == *kind).collect();
+            for value in &values {
+                tally.values += 1;
+                let hit = found.iter().any(|finding| covers(finding, value));
+                tally.found += usize::from(hit);
+                if !hit {
+                    tally.missed.extend(row.text.get(value.start..value.end).map(str::to_owned));
+                }
+            }
+            for finding in found {
+                tally.findings += 1;
+                let right = values.iter().any(|value| covers(finding, value));
+                tally.right += usize::from(right);
+                if !right {
+                    tally.wrong.extend(row.text.get(finding.span.range()).map(str::to_owned));
+                }
+            }
+        }
+    }
+    println!(
+        "\npersonal data\n{:<16} {:>6}  {:<22} {:<22}",
+        "kind", "values", "recall", "precision"
+    );
+    for (kind, tally) in tallies {
+        println!(
+            "{kind:<16} {:>6}  {:<22} {:<22}",
+            tally.values,
+            share(tally.found, tally.values),
+            share(tally.right, tally.findings)
+        );
+        for (name, texts) in [("missed", tally.missed), ("wrong", tally.wrong)] {
+            let shown: Vec<String> =
+                texts.iter().take(SHOWN_MAX).map(|text| format!("{text:?}")).collect();
+            if !shown.is_empty() {
+                println!("    {name}: {}", shown.join(" "));
+            }
+        }
+    }
+}
+
+fn covers(finding: &Finding, value: &Value) -> bool {
+    let range = finding.span.range();
+    let (start, end) = (range.start.max(value.start), range.end.min(value.end));
+    start < end && (end - start) * 2 > value.end - value.start
+}
+
+fn secrets(engine: &Engine, rows: &[Row]) {
+    let mut tallies = BTreeMap::<&str, Tally>::new();
+    for row in rows.iter().filter(|row| row.is_secret.is_some()) {
+        let findings = engine.inspect(&row.text, Provenance::User).findings;
+        let found = findings.iter().any(|finding| finding.kind.family() == "secret");
+        let tally = tallies.entry(&row.source).or_default();
+        let is_secret = row.is_secret == Some(true);
+        tally.values += usize::from(is_secret);
+        tally.found += usize::from(is_secret && found);
+        tally.findings += usize::from(found);
+        tally.right += usize::from(is_secret && found);
+        let text: String = row.text.chars().take(100).collect();
+        match (is_secret, found) {
+            (true, false) => tally.missed.push(text),
+            (false, true) => tally.wrong.push(text),
+            _ => {}
+        }
+    }
+    println!(
+        "\nsecrets, by text\n{:<28} {:>6}  {:<22} {:<22}",
+        "source", "texts", "recall", "precision"
+    );
+    for (source, tally) in tallies {
+        println!(
+            "{source:<28} {:>6}  {:<22} {:<22}",
+            tally.values,
+            share(tally.found, tally.values),
+            share(tally.right, tally.findings)
+        );
+        for (name, texts) in [("missed", tally.missed), ("wrong", tally.wrong)] {
+            for text in texts.iter().take(SHOWN_MAX) {
+                println!("    {name}: {text:?}");
+            }
+        }
+    }
+}
+
+/// What the detectors of values say to ordinary texts: some of it is right, so it is shown.
+fn ordinary(engine: &Engine, rows: &[Row]) {
+    let mut tallies = BTreeMap::<String, (usize, Vec<String>)>::new();
+    let mut texts = 0_usize;
+    for row in
+        rows.iter().filter(|row| row.label == Label::Benign && !row.source.starts_with("seeds"))
+    {
+        texts += 1;
+        for finding in engine.inspect(&row.text, Provenance::User).findings {
+            if finding.detector == "linear_score" {
+                continue;
+            }
+            let tally = tallies.entry(finding.kind.as_str().to_owned()).or_default();
+            tally.0 += 1;
+            tally.1.extend(row.text.get(finding.span.range()).map(str::to_owned));
+        }
+    }
+    println!("\nfindings in {texts} ordinary texts, right or wrong");
+    for (kind, (count, values)) in tallies {
+        let shown: Vec<String> = values
+            .iter()
+            .step_by(values.len() / SHOWN_MAX + 1)
+            .map(|text| format!("{:?}", text.chars().take(60).collect::<String>()))
+            .collect();
+        println!("{kind:<28} {count:>5}  {}", shown.join(" "));
+    }
+}
+
+fn share(hits: usize, all: usize) -> String {
+    let (low, high) = wilson(hits, all);
+    format!("{:.3} [{low:.3}, {high:.3}]", hits as f64 / all.max(1) as f64)
+}
