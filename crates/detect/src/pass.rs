@@ -144,7 +144,8 @@ fn pem_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved> {
 /// Up to `window` bytes of a token, and whether it ends there. A full stop belongs to it only if
 /// it goes on after that.
 fn token_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=');
+    let is_token =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'+' | b'/');
     let body = leading(text, window, is_token);
     if body > 0 {
         return Ok((body, false));

@@ -22,7 +22,7 @@ const KINDS: &[(&str, &str)] = &[
     ("US_SSN", "pii.us_ssn"),
 ];
 /// Wrong and missed values that are shown, of each kind.
-const SHOWN_MAX: usize = 12;
+const SHOWN_MAX: usize = 400;
 
 #[derive(Debug, Default)]
 struct Tally {

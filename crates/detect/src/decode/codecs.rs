@@ -95,7 +95,7 @@ const fn is_base64(byte: u8) -> bool {
 }
 
 /// The six bits a character stands for, in either alphabet of RFC 4648.
-pub(crate) const fn base64_value(byte: u8) -> Option<u8> {
+const fn base64_value(byte: u8) -> Option<u8> {
     Some(match byte {
         b'A'..=b'Z' => byte - b'A',
         b'a'..=b'z' => byte - b'a' + 26,
@@ -168,7 +168,7 @@ fn segments(bytes: &[u8], start: usize, end: usize) -> Vec<Decoded> {
 /// What `whole` decodes to, if its beginning, which lies in `first`, reads like text.
 fn base64_text(first: &[u8], whole: &[u8]) -> Option<String> {
     let probe = first.get(..PROBE_BYTES.min(first.len())).unwrap_or_default();
-    if looks_like_text(&decode_base64(probe)) { readable(decode_base64(whole)) } else { None }
+    if looks_like_text(&base64_bytes(probe)) { readable(base64_bytes(whole)) } else { None }
 }
 
 /// If the run is the first line of several (RFC 2045 §6.8), where the last one ends.
@@ -193,7 +193,8 @@ fn wrapped(bytes: &[u8], start: usize, end: usize) -> usize {
     }
 }
 
-fn decode_base64(encoded: &[u8]) -> Vec<u8> {
+/// The bytes that base64 stands for, in either alphabet; anything else in it is skipped.
+pub(crate) fn base64_bytes(encoded: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(encoded.len() * 3 / 4);
     let (mut bits, mut held) = (0_u32, 0_u32);
     for value in encoded.iter().filter_map(|byte| base64_value(*byte)) {

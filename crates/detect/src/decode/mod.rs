@@ -9,7 +9,7 @@
 
 mod codecs;
 
-pub(crate) use codecs::base64_value;
+pub(crate) use codecs::base64_bytes;
 
 use std::borrow::Cow;
 

@@ -127,6 +127,8 @@ fn issuer(digits: &[u8]) -> Issuer {
         return Issuer::Certain;
     }
     match head(2) {
+        // The whole of 35, though JCB uses the upper half.
+        35 if len == 16 => Issuer::WithContext,
         50 | 56..=58 | 60..=69 => Issuer::WithContext,
         // An old Maestro range that begins with a zero.
         6 if head(4) == 604 => Issuer::WithContext,

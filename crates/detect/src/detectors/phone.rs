@@ -258,7 +258,7 @@ fn national_rank(number: &Written) -> Option<u8> {
 }
 
 fn looks_like_date(number: &Written) -> bool {
-    matches!(number.groups(), [4, 2, 2] | [2, 2, 4] | [4, 1..=2, 1..=2] | [1..=2, 1..=2, 4])
+    matches!(number.groups(), [4, 1..=2, 1..=2, ..] | [1..=2, 1..=2, 4, ..])
 }
 
 fn has_country_code(digits: &[u8]) -> bool {
@@ -336,6 +336,7 @@ mod tests {
             "f(1) + g(2)",
             "phone call on 2024-01-15",
             "999-999-9999",
+            "call at 2024/01/06 16:20",
         ] {
             check("pii.phone", text, &[]);
         }

@@ -65,6 +65,7 @@ const KEY_NAMES: &[&str] = &[
 
 /// Names that end like the above and hold no secret.
 const PUBLIC_NAMES: &[&str] = &[
+    "publictoken",
     "publickey",
     "csrftoken",
     "nexttoken",
@@ -86,6 +87,8 @@ enum Named {
     /// As prose says it: `the password is …`.
     SpokenPassword,
     Key,
+    /// As `Authorization` headers carry them.
+    Credentials,
 }
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
@@ -98,7 +101,11 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let secret = match named {
         Named::Password => is_password(value, 2),
         Named::SpokenPassword => is_password(value, if quote.is_some() { 2 } else { 3 }),
-        Named::Key => value.len() >= 16 && is_key(value),
+        // Secrets of frameworks have signs in them, and then need quotes.
+        Named::Key => {
+            is_key(value) || (quote.is_some() && value.len() >= 16 && is_password(value, 3))
+        }
+        Named::Credentials => value.len() >= 12 && (is_key(value) || is_encoded(value)),
     };
     secret.then(|| Hit::new(&CARD, "secret.assignment", value.len(), 30))
 }
@@ -115,6 +122,9 @@ fn name_before(context: &[u8]) -> Option<(Named, Option<u8>)> {
     }
     rest = rest.trim_ascii_end();
     let (rest, spoken) = operator_stripped(rest)?;
+    if is_scheme(rest) {
+        return Some((Named::Credentials, quote));
+    }
     let rest = rest.trim_ascii_end();
     // `"name"]`, `"name")`, `name:` before `=` in other languages' types are left out on purpose.
     let rest = match rest.split_last() {
@@ -135,13 +145,48 @@ fn operator_stripped(rest: &[u8]) -> Option<(&[u8], bool)> {
             return Some((before, false));
         }
     }
-    for operator in [&b" is"[..], b" is:", b"Bearer", b"bearer"] {
+    for operator in [&b" is"[..], b" is:"] {
         if let Some(before) = rest.strip_suffix(operator) {
-            // The scheme of an `Authorization` header is the name itself.
-            return Some((if operator.len() == 6 { rest } else { before }, true));
+            return Some((before, true));
         }
     }
-    None
+    // `--password value`, and the schemes of `Authorization` headers.
+    (is_flag(rest) || is_scheme(rest)).then_some((rest, false))
+}
+
+/// Whether `rest` ends with a word that begins with a hyphen.
+fn is_flag(rest: &[u8]) -> bool {
+    let word = rest
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    word.last() == Some(&b'-')
+}
+
+/// Whether `rest` ends with a scheme such as `Bearer` (RFC 9110 §11.1), or the header's own name.
+fn is_scheme(rest: &[u8]) -> bool {
+    let ends = |word: &[u8]| {
+        rest.len()
+            .checked_sub(word.len())
+            .and_then(|from| rest.get(from..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    ends(b"bearer")
+        || ends(b"authorization")
+        || [&b"basic"[..], b"token", b"apikey", b"api-key"].iter().any(|scheme| {
+            ends(scheme)
+                && rest
+                    .len()
+                    .checked_sub(scheme.len() + 1)
+                    .and_then(|end| rest.get(..end))
+                    .is_some_and(|before| {
+                        before.trim_ascii_end().ends_with(b":")
+                            && before.len() >= 14
+                            && is_scheme(
+                                before.trim_ascii_end().strip_suffix(b":").unwrap_or_default(),
+                            )
+                    })
+        })
 }
 
 /// What the name that `rest` ends with stands for.
@@ -223,7 +268,16 @@ fn is_password(value: &[u8], classes_min: usize) -> bool {
     classes >= classes_min && digit_or_sign && !words && entropy_millibits(value) >= 2_200
 }
 
+/// Whether this is base64 of a user and a password (RFC 7617 §2).
+fn is_encoded(value: &[u8]) -> bool {
+    let decoded = crate::decode::base64_bytes(value);
+    decoded.contains(&b':') && decoded.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+}
+
 fn is_key(value: &[u8]) -> bool {
+    if value.len() < 16 {
+        return false;
+    }
     let allowed = |byte: &u8| {
         byte.is_ascii_alphanumeric()
             || matches!(
@@ -264,8 +318,20 @@ fn is_reference(value: &[u8]) -> bool {
         b"!vault",
         b"ENC[",
     ];
-    let contains =
-        [&b"("[..], b"${", b"{{", b"getenv", b"->", b"::", b"[\"", b"['", b".get", b"=>"];
+    let contains = [
+        &b"()"[..],
+        b"(\"",
+        b"('",
+        b"${",
+        b"{{",
+        b"getenv",
+        b"->",
+        b"::",
+        b"[\"",
+        b"['",
+        b".get",
+        b"=>",
+    ];
     starts.iter().any(|start| value.starts_with(start))
         || contains.iter().any(|part| value.windows(part.len()).any(|at| at == *part))
 }
@@ -286,6 +352,20 @@ mod tests {
             (":password => '4ian1234',", "4ian1234"),
             ("My password is S3cret!pass.", "S3cret!pass"),
             ("Authorization: Bearer mF9B5f4x1JqMz77Kd0aQ", "mF9B5f4x1JqMz77Kd0aQ"),
+            (
+                "-H 'Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=='",
+                "QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+            ),
+            (
+                "authorization: Token 22cb987851bc5659229114c62e60c79a",
+                "22cb987851bc5659229114c62e60c79a",
+            ),
+            (
+                "Authorization: 5eb4223e-5008-46e5-be67-c7b8f2732305",
+                "5eb4223e-5008-46e5-be67-c7b8f2732305",
+            ),
+            ("connect --user root --password VMware1xy", "VMware1xy"),
+            ("SECRET_KEY = 'k(2v!x9z#q$w8e7r&t6y'", "k(2v!x9z#q$w8e7r&t6y"),
             (
                 "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzz9Qkey",
                 "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzz9Qkey",
@@ -318,6 +398,9 @@ mod tests {
             "the token in the example is explained below in section 12",
             "\"integrity\": \"sha512-q8Zt3vK9xB2mN7cL4pRw\"",
             "password = \"123\"",
+            "Authorization: Basic realm, then more",
+            "basic knowledge1234567890 of it",
+            "-- password hunter2hunter",
             "secret: /run/secrets/db_password_1",
         ] {
             check("secret.assignment", text, &[]);

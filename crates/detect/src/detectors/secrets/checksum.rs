@@ -58,6 +58,15 @@ pub(super) fn airtable(key: &[u8]) -> Option<u8> {
     (well_formed && !super::randomness::is_placeholder(secret)).then_some(55)
 }
 
+/// Twitch: `live_`, nine digits, an underscore, 30 characters.
+pub(super) fn twitch(key: &[u8]) -> Option<u8> {
+    let (channel, secret) = key.strip_prefix(b"live_")?.split_at_checked(9)?;
+    let secret = secret.strip_prefix(b"_")?;
+    let well_formed =
+        channel.iter().all(u8::is_ascii_digit) && secret.iter().all(u8::is_ascii_alphanumeric);
+    (well_formed && super::randomness::looks_random(secret)).then_some(50)
+}
+
 /// Resend: `re_`, eight characters, an underscore, 24 characters.
 pub(super) fn resend(key: &[u8]) -> Option<u8> {
     let (head, secret) = key.strip_prefix(b"re_")?.split_at_checked(8)?;

@@ -1,6 +1,6 @@
 //! What is known of a family of keys: how they begin, what they are made of, how long they are.
 
-use super::super::Hit;
+use super::super::{GoesOn, Hit};
 use super::{CARD, randomness};
 use crate::text::Text;
 
@@ -42,7 +42,7 @@ impl Alphabet {
                 byte.is_ascii_alphanumeric()
                     || matches!(
                         byte,
-                        b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~' | b'$' | b'|' | b':'
+                        b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~' | b'$' | b'|' | b':' | b'@'
                     )
             }
         }
@@ -69,6 +69,8 @@ pub(super) enum Check {
     Random,
     /// The prefix is so particular that only repetition is refused.
     Varied,
+    /// As [`Check::Varied`], but the key may be longer than is read: it goes on as long as it can.
+    Endless,
     /// The whole key is tested; the answer is its rank, or `None` if it is no key.
     Whole(fn(&[u8]) -> Option<u8>),
 }
@@ -79,6 +81,9 @@ impl Family {
             return None;
         }
         let start = self.prefix.len();
+        if matches!(self.check, Check::Endless) {
+            return self.beginning(text, start);
+        }
         let most = usize::from(self.max) + 4;
         let mut len = text.run_within(start, most, |byte| self.alphabet.has(byte));
         // A full stop, colon or the like at the end belongs to the sentence.
@@ -98,9 +103,23 @@ impl Family {
         }
         let rank = match self.check {
             Check::Random => randomness::looks_random(text.slice(start, end)).then_some(50)?,
-            Check::Varied => (!randomness::is_placeholder(text.slice(start, end))).then_some(55)?,
+            Check::Varied | Check::Endless => {
+                (!randomness::is_repetition(text.slice(start, end))).then_some(55)?
+            }
             Check::Whole(check) => check(text.slice(0, end))?,
         };
         Some(Hit::new(&CARD, self.kind, end, rank))
+    }
+
+    /// The first `min` characters of a key that goes on.
+    fn beginning(&self, text: &Text<'_>, start: usize) -> Option<Hit> {
+        let min = usize::from(self.min);
+        let len = text.run_within(start, min, |byte| self.alphabet.has(byte));
+        if len < min || randomness::is_repetition(text.slice(start, start + len)) {
+            return None;
+        }
+        let mut hit = Hit::new(&CARD, self.kind, start + len, 55);
+        hit.goes_on = Some(GoesOn::UntilTokenEnd);
+        Some(hit)
     }
 }

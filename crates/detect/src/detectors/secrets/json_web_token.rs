@@ -11,6 +11,7 @@
 
 use super::super::{GoesOn, Hit};
 use super::family::Alphabet;
+use crate::decode::base64_bytes;
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -32,7 +33,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if !(16..=HEADER_BYTES_MAX).contains(&header) || text.get(header) != Some(b'.') {
         return None;
     }
-    let decoded = decode(text.slice(0, header))?;
+    let decoded = base64_bytes(text.slice(0, header));
     let has = |name: &[u8]| decoded.windows(name.len()).any(|part| part == name);
     let signed = has(b"\"alg\"") && text.has_at(header + 1, b"ey");
     let encrypted = has(b"\"enc\"")
@@ -43,22 +44,6 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let mut hit = Hit::new(&CARD, "secret.jwt", header + 2, 55);
     hit.goes_on = Some(GoesOn::UntilTokenEnd);
     Some(hit)
-}
-
-/// Base64url without padding (RFC 4648 §5), into at most three quarters of the length.
-fn decode(encoded: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(encoded.len() * 3 / 4);
-    let (mut bits, mut held) = (0_u32, 0_u32);
-    for byte in encoded {
-        let value = crate::decode::base64_value(*byte)?;
-        bits = bits << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.push((bits >> held & 0xff) as u8);
-        }
-    }
-    Some(out)
 }
 
 #[cfg(test)]

@@ -26,15 +26,23 @@ pub(super) fn entropy_millibits(bytes: &[u8]) -> u32 {
 
 /// Whether this is what people write where a key would stand.
 pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
+    let enough = if bytes.len() >= 16 { DIFFERENT_MIN } else { DIFFERENT_MIN / 2 };
+    different(bytes) < enough || longest_repeat(bytes) >= 7 || names_itself(bytes)
+}
+
+/// As [`is_placeholder`], for keys that are certain but for plain repetition.
+pub(super) fn is_repetition(bytes: &[u8]) -> bool {
+    different(bytes) < DIFFERENT_MIN / 2 + 1 || longest_repeat(bytes) >= 7 || names_itself(bytes)
+}
+
+fn different(bytes: &[u8]) -> usize {
     let mut different = [false; 256];
     for byte in bytes {
         if let Some(seen) = different.get_mut(usize::from(byte.to_ascii_lowercase())) {
             *seen = true;
         }
     }
-    let count = different.iter().filter(|seen| **seen).count();
-    let enough = if bytes.len() >= 16 { DIFFERENT_MIN } else { DIFFERENT_MIN / 2 };
-    count < enough || longest_repeat(bytes) >= 7 || names_itself(bytes)
+    different.iter().filter(|seen| **seen).count()
 }
 
 /// Whether the characters look random: varied, with digits among the letters.
@@ -89,6 +97,8 @@ fn names_itself(bytes: &[u8]) -> bool {
         b"here_",
         b"_here",
         b"-here",
+        b"tokenhere",
+        b"keyhere",
         b"redacted",
         b"dummy",
         b"todo",

@@ -11,6 +11,7 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("secret.azure_key", "<52 characters>JQQJ99"),
     ("secret.azure_devops_token", "<76 characters>AZDO"),
     ("secret.discord_bot_token", "<24 to 28>.<6 or 7>.<27 or more>"),
+    ("secret.newrelic_license", "<36 characters>NRAL"),
     ("secret.mailchimp_key", "<32 hexadecimal>-us<number>"),
     ("secret.telegram_bot_token", "<8 to 10 digits>:AA"),
     ("secret.terraform_token", "<14 characters>.atlasv1."),
@@ -23,7 +24,8 @@ pub(super) fn find(text: &Text<'_>, word: Word) -> Option<Hit> {
         (14, Some(b'.')) => terraform(text),
         (32, Some(b'-')) => mailchimp(text),
         (8..=10, Some(b':')) => telegram(text),
-        (5, Some(b'~')) => azure_ad(text),
+        (2..=5, Some(b'~')) => azure_ad(text, word.len),
+        (40, _) => new_relic(text),
         (_, Some(b'.' | b'-' | b'_')) if matches!(word.first, b'M' | b'N' | b'O') => discord(text),
         _ => None,
     }
@@ -45,18 +47,23 @@ fn azure(text: &Text<'_>) -> Option<Hit> {
     }
 }
 
-/// Entra ID client secrets: `abc8Q~` and 31 to 34 more.
-fn azure_ad(text: &Text<'_>) -> Option<Hit> {
-    let head = text.slice(0, 5);
-    if !head.get(3).is_some_and(u8::is_ascii_digit) || head.get(4) != Some(&b'Q') {
+/// Entra ID client secrets: three characters, a digit, `Q~` and 31 to 34 more. The first characters may
+/// be signs, which then are not reported.
+fn azure_ad(text: &Text<'_>, len: usize) -> Option<Hit> {
+    let head = text.slice(0, len);
+    if !matches!(head, [.., digit, b'Q'] if digit.is_ascii_digit()) {
         return None;
     }
-    let len = text.run(6, |byte| Alphabet::Dotted.has(byte) || byte == b'~');
-    if (31..=34).contains(&len) {
-        Some(Hit::new(&CARD, "secret.azure_ad_secret", 6 + len, 50))
-    } else {
-        None
-    }
+    let rest = text.run_within(len + 1, 36, |byte| Alphabet::Dotted.has(byte) || byte == b'~');
+    let secret = text.slice(len + 1, len + 1 + rest);
+    let plausible = (31..=35).contains(&rest) && !randomness::is_placeholder(secret);
+    plausible.then(|| Hit::new(&CARD, "secret.azure_ad_secret", len + 1 + rest, 50))
+}
+
+fn new_relic(text: &Text<'_>) -> Option<Hit> {
+    let key = text.slice(0, 40);
+    let marked = key.ends_with(b"NRAL") && randomness::looks_random(key);
+    marked.then(|| Hit::new(&CARD, "secret.newrelic_license", 40, 50))
 }
 
 fn terraform(text: &Text<'_>) -> Option<Hit> {

@@ -1,7 +1,8 @@
 //! Passwords in URLs.
 //!
 //! **Finds** (`secret.url_password`): the password of `scheme://user:password@host` (RFC 3986 §3.2.1), as in
-//! connection strings of databases, brokers and repositories; also with an empty user.
+//! connection strings of databases, brokers and repositories, also with an empty user; and of
+//! `-u user:password` and `--user user:password` on a command line.
 //!
 //! **Does not find** passwords with a space or slash in them, passwords of more than 128 characters,
 //! and templates such as `${PASSWORD}` and `<password>`.
@@ -23,7 +24,13 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
 };
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
-    if text.back(0) != Some(b':') || !follows_user(text.context()) {
+    if text.back(0) != Some(b':') {
+        return None;
+    }
+    if follows_option(text.context()) {
+        return argument(text);
+    }
+    if !follows_user(text.context()) {
         return None;
     }
     let mut len = 0;
@@ -48,6 +55,32 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
         return None;
     }
     Some(Hit::new(&CARD, "secret.url_password", len, 45))
+}
+
+/// The rest of a command-line argument, if it can be a password.
+fn argument(text: &Text<'_>) -> Option<Hit> {
+    let len = text.run_within(0, PASSWORD_BYTES_MAX + 1, |byte| {
+        byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`')
+    });
+    let template = matches!(text.get(0), Some(b'$' | b'%' | b'*' | b'<' | b'{' | b'/'));
+    if !(4..=PASSWORD_BYTES_MAX).contains(&len) || template {
+        return None;
+    }
+    Some(Hit::new(&CARD, "secret.url_password", len, 40))
+}
+
+/// Whether `context` ends with `-u user:` or `--user user:`, perhaps after a quote.
+fn follows_option(context: &[u8]) -> bool {
+    let Some((_, before)) = context.split_last() else { return false };
+    let user = before
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b':'))
+        .count();
+    let before = before.get(..before.len() - user).unwrap_or_default();
+    let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
+    let option = before.trim_ascii_end();
+    option.len() < before.len() && (option.ends_with(b" -u") || option.ends_with(b" --user"))
 }
 
 /// Whether `context` ends with `scheme://user:`.
@@ -76,6 +109,8 @@ mod tests {
             ("mongodb+srv://root:p%40ss@cluster0.example.net", "p%40ss"),
             ("redis://:hunter2@cache:6379/0", "hunter2"),
             ("https://user:pa$$w0rd!@example.com", "pa$$w0rd!"),
+            ("curl -u elastic:P@ssw0rd$1 https://localhost:9200", "P@ssw0rd$1"),
+            ("curl --user 'api:d2LkV78zLx!t' x", "d2LkV78zLx!t"),
             ("https://cafeb4b3:d3adb33f@enterprise.example.com:80/path", "d3adb33f"),
         ] {
             check("secret.url_password", text, &[expect]);

@@ -5,7 +5,7 @@ use super::super::family::Alphabet::{
     Alphanumeric, Base64, Dotted, Hex, LowerDigits, UrlSafe, Wide,
 };
 use super::super::family::Family;
-use super::{checked, random, sure};
+use super::{checked, endless, random, sure};
 
 pub(super) const TABLE: &[Family] = &[
     random("secret.stripe_key", "sk_live_", Alphanumeric, 10, 110),
@@ -32,6 +32,7 @@ pub(super) const TABLE: &[Family] = &[
     sure("secret.flutterwave_key", "FLWSECK_TEST-", UrlSafe, 12, 60),
     sure("secret.paddle_key", "pdl_live_apikey_", UrlSafe, 40, 70),
     sure("secret.paddle_key", "pdl_sdbx_apikey_", UrlSafe, 40, 70),
+    checked("secret.twitch_key", "live_", UrlSafe, 40, checksum::twitch),
     // Mollie, GoCardless, MessageBird, Lob.
     random("secret.live_key", "live_", Alphanumeric, 25, 45),
     sure("secret.duffel_token", "duffel_live_", UrlSafe, 43, 44),
@@ -52,14 +53,15 @@ pub(super) const TABLE: &[Family] = &[
     checked("secret.hubspot_token", "pat-na1-", UrlSafe, 36, checksum::uuid_tail),
     checked("secret.hubspot_token", "pat-na2-", UrlSafe, 36, checksum::uuid_tail),
     checked("secret.hubspot_token", "pat-eu1-", UrlSafe, 36, checksum::uuid_tail),
-    random("secret.dropbox_token", "sl.", UrlSafe, 120, 480),
+    endless("secret.dropbox_token", "sl.", UrlSafe, 120),
     sure("secret.frameio_token", "fio-u-", UrlSafe, 64, 64),
     sure("secret.readme_key", "rdme_", LowerDigits, 70, 70),
     random("secret.calendly_token", "cal_live_", Alphanumeric, 32, 40),
     random("secret.klaviyo_key", "pk_", Hex, 34, 34),
     sure("secret.intra42_key", "s-s4t2ud-", Hex, 64, 64),
     sure("secret.intra42_key", "s-s4t2af-", Hex, 64, 64),
-    random("secret.facebook_token", "EAAG", Alphanumeric, 80, 300),
+    random("secret.facebook_token", "EAAG", Alphanumeric, 80, 400),
+    random("secret.facebook_token", "EAAM", Alphanumeric, 80, 400),
     random("secret.facebook_token", "EAAC", Alphanumeric, 80, 300),
     random("secret.instagram_token", "IGQV", UrlSafe, 80, 260),
 ];

@@ -5,7 +5,7 @@ use super::super::family::Alphabet::{
     Alphanumeric, Base32, Base64, Dotted, Hex, LowerDigits, UpperDigits, UrlSafe,
 };
 use super::super::family::Family;
-use super::{checked, random, sure};
+use super::{checked, endless, random, sure};
 
 pub(super) const TABLE: &[Family] = &[
     // 38 characters of `btz_<id>_<secret>` follow an id of ten: see `events`.
@@ -18,7 +18,7 @@ pub(super) const TABLE: &[Family] = &[
     checked("secret.aws_mws_token", "amzn.mws.", UrlSafe, 36, checksum::uuid_tail),
     sure("secret.google_api_key", "AIza", UrlSafe, 35, 35),
     random("secret.google_gemini_key", "AQ.", UrlSafe, 40, 80),
-    sure("secret.google_oauth_token", "ya29.", UrlSafe, 20, 480),
+    endless("secret.google_oauth_token", "ya29.", UrlSafe, 20),
     sure("secret.google_oauth_secret", "GOCSPX-", UrlSafe, 28, 28),
     sure("secret.google_refresh_token", "1//0", UrlSafe, 40, 160),
     sure("secret.digitalocean_token", "dop_v1_", Hex, 64, 64),
@@ -26,8 +26,8 @@ pub(super) const TABLE: &[Family] = &[
     sure("secret.digitalocean_token", "dor_v1_", Hex, 64, 64),
     sure("secret.heroku_key", "HRKU-", UrlSafe, 36, 66),
     sure("secret.cloudflare_origin_key", "v1.0-", UrlSafe, 150, 180),
-    sure("secret.flyio_token", "fm1_", Base64, 60, 480),
-    sure("secret.flyio_token", "fm2_", Base64, 60, 480),
+    endless("secret.flyio_token", "fm1_", Base64, 60),
+    endless("secret.flyio_token", "fm2_", Base64, 60),
     random("secret.flyio_token", "fo1_", UrlSafe, 40, 60),
     random("secret.netlify_token", "nfp_", Alphanumeric, 36, 48),
     random("secret.render_key", "rnd_", Alphanumeric, 28, 40),
@@ -49,7 +49,7 @@ pub(super) const TABLE: &[Family] = &[
     sure("secret.doppler_token", "dp.scim.", Alphanumeric, 40, 50),
     sure("secret.doppler_token", "dp.audit.", Alphanumeric, 40, 50),
     sure("secret.infisical_token", "st.", Dotted, 60, 120),
-    sure("secret.onepassword_token", "ops_eyJ", Base64, 200, 480),
+    endless("secret.onepassword_token", "ops_eyJ", Base64, 200),
     sure("secret.pulumi_token", "pul-", Hex, 40, 40),
     sure("secret.age_key", "AGE-SECRET-KEY-1", UpperDigits, 58, 58),
     sure("secret.tailscale_key", "tskey-auth-", UrlSafe, 20, 80),

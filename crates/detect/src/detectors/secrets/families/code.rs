@@ -3,7 +3,7 @@
 use super::super::checksum;
 use super::super::family::Alphabet::{Alphanumeric, Base64, Hex, LowerDigits, UrlSafe};
 use super::super::family::Family;
-use super::{checked, random, sure};
+use super::{checked, endless, random, sure};
 
 pub(super) const TABLE: &[Family] = &[
     checked("secret.github_token", "ghp_", Alphanumeric, 36, checksum::crc_of_body),
@@ -29,7 +29,7 @@ pub(super) const TABLE: &[Family] = &[
     sure("secret.bitbucket_token", "ATCTT3xFfG", Base64, 60, 220),
     sure("secret.atlassian_token", "ATATT3xFfG", UrlSafe, 160, 220),
     checked("secret.npm_token", "npm_", Alphanumeric, 36, checksum::crc_of_body),
-    sure("secret.pypi_token", "pypi-AgE", UrlSafe, 50, 480),
+    endless("secret.pypi_token", "pypi-AgE", UrlSafe, 50),
     sure("secret.rubygems_key", "rubygems_", Hex, 48, 48),
     random("secret.nuget_key", "oy2", LowerDigits, 43, 43),
     random("secret.crates_io_token", "cio", Alphanumeric, 32, 32),
@@ -40,6 +40,7 @@ pub(super) const TABLE: &[Family] = &[
     sure("secret.sonar_token", "sqa_", Hex, 40, 40),
     sure("secret.sourcegraph_token", "sgp_local_", Hex, 40, 40),
     sure("secret.sourcegraph_token", "sgp_", Hex, 40, 40),
+    random("secret.sourcegraph_token", "sgp_", UrlSafe, 57, 57),
     sure("secret.sourcegraph_token", "slk_", Hex, 64, 64),
     random("secret.artifactory_token", "AKCp", Alphanumeric, 60, 80),
     sure("secret.artifactory_token", "cmVmdGtu", Alphanumeric, 50, 90),

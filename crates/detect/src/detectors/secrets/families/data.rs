@@ -3,15 +3,17 @@
 use super::super::checksum;
 use super::super::family::Alphabet::{Alphanumeric, Base64, Dotted, Hex, UpperDigits, UrlSafe};
 use super::super::family::Family;
-use super::{checked, random, sure};
+use super::{checked, endless, random, sure};
 
 pub(super) const TABLE: &[Family] = &[
     checked("secret.grafana_token", "glsa_", UrlSafe, 41, checksum::grafana),
-    sure("secret.grafana_token", "glc_eyJ", Base64, 40, 400),
+    endless("secret.grafana_token", "glc_eyJ", Base64, 40),
     sure("secret.newrelic_key", "NRAK-", UpperDigits, 27, 27),
     sure("secret.newrelic_key", "NRJS-", Hex, 19, 19),
+    sure("secret.newrelic_key", "NRAA-", Hex, 27, 27),
+    sure("secret.newrelic_key", "NRIQ-", UrlSafe, 32, 32),
     sure("secret.newrelic_key", "NRII-", UrlSafe, 32, 32),
-    sure("secret.sentry_token", "sntrys_eyJ", Base64, 60, 480),
+    endless("secret.sentry_token", "sntrys_eyJ", Base64, 60),
     sure("secret.sentry_token", "sntryu_", Hex, 64, 64),
     sure("secret.dynatrace_token", "dt0c01.", Dotted, 60, 100),
     sure("secret.dynatrace_token", "dt0s16.", Dotted, 60, 100),

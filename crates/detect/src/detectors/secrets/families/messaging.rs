@@ -25,6 +25,7 @@ pub(super) const TABLE: &[Family] = &[
     random("secret.discord_webhook", "discordapp.com/api/webhooks/", Wide, 80, 110),
     random("secret.twilio_key", "SK", Hex, 32, 32),
     random("secret.twilio_account", "AC", Hex, 32, 32),
+    sure("secret.teams_webhook", "outlook.office.com/webhook/", Wide, 80, 220),
     sure("secret.sendgrid_key", "SG.", Dotted, 60, 72),
     random("secret.mailgun_key", "key-", LowerDigits, 32, 32),
     sure("secret.brevo_key", "xkeysib-", UrlSafe, 70, 90),
