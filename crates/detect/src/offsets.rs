@@ -61,6 +61,9 @@ impl OffsetMap {
 
     /// Where the character at `new` begins in the original.
     pub(crate) fn start(&self, new: usize) -> usize {
+        if self.stretches.is_empty() {
+            return new;
+        }
         let stretch = self.stretch(new);
         if stretch.replaced > 0 {
             stretch.old_at()

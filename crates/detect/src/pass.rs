@@ -135,6 +135,10 @@ fn pem_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved> {
     if body > 0 {
         return Ok((body, false));
     }
+    if text.get(0) != Some(b'-') {
+        // No whole character is left of what may be taken.
+        return Ok((0, true));
+    }
     match text.ask(private_key::end_marker)? {
         Some(len) => Ok((len, true)),
         None => Ok((1, false)),
@@ -157,9 +161,16 @@ fn token_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved>
     Ok(if dot_inside == Some(true) { (1, false) } else { (0, true) })
 }
 
-/// How many of the next `window` bytes, all of which have arrived, satisfy `class`.
+/// How many of the next `window` bytes, all of which have arrived, satisfy `class`; whole characters only.
 fn leading(text: &Text<'_>, window: usize, class: impl Fn(u8) -> bool) -> usize {
-    (0..window).take_while(|ahead| text.get(*ahead).is_some_and(&class)).count()
+    let mut len = (0..window).take_while(|ahead| text.get(*ahead).is_some_and(&class)).count();
+    // `get` marks the end of what has arrived as unread; `slice` looks without asking.
+    let is_inside =
+        |at: usize| text.slice(at, at + 1).first().is_some_and(|byte| byte & 0xc0 == 0x80);
+    while len > 0 && is_inside(len) {
+        len -= 1;
+    }
+    len
 }
 
 /// The first offset into the text of `normal` that lies too far from `at` in the original to be
@@ -176,6 +187,24 @@ fn horizon(normal: &Normal, at: usize, taken: usize) -> usize {
 mod tests {
     use super::*;
     use crate::normalise::Normaliser;
+
+    #[test]
+    fn pieces_of_a_private_key_are_whole_characters() {
+        for filler in 240..260 {
+            let text = format!("-----BEGIN PRIVATE KEY-----\n{}жжж", "a".repeat(filler));
+            let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
+            normaliser.push(&text, &mut normal, &mut Vec::new());
+            let mut found = Vec::new();
+            Pass::new(Enabled::ALL).advance(&normal, normaliser.taken(), true, &mut found);
+            assert_eq!(found.last().map(|piece| piece.end), Some(normal.end()));
+            for piece in found {
+                assert!(
+                    text.get(piece.start..piece.end).is_some(),
+                    "{piece:?} after {filler} bytes"
+                );
+            }
+        }
+    }
 
     /// Reads per byte of a whole pass over `unit`, repeated.
     fn reads_per_byte(unit: &str) -> usize {

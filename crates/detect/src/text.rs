@@ -31,11 +31,13 @@ enum Reading {
 
 /// Normalised text as seen from one start.
 pub(crate) struct Text<'a> {
-    bytes: &'a [u8],
-    start: usize,
-    /// No byte at or past this offset is shown.
+    /// From the start on, as far as it has arrived and may be seen.
+    ahead: &'a [u8],
+    /// Before the start, as far as it may be seen.
+    context: &'a [u8],
+    /// How many bytes from the start may be seen, once they arrive.
     limit: usize,
-    /// Whether the text ends where `bytes` ends.
+    /// Whether the text ends where what has arrived ends.
     complete: bool,
     reading: Cell<Reading>,
     #[cfg(test)]
@@ -43,12 +45,15 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// `horizon` is the first offset that may not be seen, whatever the value.
+    /// The text from `start` on; `horizon` is the first offset that may not be seen, whatever the value.
     pub(crate) fn new(bytes: &'a [u8], start: usize, horizon: usize, complete: bool) -> Self {
-        let limit = horizon.min(start.saturating_add(VALUE_BYTES_MAX));
+        let limit = horizon.saturating_sub(start).min(VALUE_BYTES_MAX);
+        let (before, after) = bytes.split_at(start.min(bytes.len()));
         Self {
-            bytes,
-            start,
+            ahead: after.get(..limit).unwrap_or(after),
+            context: before
+                .get(before.len().saturating_sub(CONTEXT_BYTES_MAX)..)
+                .unwrap_or_default(),
             limit,
             complete,
             reading: Cell::new(Reading::Sound),
@@ -58,19 +63,22 @@ impl<'a> Text<'a> {
     }
 
     /// The byte `ahead` bytes after the start, or `None` at the end of what may be seen.
+    #[inline]
     pub(crate) fn get(&self, ahead: usize) -> Option<u8> {
         #[cfg(test)]
         self.reads.set(self.reads.get() + 1);
-        let at = self.start + ahead;
-        if at < self.limit {
-            if let Some(byte) = self.bytes.get(at) {
-                return Some(*byte);
-            }
-            if !self.complete {
-                self.note(Reading::Starved);
-            }
-        } else {
+        match self.ahead.get(ahead) {
+            Some(byte) => Some(*byte),
+            None => self.refuse(ahead),
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, ahead: usize) -> Option<u8> {
+        if ahead >= self.limit {
             self.note(Reading::TooFar);
+        } else if !self.complete {
+            self.note(Reading::Starved);
         }
         None
     }
@@ -83,29 +91,26 @@ impl<'a> Text<'a> {
     }
 
     /// The byte `behind` + 1 bytes before the start: `back(0)` is the one just before it.
+    #[inline]
     pub(crate) fn back(&self, behind: usize) -> Option<u8> {
         #[cfg(test)]
         self.reads.set(self.reads.get() + 1);
-        if behind >= CONTEXT_BYTES_MAX {
-            return None;
-        }
-        let at = self.start.checked_sub(behind + 1)?;
-        self.bytes.get(at).copied()
+        self.context.get(self.context.len().checked_sub(behind + 1)?).copied()
     }
 
-    /// The bytes from the start up to `len`, which the matcher has read already.
+    /// The bytes from `from` to `to` after the start, which the matcher has read already.
     pub(crate) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
-        self.bytes.get(self.start + from..self.start + to).unwrap_or_default()
+        self.ahead.get(from..to).unwrap_or_default()
     }
 
     /// The text before the start, as far as it may be seen.
-    pub(crate) fn context(&self) -> &'a [u8] {
-        let from = self.start.saturating_sub(CONTEXT_BYTES_MAX);
-        self.bytes.get(from..self.start).unwrap_or_default()
+    pub(crate) const fn context(&self) -> &'a [u8] {
+        self.context
     }
 
     /// Whether the text from the start begins with `prefix`; reads no further than the first
     /// difference.
+    #[inline]
     pub(crate) fn starts_with(&self, prefix: &[u8]) -> bool {
         prefix.iter().enumerate().all(|(ahead, byte)| self.get(ahead) == Some(*byte))
     }
@@ -116,6 +121,7 @@ impl<'a> Text<'a> {
     }
 
     /// How many bytes from `from` on satisfy `class`.
+    #[inline]
     pub(crate) fn run(&self, from: usize, class: impl Fn(u8) -> bool) -> usize {
         let mut len = 0;
         while self.get(from + len).is_some_and(&class) {
@@ -135,6 +141,7 @@ impl<'a> Text<'a> {
     }
 
     /// Asks a matcher; an answer for which it had to read past the limits is none.
+    #[inline]
     pub(crate) fn ask<T>(
         &self,
         matcher: impl FnOnce(&Self) -> Option<T>,

@@ -20,6 +20,7 @@ mod eval;
 mod grammar;
 mod learn;
 mod shuffle;
+mod speed;
 mod statistics;
 mod train;
 mod values;
@@ -31,6 +32,7 @@ const USAGE: &str = "\
 trainer train --data DIR [--seeds DIR] [--out FILE]
 trainer eval  --data DIR [--seeds DIR]
 trainer values --data DIR       what is found of personal data and secrets, all splits
+trainer speed --data DIR        a first look at the time it takes
 ";
 
 /// Where the texts are and where the model goes.
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     let result = places(rest).and_then(|places| match command.as_str() {
         "train" => train::run(&places),
         "eval" => eval::run(&places),
+        "speed" => speed::run(&places),
         "values" => eval::run_values(&places),
         other => Err(format!("`{other}` is not a command\n\n{USAGE}")),
     });

@@ -51,10 +51,9 @@ pub(super) fn decode_all(text: &str) -> Vec<Decoded> {
                 out.extend(segments(bytes, at, end));
             }
             out.extend(token);
-            signs.note(bytes.get(at..end).unwrap_or_default());
             at = end;
         } else {
-            signs.note(&[byte]);
+            signs.note(byte);
             at += 1;
         }
     }
@@ -79,19 +78,29 @@ struct Signs {
 }
 
 impl Signs {
-    fn note(&mut self, bytes: &[u8]) {
-        // Only the first byte can be a sign: runs of letters have none inside.
-        match bytes.first() {
-            Some(b'%') => self.percent += 1,
-            Some(b'\\') => self.backslash += 1,
-            Some(b'&') => self.entity += 1,
+    const fn note(&mut self, byte: u8) {
+        match byte {
+            b'%' => self.percent += 1,
+            b'\\' => self.backslash += 1,
+            b'&' => self.entity += 1,
             _ => {}
         }
     }
 }
 
-const fn is_base64(byte: u8) -> bool {
-    base64_value(byte).is_some()
+/// Which bytes base64 has, in either alphabet.
+static IS_BASE64: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = base64_value(byte as u8).is_some();
+        byte += 1;
+    }
+    table
+};
+
+fn is_base64(byte: u8) -> bool {
+    IS_BASE64.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// The six bits a character stands for, in either alphabet of RFC 4648.
@@ -117,7 +126,8 @@ const fn hex_value(byte: u8) -> Option<u8> {
 
 /// The token that begins at `start`, decoded if it reads like text, and where it ends.
 fn token(bytes: &[u8], start: usize) -> (usize, Option<Decoded>) {
-    let run = bytes.iter().skip(start).take_while(|byte| is_base64(**byte)).count();
+    let rest = bytes.get(start..).unwrap_or_default();
+    let run = rest.iter().position(|byte| !is_base64(*byte)).unwrap_or(rest.len());
     let end = start + run;
     if run == 2
         && let Some((end, text)) = spaced_hex(bytes, start)

@@ -140,15 +140,15 @@ fn name_before(context: &[u8]) -> Option<(Named, Option<u8>)> {
 
 /// `rest` without the `=`, `:`, `=>`, `:=`, `==` or ` is ` it ends with, and whether that was a word.
 fn operator_stripped(rest: &[u8]) -> Option<(&[u8], bool)> {
-    for operator in [&b"=>"[..], b":=", b"===", b"==", b"!=", b"=", b":"] {
-        if let Some(before) = rest.strip_suffix(operator) {
-            return Some((before, false));
-        }
+    if matches!(rest.last(), Some(b'=' | b':' | b'>')) {
+        let operators = [&b" is:"[..], b"=>", b":=", b"===", b"==", b"!=", b"=", b":"];
+        let (operator, before) = operators
+            .iter()
+            .find_map(|operator| Some((operator, rest.strip_suffix(*operator)?)))?;
+        return Some((before, operator.len() == 4));
     }
-    for operator in [&b" is"[..], b" is:"] {
-        if let Some(before) = rest.strip_suffix(operator) {
-            return Some((before, true));
-        }
+    if let Some(before) = rest.strip_suffix(b" is") {
+        return Some((before, true));
     }
     // `--password value`, and the schemes of `Authorization` headers.
     (is_flag(rest) || is_scheme(rest)).then_some((rest, false))
@@ -165,6 +165,9 @@ fn is_flag(rest: &[u8]) -> bool {
 
 /// Whether `rest` ends with a scheme such as `Bearer` (RFC 9110 §11.1), or the header's own name.
 fn is_scheme(rest: &[u8]) -> bool {
+    if !matches!(rest.last(), Some(b'r' | b'R' | b'n' | b'N' | b'c' | b'C' | b'y' | b'Y')) {
+        return false;
+    }
     let ends = |word: &[u8]| {
         rest.len()
             .checked_sub(word.len())

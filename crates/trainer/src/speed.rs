@@ -1,0 +1,117 @@
+//! How long the engine takes, by part: for a first look; the figures that count come from the bench.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Read;
+
+use detect::training::Group;
+use detect::{DetectSettings, Engine};
+use events::Provenance;
+
+use crate::Places;
+use crate::corpus::{self, Label, Row};
+
+/// Prints microseconds per kilobyte of ordinary text, whole and in pieces of four characters.
+pub(crate) fn run(places: &Places) -> Result<(), String> {
+    let folder = places.data.as_ref().ok_or("`--data DIR` is needed")?;
+    let rows: Vec<Row> = corpus::data(folder)?
+        .into_iter()
+        .filter(|row| row.label == Label::Benign && row.is_dev)
+        .collect();
+    let all = engine(&[])?;
+    let values = engine(&["linear_score"])?;
+    let start = cpu_nanoseconds();
+    for _ in 0..10 {
+        black_box(engine(&[])?);
+    }
+    println!("building an engine, with the self-test: {:.0} µs", (cpu_nanoseconds() - start) / 1e4);
+    for (name, group) in [("prompts", Group::Prompts), ("documents", Group::Documents)] {
+        for (language, is_ascii) in [("ascii", true), ("other", false)] {
+            let texts: Vec<&str> = rows
+                .iter()
+                .filter(|row| row.group == group && row.text.is_ascii() == is_ascii)
+                .map(|row| row.text.as_str())
+                .collect();
+            let bytes: usize = texts.iter().map(|text| text.len()).sum();
+            println!(
+                "{name:<10} {language:<6} {:>8} bytes: everything {:>6.2} µs/KB, without the score {:>6.2}, streamed {:>6.2}",
+                bytes,
+                time(&texts, bytes, |text| inspect(&all, text)),
+                time(&texts, bytes, |text| inspect(&values, text)),
+                time(&texts, bytes, |text| stream(&all, text)),
+            );
+        }
+    }
+    held(&all, &rows);
+    Ok(())
+}
+
+fn engine(off: &[&str]) -> Result<Engine, String> {
+    let settings = off
+        .iter()
+        .try_fold(DetectSettings::default(), |settings, name| settings.without(name))
+        .map_err(|error| error.to_string())?;
+    Engine::new(&settings).map_err(|error| error.to_string())
+}
+
+/// The best of several rounds, which noise cannot make faster.
+fn time(texts: &[&str], bytes: usize, mut work: impl FnMut(&str)) -> f64 {
+    (0..7)
+        .map(|_| {
+            let start = cpu_nanoseconds();
+            for text in texts {
+                work(text);
+            }
+            (cpu_nanoseconds() - start) / 1e3 / (bytes.max(1) as f64 / 1024.0)
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// What this thread has run for, as the kernel counts it; waiting for others does not count.
+fn cpu_nanoseconds() -> f64 {
+    let mut text = String::new();
+    let read = File::open("/proc/thread-self/schedstat")
+        .and_then(|file| file.take(256).read_to_string(&mut text));
+    read.ok()
+        .and_then(|_| text.split(' ').next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default()
+}
+
+fn inspect(engine: &Engine, text: &str) {
+    black_box(engine.inspect(black_box(text), Provenance::User));
+}
+
+/// In pieces of about four characters, as tokens come.
+fn stream(engine: &Engine, text: &str) {
+    let (mut scanner, mut findings) = (engine.stream(), Vec::new());
+    for piece in pieces(text) {
+        scanner.push(piece, &mut findings);
+    }
+    scanner.finish(&mut findings);
+    black_box(findings);
+}
+
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let cuts: Vec<usize> =
+        text.char_indices().step_by(4).map(|(at, _)| at).chain([text.len()]).collect();
+    (1..cuts.len()).filter_map(move |end| text.get(*cuts.get(end - 1)?..*cuts.get(end)?))
+}
+
+fn held(engine: &Engine, rows: &[Row]) {
+    let (mut held, mut pushes, mut most) = (0_usize, 0_usize, 0_usize);
+    for row in rows {
+        let (mut scanner, mut findings, mut pushed) = (engine.stream(), Vec::new(), 0);
+        for piece in pieces(&row.text) {
+            scanner.push(piece, &mut findings);
+            pushed += piece.len();
+            held += pushed - scanner.settled();
+            most = most.max(pushed - scanner.settled());
+            pushes += 1;
+        }
+    }
+    println!(
+        "held back: {:.2} bytes on average over {pushes} pushes, {most} at most",
+        held as f64 / pushes.max(1) as f64
+    );
+}
