@@ -2,21 +2,21 @@
 //! happens.
 //!
 //! INVARIANT: an exchange that was opened is closed exactly once; dropping it (a client that went
-//! away, a future that was cancelled) closes it as `client_left`. INVARIANT: nothing is sent to a
-//! client before `synced` has returned.
+//! away, a future that was cancelled) closes it as `client_left`, and opens it before if need be.
+//! INVARIANT: nothing is sent to a client before `synced` has returned.
 //!
 //! Not here: how records are written (`journal`).
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::net::IpAddr;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
-    LocatedFinding, Outcome, TokenUsage, Unscanned,
+    LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
+use stdx::Reservoir;
+use wire::Dialect;
 
 use crate::answer::Verdict;
 
@@ -37,6 +37,7 @@ pub(crate) struct Exchange {
     at: Instant,
     close: InteractionClosed,
     content_bytes_max: usize,
+    early: Early,
     journal: Journal,
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
@@ -44,11 +45,20 @@ pub(crate) struct Exchange {
     ticket: Option<Ticket>,
 }
 
+/// What is known before anything was read.
+pub(crate) struct Early {
+    pub(crate) client_address: IpAddr,
+    pub(crate) operation: &'static str,
+    pub(crate) principal: Principal,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Unopened,
     Open,
     Closed,
+    /// The open record could not be written.
+    Refused,
 }
 
 impl Exchange {
@@ -57,32 +67,31 @@ impl Exchange {
         interaction: InteractionId,
         at: Instant,
         content_bytes_max: usize,
+        early: Early,
     ) -> Self {
         Self {
             at,
-            close: InteractionClosed {
-                content: None,
-                decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },
-                duration_us: 0,
-                ending: Ending::ClientLeft,
-                findings: Vec::new(),
-                findings_omitted: 0,
-                first_byte_us: None,
-                guards: Vec::new(),
-                interaction,
-                masked: 0,
-                reason: None,
-                response_bytes: 0,
-                restored: 0,
-                status: 0,
-                unscanned: Vec::new(),
-                usage: None,
-            },
+            close: closing(interaction),
             content_bytes_max,
+            early,
             journal: journal.clone(),
             sent: Vec::new(),
             state: State::Unopened,
             ticket: None,
+        }
+    }
+
+    /// Notes who asks, for the case that nothing more comes to be known.
+    pub(crate) fn asked_by(&mut self, principal: &Principal) {
+        self.early.principal.clone_from(principal);
+    }
+
+    /// The open record as far as it is known now.
+    pub(crate) fn opening(&self) -> InteractionOpened {
+        let Early { client_address, operation, principal } = &self.early;
+        InteractionOpened {
+            principal: principal.clone(),
+            ..opening(self.interaction(), client_address.to_string(), operation)
         }
     }
 
@@ -102,9 +111,11 @@ impl Exchange {
         mut opened: InteractionOpened,
         body: &[u8],
     ) -> Result<(), JournalError> {
+        self.state = State::Refused;
         if !body.is_empty() {
             let kept = &body[..body.len().min(self.content_bytes_max)];
-            opened.content = Some(self.journal.keep(self.interaction(), Part::Request, kept)?);
+            opened.content =
+                Some(self.journal.keep_later(self.interaction(), Part::Request, kept)?);
         }
         opened.findings_omitted = shorten(&mut opened.findings);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
@@ -180,31 +191,43 @@ impl Exchange {
             return;
         }
         self.state = State::Closed;
-        let mut close = self.close.clone();
+        let emptied = closing(self.interaction());
+        let mut close = std::mem::replace(&mut self.close, emptied);
         close.ending = ending;
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
         let written = (|| {
             if !self.sent.is_empty() {
-                let digest = self.journal.keep(close.interaction, Part::Response, &self.sent)?;
+                let digest =
+                    self.journal.keep_later(close.interaction, Part::Response, &self.sent)?;
                 close.content = Some(digest);
             }
             let event = Event::new(now_ms(), EventBody::InteractionClosed(Box::new(close)));
-            self.journal.append(&event)
+            self.journal.append_later(&event)
         })();
-        match written {
-            Ok(ticket) => self.ticket = Some(ticket),
-            Err(error) => tracing::error!(
+        if let Err(error) = written {
+            tracing::error!(
                 interaction = %self.close.interaction,
                 error = &error as &dyn std::error::Error,
                 "the close record could not be written"
-            ),
+            );
         }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if self.state == State::Unopened {
+            let mut opened = self.opening();
+            opened.decision.reason = Some("client_left".into());
+            if let Err(error) = self.open(opened, &[]) {
+                tracing::error!(
+                    interaction = %self.interaction(),
+                    error = &error as &dyn std::error::Error,
+                    "the record of a client that left could not be written"
+                );
+            }
+        }
         self.end(Ending::ClientLeft, Some("client_left"));
     }
 }
@@ -229,26 +252,25 @@ fn shorten(findings: &mut Vec<LocatedFinding>) -> u32 {
     omitted as u32
 }
 
-/// An open record that knows only who sent what where.
-pub(crate) fn opening(
+/// An open record that knows nothing but where it comes from.
+fn opening(
     interaction: InteractionId,
     client_address: String,
     operation: &str,
-    dialect: &str,
 ) -> InteractionOpened {
     InteractionOpened {
         client_address,
         content: None,
         conversation: None,
         decision: Decision::default(),
-        dialect: dialect.to_owned(),
+        dialect: Dialect::OpenAi.as_str().to_owned(),
         findings: Vec::new(),
         findings_omitted: 0,
         guards: Vec::new(),
         interaction,
         model: None,
         operation: operation.to_owned(),
-        principal: events::Principal::default(),
+        principal: Principal::default(),
         request_bytes: 0,
         streamed: false,
         unknown_fields: Vec::new(),
@@ -257,12 +279,37 @@ pub(crate) fn opening(
     }
 }
 
+/// A close record of which nothing is known.
+fn closing(interaction: InteractionId) -> InteractionClosed {
+    InteractionClosed {
+        content: None,
+        decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },
+        duration_us: 0,
+        ending: Ending::ClientLeft,
+        findings: Vec::new(),
+        findings_omitted: 0,
+        first_byte_us: None,
+        guards: Vec::new(),
+        interaction,
+        masked: 0,
+        reason: None,
+        response_bytes: 0,
+        restored: 0,
+        status: 0,
+        unscanned: Vec::new(),
+        usage: None,
+    }
+}
+
 /// Random bits for interaction ids.
-pub(crate) struct Randomness(Arc<ring::rand::SystemRandom>);
+pub(crate) struct Randomness {
+    store: Reservoir,
+    system: ring::rand::SystemRandom,
+}
 
 impl Default for Randomness {
     fn default() -> Self {
-        Self(Arc::new(ring::rand::SystemRandom::new()))
+        Self { store: Reservoir::default(), system: ring::rand::SystemRandom::new() }
     }
 }
 
@@ -270,8 +317,7 @@ impl Randomness {
     /// A fresh interaction id, or `None` if the system has no randomness to give.
     pub(crate) fn interaction(&self) -> Option<InteractionId> {
         use ring::rand::SecureRandom as _;
-        let mut bytes = [0; 16];
-        self.0.fill(&mut bytes).ok()?;
+        let bytes = self.store.take(|bytes| self.system.fill(bytes)).ok()?;
         Some(InteractionId::new(now_ms(), u128::from_be_bytes(bytes)))
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use events::Decision;
+use events::{Decision, Principal};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, Handler, Incoming};
@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields};
 
 use crate::{
-    exchange::{Exchange, Randomness, opening},
+    exchange::{Early, Exchange, Randomness},
     judge::Judge,
     refusal::Refusal,
     reply,
@@ -100,21 +100,19 @@ impl Service {
         };
         let client_address = arrival.peer.ip().to_canonical();
         let content_bytes_max = shared.limits.content_bytes_max;
+        let early = Early { client_address, operation, principal: Principal::default() };
+        let exchange =
+            Exchange::new(&shared.journal, interaction, arrival.at, content_bytes_max, early);
         let mut journey = Journey {
-            exchange: Exchange::new(&shared.journal, interaction, arrival.at, content_bytes_max),
             received: Received {
                 body: Bytes::new(),
                 caller: Caller::default(),
                 client_address,
-                opened: opening(
-                    interaction,
-                    client_address.to_string(),
-                    operation,
-                    Dialect::OpenAi.as_str(),
-                ),
+                opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
             },
+            exchange,
         };
         let result = match route {
             WireRoute::Known(operation) => {
@@ -140,7 +138,7 @@ impl Service {
         body: Incoming,
     ) -> Result<Response<Body>, (Journey, Refusal)> {
         let shared = &*self.0;
-        if let Err(refusal) = self.receive(&mut journey.received, head, body).await {
+        if let Err(refusal) = self.receive(&mut journey, head, body).await {
             return Err((journey, refusal));
         }
         let Journey { exchange, received } = journey;
@@ -176,12 +174,14 @@ impl Service {
     /// Who asks, and what bytes they send.
     async fn receive(
         &self,
-        received: &mut Received,
+        journey: &mut Journey,
         head: &Parts,
         body: Incoming,
     ) -> Result<(), Refusal> {
+        let Journey { exchange, received } = journey;
         received.caller = request::authenticate(&self.0, &head.headers)?;
         received.opened.principal = received.caller.principal.clone();
+        exchange.asked_by(&received.caller.principal);
         if head.uri.query().is_some() {
             return Err(Refusal::request(
                 StatusCode::BAD_REQUEST,
@@ -257,7 +257,9 @@ impl Service {
 
 impl Journey {
     fn open(&mut self) -> Result<(), JournalError> {
-        self.exchange.open(self.received.opened.clone(), &self.received.body)
+        let known = self.exchange.opening();
+        let opened = std::mem::replace(&mut self.received.opened, known);
+        self.exchange.open(opened, &self.received.body)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The group commit: one thread syncs whatever was written when it starts, again and again.
 //!
-//! It starts as soon as anything is unsynced, so that the sync overlaps the upstream's work, and it never
-//! waits to gather more: under load the previous sync is what gathers. Content is synced once a second.
-//! When records have waited long enough for a seal, it writes one.
+//! It starts as soon as a record is unsynced, so that the sync overlaps the upstream's work, but no sooner
+//! than [`SYNC_INTERVAL`] after the sync before, so that under load each covers many; when somebody already
+//! waits, than [`AWAITED_SYNC_INTERVAL`]. What nobody waits for (records of what has ended, content) is
+//! written after [`LATER_DELAY`] at the latest and synced once a second. When records have waited long
+//! enough for a seal, it writes one.
 //!
 //! INVARIANT: `durable` grows only after every file and folder that the records are in was synced, oldest
 //! first. INVARIANT: a failed sync is never repeated: the kernel may already have dropped the data and
@@ -21,8 +23,14 @@ use crate::error::JournalError;
 use crate::log::{Log, Unsynced};
 use crate::settings::{JournalSettings, SyncMode};
 
-/// Between two syncs of the content buffer.
-const CONTENT_SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// Between the starts of two syncs that nobody waits for yet.
+const SYNC_INTERVAL: Duration = Duration::from_millis(4);
+/// Between the starts of two syncs when somebody waits.
+const AWAITED_SYNC_INTERVAL: Duration = Duration::from_millis(1);
+/// How long what nobody waits for stays in memory. A process that is killed loses it.
+const LATER_DELAY: Duration = Duration::from_millis(20);
+/// Between two syncs of what nobody waits for.
+const LATER_SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the journal's handles and its thread share.
 pub(crate) struct Shared {
@@ -45,10 +53,25 @@ pub(crate) struct Guarded {
     pub(crate) log: Log,
     /// What the thread does at the moment.
     phase: Phase,
-    /// Somebody waits for a sync, whatever the mode.
-    wanted: bool,
+    /// Who wants what is unsynced to be synced.
+    urgency: Urgency,
+    /// When the last sync started.
+    sync_started: Option<Instant>,
     /// Nothing more is accepted.
     pub(crate) closing: bool,
+}
+
+/// Who wants a sync.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    /// Nobody in particular.
+    Later,
+    /// Somebody will wait for it.
+    Soon,
+    /// Somebody waits.
+    Awaited,
+    /// Somebody waits, whatever the mode and however recent the last sync.
+    Forced,
 }
 
 /// What the thread does at the moment.
@@ -56,10 +79,8 @@ pub(crate) struct Guarded {
 enum Phase {
     /// It works, and will look again before it sleeps.
     Awake,
-    /// It sleeps and wants to know of the next append.
-    Listening,
-    /// It sleeps until a time, or until somebody waits for a sync.
-    Dozing,
+    /// It sleeps until then, or until it is told.
+    Until(Option<Instant>),
     /// It has ended.
     Ended,
 }
@@ -73,20 +94,29 @@ pub(crate) struct Progress {
 
 enum Task {
     Commit(Unsynced),
-    Content,
+    WriteContent,
+    SyncContent,
     End,
 }
 
 /// When the thread did what, for what it does on a schedule.
 struct Schedule {
     content_synced: Instant,
+    /// Until when it looks again by itself, so that nobody needs to wake it for what can wait.
+    lingers: Instant,
     unsealed_since: Option<Instant>,
 }
 
 impl Shared {
     pub(crate) fn new(log: Log, content: ContentBuffer, settings: &JournalSettings) -> Self {
         let durable = log.records();
-        let guarded = Guarded { log, phase: Phase::Awake, wanted: false, closing: false };
+        let guarded = Guarded {
+            log,
+            phase: Phase::Awake,
+            urgency: Urgency::Later,
+            sync_started: None,
+            closing: false,
+        };
         Self {
             guarded: Mutex::new(guarded),
             work: Condvar::new(),
@@ -119,11 +149,40 @@ impl Shared {
         }
     }
 
-    /// Tells the thread that something was written.
+    /// Tells the thread that a record was written which somebody will wait for.
     pub(crate) fn wake(&self, guarded: &mut Guarded) {
-        let asleep = matches!(guarded.phase, Phase::Listening)
-            || (guarded.phase == Phase::Dozing && guarded.log.has_left());
-        if asleep {
+        if self.sync == SyncMode::Group {
+            guarded.urgency = guarded.urgency.max(Urgency::Soon);
+            let now = Instant::now();
+            let due = guarded.sync_due().map_or(now, |due| due.max(now));
+            self.wake_by(guarded, due);
+        } else if guarded.log.has_left() || guarded.phase == Phase::Until(None) {
+            self.wake_by(guarded, Instant::now());
+        }
+    }
+
+    /// Tells the thread that something is there which can wait for a while.
+    pub(crate) fn wake_later(&self, guarded: &mut Guarded) {
+        self.wake_by(guarded, Instant::now() + LATER_DELAY);
+    }
+
+    /// Tells the thread that somebody waits for a record.
+    pub(crate) fn want(&self, sequence: u64) -> Result<(), JournalError> {
+        let mut guarded = self.lock()?;
+        if !self.is_durable(sequence) && guarded.urgency < Urgency::Awaited {
+            guarded.urgency = Urgency::Awaited;
+            let now = Instant::now();
+            let due = guarded.sync_due().map_or(now, |due| due.max(now));
+            self.wake_by(&mut guarded, due);
+        }
+        Ok(())
+    }
+
+    /// Wakes the thread if it would sleep longer.
+    fn wake_by(&self, guarded: &mut Guarded, due: Instant) {
+        if let Phase::Until(until) = guarded.phase
+            && until.is_none_or(|until| until > due)
+        {
             guarded.phase = Phase::Awake;
             self.work.notify_one();
         }
@@ -153,7 +212,7 @@ impl Shared {
             if guarded.phase == Phase::Ended {
                 return Err(JournalError::Closed);
             }
-            guarded.wanted = true;
+            guarded.urgency = Urgency::Forced;
             self.work.notify_one();
             guarded = self.committed.wait(guarded).map_err(|_| JournalError::Closed)?;
         }
@@ -193,29 +252,41 @@ impl Shared {
                 return Some(Task::End);
             }
             let now = Instant::now();
-            let content_due = self
-                .content
-                .has_unsynced()
-                .then(|| schedule.content_synced + CONTENT_SYNC_INTERVAL);
-            if content_due.is_some_and(|due| due <= now || guarded.closing) {
+            let at_once = guarded.closing || guarded.urgency == Urgency::Forced;
+            let is_over = |due: Option<Instant>| due.is_some_and(|due| due <= now || at_once);
+            let written_due = guarded.log.waiting_since().map(|since| since + LATER_DELAY);
+            if is_over(written_due) {
+                // Most likely the disk is full; appends say so, and the queue is kept for them.
+                drop(guarded.log.write_waiting(self.durable.load(Ordering::Relaxed)));
+            }
+            let content_due = self.content.waiting_since().map(|since| since + LATER_DELAY);
+            if is_over(content_due) {
+                return Some(Task::WriteContent);
+            }
+            let content_sync_due =
+                self.content.has_unsynced().then(|| schedule.content_synced + LATER_SYNC_INTERVAL);
+            if is_over(content_sync_due) {
                 schedule.content_synced = now;
-                return Some(Task::Content);
+                return Some(Task::SyncContent);
             }
             let seal_due = self.seal_if_due(&mut guarded, schedule, now);
-            let syncs = self.sync == SyncMode::Group
-                || guarded.wanted
-                || guarded.closing
-                || guarded.log.has_left();
-            if syncs && guarded.log.has_unsynced() {
-                guarded.wanted = false;
+            let sync_due = self.sync_due(&guarded, now);
+            if is_over(sync_due) {
+                guarded.urgency = Urgency::Later;
+                guarded.sync_started = Some(now);
+                schedule.lingers = now + LATER_DELAY;
                 return Some(Task::Commit(guarded.log.take_unsynced()));
             }
             if guarded.closing {
                 return Some(Task::End);
             }
-            let due = [content_due, seal_due].into_iter().flatten().min();
-            let listens = self.sync == SyncMode::Group || due.is_none();
-            guarded.phase = if listens { Phase::Listening } else { Phase::Dozing };
+            let lingers = (schedule.lingers > now).then_some(schedule.lingers);
+            let still = guarded.log.waiting_since().map(|_| now + LATER_DELAY);
+            let due = [still, content_due, content_sync_due, seal_due, sync_due, lingers]
+                .into_iter()
+                .flatten()
+                .min();
+            guarded.phase = Phase::Until(due);
             guarded = match due {
                 None => self.work.wait(guarded).ok()?,
                 Some(due) => {
@@ -225,6 +296,20 @@ impl Shared {
             };
             guarded.phase = Phase::Awake;
         }
+    }
+
+    /// When the next sync starts, if there is anything to sync.
+    fn sync_due(&self, guarded: &Guarded, now: Instant) -> Option<Instant> {
+        if !guarded.log.has_unsynced() {
+            return None;
+        }
+        if guarded.urgency == Urgency::Forced || guarded.closing || guarded.log.has_left() {
+            return Some(now);
+        }
+        if self.sync == SyncMode::Off {
+            return None;
+        }
+        Some(guarded.sync_due().unwrap_or(now))
     }
 
     /// Writes a seal if records have waited long enough for one; otherwise says when they will have.
@@ -246,7 +331,7 @@ impl Shared {
         match guarded.log.seal(self.durable.load(Ordering::Relaxed)) {
             Ok(()) => None,
             // Most likely the disk is full; appends say so. Tried again after the same delay.
-            Err(_) => Some(now + self.seal_delay.max(CONTENT_SYNC_INTERVAL)),
+            Err(_) => Some(now + self.seal_delay.max(LATER_SYNC_INTERVAL)),
         }
     }
 
@@ -270,11 +355,14 @@ impl Shared {
 
     fn run(&self, disk: &dyn Disk, journal: &std::path::Path) {
         let _ending = Ending(self);
-        let mut schedule = Schedule { content_synced: Instant::now(), unsealed_since: None };
+        let now = Instant::now();
+        let mut schedule = Schedule { content_synced: now, lingers: now, unsealed_since: None };
         while let Some(task) = self.next_task(&mut schedule) {
             match task {
                 Task::Commit(unsynced) => self.commit(disk, journal, &unsynced),
-                Task::Content => {
+                // What cannot be written is kept, and `keep` says so once it is too much.
+                Task::WriteContent => drop(self.content.write_waiting()),
+                Task::SyncContent => {
                     if let Err(error) = self.content.sync() {
                         self.stop(&format!("content could not be synced: {error}"));
                     }
@@ -282,6 +370,19 @@ impl Shared {
                 Task::End => break,
             }
         }
+    }
+}
+
+impl Guarded {
+    /// When the next sync may start; `None` if there was none yet.
+    fn sync_due(&self) -> Option<Instant> {
+        let interval = match self.urgency {
+            Urgency::Later => LATER_SYNC_INTERVAL,
+            Urgency::Soon => SYNC_INTERVAL,
+            Urgency::Awaited => AWAITED_SYNC_INTERVAL,
+            Urgency::Forced => Duration::ZERO,
+        };
+        self.sync_started.map(|started| started + interval)
     }
 }
 

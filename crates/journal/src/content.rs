@@ -10,7 +10,7 @@
 //!   4  part         u8    1 request, 2 response
 //!   5  zero         3
 //!   8  interaction  16
-//!  24  nonce        12    random
+//!  24  nonce        12    zero 4, number of the entry u64: a key encrypts one file
 //!  36  crc          u32   CRC32C of bytes 0 to 36
 //!  40  sealed             AES-256-GCM of salt (16 bytes) ‖ content; associated data: bytes 0 to 24
 //! .key   nonce 12 ‖ AES-256-GCM of the 32-byte data key; associated data: the .seg file's 24-byte header
@@ -24,13 +24,15 @@
 //! reachable; who fears that keeps `keys` on a disk that is itself encrypted.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use data_encoding::HEXLOWER;
 use events::{Digest, InteractionId, commitment};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use stdx::Secret;
+use stdx::{Reservoir, Secret};
 
 use crate::disk::{self, Disk, DiskFile, DiskRead, fill};
 use crate::error::{JournalError, ReadError};
@@ -45,6 +47,8 @@ pub const CONTENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Hours whose files are held open at the same time.
 const OPEN_HOURS_MAX: usize = 4;
+/// Bytes that wait to be written together; one more is written at once.
+const WAITING_BYTES_MAX: usize = 256 * 1024;
 const HOUR_MS: u64 = 60 * 60 * 1000;
 const MAGIC: &[u8; 8] = b"BTZCONT1";
 const FILE_HEADER_BYTES: usize = 24;
@@ -60,6 +64,14 @@ pub enum Part {
     Request,
     /// The answer as sent.
     Response,
+}
+
+/// When content is written to its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    Now,
+    /// Together with others; see [`ContentBuffer::waiting_since`].
+    Later,
 }
 
 /// Content found again.
@@ -88,7 +100,10 @@ pub(crate) struct ContentBuffer {
     master: MasterKey,
     retention_ms: u64,
     random: SystemRandom,
+    salts: Reservoir,
     open: Mutex<OpenFiles>,
+    /// Whether `open` names files with something that waits; to be read without its lock.
+    waits: AtomicBool,
 }
 
 #[derive(Default)]
@@ -99,6 +114,9 @@ struct OpenFiles {
     unsynced: Vec<Arc<dyn DiskFile>>,
     /// Whether files were made since then.
     folders: bool,
+    /// Files with something that waits to be written, and since when.
+    waiting: Vec<Arc<HourFile>>,
+    waiting_since: Option<Instant>,
 }
 
 struct HourFile {
@@ -106,7 +124,17 @@ struct HourFile {
     path: PathBuf,
     key: LessSafeKey,
     file: Arc<dyn DiskFile>,
-    length: Mutex<u64>,
+    tail: Mutex<Tail>,
+}
+
+/// The end of a file.
+struct Tail {
+    /// Entries so far.
+    entries: u64,
+    /// Bytes written.
+    length: u64,
+    /// Entries that are not written yet.
+    waiting: Vec<u8>,
 }
 
 impl Part {
@@ -131,9 +159,17 @@ impl ContentBuffer {
         for path in [&folder, &keys_folder] {
             disk.create_folder(path).map_err(JournalError::file("create", path))?;
         }
-        let random = SystemRandom::new();
-        let open = Mutex::default();
-        Ok(Self { disk, folder, keys_folder, master, retention_ms, random, open })
+        Ok(Self {
+            disk,
+            folder,
+            keys_folder,
+            master,
+            retention_ms,
+            random: SystemRandom::new(),
+            salts: Reservoir::default(),
+            open: Mutex::default(),
+            waits: AtomicBool::new(false),
+        })
     }
 
     /// Keeps a part of an interaction; returns the commitment for its event.
@@ -142,20 +178,63 @@ impl ContentBuffer {
         interaction: InteractionId,
         part: Part,
         content: &[u8],
+        when: When,
     ) -> Result<Digest, JournalError> {
         if content.len() > CONTENT_BYTES_MAX {
             let bytes = content.len();
             return Err(JournalError::ContentTooLong { bytes, max: CONTENT_BYTES_MAX });
         }
-        let mut salt = [0; SALT_BYTES];
-        self.fill(&mut salt, "salting content")?;
+        let salt: [u8; SALT_BYTES] =
+            self.salts.take(|bytes| self.fill(bytes, "salting content"))?;
         let digest = commitment(&salt, content);
         if self.retention_ms > 0 {
             let file = self.hour_file(interaction.time_ms() / HOUR_MS)?;
-            let entry = self.seal(&file.key, interaction, part, &salt, content)?;
-            self.write(&file, &entry)?;
+            let mut tail = file.tail.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = tail.waiting.len();
+            tail.seal(&file.key, interaction, part, &salt, content)?;
+            if when == When::Now || tail.waiting.len() > WAITING_BYTES_MAX {
+                if let Err(error) = self.write(&file, &mut tail) {
+                    tail.waiting.truncate(before);
+                    return Err(error);
+                }
+            } else if before == 0 {
+                let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+                open.waiting_since.get_or_insert_with(Instant::now);
+                open.waiting.push(Arc::clone(&file));
+                self.waits.store(true, Ordering::Release);
+            }
         }
         Ok(digest)
+    }
+
+    /// Since when something waits to be written.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
+        if !self.waits.load(Ordering::Acquire) {
+            return None;
+        }
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).waiting_since
+    }
+
+    /// Writes what waits. What cannot be written goes on waiting.
+    pub(crate) fn write_waiting(&self) -> Result<(), JournalError> {
+        let files = {
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            self.waits.store(false, Ordering::Release);
+            open.waiting_since = None;
+            std::mem::take(&mut open.waiting)
+        };
+        let mut written = Ok(());
+        for file in files {
+            let mut tail = file.tail.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = self.write(&file, &mut tail) {
+                let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+                open.waiting_since.get_or_insert_with(Instant::now);
+                open.waiting.push(Arc::clone(&file));
+                self.waits.store(true, Ordering::Release);
+                written = Err(error);
+            }
+        }
+        written
     }
 
     /// Whether anything was written since the last [`ContentBuffer::sync`].
@@ -257,8 +336,8 @@ impl ContentBuffer {
         let path = self.folder.join(format!("{name}.seg"));
         let file = self.start_file(&path, &header)?;
         let key = cipher(data_key.expose()).ok_or_else(failed)?;
-        let length = Mutex::new(FILE_HEADER_BYTES as u64);
-        Ok((HourFile { hour, path, key, file, length }, key_file))
+        let tail = Tail { entries: 0, length: FILE_HEADER_BYTES as u64, waiting: Vec::new() };
+        Ok((HourFile { hour, path, key, file, tail: Mutex::new(tail) }, key_file))
     }
 
     fn start_file(&self, path: &Path, bytes: &[u8]) -> Result<Arc<dyn DiskFile>, JournalError> {
@@ -268,55 +347,67 @@ impl ContentBuffer {
         Ok(file)
     }
 
-    fn seal(
-        &self,
-        key: &LessSafeKey,
-        interaction: InteractionId,
-        part: Part,
-        salt: &[u8; SALT_BYTES],
-        content: &[u8],
-    ) -> Result<Vec<u8>, JournalError> {
-        let mut nonce = [0; NONCE_LEN];
-        self.fill(&mut nonce, "encrypting content")?;
-        let sealed_bytes = SALT_BYTES + content.len() + TAG_BYTES;
-        let header = entry_header(sealed_bytes as u32, part, interaction, &nonce);
-        let mut entry = Vec::with_capacity(ENTRY_HEADER_BYTES + sealed_bytes);
-        entry.extend_from_slice(&header);
-        entry.extend_from_slice(salt);
-        entry.extend_from_slice(content);
-        let bound = header.get(..BOUND_BYTES).unwrap_or_default();
-        let plain = entry.get_mut(ENTRY_HEADER_BYTES..).unwrap_or_default();
-        let tag = key
-            .seal_in_place_separate_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(bound),
-                plain,
-            )
-            .map_err(|_| JournalError::Cryptography { doing: "encrypting content" })?;
-        entry.extend_from_slice(tag.as_ref());
-        Ok(entry)
-    }
-
-    fn write(&self, file: &Arc<HourFile>, entry: &[u8]) -> Result<(), JournalError> {
-        let mut length = file.length.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = file.file.append(entry);
+    fn write(&self, file: &Arc<HourFile>, tail: &mut Tail) -> Result<(), JournalError> {
+        if tail.waiting.is_empty() {
+            return Ok(());
+        }
+        let written = file.file.append(&tail.waiting);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match written {
             Ok(()) => {
-                *length += entry.len() as u64;
+                tail.length += tail.waiting.len() as u64;
+                tail.waiting.clear();
                 if !open.unsynced.iter().any(|known| Arc::ptr_eq(known, &file.file)) {
                     open.unsynced.push(Arc::clone(&file.file));
                 }
                 Ok(())
             }
             Err(source) => {
-                if file.file.truncate(*length).is_err() {
+                if file.file.truncate(tail.length).is_err() {
                     // Nothing readable can follow a partial entry, so the next one begins a new file.
                     open.hours.retain(|known| !Arc::ptr_eq(known, file));
                 }
                 Err(JournalError::Write { path: file.path.clone(), source })
             }
         }
+    }
+}
+
+impl Tail {
+    /// Adds an encrypted entry to what waits.
+    fn seal(
+        &mut self,
+        key: &LessSafeKey,
+        interaction: InteractionId,
+        part: Part,
+        salt: &[u8; SALT_BYTES],
+        content: &[u8],
+    ) -> Result<(), JournalError> {
+        let mut nonce = [0; NONCE_LEN];
+        nonce[4..].copy_from_slice(&self.entries.to_be_bytes());
+        // Counted before it is used: a number is never used twice.
+        self.entries += 1;
+        let sealed_bytes = SALT_BYTES + content.len() + TAG_BYTES;
+        let header = entry_header(sealed_bytes as u32, part, interaction, &nonce);
+        let start = self.waiting.len();
+        self.waiting.reserve(ENTRY_HEADER_BYTES + sealed_bytes);
+        self.waiting.extend_from_slice(&header);
+        self.waiting.extend_from_slice(salt);
+        self.waiting.extend_from_slice(content);
+        let bound = header.get(..BOUND_BYTES).unwrap_or_default();
+        let plain = self.waiting.get_mut(start + ENTRY_HEADER_BYTES..).unwrap_or_default();
+        let tag = key.seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(bound),
+            plain,
+        );
+        let Ok(tag) = tag else {
+            // It is not encrypted: it must not be written.
+            self.waiting.truncate(start);
+            return Err(JournalError::Cryptography { doing: "encrypting content" });
+        };
+        self.waiting.extend_from_slice(tag.as_ref());
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use events::{Digest, Event, InteractionId, NodeId};
 
 use crate::checkpoint::Checkpoint;
 use crate::commit::{self, Shared};
-use crate::content::{ContentBuffer, Expired, Part};
+use crate::content::{ContentBuffer, Expired, Part, When};
 use crate::disk::{Disk, DiskLock};
 use crate::error::JournalError;
 use crate::frame::Draft;
@@ -131,6 +131,20 @@ impl Journal {
         appended.map(|sequence| Ticket { sequence })
     }
 
+    /// Writes an event down that nobody waits for: with the next [`Journal::append`], or within some 20
+    /// milliseconds. A process that is killed before loses it; one that ends in order does not.
+    pub fn append_later(&self, event: &Event) -> Result<(), JournalError> {
+        let shared = &self.inner.shared;
+        let draft = Draft::record(event)?;
+        let mut guarded = shared.lock()?;
+        if guarded.closing {
+            return Err(JournalError::Closed);
+        }
+        let appended = guarded.log.append_later(draft, shared.durable.load(Ordering::Relaxed));
+        shared.wake_later(&mut guarded);
+        appended
+    }
+
     /// Waits until the record survives a power cut: the next group commit that covers it.
     ///
     /// With [`SyncMode::Off`] it does not wait. An error means that it may not survive: refuse.
@@ -138,6 +152,9 @@ impl Journal {
         let shared = &self.inner.shared;
         if shared.is_durable(ticket.sequence) {
             return Ok(());
+        }
+        if shared.sync == SyncMode::Group {
+            shared.want(ticket.sequence)?;
         }
         let mut progress = shared.progress.subscribe();
         let done = progress
@@ -173,7 +190,21 @@ impl Journal {
     ) -> Result<Digest, JournalError> {
         let shared = &self.inner.shared;
         shared.check()?;
-        shared.content.keep(interaction, part, content)
+        shared.content.keep(interaction, part, content, When::Now)
+    }
+
+    /// As [`Journal::keep`], but written together with others within some 20 milliseconds, unless there is
+    /// much of it. A process that is killed before loses it. Follow it with an append, early or late, which
+    /// is what makes the journal look.
+    pub fn keep_later(
+        &self,
+        interaction: InteractionId,
+        part: Part,
+        content: &[u8],
+    ) -> Result<Digest, JournalError> {
+        let shared = &self.inner.shared;
+        shared.check()?;
+        shared.content.keep(interaction, part, content, When::Later)
     }
 
     /// Destroys content that was kept longer than the retention time. Blocking; call it now and then, off
@@ -184,7 +215,11 @@ impl Journal {
 
     /// Signs a statement about everything appended so far, once that is synced. Blocking.
     pub fn checkpoint(&self) -> Result<Checkpoint, JournalError> {
-        let head = self.inner.shared.lock()?.log.head();
+        let head = {
+            let mut guarded = self.inner.shared.lock()?;
+            guarded.log.write_waiting(self.inner.shared.durable.load(Ordering::Relaxed))?;
+            guarded.log.head()
+        };
         self.inner.shared.wait_until_durable(head.records)?;
         Ok(Checkpoint::sign(&self.inner.key, head, now_ms())?)
     }

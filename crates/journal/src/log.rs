@@ -1,22 +1,25 @@
 //! The end of the record: where the next frame goes. Everything here happens under one short lock.
 //!
+//! Records that nobody waits for stand in a queue, and are written together with the next one that
+//! somebody does wait for: one system call for all.
+//!
 //! INVARIANT: no more than `SEAL_INTERVAL_RECORDS_MAX` records stand between two seals.
-//! INVARIANT: after an append fails, the file ends where it ended before, or nothing is ever appended
-//! again. INVARIANT: a segment is left only behind a seal, and what was written to it is synced before
-//! anything in the next one counts as synced.
+//! INVARIANT: after a write fails, the file ends where it ended before, or nothing is ever written
+//! again; what was in the queue stays there. INVARIANT: a segment is left only behind a seal, and what was
+//! written to it is synced before anything in the next one counts as synced.
 //!
 //! Not here: who waits for what (`journal`), when to sync (`commit`).
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{Digest, NodeId};
 
 use crate::checkpoint::{Checkpoint, Head};
 use crate::disk::{Disk, DiskFile};
 use crate::error::JournalError;
-use crate::frame::{Draft, Finished};
+use crate::frame::Draft;
 use crate::keys::NodeKey;
 use crate::recover::Recovered;
 use crate::segment::{SegmentHeader, segment_path};
@@ -33,18 +36,44 @@ pub(crate) struct LogParts {
     pub(crate) seal_records: u64,
 }
 
+/// Bytes of records that wait to be written with others; one more is written at once.
+const WAITING_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of records that may wait while they cannot be written.
+const STUCK_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What every frame changes.
+#[derive(Clone)]
+struct Tip {
+    /// Bytes of the current segment.
+    length: u64,
+    chain: Digest,
+    tree: Tree,
+    unsealed: u64,
+}
+
+/// Frames that have their places and are not written yet.
+struct Batch {
+    bytes: Vec<u8>,
+    /// Drafts of the queue that are in it.
+    drafts: usize,
+    /// What the end of the record will be.
+    tip: Tip,
+}
+
 /// The end of the record.
 pub(crate) struct Log {
     parts: LogParts,
     file: Arc<dyn DiskFile>,
     segment: u64,
-    /// Bytes of the current segment.
-    length: u64,
     /// Records before the current segment.
     first: u64,
-    chain: Digest,
-    tree: Tree,
-    unsealed: u64,
+    /// As written.
+    tip: Tip,
+    /// Records that nobody waits for, not written yet.
+    waiting: Vec<Draft>,
+    waiting_bytes: usize,
+    waiting_since: Option<Instant>,
     /// Whether anything was written since the last [`Log::take_unsynced`].
     unsynced: bool,
     /// Segments that were left since then.
@@ -67,19 +96,8 @@ impl Log {
     /// Goes on where recovery ended.
     pub(crate) fn resume(parts: LogParts, recovered: Recovered) -> Self {
         let Recovered { walk, segment, file, length, first, .. } = recovered;
-        Self {
-            parts,
-            file,
-            segment,
-            length,
-            first,
-            chain: walk.chain,
-            tree: walk.tree,
-            unsealed: walk.unsealed,
-            unsynced: false,
-            left: Vec::new(),
-            stopped: None,
-        }
+        let tip = Tip { length, chain: walk.chain, tree: walk.tree, unsealed: walk.unsealed };
+        Self::new(parts, file, segment, first, tip)
     }
 
     /// Makes the first segment, synced.
@@ -90,19 +108,24 @@ impl Log {
         file.sync().map_err(JournalError::file("sync", &path))?;
         let folder = parts.disk.sync_folder(&parts.journal);
         folder.map_err(JournalError::file("sync", &parts.journal))?;
-        Ok(Self {
+        let tip = Tip { length, chain: walk.chain, tree: walk.tree, unsealed: 0 };
+        Ok(Self::new(parts, file, 0, 0, tip))
+    }
+
+    fn new(parts: LogParts, file: Arc<dyn DiskFile>, segment: u64, first: u64, tip: Tip) -> Self {
+        Self {
             parts,
             file,
-            segment: 0,
-            length,
-            first: 0,
-            chain: walk.chain,
-            tree: walk.tree,
-            unsealed: 0,
+            segment,
+            first,
+            tip,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            waiting_since: None,
             unsynced: false,
             left: Vec::new(),
             stopped: None,
-        })
+        }
     }
 
     /// The node that writes here.
@@ -112,12 +135,17 @@ impl Log {
 
     /// Records so far.
     pub(crate) const fn records(&self) -> u64 {
-        self.tree.records()
+        self.tip.tree.records()
     }
 
     /// Records since the last seal.
     pub(crate) const fn unsealed(&self) -> u64 {
-        self.unsealed
+        self.tip.unsealed
+    }
+
+    /// Since when records wait to be written.
+    pub(crate) const fn waiting_since(&self) -> Option<Instant> {
+        self.waiting_since
     }
 
     /// Whether anything was written that no group commit has taken yet.
@@ -132,7 +160,7 @@ impl Log {
 
     /// What a checkpoint over everything written would say.
     pub(crate) fn head(&self) -> Head {
-        Head { chain: self.chain, records: self.records(), root: self.tree.root() }
+        Head { chain: self.tip.chain, records: self.records(), root: self.tip.tree.root() }
     }
 
     /// Why nothing is accepted any more, if so.
@@ -154,40 +182,95 @@ impl Log {
         Unsynced { files, folder, records: self.records() }
     }
 
-    /// Writes a record; returns its sequence number. `durable` is how many records are known to be
-    /// synced.
+    /// Writes a record, after those that wait; returns its sequence number. `durable` is how many records
+    /// are known to be synced.
     pub(crate) fn append(&mut self, draft: Draft, durable: u64) -> Result<u64, JournalError> {
         self.check()?;
-        let grown = self.length + draft.frame_bytes_max() as u64;
-        if grown > self.parts.segment_bytes && self.records() > self.first {
-            self.roll(durable)?;
+        self.waiting.push(draft);
+        match self.write_waiting(durable) {
+            Ok(()) => Ok(self.records().saturating_sub(1)),
+            Err(error) => {
+                // Nothing after a failure was written, so the last in the queue is the new one.
+                self.waiting.pop();
+                Err(error)
+            }
         }
-        if self.unsealed >= SEAL_INTERVAL_RECORDS_MAX {
-            self.seal(durable)?;
-        }
-        let sequence = self.records();
-        let finished = draft.finish(self.node(), sequence, durable, self.chain);
-        self.write(&finished)?;
-        self.tree.push(finished.leaf);
-        self.unsealed += 1;
-        if self.unsealed >= self.parts.seal_records {
-            // The record itself is written. A seal that could not be is tried again with the next.
-            drop(self.seal(durable));
-        }
-        Ok(sequence)
     }
 
-    /// Signs everything before, if anything is unsigned.
-    pub(crate) fn seal(&mut self, durable: u64) -> Result<(), JournalError> {
+    /// Puts a record into the queue, to be written with the next one or by [`Log::write_waiting`].
+    pub(crate) fn append_later(&mut self, draft: Draft, durable: u64) -> Result<(), JournalError> {
         self.check()?;
-        if self.unsealed == 0 {
+        let bytes = self.waiting_bytes + draft.frame_bytes_max();
+        if bytes > WAITING_BYTES_MAX {
+            match self.append(draft.clone(), durable) {
+                Err(JournalError::Write { .. }) if bytes <= STUCK_BYTES_MAX => {}
+                written => return written.map(drop),
+            }
+        }
+        self.waiting.push(draft);
+        self.waiting_bytes = bytes;
+        self.waiting_since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    /// Writes the records that wait.
+    pub(crate) fn write_waiting(&mut self, durable: u64) -> Result<(), JournalError> {
+        if self.waiting.is_empty() {
             return Ok(());
         }
-        let checkpoint = Checkpoint::sign(&self.parts.key, self.head(), now_ms())?;
-        let sequence = self.records();
-        let finished = Draft::seal(&checkpoint)?.finish(self.node(), sequence, durable, self.chain);
-        self.write(&finished)?;
-        self.unsealed = 0;
+        self.check()?;
+        let mut batch = Batch { bytes: Vec::new(), drafts: 0, tip: self.tip.clone() };
+        let mut at = 0;
+        while let Some(draft) = self.waiting.get(at) {
+            let grown = batch.tip.length + draft.frame_bytes_max() as u64;
+            if grown > self.parts.segment_bytes && batch.tip.tree.records() > self.first {
+                self.seal_in(&mut batch, durable)?;
+                self.write(batch)?;
+                self.roll()?;
+                batch = Batch { bytes: Vec::new(), drafts: 0, tip: self.tip.clone() };
+                at = 0;
+                continue;
+            }
+            let draft = draft.clone();
+            if batch.tip.unsealed >= SEAL_INTERVAL_RECORDS_MAX {
+                self.seal_in(&mut batch, durable)?;
+            }
+            let leaf = batch.place(draft, self.node(), durable);
+            batch.tip.tree.push(leaf);
+            batch.tip.unsealed += 1;
+            batch.drafts += 1;
+            at += 1;
+        }
+        self.write(batch)?;
+        if self.tip.unsealed >= self.parts.seal_records {
+            // The records are written. A seal that could not be is tried again with the next.
+            drop(self.seal_written(durable));
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, and signs everything before, if anything is unsigned.
+    pub(crate) fn seal(&mut self, durable: u64) -> Result<(), JournalError> {
+        self.write_waiting(durable)?;
+        self.check()?;
+        self.seal_written(durable)
+    }
+
+    fn seal_written(&mut self, durable: u64) -> Result<(), JournalError> {
+        let mut batch = Batch { bytes: Vec::new(), drafts: 0, tip: self.tip.clone() };
+        self.seal_in(&mut batch, durable)?;
+        self.write(batch)
+    }
+
+    fn seal_in(&self, batch: &mut Batch, durable: u64) -> Result<(), JournalError> {
+        if batch.tip.unsealed == 0 {
+            return Ok(());
+        }
+        let tip = &batch.tip;
+        let head = Head { chain: tip.chain, records: tip.tree.records(), root: tip.tree.root() };
+        let checkpoint = Checkpoint::sign(&self.parts.key, head, now_ms())?;
+        let _leaf = batch.place(Draft::seal(&checkpoint)?, self.node(), durable);
+        batch.tip.unsealed = 0;
         Ok(())
     }
 
@@ -198,10 +281,13 @@ impl Log {
         }
     }
 
-    fn write(&mut self, finished: &Finished) -> Result<(), JournalError> {
-        if let Err(source) = self.file.append(&finished.bytes) {
+    fn write(&mut self, batch: Batch) -> Result<(), JournalError> {
+        if batch.bytes.is_empty() {
+            return Ok(());
+        }
+        if let Err(source) = self.file.append(&batch.bytes) {
             let path = segment_path(&self.parts.journal, self.segment);
-            if let Err(error) = self.file.truncate(self.length) {
+            if let Err(error) = self.file.truncate(self.tip.length) {
                 let reason = self.stop(&format!(
                     "a partial write to `{}` could not be taken back: {error}",
                     path.display()
@@ -210,21 +296,39 @@ impl Log {
             }
             return Err(JournalError::Write { path, source });
         }
-        self.length += finished.bytes.len() as u64;
-        self.chain = finished.chain;
+        self.tip = batch.tip;
         self.unsynced = true;
+        drop(self.waiting.drain(..batch.drafts.min(self.waiting.len())));
+        self.waiting_bytes = self.waiting.iter().map(Draft::frame_bytes_max).sum();
+        if self.waiting.is_empty() {
+            self.waiting_since = None;
+        }
         Ok(())
     }
 
-    fn roll(&mut self, durable: u64) -> Result<(), JournalError> {
-        self.seal(durable)?;
+    fn roll(&mut self) -> Result<(), JournalError> {
         let next = self.segment + 1;
-        let (file, length) = make_segment(&self.parts, next, &self.tree, self.chain)?;
+        let (file, length) = make_segment(&self.parts, next, &self.tip.tree, self.tip.chain)?;
         self.left.push(std::mem::replace(&mut self.file, file));
         self.segment = next;
-        self.length = length;
+        self.tip.length = length;
         self.first = self.records();
         Ok(())
+    }
+}
+
+impl Batch {
+    /// Gives a frame its place; returns its leaf.
+    fn place(&mut self, draft: Draft, node: NodeId, durable: u64) -> Digest {
+        let finished = draft.finish(node, self.tip.tree.records(), durable, self.tip.chain);
+        self.tip.length += finished.bytes.len() as u64;
+        self.tip.chain = finished.chain;
+        if self.bytes.is_empty() {
+            self.bytes = finished.bytes;
+        } else {
+            self.bytes.extend_from_slice(&finished.bytes);
+        }
+        finished.leaf
     }
 }
 

@@ -5,6 +5,8 @@
 //!
 //! Not here: words of the domain (`events`), anything that talks to the network (`net`).
 
+mod reservoir;
 mod secret;
 
+pub use reservoir::Reservoir;
 pub use secret::Secret;
