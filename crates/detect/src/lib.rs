@@ -21,6 +21,7 @@ mod offsets;
 mod pass;
 mod score;
 mod selftest;
+mod skim;
 mod stream;
 mod text;
 pub mod training;

@@ -10,6 +10,7 @@
 use crate::HOLD_BYTES_MAX;
 use crate::detectors::{self, Enabled, GoesOn, Hit, secrets::private_key};
 use crate::normalise::Normal;
+use crate::skim::{Stop, skim};
 use crate::text::{CONTEXT_BYTES_MAX, Starved, Text, VALUE_BYTES_MAX};
 
 /// The most that is taken for one token after its first characters.
@@ -74,6 +75,9 @@ impl Pass {
         found: &mut Vec<Located>,
     ) {
         while self.at < normal.end() {
+            if self.open.is_none() && self.skim(normal, taken) == Stop::End && !complete {
+                break;
+            }
             let start = self.at - normal.dropped;
             let horizon = horizon(normal, self.at, taken);
             let text = Text::new(normal.text.as_bytes(), start, horizon, complete);
@@ -90,6 +94,15 @@ impl Pass {
                 Err(Starved) => break,
             }
         }
+    }
+
+    /// Passes over plain text.
+    fn skim(&mut self, normal: &Normal, taken: usize) -> Stop {
+        let bytes = normal.text.as_bytes();
+        let seen = horizon(normal, self.at, taken);
+        let (at, stop) = skim(bytes.get(..seen).unwrap_or(bytes), self.at - normal.dropped);
+        self.at = normal.dropped + at;
+        if seen < bytes.len() { Stop::Ask } else { stop }
     }
 
     fn step(&mut self, text: &Text<'_>, found: &mut Vec<Located>) -> Result<usize, Starved> {

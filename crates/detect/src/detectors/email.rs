@@ -17,7 +17,7 @@ use crate::{DetectorCard, Reach};
 /// The longest address (RFC 5321 §4.5.3.1.3, less the angle brackets).
 pub(crate) const ADDRESS_BYTES_MAX: usize = 254;
 /// The longest part before the `@` (RFC 5321 §4.5.3.1.1).
-const LOCAL_BYTES_MAX: usize = 64;
+pub(crate) const LOCAL_BYTES_MAX: usize = 64;
 /// The longest label of a host name (RFC 1035 §2.3.4).
 const LABEL_BYTES_MAX: usize = 63;
 /// The longest top-level domain in use, and some.

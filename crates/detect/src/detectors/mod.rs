@@ -117,9 +117,6 @@ pub(crate) fn at_start(text: &Text<'_>, on: Enabled) -> Result<(Option<Hit>, usi
     let escaped = before.is_some_and(|byte| matches!(byte, b'n' | b'r' | b't'))
         && text.back(1) == Some(b'\\');
     let inside_word = before.is_some_and(is_word) && !escaped;
-    if let Some(step) = plain_word(text, before) {
-        return Ok((None, step));
-    }
     if is_word(first) {
         // The letter of `\n` in quoted text is no part of the word that follows it.
         if before == Some(b'\\') && matches!(first, b'n' | b'r' | b't') {
@@ -149,34 +146,6 @@ pub(crate) fn at_start(text: &Text<'_>, on: Enabled) -> Result<(Option<Hit>, usi
         },
         1,
     ))
-}
-
-/// The longest word that cannot be a key by itself: every family has longer ones.
-const PLAIN_WORD_BYTES_MAX: usize = 11;
-
-/// The fast way over prose: a short word of letters, and the sign that ends it, of which no detector could
-/// make anything. Gives their length.
-fn plain_word(text: &Text<'_>, before: Option<u8>) -> Option<usize> {
-    // After a colon or a quote the word may be the beginning of a password with signs in it.
-    if matches!(
-        before,
-        Some(b':' | b'"' | b'\'' | b'`' | b'\\' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
-    ) {
-        return None;
-    }
-    let mut len = 0;
-    while text.get(len)?.is_ascii_alphabetic() {
-        len += 1;
-        if len > PLAIN_WORD_BYTES_MAX {
-            return None;
-        }
-    }
-    let end = text.get(len)?;
-    let ends = matches!(
-        end,
-        b' ' | b'\n' | b'\r' | b'\t' | b',' | b';' | b')' | b']' | b'}' | b'<' | b'>'
-    );
-    (len > 0 && ends).then_some(len + 1)
 }
 
 /// Values that are known by what stands before them, whatever they begin with.

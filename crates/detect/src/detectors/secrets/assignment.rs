@@ -76,7 +76,7 @@ const PUBLIC_NAMES: &[&str] = &[
 ];
 
 /// Whether a value can follow this byte, which is the one just before it: the cheap first question.
-pub(in crate::detectors) const fn may_follow(before: Option<u8>) -> bool {
+pub(crate) const fn may_follow(before: Option<u8>) -> bool {
     matches!(before, Some(b' ' | b'=' | b':' | b'"' | b'\'' | b'`' | b'>' | b'\t' | b'\n'))
 }
 
@@ -96,6 +96,9 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if first.is_ascii_whitespace() || matches!(first, b'"' | b'\'' | b'`' | b'=' | b':' | b'>') {
         return None;
     }
+    if !promises(text.context()) {
+        return None;
+    }
     let (named, quote) = name_before(text.context())?;
     let value = value(text, quote)?;
     let secret = match named {
@@ -109,6 +112,31 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     };
     secret.then(|| Hit::new(&CARD, "secret.assignment", value.len(), 30))
 }
+
+/// Whether the text before a value says that it is a secret: [`name_before`], most often without reading
+/// more than the last two letters.
+pub(crate) fn promises(context: &[u8]) -> bool {
+    let unquoted = match context.split_last() {
+        Some((b'"' | b'\'' | b'`', before)) => before,
+        _ => context,
+    };
+    let may = match unquoted.trim_ascii_end() {
+        [.., b'=' | b':' | b'>' | b'-' | b'_'] | [.., b' ', b'i', b's'] => true,
+        [.., b'-' | b'_' | b'.', last] => last.is_ascii_alphanumeric(),
+        [.., before, last] => {
+            let last = [before.to_ascii_lowercase(), last.to_ascii_lowercase()];
+            ENDINGS.contains(&&last)
+        }
+        _ => false,
+    };
+    may && name_before(context).is_some()
+}
+
+/// How the names end, and the schemes: what else comes before a value without an operator between.
+const ENDINGS: &[&[u8; 2]] = &[
+    b"al", b"en", b"er", b"et", b"ey", b"ha", b"ic", b"ls", b"na", b"on", b"rd", b"rt", b"se",
+    b"wd",
+];
 
 /// What the text before the value says it is, and the quote that opens the value.
 fn name_before(context: &[u8]) -> Option<(Named, Option<u8>)> {
@@ -342,7 +370,20 @@ fn is_reference(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::check;
-    use super::VALUE_BYTES_MAX;
+    use super::{ENDINGS, KEY_NAMES, PASSWORD_NAMES, VALUE_BYTES_MAX};
+
+    #[test]
+    fn the_endings_are_those_of_the_names() {
+        let schemes = ["bearer", "authorization", "basic", "token", "apikey"];
+        let mut endings: Vec<&[u8]> = (PASSWORD_NAMES.iter().chain(KEY_NAMES).copied())
+            .chain(schemes)
+            .filter_map(|name| name.as_bytes().last_chunk::<2>())
+            .map(<[u8; 2]>::as_slice)
+            .collect();
+        endings.sort_unstable();
+        endings.dedup();
+        assert_eq!(endings, ENDINGS.iter().map(|ending| ending.as_slice()).collect::<Vec<_>>());
+    }
 
     #[test]
     fn secrets_beside_their_names_are_found() {

@@ -76,6 +76,12 @@ pub(super) enum Check {
 }
 
 impl Family {
+    /// The length of the shortest key.
+    #[cfg(test)]
+    pub(super) fn bytes_min(&self) -> usize {
+        self.prefix.len() + usize::from(self.min)
+    }
+
     pub(super) fn find(&self, text: &Text<'_>) -> Option<Hit> {
         if !text.starts_with(self.prefix.as_bytes()) {
             return None;

@@ -39,11 +39,11 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "Keys and tokens by prefix, alphabet, length and checksum.",
 };
 
-/// Which families begin with a pair of bytes: a bit per pair, and the families by first byte with
-/// the longest prefix first.
+/// Which families begin with a pair of bytes: a bit per pair, and all families by pair, the longest
+/// prefix first.
 struct Index {
     pairs: Vec<u64>,
-    by_first: Vec<Vec<&'static Family>>,
+    families: Vec<([u8; 2], &'static Family)>,
 }
 
 /// Built once from the constant tables; every engine shares it.
@@ -51,37 +51,52 @@ static INDEX: LazyLock<Index> = LazyLock::new(Index::build);
 
 impl Index {
     fn build() -> Self {
-        let mut index = Self { pairs: vec![0; 1024], by_first: vec![Vec::new(); 256] };
+        let mut index = Self { pairs: vec![0; 1024], families: Vec::new() };
         for family in FAMILIES.iter().flat_map(|table| table.iter()) {
-            let mut bytes = family.prefix.bytes();
-            let (Some(first), Some(second)) = (bytes.next(), bytes.next()) else { continue };
-            let pair = usize::from(first) << 8 | usize::from(second);
-            if let Some(word) = index.pairs.get_mut(pair / 64) {
-                *word |= 1 << (pair % 64);
+            let Some(pair) = family.prefix.as_bytes().first_chunk() else { continue };
+            let bit = usize::from(u16::from_be_bytes(*pair));
+            if let Some(word) = index.pairs.get_mut(bit / 64) {
+                *word |= 1 << (bit % 64);
             }
-            if let Some(list) = index.by_first.get_mut(usize::from(first)) {
-                list.push(family);
-            }
+            index.families.push((*pair, family));
         }
-        for list in &mut index.by_first {
-            list.sort_by_key(|family| std::cmp::Reverse(family.prefix.len()));
-        }
+        index
+            .families
+            .sort_by_key(|(pair, family)| (*pair, std::cmp::Reverse(family.prefix.len())));
         index
     }
 
-    fn may_begin(&self, first: u8, second: u8) -> bool {
-        let pair = usize::from(first) << 8 | usize::from(second);
-        self.pairs.get(pair / 64).is_some_and(|word| word >> (pair % 64) & 1 == 1)
+    /// The families whose prefixes begin with a pair of bytes, the longest prefix first.
+    fn of(&self, pair: [u8; 2]) -> impl Iterator<Item = &'static Family> {
+        let bit = usize::from(u16::from_be_bytes(pair));
+        let any = self.pairs.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1);
+        let from =
+            if any { self.families.partition_point(|(of, _)| *of < pair) } else { usize::MAX };
+        let rest = self.families.get(from..).unwrap_or_default().iter();
+        rest.take_while(move |(of, _)| *of == pair).map(|(_, family)| *family)
     }
+}
+
+/// Whether a key of any family with a prefix begins with `text`, or may begin there once it goes on.
+pub(crate) fn may_begin(text: &[u8]) -> bool {
+    let Some(pair) = text.first_chunk() else { return true };
+    INDEX.of(*pair).any(|family| {
+        let prefix = family.prefix.as_bytes();
+        text.starts_with(prefix) || prefix.starts_with(text)
+    })
 }
 
 pub(crate) fn find(text: &Text<'_>, word: Word) -> Option<Hit> {
     let second = text.get(1)?;
-    if INDEX.may_begin(word.first, second)
-        && let Some(families) = INDEX.by_first.get(usize::from(word.first))
-        && let Some(hit) = families.iter().find_map(|family| family.find(text))
-    {
+    if let Some(hit) = INDEX.of([word.first, second]).find_map(|family| family.find(text)) {
         return Some(hit);
     }
     shapes::find(text, word)
+}
+
+/// The shortest key of any family with a prefix.
+#[cfg(test)]
+pub(crate) fn prefixed_bytes_min() -> usize {
+    let all = FAMILIES.iter().flat_map(|table| table.iter());
+    all.map(Family::bytes_min).min().unwrap_or_default()
 }
