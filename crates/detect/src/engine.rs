@@ -116,26 +116,42 @@ impl Engine {
     /// Everything that is known about a whole text.
     pub fn inspect(&self, text: &str, provenance: Provenance) -> Inspection {
         let (text, cut) = within_limit(text);
-        let mut inspection = Inspection::default();
-        let (normal, taken) = self.normalise(text, &mut inspection.findings);
+        let mut held = Vec::new();
+        let (normal, taken) = self.normalise(text, &mut held);
         let views = Views::of(normal);
+        self.find_in_view(&views, 0, taken, &mut held);
+        // Before others come to stand between the pieces of a value.
+        sort(&mut held);
+        coalesce(&mut held);
+        self.read(&views, cut, provenance, held)
+    }
+
+    /// What only the whole text shows: decoded views and the score model. Together with what a
+    /// [`Scanner`] found in the same text this is what [`Engine::inspect`] finds.
+    pub fn inspect_late(&self, text: &str, provenance: Provenance) -> Inspection {
+        let (text, cut) = within_limit(text);
+        let (normal, _) = self.normalise(text, &mut Vec::new());
+        self.read(&Views::of(normal), cut, provenance, Vec::new())
+    }
+
+    /// What the views of a text show, beside the `findings` in the text itself.
+    fn read(
+        &self,
+        views: &Views,
+        cut: Option<&'static str>,
+        provenance: Provenance,
+        findings: Vec<Finding>,
+    ) -> Inspection {
+        let mut inspection = Inspection { findings, ..Inspection::default() };
         inspection.incomplete = cut.or(views.incomplete);
         inspection.views = views.views.len().saturating_sub(1) as u8;
-        for view in 0..views.views.len() {
-            self.find_in_view(&views, view, taken, &mut inspection.findings);
+        for view in 1..views.views.len() {
+            self.find_in_view(views, view, 0, &mut inspection.findings);
         }
         if self.on.has(Id::LinearScore) {
-            self.score(&views, provenance, &mut inspection);
+            self.score(views, provenance, &mut inspection);
         }
-        inspection.findings.sort_by(|a, b| {
-            (a.span.start, a.span.end, &a.kind, &a.view).cmp(&(
-                b.span.start,
-                b.span.end,
-                &b.kind,
-                &b.view,
-            ))
-        });
-        coalesce(&mut inspection.findings);
+        sort(&mut inspection.findings);
         inspection
     }
 
@@ -233,6 +249,17 @@ impl Engine {
             });
         }
     }
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        (a.span.start, a.span.end, &a.kind, &a.view).cmp(&(
+            b.span.start,
+            b.span.end,
+            &b.kind,
+            &b.view,
+        ))
+    });
 }
 
 /// The rank of the highest of many windows. Ranks are calibrated on texts of ordinary length; in a long

@@ -45,17 +45,23 @@ pub(super) fn decode_all(text: &str) -> Vec<Decoded> {
     let mut signs = Signs::default();
     let mut at = 0;
     while let Some(byte) = bytes.get(at).copied() {
-        if is_base64(byte) {
-            let (end, token) = token(bytes, at);
-            if token.is_none() {
-                out.extend(segments(bytes, at, end));
-            }
-            out.extend(token);
-            at = end;
-        } else {
+        if !is_base64(byte) {
             signs.note(byte);
             at += 1;
+            continue;
         }
+        let run = bytes.iter().skip(at).take_while(|byte| is_base64(**byte)).count();
+        let hex = run == 2 && begins_spaced_hex(bytes, at);
+        if run < TOKEN_BYTES_MIN && !hex {
+            at += run;
+            continue;
+        }
+        let (end, token) = token(bytes, at, run);
+        if token.is_none() {
+            out.extend(segments(bytes, at, end));
+        }
+        out.extend(token);
+        at = end;
     }
     if signs.percent >= ESCAPES_MIN {
         out.extend(in_place(text, Codec::Percent, b'%', percent));
@@ -124,10 +130,8 @@ const fn hex_value(byte: u8) -> Option<u8> {
     })
 }
 
-/// The token that begins at `start`, decoded if it reads like text, and where it ends.
-fn token(bytes: &[u8], start: usize) -> (usize, Option<Decoded>) {
-    let rest = bytes.get(start..).unwrap_or_default();
-    let run = rest.iter().position(|byte| !is_base64(*byte)).unwrap_or(rest.len());
+/// The token of `run` letters that begins at `start`, decoded if it reads like text, and where it ends.
+fn token(bytes: &[u8], start: usize, run: usize) -> (usize, Option<Decoded>) {
     let end = start + run;
     if run == 2
         && let Some((end, text)) = spaced_hex(bytes, start)
@@ -229,6 +233,17 @@ fn decode_hex(encoded: &[u8]) -> Option<Vec<u8>> {
             _ => None,
         })
         .collect()
+}
+
+/// Whether two pairs with a separator stand at `start`: the cheap first question.
+fn begins_spaced_hex(bytes: &[u8], start: usize) -> bool {
+    let is_hex = |byte: &u8| hex_value(*byte).is_some();
+    match bytes.get(start..start + 5) {
+        Some([first @ .., b' ' | b':' | b',', third, fourth]) => {
+            first.iter().chain([third, fourth]).all(is_hex)
+        }
+        _ => false,
+    }
 }
 
 /// `69 67 6e …` or `69:67:6e …`: eight or more pairs with one separator.

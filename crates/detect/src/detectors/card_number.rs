@@ -13,7 +13,7 @@
 
 use super::Hit;
 use super::context::mentions;
-use super::digits::{Groups, all_same, continues, runs_on};
+use super::digits::{DIGITS_MAX, Groups, all_same, continues, runs_on};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -45,6 +45,11 @@ const GROUPINGS: &[&[usize]] = &[
 ];
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
+    // Most numbers are told by their first group.
+    let first = text.run_within(0, DIGITS_MAX, |byte| byte.is_ascii_digit());
+    if first < 12 && !GROUPINGS.iter().any(|grouping| grouping.first() == Some(&first)) {
+        return None;
+    }
     let groups = Groups::read(text, 0, b" -");
     if continues(text) {
         return None;

@@ -29,6 +29,9 @@ const WORDS: &[&str] = &["ssn", "social security", "social sec", "soc sec", "ss#
 const ADVERTISED: &[[u8; 9]] = &[[0, 7, 8, 0, 5, 1, 1, 2, 0], [2, 1, 9, 0, 9, 9, 9, 9, 9]];
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
+    if !matches!(text.run_within(0, 10, |byte| byte.is_ascii_digit()), 3 | 9) {
+        return None;
+    }
     let groups = Groups::read(text, 0, b"-. ");
     let (count, in_groups) = match groups.lens() {
         [3, 2, 4, ..] => (3, true),

@@ -43,7 +43,8 @@ fn streamed(text: &str, cuts: &[usize]) -> Vec<Finding> {
 
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|a, b| {
-        (a.span.start, a.span.end, &a.kind).cmp(&(b.span.start, b.span.end, &b.kind))
+        let key = |finding: &Finding| (finding.span.start, finding.span.end);
+        key(a).cmp(&key(b)).then_with(|| (&a.kind, &a.view).cmp(&(&b.kind, &b.view)))
     });
     coalesce(&mut findings);
     findings
@@ -55,6 +56,17 @@ proptest! {
     #[test]
     fn any_cut_finds_what_the_whole_text_has((text, cuts) in cut_text()) {
         prop_assert_eq!(streamed(&text, &cuts), sorted(whole(&text)));
+    }
+
+    #[test]
+    fn a_stream_and_its_late_inspection_find_what_the_whole_has((text, cuts) in cut_text()) {
+        let late = engine().inspect_late(&text, Provenance::Output);
+        let whole = engine().inspect(&text, Provenance::Output);
+        prop_assert_eq!(
+            sorted(streamed(&text, &cuts).into_iter().chain(late.findings).collect()),
+            sorted(whole.findings)
+        );
+        prop_assert_eq!((late.scores, late.views), (whole.scores, whole.views));
     }
 
     #[test]
