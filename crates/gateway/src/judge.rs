@@ -121,10 +121,10 @@ impl Judge {
         inspected
     }
 
-    /// Reads the whole text of one lane of an answer.
+    /// Reads the whole text of one lane of an answer, for what its scanner could not see.
     pub(crate) fn inspect_answer(&self, text: &str) -> detect::Inspection {
         if self.guards {
-            self.detect.inspect(text, Provenance::Output)
+            self.detect.inspect_late(text, Provenance::Output)
         } else {
             detect::Inspection::default()
         }
