@@ -1,7 +1,8 @@
 //! One pass of all held detectors over normalised text, whole or as it grows.
 //!
-//! The pass stands at a place; everything before it is decided. It asks the detectors what starts
-//! there, and moves on. If they would have to see more text, it waits there.
+//! The pass stands at a place; everything before it is decided. It passes over what is plain (`skim`),
+//! asks the detectors what starts where that stops, and moves on. If they would have to see more text,
+//! it waits there.
 //!
 //! INVARIANT: where the pass stands, and everything it reported, depends on the text so far and not
 //! on how it arrived: at every place the question is the same, and it is answered only when the answer

@@ -10,7 +10,7 @@ use crate::detectors::secrets::{self, assignment};
 use crate::text::CONTEXT_BYTES_MAX;
 
 /// The longest word that is passed over. Every family has longer keys, even with a sign after them.
-pub(crate) const PLAIN_WORD_BYTES_MAX: usize = 13;
+const PLAIN_WORD_BYTES_MAX: usize = 13;
 /// The longest number that is passed over: no password, card or telephone number by itself.
 const PLAIN_NUMBER_BYTES_MAX: usize = 6;
 
@@ -289,6 +289,21 @@ mod tests {
         check("x -----BEGIN ", "-----BEGIN ");
         check("x \\nada", "nada");
         check("a word that goes o", "o");
+    }
+
+    #[test]
+    fn the_limits_are_where_they_are_said_to_be() {
+        check(&format!("{} ", "w".repeat(PLAIN_WORD_BYTES_MAX)), "");
+        let longer = format!("{} ", "w".repeat(PLAIN_WORD_BYTES_MAX + 1));
+        check(&longer, &longer);
+        check("123456, ", "");
+        check("1234567, ", "1234567, ");
+        // No further ahead than an address is long, however long the text without a space is.
+        let dotted = "a.".repeat(1_000);
+        let (at, _) = skim(dotted.as_bytes(), 0);
+        assert!(at + email::LOCAL_BYTES_MAX + 2 >= dotted.len(), "{at}");
+        let address = format!("{dotted}@b.co ");
+        check(&address, &address[dotted.len() - email::LOCAL_BYTES_MAX..]);
     }
 
     #[test]
