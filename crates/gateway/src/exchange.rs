@@ -39,6 +39,7 @@ pub(crate) struct Exchange {
     content_bytes_max: usize,
     early: Early,
     journal: Journal,
+    shutdown: net::Shutdown,
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
     state: State,
@@ -63,7 +64,7 @@ enum State {
 
 impl Exchange {
     pub(crate) fn new(
-        journal: &Journal,
+        (journal, shutdown): (&Journal, &net::Shutdown),
         interaction: InteractionId,
         at: Instant,
         content_bytes_max: usize,
@@ -75,6 +76,7 @@ impl Exchange {
             content_bytes_max,
             early,
             journal: journal.clone(),
+            shutdown: shutdown.clone(),
             sent: Vec::new(),
             state: State::Unopened,
             ticket: None,
@@ -217,9 +219,14 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        let (ending, reason) = if self.shutdown.has_begun() {
+            (Ending::InternalError, "shutdown")
+        } else {
+            (Ending::ClientLeft, "client_left")
+        };
         if self.state == State::Unopened {
             let mut opened = self.opening();
-            opened.decision.reason = Some("client_left".into());
+            opened.decision.reason = Some(reason.into());
             if let Err(error) = self.open(opened, &[]) {
                 tracing::error!(
                     interaction = %self.interaction(),
@@ -228,7 +235,7 @@ impl Drop for Exchange {
                 );
             }
         }
-        self.end(Ending::ClientLeft, Some("client_left"));
+        self.end(ending, Some(reason));
     }
 }
 

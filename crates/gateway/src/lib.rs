@@ -27,7 +27,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use journal::Journal;
-use net::{ListenError, Listener, ListenerSettings, Shutdown, Tasks};
+use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
 use stdx::Secret;
 use store::KeySnapshot;
@@ -84,6 +84,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         connections_max: limits.connections_max,
         head_bytes_max: limits.head_bytes_max,
         head_time_max: limits.head_time_max,
+        send_time_max: limits.send_time_max,
         tls,
     })?;
     let address = listener.local_address();
@@ -94,6 +95,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shared = Arc::new(Shared {
+        bodies: BodyBudget::new(limits.bodies_bytes_max),
         cpu: Arc::new(Semaphore::new(cores)),
         hash_key: purpose("identity"),
         journal,

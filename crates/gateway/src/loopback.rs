@@ -22,7 +22,8 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use net::{
-    Arrival, Body, BodyFault, Handler, ListenError, Listener, ListenerSettings, Shutdown, Tasks,
+    Arrival, Body, BodyBudget, BodyFault, BodyShare, Handler, ListenError, Listener,
+    ListenerSettings, Shutdown, Tasks,
 };
 use serde_json::{Value, json};
 
@@ -48,6 +49,7 @@ pub fn start(tasks: &Tasks, shutdown: &Shutdown) -> Result<String, ListenError> 
         connections_max: 1_024,
         head_bytes_max: 64 << 10,
         head_time_max: Duration::from_secs(90),
+        send_time_max: Duration::from_secs(90),
         tls: None,
     })?;
     let url = format!("http://{}/v1", listener.local_address());
@@ -64,7 +66,10 @@ impl Handler for Loopback {
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
         Box::pin(async move {
             let (head, body) = arrival.request.into_parts();
-            let body = net::read_bounded(body, BODY_BYTES_MAX, BODY_TIME_MAX).await;
+            // Nobody but this process asks it, and that has a budget for all bodies.
+            let (budget, mut share) = (BodyBudget::new(BODY_BYTES_MAX), BodyShare::default());
+            let body =
+                net::read_bounded(body, BODY_BYTES_MAX, BODY_TIME_MAX, &budget, &mut share).await;
             let asked: Value = body
                 .ok()
                 .and_then(|body| serde_json::from_slice(&body).ok())

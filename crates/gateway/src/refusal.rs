@@ -94,6 +94,11 @@ impl Refusal {
         )
     }
 
+    /// There is no memory for more messages; may be retried.
+    pub(crate) fn busy() -> Self {
+        Self::internal("overloaded", "too many large messages are under way; try again in a moment")
+    }
+
     /// The upstream failed; may be retried.
     pub(crate) fn upstream(code: &'static str, message: impl Into<String>) -> Self {
         Self {
@@ -128,6 +133,7 @@ impl From<BodyReadError> for Refusal {
     fn from(error: BodyReadError) -> Self {
         let (status, code) = match error {
             BodyReadError::Broken => (StatusCode::BAD_REQUEST, "body_incomplete"),
+            BodyReadError::Busy => return Self::busy(),
             BodyReadError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             // 408 would be sent again by client libraries, at the same speed.
             BodyReadError::TimedOut { .. } => (StatusCode::BAD_REQUEST, "body_too_slow"),

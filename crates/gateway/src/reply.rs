@@ -10,7 +10,7 @@ use bytes::Bytes;
 use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
-use net::{Body, BodyReadError, Incoming};
+use net::{Body, BodyReadError, BodyShare, Incoming};
 use policy::Cleared;
 use wire::{Echoes, Edit, Operation, UnknownFields};
 
@@ -174,7 +174,9 @@ async fn whole(
     upstream: Incoming,
 ) -> Result<Response<Body>, (Exchange, Refusal)> {
     let limits = &shared.limits;
-    let read = net::read_bounded(upstream, limits.answer_bytes_max, limits.answer_time_max).await;
+    let mut share = BodyShare::default();
+    let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
+    let read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share).await;
     let body = match read {
         Ok(body) => body,
         Err(error) => {
@@ -260,6 +262,7 @@ fn cut_short(error: &BodyReadError) -> Refusal {
     let message = format!("the upstream's answer could not be read: {error}");
     match error {
         BodyReadError::Broken => Refusal::upstream("upstream_reset", message),
+        BodyReadError::Busy => Refusal::busy(),
         // Asking again would give the same answer.
         BodyReadError::TooLarge { .. } => Refusal {
             status: StatusCode::UNPROCESSABLE_ENTITY,

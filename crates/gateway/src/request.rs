@@ -10,6 +10,7 @@ use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use events::{Action, ConversationId, Finding, InteractionOpened, Outcome, Principal, Span};
 use http::{HeaderMap, StatusCode, header};
+use net::BodyShare;
 use policy::{Judgement, Verb};
 use ring::hmac;
 use stdx::Secret;
@@ -124,11 +125,13 @@ pub(crate) struct Received {
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
+    /// What the body takes of the memory for all bodies.
+    pub(crate) share: BodyShare,
 }
 
 /// Reads, inspects, judges and, where policy says so, masks a request.
 pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepared, Refusal> {
-    let Received { body, caller, client_address, opened, operation, path } = received;
+    let Received { body, caller, client_address, opened, operation, path, .. } = received;
     let operation = *operation;
     opened.principal = caller.principal.clone();
     opened.request_bytes = body.len() as u64;

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use events::{Decision, Principal};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
-use net::{Arrival, Body, Handler, Incoming};
+use net::{Arrival, Body, BodyBudget, BodyShare, Handler, Incoming};
 use ring::hmac;
 use store::KeySnapshot;
 use tokio::sync::Semaphore;
@@ -37,6 +37,7 @@ const DECISION_HEADER: &str = "x-bartizan-decision";
 
 /// What every request shares.
 pub(crate) struct Shared {
+    pub(crate) bodies: BodyBudget,
     pub(crate) cpu: Arc<Semaphore>,
     pub(crate) hash_key: hmac::Key,
     pub(crate) journal: Journal,
@@ -101,8 +102,8 @@ impl Service {
         let client_address = arrival.peer.ip().to_canonical();
         let content_bytes_max = shared.limits.content_bytes_max;
         let early = Early { client_address, operation, principal: Principal::default() };
-        let exchange =
-            Exchange::new(&shared.journal, interaction, arrival.at, content_bytes_max, early);
+        let place = (&shared.journal, &shared.shutdown);
+        let exchange = Exchange::new(place, interaction, arrival.at, content_bytes_max, early);
         let mut journey = Journey {
             received: Received {
                 body: Bytes::new(),
@@ -111,6 +112,7 @@ impl Service {
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
+                share: BodyShare::default(),
             },
             exchange,
         };
@@ -191,8 +193,9 @@ impl Service {
         }
         request::check_headers(received.operation, &head.headers)?;
         let limits = &self.0.limits;
-        received.body =
-            net::read_bounded(body, limits.body_bytes_max, limits.body_time_max).await?;
+        let (bytes_max, time_max) = (limits.body_bytes_max, limits.body_time_max);
+        let share = &mut received.share;
+        received.body = net::read_bounded(body, bytes_max, time_max, &self.0.bodies, share).await?;
         Ok(())
     }
 
@@ -218,7 +221,9 @@ impl Service {
                 let client_address = opened.client_address.parse().unwrap_or(UNKNOWN_ADDRESS);
                 let caller = Caller::default();
                 let path = String::new();
-                let received = Received { body, caller, client_address, opened, operation, path };
+                let share = BodyShare::default();
+                let received =
+                    Received { body, caller, client_address, opened, operation, path, share };
                 (
                     received,
                     Err(Refusal::internal("internal_examine", "the request could not be read")),

@@ -35,6 +35,8 @@ pub struct Limits {
     pub answer_bytes_max: usize,
     /// Time for an answer that is not streamed, after its head.
     pub answer_time_max: Duration,
+    /// Bytes of all bodies that are held at a time; a request that would need more is refused for now.
+    pub bodies_bytes_max: usize,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
     /// Time for a request's body.
@@ -51,6 +53,8 @@ pub struct Limits {
     pub head_time_max: Duration,
     /// Texts larger than this are inspected on the CPU pool and not on an I/O worker, in bytes.
     pub inline_inspection_bytes_max: usize,
+    /// Time that an answer may wait for the client to read more of it.
+    pub send_time_max: Duration,
     /// Time for open requests when shutting down.
     pub shutdown_time_max: Duration,
     /// Time between two pieces of a stream.
@@ -62,6 +66,7 @@ impl Default for Limits {
         Self {
             answer_bytes_max: 32 << 20,
             answer_time_max: Duration::from_mins(10),
+            bodies_bytes_max: 512 << 20,
             body_bytes_max: 16 << 20,
             body_time_max: Duration::from_secs(30),
             connections_max: 16_384,
@@ -70,6 +75,7 @@ impl Default for Limits {
             head_bytes_max: 64 << 10,
             head_time_max: Duration::from_secs(15),
             inline_inspection_bytes_max: 64 << 10,
+            send_time_max: Duration::from_mins(1),
             shutdown_time_max: Duration::from_secs(30),
             stream_idle_time_max: Duration::from_mins(2),
         }

@@ -55,6 +55,8 @@ pub(crate) struct Guarded {
     phase: Phase,
     /// Who wants what is unsynced to be synced.
     urgency: Urgency,
+    /// How many wait for the thread without being async.
+    sleepers: usize,
     /// When the last sync started.
     sync_started: Option<Instant>,
     /// Nothing more is accepted.
@@ -114,6 +116,7 @@ impl Shared {
             log,
             phase: Phase::Awake,
             urgency: Urgency::Later,
+            sleepers: 0,
             sync_started: None,
             closing: false,
         };
@@ -150,11 +153,10 @@ impl Shared {
     }
 
     /// Tells the thread that a record was written which somebody will wait for.
-    pub(crate) fn wake(&self, guarded: &mut Guarded) {
+    pub(crate) fn wake(&self, mut guarded: MutexGuard<'_, Guarded>) {
         if self.sync == SyncMode::Group {
             guarded.urgency = guarded.urgency.max(Urgency::Soon);
-            let now = Instant::now();
-            let due = guarded.sync_due().map_or(now, |due| due.max(now));
+            let due = guarded.next_sync();
             self.wake_by(guarded, due);
         } else if guarded.log.has_left() || guarded.phase == Phase::Until(None) {
             self.wake_by(guarded, Instant::now());
@@ -162,7 +164,7 @@ impl Shared {
     }
 
     /// Tells the thread that something is there which can wait for a while.
-    pub(crate) fn wake_later(&self, guarded: &mut Guarded) {
+    pub(crate) fn wake_later(&self, guarded: MutexGuard<'_, Guarded>) {
         self.wake_by(guarded, Instant::now() + LATER_DELAY);
     }
 
@@ -171,19 +173,19 @@ impl Shared {
         let mut guarded = self.lock()?;
         if !self.is_durable(sequence) && guarded.urgency < Urgency::Awaited {
             guarded.urgency = Urgency::Awaited;
-            let now = Instant::now();
-            let due = guarded.sync_due().map_or(now, |due| due.max(now));
-            self.wake_by(&mut guarded, due);
+            let due = guarded.next_sync();
+            self.wake_by(guarded, due);
         }
         Ok(())
     }
 
-    /// Wakes the thread if it would sleep longer.
-    fn wake_by(&self, guarded: &mut Guarded, due: Instant) {
+    /// Wakes the thread if it would sleep longer: without the lock, which is the first thing it takes.
+    fn wake_by(&self, mut guarded: MutexGuard<'_, Guarded>, due: Instant) {
         if let Phase::Until(until) = guarded.phase
             && until.is_none_or(|until| until > due)
         {
             guarded.phase = Phase::Awake;
+            drop(guarded);
             self.work.notify_one();
         }
     }
@@ -214,7 +216,9 @@ impl Shared {
             }
             guarded.urgency = Urgency::Forced;
             self.work.notify_one();
+            guarded.sleepers += 1;
             guarded = self.committed.wait(guarded).map_err(|_| JournalError::Closed)?;
+            guarded.sleepers -= 1;
         }
     }
 
@@ -261,6 +265,7 @@ impl Shared {
             }
             let content_due = self.content.waiting_since().map(|since| since + LATER_DELAY);
             if is_over(content_due) {
+                schedule.lingers = now + LATER_DELAY;
                 return Some(Task::WriteContent);
             }
             let content_sync_due =
@@ -345,9 +350,11 @@ impl Shared {
             Ok(()) => {
                 self.durable.store(unsynced.records, Ordering::Release);
                 self.progress.send_modify(|progress| progress.durable = unsynced.records);
-                // Taken and released, so that nobody is between looking and going to sleep.
-                drop(self.guarded.lock());
-                self.committed.notify_all();
+                // Under the lock, so that nobody is between looking and going to sleep.
+                let sleepers = self.guarded.lock().map_or(1, |guarded| guarded.sleepers);
+                if sleepers > 0 {
+                    self.committed.notify_all();
+                }
             }
             Err(error) => self.stop(&format!("the record could not be synced: {error}")),
         }
@@ -374,6 +381,12 @@ impl Shared {
 }
 
 impl Guarded {
+    /// When the next sync starts.
+    fn next_sync(&self) -> Instant {
+        let now = Instant::now();
+        self.sync_due().map_or(now, |due| due.max(now))
+    }
+
     /// When the next sync may start; `None` if there was none yet.
     fn sync_due(&self) -> Option<Instant> {
         let interval = match self.urgency {

@@ -122,9 +122,8 @@ impl Journal {
             return Err(JournalError::Closed);
         }
         let appended = guarded.log.append(draft, shared.durable.load(Ordering::Relaxed));
-        shared.wake(&mut guarded);
         let stopped = guarded.log.stopped();
-        drop(guarded);
+        shared.wake(guarded);
         if let Some(reason) = stopped {
             shared.publish_stop(&reason);
         }
@@ -141,7 +140,7 @@ impl Journal {
             return Err(JournalError::Closed);
         }
         let appended = guarded.log.append_later(draft, shared.durable.load(Ordering::Relaxed));
-        shared.wake_later(&mut guarded);
+        shared.wake_later(guarded);
         appended
     }
 

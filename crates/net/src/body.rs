@@ -1,13 +1,49 @@
 //! Message bodies: the one body type, and reading a whole body within limits.
 //!
-//! INVARIANT: nothing is collected without a byte limit and a time limit.
+//! INVARIANT: nothing is collected without a byte limit and a time limit, nor beyond the budget that all
+//! bodies share.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::BodyReadError;
+
+/// The unit that the budget counts in.
+const BUDGET_UNIT_BYTES: usize = 1024;
+
+/// Memory for all bodies that are held at a time. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct BodyBudget(Arc<Semaphore>);
+
+/// A part of the budget, given back when dropped.
+#[derive(Debug, Default)]
+pub struct BodyShare(Option<OwnedSemaphorePermit>);
+
+impl BodyBudget {
+    /// A budget of `bytes_max` bytes, in whole kilobytes.
+    pub fn new(bytes_max: usize) -> Self {
+        let units = bytes_max / BUDGET_UNIT_BYTES;
+        Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
+    }
+
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, BodyReadError> {
+        let units = u32::try_from(bytes.div_ceil(BUDGET_UNIT_BYTES)).unwrap_or(u32::MAX);
+        Arc::clone(&self.0).try_acquire_many_owned(units).map_err(|_| BodyReadError::Busy)
+    }
+}
+
+impl BodyShare {
+    fn grow(&mut self, more: OwnedSemaphorePermit) {
+        match &mut self.0 {
+            Some(share) => share.merge(more),
+            None => self.0 = Some(more),
+        }
+    }
+}
 
 /// Why a body could not be sent to its end.
 #[derive(Debug, thiserror::Error)]
@@ -30,13 +66,16 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Reads a body to its end: at most `bytes_max` bytes, at most `time_max` in all.
+/// Reads a body to its end: at most `bytes_max` bytes, at most `time_max` in all, and no more than `budget`
+/// has left. What it takes of the budget goes to `share`.
 ///
-/// A body that announces more than `bytes_max` is refused before it is read.
+/// A body that announces more than it may have is refused before it is read.
 pub async fn read_bounded<B>(
     body: B,
     bytes_max: usize,
     time_max: Duration,
+    budget: &BodyBudget,
+    share: &mut BodyShare,
 ) -> Result<Bytes, BodyReadError>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
@@ -45,36 +84,66 @@ where
     if announced > bytes_max as u64 {
         return Err(BodyReadError::TooLarge { bytes_max });
     }
-    match tokio::time::timeout(time_max, collect(body, bytes_max, announced as usize)).await {
-        Ok(result) => result,
-        Err(_) => Err(BodyReadError::TimedOut { time_max }),
+    let mut collected = Collected {
+        announced: announced as usize,
+        budgeted: announced as usize,
+        bytes_max,
+        first: None,
+        rest: BytesMut::new(),
+    };
+    share.grow(budget.take(collected.budgeted)?);
+    match tokio::time::timeout(time_max, collected.collect(body, budget, share)).await {
+        Ok(result) => result?,
+        Err(_) => return Err(BodyReadError::TimedOut { time_max }),
     }
+    Ok(collected.first.unwrap_or_else(|| collected.rest.freeze()))
 }
 
-async fn collect<B>(mut body: B, bytes_max: usize, announced: usize) -> Result<Bytes, BodyReadError>
-where
-    B: http_body::Body<Data = Bytes> + Unpin,
-{
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| BodyReadError::Broken)?;
-        let Ok(data) = frame.into_data() else { continue };
-        if data.len() + rest.len() + first.as_ref().map_or(0, Bytes::len) > bytes_max {
-            return Err(BodyReadError::TooLarge { bytes_max });
-        }
-        match first.take() {
-            // Most bodies arrive in one piece, and that piece is passed on without a copy.
-            None if rest.is_empty() => first = Some(data),
-            None => rest.extend_from_slice(&data),
-            Some(earlier) => {
-                rest.reserve(announced.max(earlier.len() + data.len()));
-                rest.extend_from_slice(&earlier);
-                rest.extend_from_slice(&data);
+/// A body on its way.
+struct Collected {
+    announced: usize,
+    /// Bytes taken from the budget.
+    budgeted: usize,
+    bytes_max: usize,
+    /// The first piece, as long as there is no second: most bodies arrive in one, which is passed on
+    /// without a copy.
+    first: Option<Bytes>,
+    rest: BytesMut,
+}
+
+impl Collected {
+    async fn collect<B>(
+        &mut self,
+        mut body: B,
+        budget: &BodyBudget,
+        share: &mut BodyShare,
+    ) -> Result<(), BodyReadError>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| BodyReadError::Broken)?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = data.len() + self.rest.len() + self.first.as_ref().map_or(0, Bytes::len);
+            if length > self.bytes_max {
+                return Err(BodyReadError::TooLarge { bytes_max: self.bytes_max });
+            }
+            if length > self.budgeted {
+                share.grow(budget.take(length - self.budgeted)?);
+                self.budgeted = length;
+            }
+            match self.first.take() {
+                None if self.rest.is_empty() => self.first = Some(data),
+                None => self.rest.extend_from_slice(&data),
+                Some(earlier) => {
+                    self.rest.reserve(self.announced.max(earlier.len() + data.len()));
+                    self.rest.extend_from_slice(&earlier);
+                    self.rest.extend_from_slice(&data);
+                }
             }
         }
+        Ok(())
     }
-    Ok(first.unwrap_or_else(|| rest.freeze()))
 }
 
 #[cfg(test)]
@@ -84,8 +153,36 @@ mod tests {
     use bytes::Bytes;
     use http_body_util::{Full, StreamBody};
 
-    use super::read_bounded;
+    use super::{BodyBudget, BodyShare};
     use crate::BodyReadError;
+
+    /// Reads with a budget that nobody else uses.
+    async fn read_bounded<B>(
+        body: B,
+        bytes_max: usize,
+        time_max: Duration,
+    ) -> Result<Bytes, BodyReadError>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let budget = BodyBudget::new(1 << 20);
+        super::read_bounded(body, bytes_max, time_max, &budget, &mut BodyShare::default()).await
+    }
+
+    #[tokio::test]
+    async fn all_bodies_share_a_budget_and_give_it_back() {
+        let budget = BodyBudget::new(4096);
+        let body = || Full::new(Bytes::from(vec![b'x'; 3000]));
+        let mut share = BodyShare::default();
+        let first = super::read_bounded(body(), 4000, SECOND, &budget, &mut share).await;
+        assert!(first.is_ok());
+        let mut other = BodyShare::default();
+        let second = super::read_bounded(body(), 4000, SECOND, &budget, &mut other).await;
+        assert!(matches!(second, Err(BodyReadError::Busy)), "3 + 3 kilobytes are more than 4");
+        drop(share);
+        let third = super::read_bounded(body(), 4000, SECOND, &budget, &mut other).await;
+        assert!(third.is_ok(), "what was given back can be used again");
+    }
 
     const SECOND: Duration = Duration::from_secs(1);
 

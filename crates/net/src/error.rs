@@ -8,6 +8,9 @@ pub enum BodyReadError {
     /// The connection broke before the body ended.
     #[error("the connection broke before the body ended")]
     Broken,
+    /// All bodies together need more memory than they may have. May be tried again.
+    #[error("too many large messages are under way")]
+    Busy,
     /// More bytes than allowed.
     #[error("the body is larger than {bytes_max} bytes")]
     TooLarge {

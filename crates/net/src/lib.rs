@@ -10,12 +10,14 @@
 
 mod body;
 mod error;
+mod in_place;
 mod listener;
+mod patience;
 mod tasks;
 mod tls;
 mod upstream;
 
-pub use body::{Body, BodyFault, empty, full, read_bounded};
+pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, read_bounded};
 /// A body as it comes in, from a client or an upstream.
 pub use hyper::body::Incoming;
 

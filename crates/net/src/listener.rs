@@ -2,7 +2,8 @@
 //!
 //! INVARIANT: at most `connections_max` connections are open; further ones wait in the kernel's
 //! queue. INVARIANT: a connection that does not finish a request's head within `head_time_max` is
-//! closed, so slow and half-open clients hold nothing for long.
+//! closed, and so is one that reads nothing of its answer for `send_time_max`: slow and half-open clients
+//! hold nothing for long.
 //!
 //! Not here: limits on bodies, which the handler reads through `read_bounded`.
 
@@ -20,7 +21,7 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-use crate::{Body, ListenError, Tasks, TlsSettings};
+use crate::{Body, ListenError, Tasks, TlsSettings, in_place::InPlace, patience::Patience};
 
 /// The kernel's queue of connections not yet accepted.
 const BACKLOG_CONNECTIONS: i32 = 1024;
@@ -38,6 +39,8 @@ pub struct ListenerSettings {
     pub head_bytes_max: usize,
     /// Time for a request's head, and for an idle connection to begin one.
     pub head_time_max: Duration,
+    /// Time that a write may wait for the client to read.
+    pub send_time_max: Duration,
     /// TLS, when the listener speaks it.
     pub tls: Option<TlsSettings>,
 }
@@ -180,6 +183,7 @@ impl Connection {
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let peer = self.peer;
+        let stream = Patience::new(stream, self.settings.send_time_max);
         let handler = self.handler;
         let service = service_fn(move |request: Request<Incoming>| {
             let handler = Arc::clone(&handler);
@@ -193,11 +197,11 @@ impl Connection {
             .header_read_timeout(self.settings.head_time_max)
             .max_buf_size(self.settings.head_bytes_max)
             .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
+        let mut connection = InPlace::new(Box::pin(connection));
         let result = tokio::select! {
-            result = connection.as_mut() => result,
+            result = &mut connection => result,
             () = self.shutdown.begun() => {
-                connection.as_mut().graceful_shutdown();
+                connection.future.as_mut().graceful_shutdown();
                 connection.await
             }
         };

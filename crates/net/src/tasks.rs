@@ -2,27 +2,50 @@
 //!
 //! INVARIANT: shutdown knows how many tasks are left and waits for them, up to a deadline.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, task::AbortHandle};
+
+/// How long tasks that were stopped are waited for.
+const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// A set of tasks that can be waited for. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Tasks {
     alive: Arc<watch::Sender<usize>>,
+    handles: Arc<Mutex<BTreeMap<u64, AbortHandle>>>,
+    next: Arc<AtomicU64>,
 }
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self { alive: Arc::new(watch::Sender::new(0)) }
+        Self {
+            alive: Arc::new(watch::Sender::new(0)),
+            handles: Arc::default(),
+            next: Arc::default(),
+        }
     }
 }
 
-struct Leave(Arc<watch::Sender<usize>>);
+struct Leave {
+    number: u64,
+    tasks: Tasks,
+}
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        self.0.send_modify(|alive| *alive -= 1);
+        let mut handles = self.tasks.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        handles.remove(&self.number);
+        drop(handles);
+        self.tasks.alive.send_modify(|alive| *alive -= 1);
     }
 }
 
@@ -30,12 +53,26 @@ impl Tasks {
     /// Runs the future to its end in the background.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.alive.send_modify(|alive| *alive += 1);
-        let leave = Leave(Arc::clone(&self.alive));
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let leave = Leave { number, tasks: self.clone() };
+        // Held until the handle is in, so that a task that ends at once finds it.
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         #[expect(clippy::disallowed_methods, reason = "this is the tracked spawner")]
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let _leave = leave;
             future.await;
         });
+        handles.insert(number, task.abort_handle());
+    }
+
+    /// Stops every task where it waits, and lets go of what it holds.
+    pub async fn stop(&self) {
+        let handles =
+            std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in handles.values() {
+            task.abort();
+        }
+        self.wait(STOP_TIME_MAX).await;
     }
 
     /// Waits until no task is left or the time is over; returns how many are left.
@@ -60,5 +97,7 @@ mod tests {
         assert_eq!(tasks.wait(Duration::from_secs(5)).await, 0);
         tasks.spawn(std::future::pending());
         assert_eq!(tasks.wait(Duration::from_millis(10)).await, 1);
+        tasks.stop().await;
+        assert_eq!(tasks.wait(Duration::ZERO).await, 0);
     }
 }

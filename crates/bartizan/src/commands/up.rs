@@ -103,6 +103,8 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     };
     if left > 0 {
         tracing::warn!(left, "requests were cut off");
+        // What they leave behind says so on record, before that is closed.
+        tasks.stop().await;
     }
     record(&journal, node("stopped", format!("after {name}")))?;
     tokio::task::spawn_blocking(move || journal.close())

@@ -62,6 +62,10 @@ pub(crate) struct ServerOptions {
     pub(crate) head_bytes_max: usize,
     /// Time for a request's head, in milliseconds; an idle connection is closed after it too.
     pub(crate) head_timeout_ms: u64,
+    /// Time that an answer may wait for the client to read more of it, in milliseconds.
+    pub(crate) send_timeout_ms: u64,
+    /// Bytes of all bodies that are held in memory at a time; requests beyond are refused for the moment.
+    pub(crate) bodies_bytes_max: usize,
     /// Bytes of a request's body.
     pub(crate) body_bytes_max: usize,
     /// Time for a request's body, in milliseconds.
@@ -304,6 +308,8 @@ impl Default for ServerOptions {
             connections_max: 8_192,
             head_bytes_max: 64 << 10,
             head_timeout_ms: 15_000,
+            send_timeout_ms: 60_000,
+            bodies_bytes_max: 512 << 20,
             body_bytes_max: 16 << 20,
             body_timeout_ms: 30_000,
             answer_bytes_max: 32 << 20,

@@ -220,6 +220,7 @@ impl<'a> Checker<'a> {
         Limits {
             answer_bytes_max: server.answer_bytes_max,
             answer_time_max: timeout(self, "server.answer_timeout_ms", server.answer_timeout_ms),
+            bodies_bytes_max: server.bodies_bytes_max,
             body_bytes_max: server.body_bytes_max,
             body_time_max: timeout(self, "server.body_timeout_ms", server.body_timeout_ms),
             connections_max: server.connections_max,
@@ -227,6 +228,7 @@ impl<'a> Checker<'a> {
             event_bytes_max: server.event_bytes_max,
             head_bytes_max: server.head_bytes_max,
             head_time_max: timeout(self, "server.head_timeout_ms", server.head_timeout_ms),
+            send_time_max: timeout(self, "server.send_timeout_ms", server.send_timeout_ms),
             shutdown_time_max: timeout(
                 self,
                 "server.shutdown_timeout_ms",

@@ -158,3 +158,50 @@ fn a_client_that_leaves_is_recorded_as_such() {
         (Ending::ClientLeft, Some("client_left"))
     );
 }
+
+#[test]
+fn a_client_that_leaves_before_its_request_is_whole_is_recorded_too() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let bed = Bed::new(&upstream.base_url(), Plan::default());
+    let mut connection = bed.client().connect().expect("a connection");
+    let head = format!(
+        "POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
+        bed.key
+    );
+    connection.write(head.as_bytes()).expect("written");
+    std::thread::sleep(Duration::from_millis(100));
+    connection.reset().expect("reset");
+    let closed = bed.closed(1);
+    assert_eq!(closed[0].ending, Ending::Malformed, "hyper tells us that the body broke off");
+    assert_eq!(closed[0].reason.as_deref(), Some("body_incomplete"));
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answer_is_let_go() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let limits = Limits { send_time_max: Duration::from_millis(300), ..Limits::default() };
+    let bed = Bed::new(&upstream.base_url(), Plan { limits, ..Plan::default() });
+    let request = Request::chat("fake-long+deltas-40000", "count", &json!({ "stream": true }));
+    let mut connection = bed.client().connect().expect("a connection");
+    connection.write(&bed.client().bytes(&request)).expect("written");
+    let closed = bed.closed(1);
+    assert_eq!(
+        (closed[0].ending, closed[0].reason.as_deref()),
+        (Ending::ClientLeft, Some("client_left"))
+    );
+}
+
+#[test]
+fn large_bodies_together_have_a_limit_and_what_is_beyond_may_come_again() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let limits = Limits { bodies_bytes_max: 64 << 10, ..Limits::default() };
+    let bed = Bed::new(&upstream.base_url(), Plan { limits, ..Plan::default() });
+    let text = "word ".repeat(20_000);
+    let body = json!({ "model": "fake", "messages": [{ "role": "user", "content": text }] });
+    let response = bed.client().send(&json_request(body.to_string())).expect("an answer");
+    assert_eq!((response.status, response.error_code().as_deref()), (503, Some("overloaded")));
+    assert_eq!(bed.closed(1)[0].reason.as_deref(), Some("overloaded"));
+    let small = Request::chat("fake", "hello", &json!({}));
+    assert_eq!(bed.client().send(&small).expect("an answer").status, 200);
+}

@@ -15,7 +15,10 @@ use events::{EventBody, InteractionClosed, InteractionOpened};
 use gateway::{Accept, Judge, Limits, Parts, RouteSettings, Settings, UpstreamOptions};
 use http::{HeaderValue, Response, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
-use net::{Arrival, Body, Handler, Listener, ListenerSettings, Shutdown, Tasks, UpstreamSettings};
+use net::{
+    Arrival, Body, BodyBudget, BodyShare, Handler, Listener, ListenerSettings, Shutdown, Tasks,
+    UpstreamSettings,
+};
 use policy::{PolicyOptions, PolicySource, Preset};
 use stdx::Secret;
 use store::{GrantOptions, ModelPattern, Store, VirtualKeys};
@@ -110,7 +113,7 @@ impl Bed {
             EventBody::InteractionClosed(closed) => Some(*closed),
             _ => None,
         };
-        for _ in 0..200 {
+        for _ in 0..2_000 {
             let records: Vec<_> = self.record().into_iter().filter_map(closed).collect();
             if records.len() >= count {
                 return records;
@@ -209,7 +212,9 @@ impl Handler for Reply {
     ) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
         Box::pin(async move {
             let body = arrival.request.into_body();
-            let read = net::read_bounded(body, 64 << 20, Duration::from_secs(10)).await;
+            let (budget, mut share) = (BodyBudget::new(64 << 20), BodyShare::default());
+            let time_max = Duration::from_secs(10);
+            let read = net::read_bounded(body, 64 << 20, time_max, &budget, &mut share).await;
             self.received.lock().expect("not poisoned").push(read.unwrap_or_default());
             let (content_type, bytes) = self.answer.lock().expect("not poisoned").clone();
             let mut response = Response::new(net::full(bytes));
@@ -237,6 +242,7 @@ impl Canned {
                 connections_max: 100,
                 head_bytes_max: 64 << 10,
                 head_time_max: Duration::from_secs(10),
+                send_time_max: Duration::from_secs(10),
                 tls: None,
             })
             .expect("a free port");
