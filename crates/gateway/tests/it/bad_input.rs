@@ -8,7 +8,7 @@ use serde_json::json;
 use testkit::{FakeUpstream, Request};
 use wire::UnknownFields;
 
-use crate::bed::{Bed, Plan};
+use crate::bed::{Bed, Canned, Plan};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -179,10 +179,17 @@ fn a_client_that_leaves_before_its_request_is_whole_is_recorded_too() {
 
 #[test]
 fn a_client_that_does_not_read_its_answer_is_let_go() {
-    let upstream = FakeUpstream::start().expect("an upstream");
+    let upstream = Canned::start();
+    let text = "word ".repeat(10_000);
+    let event = json!({
+        "id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": [{ "index": 0, "delta": { "content": text }, "finish_reason": null }],
+    });
+    // More than the buffers of two sockets hold.
+    upstream.answer("text/event-stream", format!("data: {event}\n\n").repeat(400));
     let limits = Limits { send_time_max: Duration::from_millis(300), ..Limits::default() };
-    let bed = Bed::new(&upstream.base_url(), Plan { limits, ..Plan::default() });
-    let request = Request::chat("fake-long+deltas-40000", "count", &json!({ "stream": true }));
+    let bed = Bed::new(&upstream.base_url, Plan { limits, ..Plan::default() });
+    let request = Request::chat("m", "count", &json!({ "stream": true }));
     let mut connection = bed.client().connect().expect("a connection");
     connection.write(&bed.client().bytes(&request)).expect("written");
     let closed = bed.closed(1);
