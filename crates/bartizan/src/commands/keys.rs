@@ -1,6 +1,7 @@
 //! `bartizan keys create|list|show|revoke`.
 //!
-//! A running gateway notices each change within a second; none of these commands talks to it.
+//! A running gateway notices and records each change within a second; none of these commands talks to it.
+//! When none runs, they record it themselves.
 //!
 //! INVARIANT: a key is printed once, to standard output, by `create`; no other command can.
 
@@ -8,6 +9,7 @@ use events::KeyId;
 use serde::Serialize;
 use store::{GrantOptions, KeyRecord, KeyStatus, LIST_DOCUMENTS_MAX, StoreError, VirtualKeys};
 
+use super::key_changes::{CREATE, REVOKE, record_by_command};
 use crate::cli::{CreateArgs, KeysCommand, StateArgs};
 use crate::config;
 use crate::data_dir::{DataDir, keys_failure};
@@ -29,9 +31,15 @@ pub(crate) fn run(command: KeysCommand) -> Result<Exit, Failure> {
         }
         KeysCommand::Revoke { id, state, format } => {
             let keys = open(&state)?;
+            let now_ms = now_ms();
             let record = super::block_on(async {
-                known(keys.as_ref(), id)?.revoke(id, now_ms()).await.map_err(keys_failure)
+                known(keys.as_ref(), id)?.revoke(id, now_ms).await.map_err(keys_failure)
             })?;
+            // Otherwise it was revoked before, and that is on record.
+            if record.revoked_ms == Some(now_ms) {
+                let path = config::data_dir(state.data.as_deref(), state.config.as_deref())?;
+                record_by_command(&path, REVOKE, id)?;
+            }
             print(&record, format.is_json(), &mut output)?;
         }
     }
@@ -103,6 +111,7 @@ fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
     let (record, key) = super::block_on(async {
         data.keys().await?.create(grant, now_ms).await.map_err(keys_failure)
     })?;
+    let recorded = record_by_command(data.path(), CREATE, record.id);
     if args.format.is_json() {
         #[derive(Serialize)]
         struct Created<'a> {
@@ -111,11 +120,12 @@ fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
             record: KeyView<'a>,
         }
         let record = KeyView::new(&record, now_ms);
-        return output.json(&Created { key: key.expose(), record });
+        output.json(&Created { key: key.expose(), record })?;
+        return recorded;
     }
     output.line(key.expose())?;
     note(&format!("key {} was made; it is not stored and cannot be shown again", record.id));
-    Ok(())
+    recorded
 }
 
 /// The keys of a data folder; `None` if none were ever made there.

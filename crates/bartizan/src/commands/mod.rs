@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod inspect;
 mod inspect_lines;
+mod key_changes;
 pub(crate) mod keys;
 pub(crate) mod log;
 mod log_text;

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use events::{Administration, Event, EventBody, KeyId, NodeNotice};
+use events::{Event, EventBody, NodeNotice};
 use gateway::{Judge, Parts, UpstreamOptions};
 use journal::{Cut, Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
-use store::{KeySnapshot, KeyStatus, VirtualKeys};
+use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{process_limits, up_welcome};
+use super::{key_changes, process_limits, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
 use crate::config::settings::Settings;
@@ -88,7 +88,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     })?;
     record_start(&journal, address, policy_digest, &recovery)?;
     if let Some((id, _)) = &first_key {
-        record(&journal, administration("first-start", "key.create", *id))?;
+        record(&journal, key_changes::administration("first-start", key_changes::CREATE, *id))?;
     }
     tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
     tasks.spawn(expire_content(journal.clone(), shutdown.clone()));
@@ -157,14 +157,6 @@ fn node(state: &str, detail: String) -> EventBody {
     EventBody::Node(NodeNotice { detail, state: state.to_owned() })
 }
 
-fn administration(actor: &str, operation: &str, key: KeyId) -> EventBody {
-    EventBody::Administration(Administration {
-        actor: actor.to_owned(),
-        operation: operation.to_owned(),
-        target: key.to_string(),
-    })
-}
-
 fn record(journal: &Journal, body: EventBody) -> Result<(), Failure> {
     let appended = journal.append(&Event::new(now_ms(), body));
     appended.map(drop).map_err(Failure::environment_as_told)
@@ -216,7 +208,7 @@ async fn follow_keys(
             Ok(None) => was_failing = false,
             Ok(Some(newer)) => {
                 was_failing = false;
-                record_key_changes(&journal, &known, &newer);
+                key_changes::record_noticed(&journal, &known, &newer);
                 current.store(Arc::new(newer));
             }
             Err(error) if was_failing => tracing::debug!(%error, "keys still cannot be read"),
@@ -224,21 +216,6 @@ async fn follow_keys(
                 was_failing = true;
                 tracing::error!(%error, "keys cannot be read: changes to them are not noticed");
             }
-        }
-    }
-}
-
-fn record_key_changes(journal: &Journal, before: &KeySnapshot, after: &KeySnapshot) {
-    for (id, status) in after.statuses() {
-        let operation = match (before.status(id), status) {
-            (None, _) => "key.create",
-            (Some(KeyStatus::Active), KeyStatus::Revoked) => "key.revoke",
-            _ => continue,
-        };
-        tracing::info!(key = %id, operation, "a key was changed by another process");
-        let body = administration("cli", operation, id);
-        if let Err(error) = journal.append(&Event::new(now_ms(), body)) {
-            tracing::error!(%error, "a change of keys could not be recorded");
         }
     }
 }

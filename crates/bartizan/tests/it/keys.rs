@@ -68,6 +68,23 @@ fn revoking_is_for_good() {
 }
 
 #[test]
+fn changes_are_on_record_when_no_gateway_runs() {
+    let home = Home::new();
+    let (id, _) = create(&home, &[]);
+    assert_eq!(home.run(&["keys", "revoke", &id]).code, 0);
+    assert_eq!(home.run(&["keys", "revoke", &id]).code, 0);
+    let log = home.run(&["log", "tail", "--format", "json"]).stdout;
+    let changes: Vec<&str> = ["key.create", "key.revoke"]
+        .into_iter()
+        .filter(|operation| {
+            log.lines().filter(|line| line.contains(operation) && line.contains(&id)).count() == 1
+        })
+        .collect();
+    assert_eq!(changes, ["key.create", "key.revoke"], "{log}");
+    assert_eq!(home.run(&["log", "verify"]).code, 0);
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     let home = Home::new();
     let ran = home.run(&["keys", "list"]);
