@@ -9,7 +9,7 @@ use crate::decode::Views;
 use crate::detectors::{CARDS, Enabled, Id, linear_score};
 use crate::normalise::{Normal, Normaliser};
 use crate::pass::Pass;
-use crate::score::{Explanation, Group, Model, Reading};
+use crate::score::{Explanation, Model, Reading};
 use crate::stream::{add_findings, coalesce, signal_finding};
 use crate::{DetectorCard, Head, Ranks, Scanner, Scores, selftest};
 
@@ -155,18 +155,16 @@ impl Engine {
         inspection
     }
 
-    /// Which character and word sequences made the score of `head` what it is, as of a user's text: for
-    /// people.
+    /// Which character and word sequences made the score of `head` what it is: for people.
     pub fn explain(&self, text: &str, head: Head) -> Explanation {
-        let group = Group::Prompts;
         let (text, _) = within_limit(text);
         let (normal, _) = self.normalise(text, &mut Vec::new());
         let views = Views::of(normal);
         let best = (0..views.views.len())
             .filter_map(|view| Some((view, self.model.read(&views.views.get(view)?.normal.text))))
-            .max_by(|(_, a), (_, b)| a.margin(head, group).total_cmp(&b.margin(head, group)));
+            .max_by(|(_, a), (_, b)| a.margin(head).total_cmp(&b.margin(head)));
         best.map_or_else(Explanation::default, |(view, reading)| {
-            self.model.explain(&views, view, &reading, head, group)
+            self.model.explain(&views, view, &reading, head)
         })
     }
 
@@ -221,26 +219,25 @@ impl Engine {
     fn score(&self, views: &Views, provenance: Provenance, inspection: &mut Inspection) {
         let readings: Vec<Reading> =
             views.views.iter().map(|view| self.model.read(&view.normal.text)).collect();
-        let group = Group::of(provenance);
         for head in Head::ALL {
             let best = readings
                 .iter()
                 .enumerate()
-                .max_by(|(_, a), (_, b)| a.margin(head, group).total_cmp(&b.margin(head, group)));
+                .max_by(|(_, a), (_, b)| a.margin(head).total_cmp(&b.margin(head)));
             let Some((at, reading)) = best else { continue };
-            let Some(rank) = self.model.rank(head, reading.margin(head, group), provenance) else {
+            let Some(rank) = self.model.rank(head, reading.margin(head), provenance) else {
                 continue;
             };
             let length = views.views.get(at).map_or(0, |view| view.normal.text.len());
             let rank = allowing_for_length(rank, length);
-            let score = self.model.score(head, reading.margin(head, group));
+            let score = self.model.score(head, reading.margin(head));
             *inspection.scores.get_mut(head) = score;
             *inspection.ranks.get_mut(head) = rank;
             if rank.get() < FINDING_RANK_MIN {
                 continue;
             }
             let Some(view) = views.views.get(at) else { continue };
-            let (start, end) = reading.span(head, group);
+            let (start, end) = reading.span(head);
             let (from, to) = views.to_original(at, start, end);
             inspection.findings.push(Finding {
                 detector: linear_score::CARD.name.into(),

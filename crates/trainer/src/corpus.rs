@@ -15,51 +15,25 @@ use crate::shuffle::{Shuffle, fingerprint};
 
 /// The largest file that is read, unpacked.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Texts that the seeds of one file become together, as far as the limits of a seed allow.
-const TEXTS_PER_FILE: usize = 300;
-/// The fewest and the most texts that one seed becomes.
-const TEXTS_PER_SEED: (usize, usize) = (2, 10);
+/// Texts that one seed becomes.
+const TEXTS_PER_SEED: usize = 4;
 
 /// What a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Label {
     Benign,
-    /// An order to drop or replace instructions.
     Injection,
-    /// A request for the model's own instructions.
-    Extraction,
     Jailbreak,
-    /// An order to carry data out.
-    Exfiltration,
-    /// An order to call tools against their owner's interest.
-    ToolAbuse,
     /// A plain request for something harmful: no attack on the model's instructions.
     Harmful,
     /// Something else that is no attack, and not what people ordinarily send.
     Other,
 }
 
-impl Label {
-    /// Whether the text attacks the instructions of a model.
-    pub(crate) const fn is_attack(self) -> bool {
-        !matches!(self, Self::Benign | Self::Harmful | Self::Other)
-    }
-
-    /// Whether the text gives a model orders that are not its owner's: what the head of injections finds.
-    pub(crate) const fn is_injection(self) -> bool {
-        self.is_attack() && !matches!(self, Self::Jailbreak)
-    }
-}
-
 /// One text.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) source: String,
-    /// What kind of text a seed is; empty for data sets.
-    pub(crate) family: String,
-    pub(crate) language: String,
-    /// Sources that the text was made from, if it was made from others.
-    pub(crate) made_of: Vec<String>,
     pub(crate) text: String,
     pub(crate) label: Label,
     pub(crate) group: Group,
@@ -103,8 +77,6 @@ struct Line {
     #[serde(default)]
     kind: String,
     #[serde(default)]
-    lang: String,
-    #[serde(default)]
     split: String,
     #[serde(default)]
     spans: Vec<Span>,
@@ -118,8 +90,6 @@ struct Seed {
     family: String,
     #[serde(default)]
     provenance: String,
-    #[serde(default)]
-    lang: String,
 }
 
 /// Every text of a folder of data sets.
@@ -133,9 +103,6 @@ pub(crate) fn data(folder: &Path) -> Result<Vec<Row>, String> {
             let Some(label) = label(&line.label) else { continue };
             rows.push(Row {
                 source: source.clone(),
-                family: String::new(),
-                language: line.lang,
-                made_of: Vec::new(),
                 label,
                 group: group(&line.kind),
                 is_dev: line.split == "dev",
@@ -158,23 +125,22 @@ pub(crate) fn seeds(folder: &Path) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     for path in files(folder)? {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-        let lines = lines(&path)?;
-        let (least, most) = TEXTS_PER_SEED;
-        let count = (TEXTS_PER_FILE / lines.len().max(1)).clamp(least, most);
-        for line in lines {
+        for line in lines(&path)? {
             let seed: Seed = parse(&line, &path)?;
             let label = label(&seed.label)
                 .ok_or_else(|| format!("{}: `{}` is no label", path.display(), seed.label))?;
             let number = fingerprint(&seed.text);
             let mut shuffle = Shuffle::new(number);
-            for text in expand(&seed.text, count, &mut shuffle) {
+            let source = if seed.family.is_empty() {
+                format!("seeds/{stem}")
+            } else {
+                format!("seeds/{stem}/{}", seed.family)
+            };
+            for text in expand(&seed.text, TEXTS_PER_SEED, &mut shuffle) {
                 rows.push(Row {
-                    source: format!("seeds/{stem}"),
-                    family: seed.family.clone(),
-                    language: seed.lang.clone(),
-                    made_of: Vec::new(),
+                    source: source.clone(),
                     text,
-                    label: narrowed(label, &seed.family),
+                    label,
                     group: group(&seed.provenance),
                     is_dev: number.is_multiple_of(6),
                     is_buried: false,
@@ -185,16 +151,6 @@ pub(crate) fn seeds(folder: &Path) -> Result<Vec<Row>, String> {
         }
     }
     Ok(rows)
-}
-
-/// Some seeds say `injection` and leave it to their family what kind of one.
-fn narrowed(label: Label, family: &str) -> Label {
-    match (label, family) {
-        (Label::Injection, "extraction") => Label::Extraction,
-        (Label::Injection, "exfiltration") => Label::Exfiltration,
-        (Label::Injection, "tool_abuse") => Label::ToolAbuse,
-        _ => label,
-    }
 }
 
 /// Attacks of `attacks` written into documents of `documents`, at the beginning, the middle or the end of one.
@@ -218,13 +174,10 @@ pub(crate) fn buried(attacks: &[&Row], documents: &[&Row], count: usize) -> Vec<
         let (head, tail) = document.text.split_at(at);
         rows.push(Row {
             source: "buried".to_owned(),
-            family: String::new(),
-            language: attack.language.clone(),
-            made_of: vec![attack.source.clone(), document.source.clone()],
             text: format!("{head}\n{}\n{tail}", attack.text),
             label: attack.label,
             group: Group::Documents,
-            is_dev: attack.is_dev || document.is_dev,
+            is_dev: false,
             is_buried: true,
             values: Vec::new(),
             is_secret: None,
@@ -236,10 +189,7 @@ pub(crate) fn buried(attacks: &[&Row], documents: &[&Row], count: usize) -> Vec<
 fn label(name: &str) -> Option<Label> {
     Some(match name {
         "benign" => Label::Benign,
-        "injection" => Label::Injection,
-        "extraction" => Label::Extraction,
-        "exfiltration" => Label::Exfiltration,
-        "tool_abuse" => Label::ToolAbuse,
+        "injection" | "extraction" | "exfiltration" | "tool_abuse" => Label::Injection,
         "jailbreak" => Label::Jailbreak,
         "harmful_request" => Label::Harmful,
         "pii" | "no_pii" | "non_toxic" | "toxic" | "secret" | "no_secret" => Label::Other,
@@ -249,8 +199,8 @@ fn label(name: &str) -> Option<Label> {
 
 fn group(kind: &str) -> Group {
     match kind {
-        "retrieved" | "multi_turn" | "indirect" | "code" | "email" | "web" | "ticket" | "table"
-        | "tool" | "memory" | "document" => Group::Documents,
+        "retrieved" | "indirect" | "code" | "email" | "web" | "ticket" | "table" | "tool"
+        | "memory" | "document" => Group::Documents,
         _ => Group::Prompts,
     }
 }

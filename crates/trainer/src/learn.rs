@@ -9,12 +9,6 @@ use detect::training::{BLOCK_SYMBOLS, BUCKETS, FEATURES_MIN, WINDOW_BLOCKS, feat
 
 use crate::shuffle::Shuffle;
 
-/// The log-odds of a text that says nothing. It is not learnt: most attacks at hand are short, and a learnt
-/// one would hold every short text for an attack.
-pub(crate) const BIAS: f32 = -3.0;
-/// A text that is judged better than this teaches nothing.
-const ERROR_MIN: f32 = 0.004;
-
 /// A text as the model sees it.
 #[derive(Debug)]
 pub(crate) struct Sample {
@@ -123,9 +117,10 @@ fn norm(features: u32) -> f32 {
 
 /// Learns one head.
 pub(crate) fn learn(samples: &[Sample], targets: &[Target], schedule: Schedule) -> Weights {
-    let mut weights = Weights { of: vec![0.0; BUCKETS], bias: BIAS };
+    let mut weights = Weights { of: vec![0.0; BUCKETS], bias: -1.0 };
     let mut squares = vec![1e-3_f32; BUCKETS];
-    let mut average = Weights { of: vec![0.0; BUCKETS], bias: BIAS };
+    let mut bias_square = 1.0_f32;
+    let mut average = Weights { of: vec![0.0; BUCKETS], bias: 0.0 };
     let mut averaged = 0_usize;
     let mut order: Vec<Target> = targets.to_vec();
     let mut shuffle = Shuffle::new(42);
@@ -146,9 +141,6 @@ pub(crate) fn learn(samples: &[Sample], targets: &[Target], schedule: Schedule) 
             };
             let wanted = if target.is_attack { 1.0 } else { 0.0 };
             let error = (sigmoid(margin) - wanted) * target.weight;
-            if error.abs() < ERROR_MIN {
-                continue;
-            }
             let window = sample.blocks(start, end);
             let gradient = error / norm(window.len() as u32);
             for bucket in window {
@@ -159,6 +151,8 @@ pub(crate) fn learn(samples: &[Sample], targets: &[Target], schedule: Schedule) 
                     *weight -= schedule.step * gradient / square.sqrt();
                 }
             }
+            bias_square += error * error;
+            weights.bias -= schedule.step * error / bias_square.sqrt();
         }
         for weight in &mut weights.of {
             *weight *= 1.0 - schedule.decay;
@@ -169,11 +163,13 @@ pub(crate) fn learn(samples: &[Sample], targets: &[Target], schedule: Schedule) 
             for (sum, weight) in average.of.iter_mut().zip(&weights.of) {
                 *sum += weight;
             }
+            average.bias += weights.bias;
         }
     }
     let share = 1.0 / averaged.max(1) as f32;
     for weight in &mut average.of {
         *weight *= share;
     }
+    average.bias *= share;
     average
 }

@@ -17,7 +17,6 @@
 mod calibrate;
 mod corpus;
 mod eval;
-mod folds;
 mod grammar;
 mod learn;
 mod shuffle;

@@ -1,8 +1,8 @@
 //! What the score model sees of a text: hashed sequences of characters and of words.
 //!
-//! Characters are lower-cased, digits become `0`, runs of space become one. Every sequence of four and five
-//! of them, of one, two and three words, and of two words around a third, is a feature, counted where it
-//! ends. A Chinese character, kana or Hangul syllable is a word of its own.
+//! Characters are lower-cased, digits become `0`, runs of space become one. Every sequence of three, four and
+//! five of them, and of one, two and three words, is a feature, counted where it ends. A Chinese character,
+//! kana or Hangul syllable is a word of its own.
 //!
 //! INVARIANT: training and scoring see the same features, because both call this.
 
@@ -115,13 +115,14 @@ impl Hasher {
         let [a, b, c, d, _] = self.last;
         let spread = code.wrapping_mul(SPREAD);
         self.last = [spread, a, b, c, d];
-        let four = spread
-            .wrapping_add(a.rotate_left(7))
-            .wrapping_add(b.rotate_left(14))
-            .wrapping_add(c.rotate_left(21));
+        let three = spread.wrapping_add(a.rotate_left(7)).wrapping_add(b.rotate_left(14));
+        let four = three.wrapping_add(c.rotate_left(21));
         let five = four.wrapping_add(d.rotate_left(27));
         let symbol = self.symbols;
         self.symbols += 1;
+        if symbol >= 1 {
+            see(bucket(three, 0x85eb_ca6b), Place { symbol, end, symbols: 3, words: 0 });
+        }
         if symbol >= 2 {
             see(bucket(four, 0xc2b2_ae35), Place { symbol, end, symbols: 4, words: 0 });
         }
@@ -147,9 +148,6 @@ impl Hasher {
             let two = one.wrapping_add(previous.rotate_left(11));
             see(bucket(two, 0x2c1b_3c6d), Place { symbol, end, symbols: 0, words: 2 });
             if before != 0 {
-                // The first and the last of three, whatever stands between.
-                let around = one.wrapping_add(before.rotate_left(22));
-                see(bucket(around, 0x6b43_a9b5), Place { symbol, end, symbols: 0, words: 3 });
                 let three = two.wrapping_add(before.rotate_left(22));
                 see(bucket(three, 0x297a_2d39), Place { symbol, end, symbols: 0, words: 3 });
             }

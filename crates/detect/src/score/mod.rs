@@ -10,4 +10,4 @@ pub(crate) mod model;
 pub(crate) mod windows;
 
 pub use explain::{Explanation, Term};
-pub(crate) use model::{Group, Model, Reading};
+pub(crate) use model::{Model, Reading};

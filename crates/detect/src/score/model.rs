@@ -20,7 +20,7 @@ use crate::Head;
 /// The weights that ship with the program.
 static SHIPPED: &[u8] = include_bytes!("../../model/linear-v1.bin");
 
-const MAGIC: &[u8; 8] = b"BTZLIN\x00\x02";
+const MAGIC: &[u8; 8] = b"BTZLIN\x00\x01";
 const DIGEST_BYTES: usize = 32;
 /// The most heads a file has.
 pub(crate) const HEADS_MAX: usize = 6;
@@ -28,7 +28,7 @@ pub(crate) const HEADS_MAX: usize = 6;
 pub const CALIBRATED_RANK_MAX: usize = 45;
 
 /// Kinds of text that ordinary is measured for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// What people and applications write to models.
     Prompts,
@@ -54,9 +54,6 @@ impl Group {
 pub struct HeadTable {
     /// What the head looks for.
     pub head: Head,
-    /// The kind of text that it reads; both if none is said. Orders in a document and orders of a user are
-    /// worded so differently that one set of weights finds either badly.
-    pub group: Option<Group>,
     /// Log-odds per unit of height.
     pub scale: f32,
     /// Log-odds of an empty text.
@@ -80,30 +77,22 @@ impl std::fmt::Debug for Model {
     }
 }
 
-impl HeadTable {
-    fn reads(&self, group: Group) -> bool {
-        self.group.is_none_or(|only| only == group)
-    }
-}
-
-/// What a model made of one text: its highest window per kind of text and head.
+/// What a model made of one text: its highest window per head.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
-    margins: [[f32; HEADS_MAX]; 2],
-    spans: [[(u32, u32); HEADS_MAX]; 2],
+    margins: [f32; HEADS_MAX],
+    spans: [(u32, u32); HEADS_MAX],
 }
 
 impl Reading {
     /// The log-odds of a head; minus infinity for one that the model does not have.
-    pub fn margin(&self, head: Head, group: Group) -> f32 {
-        let margins = self.margins.get(group as usize);
-        margins.and_then(|of| of.get(head as usize)).copied().unwrap_or(f32::NEG_INFINITY)
+    pub fn margin(&self, head: Head) -> f32 {
+        self.margins.get(head as usize).copied().unwrap_or(f32::NEG_INFINITY)
     }
 
     /// The window that the margin is of, as bytes of the normalised text.
-    pub fn span(&self, head: Head, group: Group) -> (usize, usize) {
-        let spans = self.spans.get(group as usize);
-        let (start, end) = spans.and_then(|of| of.get(head as usize)).copied().unwrap_or_default();
+    pub fn span(&self, head: Head) -> (usize, usize) {
+        let (start, end) = self.spans.get(head as usize).copied().unwrap_or_default();
         (start as usize, end as usize)
     }
 }
@@ -124,7 +113,6 @@ impl Model {
         let mut body = vec![tables.len() as u8, BUCKETS_LOG2 as u8];
         for table in tables {
             body.push(table.head as u8);
-            body.push(table.group.map_or(0, |group| group as u8 + 1));
             body.extend_from_slice(&table.scale.to_le_bytes());
             body.extend_from_slice(&table.bias.to_le_bytes());
             for margin in table.calibration.iter().flatten() {
@@ -172,8 +160,8 @@ impl Model {
         &self.tables
     }
 
-    fn table(&self, head: Head, group: Group) -> Option<&HeadTable> {
-        self.tables.iter().find(|table| table.head == head && table.reads(group))
+    fn table(&self, head: Head) -> Option<&HeadTable> {
+        self.tables.iter().find(|table| table.head == head)
     }
 
     /// The weight of a bucket for the head at `place` in the file.
@@ -183,29 +171,24 @@ impl Model {
     }
 
     /// Where a head stands in the file.
-    pub(crate) fn place(&self, head: Head, group: Group) -> Option<usize> {
-        self.tables.iter().position(|table| table.head == head && table.reads(group))
+    pub(crate) fn place(&self, head: Head) -> Option<usize> {
+        self.tables.iter().position(|table| table.head == head)
     }
 
     /// Reads a normalised text.
     pub fn read(&self, text: &str) -> Reading {
         let sums = BlockSums::of(self, text);
-        let mut reading = Reading {
-            margins: [[f32::NEG_INFINITY; HEADS_MAX]; 2],
-            spans: [[(0, 0); HEADS_MAX]; 2],
-        };
+        let mut reading =
+            Reading { margins: [f32::NEG_INFINITY; HEADS_MAX], spans: [(0, 0); HEADS_MAX] };
         for (place, table) in self.tables.iter().enumerate() {
             let window = highest(&sums.head(place));
-            let at = table.head as usize;
-            for group in Group::ALL.into_iter().filter(|group| table.reads(*group)) {
-                let slots = (
-                    reading.margins.get_mut(group as usize).and_then(|of| of.get_mut(at)),
-                    reading.spans.get_mut(group as usize).and_then(|of| of.get_mut(at)),
-                );
-                if let (Some(margin), Some(span)) = slots {
-                    *margin = window.height * table.scale + table.bias;
-                    *span = (sums.start(window.start), sums.end(window.end));
-                }
+            let slots = (
+                reading.margins.get_mut(table.head as usize),
+                reading.spans.get_mut(table.head as usize),
+            );
+            if let (Some(margin), Some(span)) = slots {
+                *margin = window.height * table.scale + table.bias;
+                *span = (sums.start(window.start), sums.end(window.end));
             }
         }
         reading
@@ -213,18 +196,17 @@ impl Model {
 
     /// How rare such a margin is on ordinary text; `None` for a head that the model does not have.
     pub fn rank(&self, head: Head, margin: f32, provenance: Provenance) -> Option<Rank> {
-        let group = Group::of(provenance);
-        let table = self.table(head, group)?.calibration.get(group as usize)?;
+        let table = self.table(head)?.calibration.get(Group::of(provenance) as usize)?;
         let rank = table.iter().take_while(|lowest| margin >= **lowest).count();
         Some(Rank::new(rank as u8))
     }
 
     /// The margin as a probability, 0 to 1.
     pub fn score(&self, head: Head, margin: f32) -> Score {
-        if self.tables.iter().any(|table| table.head == head) {
-            Score::from_unit(sigmoid(margin))
-        } else {
+        if self.table(head).is_none() {
             Score::default()
+        } else {
+            Score::from_unit(sigmoid(margin))
         }
     }
 }
@@ -325,18 +307,12 @@ impl Reader<'_> {
         let id = self.byte()?;
         let head =
             Head::ALL.into_iter().find(|head| *head as u8 == id).ok_or("it has an unknown head")?;
-        let group = match self.byte()? {
-            0 => None,
-            1 => Some(Group::Prompts),
-            2 => Some(Group::Documents),
-            _ => return Err("it has an unknown kind of text"),
-        };
         let (scale, bias) = (self.float()?, self.float()?);
         let mut calibration = [[f32::INFINITY; CALIBRATED_RANK_MAX]; 2];
         for margin in calibration.iter_mut().flatten() {
             *margin = self.float()?;
         }
-        Ok(HeadTable { head, group, scale, bias, calibration })
+        Ok(HeadTable { head, scale, bias, calibration })
     }
 }
 
@@ -347,7 +323,6 @@ mod tests {
     fn tiny() -> Vec<u8> {
         let table = HeadTable {
             head: Head::Injection,
-            group: None,
             scale: 0.01,
             bias: -1.0,
             calibration: [[0.5; CALIBRATED_RANK_MAX], [f32::INFINITY; CALIBRATED_RANK_MAX]],
@@ -362,7 +337,7 @@ mod tests {
         assert_eq!(model.rank(Head::Injection, 0.4, Provenance::User), Some(Rank::new(0)));
         assert_eq!(model.rank(Head::Injection, 9.0, Provenance::Retrieved), Some(Rank::new(0)));
         assert_eq!(model.rank(Head::Toxicity, 9.0, Provenance::User), None);
-        assert!(model.read("some text").margin(Head::Injection, Group::Prompts) > -1.0);
+        assert!(model.read("some text").margin(Head::Injection) > -1.0);
     }
 
     #[test]
@@ -380,7 +355,7 @@ mod tests {
 
     #[test]
     fn the_shipped_file_is_small_enough() {
-        assert!(SHIPPED.len() <= 4 * 1024 * 1024);
+        assert!(SHIPPED.len() <= 600 * 1024);
         assert!(Model::shipped().is_ok());
     }
 
