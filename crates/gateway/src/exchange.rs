@@ -193,6 +193,8 @@ impl Exchange {
             return;
         }
         self.state = State::Closed;
+        // A refusal leaves only once it is on record; the end of an answer may follow it.
+        let is_awaited = !matches!(ending, Ending::Answered | Ending::ClientLeft);
         let emptied = closing(self.interaction());
         let mut close = std::mem::replace(&mut self.close, emptied);
         close.ending = ending;
@@ -200,11 +202,18 @@ impl Exchange {
         close.duration_us = self.at.elapsed().as_micros() as u64;
         let written = (|| {
             if !self.sent.is_empty() {
-                let digest =
-                    self.journal.keep_later(close.interaction, Part::Response, &self.sent)?;
-                close.content = Some(digest);
+                match self.journal.keep_later(close.interaction, Part::Response, &self.sent) {
+                    Ok(digest) => close.content = Some(digest),
+                    Err(error) => tracing::error!(
+                        interaction = %close.interaction, %error, "an answer's content is lost"
+                    ),
+                }
             }
             let event = Event::new(now_ms(), EventBody::InteractionClosed(Box::new(close)));
+            if is_awaited {
+                self.ticket = Some(self.journal.append(&event)?);
+                return Ok(());
+            }
             self.journal.append_later(&event)
         })();
         if let Err(error) = written {
@@ -219,7 +228,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let (ending, reason) = if self.shutdown.has_begun() {
+        let (ending, reason) = if self.shutdown.has_cut_off() {
             (Ending::InternalError, "shutdown")
         } else {
             (Ending::ClientLeft, "client_left")

@@ -209,7 +209,7 @@ async fn whole(
             } else {
                 exchange.end(Ending::UpstreamFailed, Some("upstream_error"));
             }
-            let mut response = Response::new(net::full(bytes));
+            let mut response = Response::new(net::full_with(bytes, share));
             *response.status_mut() = status;
             forward_headers(headers, response.headers_mut());
             response.headers_mut().insert(header::CONTENT_TYPE, JSON);

@@ -104,6 +104,8 @@ enum Task {
 /// When the thread did what, for what it does on a schedule.
 struct Schedule {
     content_synced: Instant,
+    /// When content that waits is written again after it could not be.
+    content_retried: Option<Instant>,
     /// Until when it looks again by itself, so that nobody needs to wake it for what can wait.
     lingers: Instant,
     unsealed_since: Option<Instant>,
@@ -237,7 +239,8 @@ impl Shared {
         }
         match guarded.log.stopped() {
             Some(reason) => Err(JournalError::Stopped { reason }),
-            None => sealed,
+            // Says so if content could not be written to the last.
+            None => sealed.and_then(|()| self.content.write_waiting()),
         }
     }
 
@@ -263,8 +266,19 @@ impl Shared {
                 // Most likely the disk is full; appends say so, and the queue is kept for them.
                 drop(guarded.log.write_waiting(self.durable.load(Ordering::Relaxed)));
             }
-            let content_due = self.content.waiting_since().map(|since| since + LATER_DELAY);
-            if is_over(content_due) {
+            let seal_due = self.seal_if_due(&mut guarded, schedule, now);
+            let sync_due = self.sync_due(&guarded, now);
+            if is_over(sync_due) {
+                guarded.urgency = Urgency::Later;
+                guarded.sync_started = Some(now);
+                schedule.lingers = now + LATER_DELAY;
+                return Some(Task::Commit(guarded.log.take_unsynced()));
+            }
+            // What could not be written a moment ago is not tried again at once, whoever waits.
+            let retried = schedule.content_retried;
+            let content_due =
+                self.content.waiting_since().map(|since| retried.unwrap_or(since + LATER_DELAY));
+            if content_due.is_some_and(|due| due <= now || at_once && retried.is_none()) {
                 schedule.lingers = now + LATER_DELAY;
                 return Some(Task::WriteContent);
             }
@@ -273,14 +287,6 @@ impl Shared {
             if is_over(content_sync_due) {
                 schedule.content_synced = now;
                 return Some(Task::SyncContent);
-            }
-            let seal_due = self.seal_if_due(&mut guarded, schedule, now);
-            let sync_due = self.sync_due(&guarded, now);
-            if is_over(sync_due) {
-                guarded.urgency = Urgency::Later;
-                guarded.sync_started = Some(now);
-                schedule.lingers = now + LATER_DELAY;
-                return Some(Task::Commit(guarded.log.take_unsynced()));
             }
             if guarded.closing {
                 return Some(Task::End);
@@ -363,12 +369,20 @@ impl Shared {
     fn run(&self, disk: &dyn Disk, journal: &std::path::Path) {
         let _ending = Ending(self);
         let now = Instant::now();
-        let mut schedule = Schedule { content_synced: now, lingers: now, unsealed_since: None };
+        let mut schedule = Schedule {
+            content_synced: now,
+            content_retried: None,
+            lingers: now,
+            unsealed_since: None,
+        };
         while let Some(task) = self.next_task(&mut schedule) {
             match task {
                 Task::Commit(unsynced) => self.commit(disk, journal, &unsynced),
-                // What cannot be written is kept, and `keep` says so once it is too much.
-                Task::WriteContent => drop(self.content.write_waiting()),
+                Task::WriteContent => {
+                    // What cannot be written is kept, and `keep` says so once it is too much.
+                    let failed = self.content.write_waiting().is_err();
+                    schedule.content_retried = failed.then(|| Instant::now() + LATER_SYNC_INTERVAL);
+                }
                 Task::SyncContent => {
                     if let Err(error) = self.content.sync() {
                         self.stop(&format!("content could not be synced: {error}"));

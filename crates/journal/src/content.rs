@@ -135,6 +135,8 @@ struct Tail {
     length: u64,
     /// Entries that are not written yet.
     waiting: Vec<u8>,
+    /// It ends with a part of an entry that could not be cut off: nothing readable can follow.
+    is_broken: bool,
 }
 
 impl Part {
@@ -336,7 +338,8 @@ impl ContentBuffer {
         let path = self.folder.join(format!("{name}.seg"));
         let file = self.start_file(&path, &header)?;
         let key = cipher(data_key.expose()).ok_or_else(failed)?;
-        let tail = Tail { entries: 0, length: FILE_HEADER_BYTES as u64, waiting: Vec::new() };
+        let length = FILE_HEADER_BYTES as u64;
+        let tail = Tail { entries: 0, length, waiting: Vec::new(), is_broken: false };
         Ok((HourFile { hour, path, key, file, tail: Mutex::new(tail) }, key_file))
     }
 
@@ -351,7 +354,11 @@ impl ContentBuffer {
         if tail.waiting.is_empty() {
             return Ok(());
         }
-        let written = file.file.append(&tail.waiting);
+        let written = if tail.is_broken {
+            Err(std::io::Error::other("its end could not be repaired"))
+        } else {
+            file.file.append(&tail.waiting)
+        };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match written {
             Ok(()) => {
@@ -363,8 +370,11 @@ impl ContentBuffer {
                 Ok(())
             }
             Err(source) => {
-                if file.file.truncate(tail.length).is_err() {
-                    // Nothing readable can follow a partial entry, so the next one begins a new file.
+                if tail.is_broken || file.file.truncate(tail.length).is_err() {
+                    // Nothing readable can follow a partial entry, so the next one begins a new file, and
+                    // what waits for this one is lost.
+                    tail.is_broken = true;
+                    tail.waiting.clear();
                     open.hours.retain(|known| !Arc::ptr_eq(known, file));
                 }
                 Err(JournalError::Write { path: file.path.clone(), source })

@@ -192,6 +192,7 @@ impl Log {
             Err(error) => {
                 // Nothing after a failure was written, so the last in the queue is the new one.
                 self.waiting.pop();
+                self.count_waiting();
                 Err(error)
             }
         }
@@ -203,7 +204,8 @@ impl Log {
         let bytes = self.waiting_bytes + draft.frame_bytes_max();
         if bytes > WAITING_BYTES_MAX {
             match self.append(draft.clone(), durable) {
-                Err(JournalError::Write { .. }) if bytes <= STUCK_BYTES_MAX => {}
+                Err(JournalError::Write { .. } | JournalError::File { .. })
+                    if bytes <= STUCK_BYTES_MAX => {}
                 written => return written.map(drop),
             }
         }
@@ -299,11 +301,15 @@ impl Log {
         self.tip = batch.tip;
         self.unsynced = true;
         drop(self.waiting.drain(..batch.drafts.min(self.waiting.len())));
+        self.count_waiting();
+        Ok(())
+    }
+
+    fn count_waiting(&mut self) {
         self.waiting_bytes = self.waiting.iter().map(Draft::frame_bytes_max).sum();
         if self.waiting.is_empty() {
             self.waiting_since = None;
         }
-        Ok(())
     }
 
     fn roll(&mut self) -> Result<(), JournalError> {

@@ -3,9 +3,15 @@
 //! INVARIANT: nothing is collected without a byte limit and a time limit, nor beyond the budget that all
 //! bodies share.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,6 +20,9 @@ use crate::BodyReadError;
 
 /// The unit that the budget counts in.
 const BUDGET_UNIT_BYTES: usize = 1024;
+
+/// Memory that is reserved for a body on its word.
+const RESERVED_BYTES_MAX: usize = 256 * 1024;
 
 /// Memory for all bodies that are held at a time. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,8 +39,8 @@ impl BodyBudget {
         Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
     }
 
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, BodyReadError> {
-        let units = u32::try_from(bytes.div_ceil(BUDGET_UNIT_BYTES)).unwrap_or(u32::MAX);
+    fn take(&self, units: usize) -> Result<OwnedSemaphorePermit, BodyReadError> {
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
         Arc::clone(&self.0).try_acquire_many_owned(units).map_err(|_| BodyReadError::Busy)
     }
 }
@@ -66,10 +75,41 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// A body that is already whole, with its share of the memory for all bodies until it is sent.
+pub fn full_with(bytes: Bytes, share: BodyShare) -> Body {
+    Held { bytes: Some(bytes), _share: share }.boxed_unsync()
+}
+
+/// See [`full_with`].
+struct Held {
+    bytes: Option<Bytes>,
+    _share: BodyShare,
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        Poll::Ready(self.get_mut().bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
+    }
+}
+
 /// Reads a body to its end: at most `bytes_max` bytes, at most `time_max` in all, and no more than `budget`
 /// has left. What it takes of the budget goes to `share`.
 ///
-/// A body that announces more than it may have is refused before it is read.
+/// A body that announces more than `bytes_max` is refused before it is read.
 pub async fn read_bounded<B>(
     body: B,
     bytes_max: usize,
@@ -86,12 +126,11 @@ where
     }
     let mut collected = Collected {
         announced: announced as usize,
-        budgeted: announced as usize,
+        units: 0,
         bytes_max,
         first: None,
         rest: BytesMut::new(),
     };
-    share.grow(budget.take(collected.budgeted)?);
     match tokio::time::timeout(time_max, collected.collect(body, budget, share)).await {
         Ok(result) => result?,
         Err(_) => return Err(BodyReadError::TimedOut { time_max }),
@@ -102,8 +141,8 @@ where
 /// A body on its way.
 struct Collected {
     announced: usize,
-    /// Bytes taken from the budget.
-    budgeted: usize,
+    /// Units taken from the budget: for what has arrived, not for what was announced.
+    units: usize,
     bytes_max: usize,
     /// The first piece, as long as there is no second: most bodies arrive in one, which is passed on
     /// without a copy.
@@ -128,15 +167,18 @@ impl Collected {
             if length > self.bytes_max {
                 return Err(BodyReadError::TooLarge { bytes_max: self.bytes_max });
             }
-            if length > self.budgeted {
-                share.grow(budget.take(length - self.budgeted)?);
-                self.budgeted = length;
+            let units = length.div_ceil(BUDGET_UNIT_BYTES);
+            if units > self.units {
+                share.grow(budget.take(units - self.units)?);
+                self.units = units;
             }
             match self.first.take() {
                 None if self.rest.is_empty() => self.first = Some(data),
                 None => self.rest.extend_from_slice(&data),
                 Some(earlier) => {
-                    self.rest.reserve(self.announced.max(earlier.len() + data.len()));
+                    // Not all that was announced: it may never come, and others need the memory.
+                    let announced = self.announced.min(RESERVED_BYTES_MAX);
+                    self.rest.reserve(announced.max(earlier.len() + data.len()));
                     self.rest.extend_from_slice(&earlier);
                     self.rest.extend_from_slice(&data);
                 }
@@ -182,6 +224,17 @@ mod tests {
         drop(share);
         let third = super::read_bounded(body(), 4000, SECOND, &budget, &mut other).await;
         assert!(third.is_ok(), "what was given back can be used again");
+    }
+
+    #[tokio::test]
+    async fn many_small_pieces_take_no_more_than_their_bytes() {
+        let budget = BodyBudget::new(4096);
+        let pieces = StreamBody::new(futures_util::stream::iter((0..3000).map(|_| {
+            Ok::<_, std::convert::Infallible>(hyper::body::Frame::data(Bytes::from_static(b"x")))
+        })));
+        let mut share = BodyShare::default();
+        let read = super::read_bounded(pieces, 4000, SECOND, &budget, &mut share).await;
+        assert_eq!(read.map(|body| body.len()).ok(), Some(3000));
     }
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -17,7 +17,7 @@ mod tasks;
 mod tls;
 mod upstream;
 
-pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, read_bounded};
+pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, read_bounded};
 /// A body as it comes in, from a client or an upstream.
 pub use hyper::body::Incoming;
 

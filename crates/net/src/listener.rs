@@ -65,29 +65,55 @@ pub trait Handler: Send + Sync + 'static {
 
 /// Tells everything that serves to stop taking new work.
 #[derive(Clone, Debug)]
-pub struct Shutdown(watch::Sender<bool>);
+pub struct Shutdown(watch::Sender<Stage>);
+
+/// How far a shutdown has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    Begun,
+    CutOff,
+}
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self(watch::Sender::new(false))
+        Self(watch::Sender::new(Stage::Serving))
     }
 }
 
 impl Shutdown {
     /// Begins the shutdown. Idempotent.
     pub fn begin(&self) {
-        self.0.send_replace(true);
+        self.advance(Stage::Begun);
     }
 
     /// Whether it has begun.
     pub fn has_begun(&self) -> bool {
-        *self.0.borrow()
+        *self.0.borrow() >= Stage::Begun
+    }
+
+    /// Says that what is left will be cut off, before it is.
+    pub fn cut_off(&self) {
+        self.advance(Stage::CutOff);
+    }
+
+    /// Whether what was left is being cut off.
+    pub fn has_cut_off(&self) -> bool {
+        *self.0.borrow() == Stage::CutOff
+    }
+
+    fn advance(&self, to: Stage) {
+        self.0.send_if_modified(|stage| {
+            let is_further = to > *stage;
+            *stage = to.max(*stage);
+            is_further
+        });
     }
 
     /// Waits until it begins.
     pub async fn begun(&self) {
         let mut watch = self.0.subscribe();
-        let _closed = watch.wait_for(|begun| *begun).await.is_err();
+        let _closed = watch.wait_for(|stage| *stage >= Stage::Begun).await.is_err();
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -36,6 +36,7 @@ impl Default for Tasks {
 }
 
 struct Leave {
+    has_ended: Arc<AtomicBool>,
     number: u64,
     tasks: Tasks,
 }
@@ -43,6 +44,7 @@ struct Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         let mut handles = self.tasks.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_ended.store(true, Ordering::Relaxed);
         handles.remove(&self.number);
         drop(handles);
         self.tasks.alive.send_modify(|alive| *alive -= 1);
@@ -54,15 +56,17 @@ impl Tasks {
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.alive.send_modify(|alive| *alive += 1);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let leave = Leave { number, tasks: self.clone() };
-        // Held until the handle is in, so that a task that ends at once finds it.
-        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let leave = Leave { has_ended: Arc::clone(&has_ended), number, tasks: self.clone() };
         #[expect(clippy::disallowed_methods, reason = "this is the tracked spawner")]
         let task = tokio::spawn(async move {
             let _leave = leave;
             future.await;
         });
-        handles.insert(number, task.abort_handle());
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        if !has_ended.load(Ordering::Relaxed) {
+            handles.insert(number, task.abort_handle());
+        }
     }
 
     /// Stops every task where it waits, and lets go of what it holds.

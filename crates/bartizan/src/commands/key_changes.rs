@@ -1,4 +1,4 @@
-//! Changes of virtual keys, on record.
+//! What commands and the gateway put on record besides interactions: changes of virtual keys, and repairs.
 //!
 //! While a gateway runs it holds the record, notices each change within a second and records it; when none
 //! runs, the command that made the change records it itself.
@@ -7,9 +7,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use events::{Administration, Event, EventBody, KeyId};
-use journal::{Journal, JournalError, JournalSettings, RealDisk};
+use events::{Administration, Event, EventBody, KeyId, NodeNotice};
+use journal::{Cut, Journal, JournalError, JournalSettings, RealDisk, Recovery};
 use store::{KeySnapshot, KeyStatus};
 
 use crate::exit::Failure;
@@ -22,6 +23,10 @@ pub(crate) const REVOKE: &str = "key.revoke";
 /// Who changed a key with a command.
 const COMMAND_LINE: &str = "cli";
 
+/// How often a record that is in use is tried again, and the pause before each.
+const OPEN_TRIES: usize = 4;
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
+
 /// The record of a change.
 pub(crate) fn administration(actor: &str, operation: &str, key: KeyId) -> EventBody {
     EventBody::Administration(Administration {
@@ -31,23 +36,49 @@ pub(crate) fn administration(actor: &str, operation: &str, key: KeyId) -> EventB
     })
 }
 
+/// A notice about the node.
+pub(crate) fn node(state: &str, detail: String) -> EventBody {
+    EventBody::Node(NodeNotice { detail, state: state.to_owned() })
+}
+
+/// Records that opening the record set an unfinished or damaged end aside.
+pub(crate) fn record_recovery(journal: &Journal, recovery: &Recovery) -> Result<(), JournalError> {
+    if let Some(cut) = &recovery.cut {
+        let detail = cut_words(cut);
+        tracing::warn!("{detail}");
+        let _ticket = journal.append(&Event::new(now_ms(), node("recovered", detail)))?;
+    }
+    Ok(())
+}
+
+fn cut_words(cut: &Cut) -> String {
+    let what = if cut.damaged { "damaged records were" } else { "an unfinished end was" };
+    let aside: Vec<String> = cut.aside.iter().map(|path| path.display().to_string()).collect();
+    format!(
+        "{what} set aside: {} bytes from byte {} of segment {}, now in {}",
+        cut.bytes,
+        cut.offset,
+        cut.segment,
+        aside.join(", ")
+    )
+}
+
 /// Records, by the command that made it, a change in the data folder `data`, unless a gateway will.
 pub(crate) fn record_by_command(
     data: &Path,
     operation: &'static str,
     key: KeyId,
 ) -> Result<(), Failure> {
-    let recorded = match Journal::open(data, JournalSettings::default(), Arc::new(RealDisk)) {
+    let recorded = match open_patiently(data) {
         // A gateway runs; it records what it notices.
         Err(JournalError::InUse { .. }) => Ok(()),
         Err(error) => Err(error),
-        Ok((journal, _)) => {
-            let body = administration(COMMAND_LINE, operation, key);
-            journal.append(&Event::new(now_ms(), body)).and_then(|ticket| {
-                journal.synced_blocking(ticket)?;
-                journal.close()
+        Ok((journal, recovery)) => record_recovery(&journal, &recovery)
+            .and_then(|()| {
+                let body = administration(COMMAND_LINE, operation, key);
+                journal.synced_blocking(journal.append(&Event::new(now_ms(), body))?)
             })
-        }
+            .and_then(|()| journal.close()),
     };
     recorded.map_err(|error| {
         Failure::environment(
@@ -55,6 +86,18 @@ pub(crate) fn record_by_command(
             "check the record with `bartizan log verify`, and note the change by hand",
         )
     })
+}
+
+/// Opens the record; another command holds it for a moment only, a gateway for long.
+fn open_patiently(data: &Path) -> Result<(Journal, Recovery), JournalError> {
+    let open = || Journal::open(data, JournalSettings::default(), Arc::new(RealDisk));
+    for _ in 0..OPEN_TRIES {
+        match open() {
+            Err(JournalError::InUse { .. }) => std::thread::sleep(OPEN_PAUSE),
+            opened => return opened,
+        }
+    }
+    open()
 }
 
 /// Records, by the gateway, what differs between two snapshots.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use events::{Event, EventBody, NodeNotice};
+use events::{Event, EventBody};
 use gateway::{Judge, Parts, UpstreamOptions};
-use journal::{Cut, Journal, OnDamage, RealDisk, Recovery};
+use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
 use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -104,9 +104,10 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     if left > 0 {
         tracing::warn!(left, "requests were cut off");
         // What they leave behind says so on record, before that is closed.
+        shutdown.cut_off();
         tasks.stop().await;
     }
-    record(&journal, node("stopped", format!("after {name}")))?;
+    record(&journal, key_changes::node("stopped", format!("after {name}")))?;
     tokio::task::spawn_blocking(move || journal.close())
         .await
         .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
@@ -153,10 +154,6 @@ impl Signals {
     }
 }
 
-fn node(state: &str, detail: String) -> EventBody {
-    EventBody::Node(NodeNotice { detail, state: state.to_owned() })
-}
-
 fn record(journal: &Journal, body: EventBody) -> Result<(), Failure> {
     let appended = journal.append(&Event::new(now_ms(), body));
     appended.map(drop).map_err(Failure::environment_as_told)
@@ -168,26 +165,10 @@ fn record_start(
     policy: events::Digest,
     recovery: &Recovery,
 ) -> Result<(), Failure> {
-    if let Some(cut) = &recovery.cut {
-        let detail = cut_words(cut);
-        tracing::warn!("{detail}");
-        record(journal, node("recovered", detail))?;
-    }
+    key_changes::record_recovery(journal, recovery).map_err(Failure::environment_as_told)?;
     let version = env!("CARGO_PKG_VERSION");
     let detail = format!("bartizan {version} on {address}, policy {policy}");
-    record(journal, node("started", detail))
-}
-
-fn cut_words(cut: &Cut) -> String {
-    let what = if cut.damaged { "damaged records were" } else { "an unfinished end was" };
-    let aside: Vec<String> = cut.aside.iter().map(|path| path.display().to_string()).collect();
-    format!(
-        "{what} set aside: {} bytes from byte {} of segment {}, now in {}",
-        cut.bytes,
-        cut.offset,
-        cut.segment,
-        aside.join(", ")
-    )
+    record(journal, key_changes::node("started", detail))
 }
 
 /// Swaps in a new snapshot whenever another process changed a key, and records what changed.
@@ -199,10 +180,10 @@ async fn follow_keys(
 ) {
     let mut was_failing = false;
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(KEYS_PAUSE) => {}
-            () = shutdown.begun() => return,
-        }
+        let is_last = tokio::select! {
+            () = tokio::time::sleep(KEYS_PAUSE) => false,
+            () = shutdown.begun() => true,
+        };
         let known = current.load_full();
         match keys.refresh(&known).await {
             Ok(None) => was_failing = false,
@@ -216,6 +197,9 @@ async fn follow_keys(
                 was_failing = true;
                 tracing::error!(%error, "keys cannot be read: changes to them are not noticed");
             }
+        }
+        if is_last {
+            return;
         }
     }
 }

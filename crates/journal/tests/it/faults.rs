@@ -253,6 +253,65 @@ fn without_space_for_a_seal_no_record_goes_beyond_the_interval() {
     assert_eq!((report.verdict, report.unsealed_records), (Verdict::Intact, 1), "{report:?}");
 }
 
+/// What waits to be written must keep nobody from ending, and what can wait is written when there is space.
+#[test]
+fn a_full_disk_holds_up_neither_the_end_nor_what_comes_when_there_is_space_again() {
+    let disk = FaultDisk::new();
+    let (journal, _) = open(&disk);
+    let first = journal.append(&event(0)).expect("appended");
+    journal.synced_blocking(first).expect("safe");
+    disk.set_faults(Faults { space_bytes: Some(0), ..Faults::default() });
+    for number in 1..4 {
+        journal.append_later(&event(number)).expect("queued");
+    }
+    journal
+        .keep_later(crate::support::interaction(1), journal::Part::Request, b"text")
+        .expect_err("the file of the hour cannot be made");
+    assert!(matches!(journal.append(&event(9)), Err(JournalError::Write { .. })));
+    disk.set_faults(Faults::default());
+    journal
+        .keep_later(crate::support::interaction(1), journal::Part::Request, b"text")
+        .expect("queued");
+    let last = journal.append(&event(4)).expect("with those that waited");
+    journal.synced_blocking(last).expect("safe");
+    assert_eq!(records(&disk).len(), 5, "nothing that was queued is lost");
+    journal
+        .keep_later(crate::support::interaction(2), journal::Part::Request, b"text")
+        .expect("queued");
+    journal.append_later(&event(5)).expect("queued");
+    disk.set_faults(Faults { space_bytes: Some(0), ..Faults::default() });
+    assert!(journal.close().is_err(), "it ends, and says that not everything was written");
+    assert_eq!(verify(&disk).verdict, Verdict::Intact);
+}
+
+#[test]
+fn more_than_can_wait_is_written_and_more_than_can_be_stuck_is_refused() {
+    let disk = FaultDisk::new();
+    let settings = JournalSettings { segment_bytes_max: u64::MAX, ..settings() };
+    let (journal, _) =
+        Journal::open(Path::new(DATA), settings, Arc::new(disk.clone())).expect("opened");
+    let long = |number: u64| {
+        let text = format!("{number} {}", "x".repeat(200 * 1024));
+        let change = events::Administration { target: text, ..events::Administration::default() };
+        events::Event::new(1, events::EventBody::Administration(change))
+    };
+    disk.set_faults(Faults { space_bytes: Some(0), ..Faults::default() });
+    let mut queued = 0;
+    let refused = loop {
+        match journal.append_later(&long(queued)) {
+            Ok(()) => queued += 1,
+            Err(error) => break error,
+        }
+        assert!(queued < 1000, "the queue has a limit");
+    };
+    assert!(matches!(refused, JournalError::Write { .. }), "{refused}");
+    assert!((70..90).contains(&queued), "16 MiB of 200 KiB each: {queued}");
+    disk.set_faults(Faults::default());
+    let ticket = journal.append(&event(0)).expect("with those that waited");
+    journal.synced_blocking(ticket).expect("safe");
+    assert_eq!(records(&disk).len() as u64, queued + 1);
+}
+
 #[test]
 fn after_a_failed_sync_nothing_is_accepted_until_a_restart() {
     let disk = FaultDisk::new();
