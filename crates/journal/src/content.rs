@@ -34,9 +34,8 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use stdx::{Reservoir, Secret};
 
-use crate::disk::{self, Disk, DiskFile, DiskRead, fill};
-use crate::error::{JournalError, ReadError};
-use crate::frame::u32_at;
+use crate::disk::{Disk, DiskFile};
+use crate::error::JournalError;
 use crate::keys::{KEYS_FOLDER, MasterKey};
 
 /// The folder of content inside the data folder, and of wrapped keys inside the folder of keys.
@@ -49,13 +48,13 @@ pub const CONTENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 const OPEN_HOURS_MAX: usize = 4;
 /// Bytes that wait to be written together; one more is written at once.
 const WAITING_BYTES_MAX: usize = 256 * 1024;
-const HOUR_MS: u64 = 60 * 60 * 1000;
+pub(crate) const HOUR_MS: u64 = 60 * 60 * 1000;
 const MAGIC: &[u8; 8] = b"BTZCONT1";
-const FILE_HEADER_BYTES: usize = 24;
-const ENTRY_HEADER_BYTES: usize = 40;
-const BOUND_BYTES: usize = 24;
-const SALT_BYTES: usize = 16;
-const TAG_BYTES: usize = 16;
+pub(crate) const FILE_HEADER_BYTES: usize = 24;
+pub(crate) const ENTRY_HEADER_BYTES: usize = 40;
+pub(crate) const BOUND_BYTES: usize = 24;
+pub(crate) const SALT_BYTES: usize = 16;
+pub(crate) const TAG_BYTES: usize = 16;
 
 /// Which side of an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,7 +139,7 @@ struct Tail {
 }
 
 impl Part {
-    const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Request => 1,
             Self::Response => 2,
@@ -421,7 +420,7 @@ impl Tail {
     }
 }
 
-fn cipher(key: &[u8; 32]) -> Option<LessSafeKey> {
+pub(crate) fn cipher(key: &[u8; 32]) -> Option<LessSafeKey> {
     UnboundKey::new(&AES_256_GCM, key).ok().map(LessSafeKey::new)
 }
 
@@ -450,104 +449,6 @@ fn entry_header(
 }
 
 /// The hour in a file's name.
-fn hour_of(name: &str, suffix: &str) -> Option<u64> {
+pub(crate) fn hour_of(name: &str, suffix: &str) -> Option<u64> {
     name.strip_suffix(suffix)?.split_once('-')?.0.parse().ok()
-}
-
-/// Finds the content of a part of an interaction: `None` if it was never kept or has expired.
-pub(crate) fn find(
-    disk: &dyn Disk,
-    data: &Path,
-    interaction: InteractionId,
-    part: Part,
-    master: impl Fn() -> Result<MasterKey, ReadError>,
-) -> Result<Option<Content>, ReadError> {
-    let folder = data.join(CONTENT_FOLDER);
-    let hour = interaction.time_ms() / HOUR_MS;
-    let mut names = disk.names(&folder).map_err(ReadError::file(&folder))?;
-    names.retain(|name| hour_of(name, ".seg") == Some(hour));
-    for name in names {
-        let path = folder.join(&name);
-        let file = disk.open_read(&path).map_err(ReadError::file(&path))?;
-        let Some((offset, header)) =
-            find_entry(file.as_ref(), interaction, part).map_err(ReadError::file(&path))?
-        else {
-            continue;
-        };
-        let key_name = name.replace(".seg", ".key");
-        let key_path = data.join(KEYS_FOLDER).join(CONTENT_FOLDER).join(key_name);
-        let wrapped = match disk::read_small(disk, &key_path) {
-            Ok(wrapped) => wrapped,
-            // Expired, and the file is about to go too.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(ReadError::File { path: key_path, source }),
-        };
-        let changed = || ReadError::ContentChanged { path: path.clone(), offset };
-        let key = unwrap(&wrapped, file.as_ref(), &master()?).ok_or_else(|| ReadError::Keys {
-            path: key_path,
-            detail: "it was not wrapped by this node's key".into(),
-        })?;
-        return open_entry(file.as_ref(), &key, offset, &header).map(Some).ok_or_else(changed);
-    }
-    Ok(None)
-}
-
-/// The last entry of an interaction's part. One that runs beyond the end of the file was never finished.
-fn find_entry(
-    file: &dyn DiskRead,
-    interaction: InteractionId,
-    part: Part,
-) -> std::io::Result<Option<(u64, [u8; ENTRY_HEADER_BYTES])>> {
-    let mut found = None;
-    let mut offset = FILE_HEADER_BYTES as u64;
-    let mut header = [0; ENTRY_HEADER_BYTES];
-    let length = file.length()?;
-    while fill(file, &mut header, offset)? == ENTRY_HEADER_BYTES
-        && u32_at(&header, 36) == crc32c::crc32c(&header[..36])
-    {
-        let next = offset + ENTRY_HEADER_BYTES as u64 + u64::from(u32_at(&header, 0));
-        let is_wanted = header[8..24] == interaction.to_bytes() && header[4] == part.code();
-        if is_wanted && next <= length {
-            found = Some((offset, header));
-        }
-        offset = next;
-    }
-    Ok(found)
-}
-
-fn unwrap(wrapped: &[u8], file: &dyn DiskRead, master: &MasterKey) -> Option<LessSafeKey> {
-    let mut header = [0; FILE_HEADER_BYTES];
-    fill(file, &mut header, 0).ok()?;
-    let (nonce, sealed) = wrapped.split_first_chunk::<NONCE_LEN>()?;
-    let mut sealed = sealed.to_vec();
-    let key = cipher(master.expose())?
-        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(header), &mut sealed)
-        .ok()?;
-    cipher((&*key).try_into().ok()?)
-}
-
-fn open_entry(
-    file: &dyn DiskRead,
-    key: &LessSafeKey,
-    offset: u64,
-    header: &[u8; ENTRY_HEADER_BYTES],
-) -> Option<Content> {
-    let sealed_bytes = u32_at(header, 0) as usize;
-    if sealed_bytes > SALT_BYTES + CONTENT_BYTES_MAX + TAG_BYTES {
-        return None;
-    }
-    let mut sealed = vec![0; sealed_bytes];
-    let filled = fill(file, &mut sealed, offset + ENTRY_HEADER_BYTES as u64).ok()?;
-    let nonce: [u8; NONCE_LEN] = header.get(24..36)?.try_into().ok()?;
-    let bound = header.get(..BOUND_BYTES)?;
-    if filled != sealed_bytes {
-        return None;
-    }
-    let plain = key
-        .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(bound), &mut sealed)
-        .ok()?;
-    let (salt, content) = plain.split_first_chunk::<SALT_BYTES>()?;
-    let commitment = commitment(salt, content);
-    let bytes = Secret::new(content.to_vec());
-    Some(Content { bytes, commitment })
 }

@@ -20,6 +20,7 @@
 mod checkpoint;
 mod commit;
 mod content;
+mod content_find;
 mod disk;
 mod error;
 mod frame;

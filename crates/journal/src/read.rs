@@ -12,7 +12,8 @@ use events::{Digest, Event, EventBody, InteractionId, NodeId};
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use crate::content::{self, Content, Part};
+use crate::content::{Content, Part};
+use crate::content_find;
 use crate::disk::Disk;
 use crate::error::ReadError;
 use crate::frame::{Frame, FrameKind};
@@ -131,7 +132,7 @@ impl Reader {
     ) -> Result<Option<Content>, ReadError> {
         let disk = self.disk.as_ref();
         let master = || read_master_key(disk, &self.data);
-        content::find(disk, &self.data, interaction, part, master)
+        content_find::find(disk, &self.data, interaction, part, master)
     }
 
     fn numbers(&self) -> Result<Vec<u64>, ReadError> {

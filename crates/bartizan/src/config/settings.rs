@@ -213,6 +213,9 @@ impl<'a> Checker<'a> {
         ] {
             self.within(path, bytes, 1024, MESSAGE_BYTES_MAX);
         }
+        // One body must fit, or it would be refused for ever as if there were too many.
+        let largest = server.body_bytes_max.max(server.answer_bytes_max).min(MESSAGE_BYTES_MAX);
+        self.within("server.bodies_bytes_max", server.bodies_bytes_max, largest, usize::MAX >> 3);
         let timeout = |checker: &mut Self, path: &str, milliseconds: u64| {
             checker.within(path, milliseconds, 1, TIMEOUT_MS_MAX);
             Duration::from_millis(milliseconds)
