@@ -1,8 +1,8 @@
 //! One interaction's place in the record: opened before anything is forwarded, closed whatever
 //! happens.
 //!
-//! INVARIANT: an exchange that was opened is closed exactly once; dropping it (a client that went
-//! away, a future that was cancelled) closes it as `client_left`, and opens it before if need be.
+//! INVARIANT: an exchange that was opened is closed exactly once; dropping it closes it, and opens it
+//! before if need be: as `client_left`, or as `shutdown` when what was left is being cut off.
 //! INVARIANT: nothing is sent to a client before `synced` has returned.
 //!
 //! Not here: how records are written (`journal`).
@@ -126,7 +126,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Waits until the open record would survive a power cut.
+    /// Waits until the open record, or that of a refusal, would survive a power cut.
     pub(crate) async fn synced(&self) -> Result<(), JournalError> {
         match self.ticket {
             Some(ticket) => self.journal.synced(ticket).await,
