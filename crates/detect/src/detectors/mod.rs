@@ -60,17 +60,17 @@ type Matcher = fn(&Text<'_>) -> Option<Hit>;
 
 /// Which detectors run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Enabled(u32);
+pub(crate) struct Enabled(u64);
 
 impl Enabled {
-    pub(crate) const ALL: Self = Self(u32::MAX);
+    pub(crate) const ALL: Self = Self(u64::MAX);
 
     pub(crate) const fn without(self, place: usize) -> Self {
         Self(self.0 & !(1 << place))
     }
 
     pub(crate) const fn has(self, id: Id) -> bool {
-        self.0 & (1 << id as u32) != 0
+        self.0 & (1 << id as u64) != 0
     }
 }
 
