@@ -9,7 +9,7 @@ use crate::decode::Views;
 use crate::detectors::{CARDS, Enabled, Id, linear_score};
 use crate::normalise::{Normal, Normaliser};
 use crate::pass::Pass;
-use crate::score::{Explanation, Model, Reading};
+use crate::score::{Explanation, Group, Model, Reading};
 use crate::stream::{add_findings, coalesce, signal_finding};
 use crate::{DetectorCard, Head, Ranks, Scanner, Scores, selftest};
 
@@ -80,7 +80,7 @@ pub enum SelfTestError {
 /// The length up to which ranks hold as calibrated.
 const CALIBRATED_TEXT_BYTES: usize = 4096;
 /// The most that a rank falls for length.
-const LENGTH_ALLOWANCE_MAX: u8 = 10;
+const LENGTH_ALLOWANCE_MAX: f32 = 10.0;
 
 /// What is known about one text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -155,16 +155,18 @@ impl Engine {
         inspection
     }
 
-    /// Which character and word sequences made the score of `head` what it is: for people.
+    /// Which character and word sequences made the score of `head` what it is, as of a user's text: for
+    /// people.
     pub fn explain(&self, text: &str, head: Head) -> Explanation {
+        let group = Group::Prompts;
         let (text, _) = within_limit(text);
         let (normal, _) = self.normalise(text, &mut Vec::new());
         let views = Views::of(normal);
         let best = (0..views.views.len())
             .filter_map(|view| Some((view, self.model.read(&views.views.get(view)?.normal.text))))
-            .max_by(|(_, a), (_, b)| a.margin(head).total_cmp(&b.margin(head)));
+            .max_by(|(_, a), (_, b)| a.margin(head, group).total_cmp(&b.margin(head, group)));
         best.map_or_else(Explanation::default, |(view, reading)| {
-            self.model.explain(&views, view, &reading, head)
+            self.model.explain(&views, view, &reading, head, group)
         })
     }
 
@@ -219,25 +221,27 @@ impl Engine {
     fn score(&self, views: &Views, provenance: Provenance, inspection: &mut Inspection) {
         let readings: Vec<Reading> =
             views.views.iter().map(|view| self.model.read(&view.normal.text)).collect();
+        let group = Group::of(provenance);
         for head in Head::ALL {
             let best = readings
                 .iter()
                 .enumerate()
-                .max_by(|(_, a), (_, b)| a.margin(head).total_cmp(&b.margin(head)));
+                .max_by(|(_, a), (_, b)| a.margin(head, group).total_cmp(&b.margin(head, group)));
             let Some((at, reading)) = best else { continue };
-            let Some(rank) = self.model.rank(head, reading.margin(head), provenance) else {
+            let Some(rarity) = self.model.rarity(head, reading.margin(head, group), provenance)
+            else {
                 continue;
             };
             let length = views.views.get(at).map_or(0, |view| view.normal.text.len());
-            let rank = allowing_for_length(rank, length);
-            let score = self.model.score(head, reading.margin(head));
+            let rarity = rarity - allowance_for_length(length);
+            let (rank, score) = (Rank::new(rarity.max(0.0) as u8), Model::score(rarity));
             *inspection.scores.get_mut(head) = score;
             *inspection.ranks.get_mut(head) = rank;
             if rank.get() < FINDING_RANK_MIN {
                 continue;
             }
             let Some(view) = views.views.get(at) else { continue };
-            let (start, end) = reading.span(head);
+            let (start, end) = reading.span(head, group);
             let (from, to) = views.to_original(at, start, end);
             inspection.findings.push(Finding {
                 detector: linear_score::CARD.name.into(),
@@ -262,13 +266,12 @@ fn sort(findings: &mut [Finding]) {
     });
 }
 
-/// The rank of the highest of many windows. Ranks are calibrated on texts of ordinary length; in a long
-/// one more windows had their chance, and one that high is less rare by their number. The allowance is
+/// How much less rare the highest of many windows is. Ranks are calibrated on texts of ordinary length; in a
+/// long one more windows had their chance, and one that high is less rare by their number. The allowance is
 /// limited, so that padding an attack does not hide it.
-fn allowing_for_length(rank: Rank, text_bytes: usize) -> Rank {
+fn allowance_for_length(text_bytes: usize) -> f32 {
     let times = (text_bytes / CALIBRATED_TEXT_BYTES).max(1) as f32;
-    let allowance = (10.0 * times.log10()) as u8;
-    Rank::new(rank.get().saturating_sub(allowance.min(LENGTH_ALLOWANCE_MAX)))
+    (10.0 * times.log10()).min(LENGTH_ALLOWANCE_MAX)
 }
 
 /// The part of a text that is inspected, and the limit that was hit if that is not all of it.

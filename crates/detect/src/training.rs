@@ -1,10 +1,10 @@
 //! What `cargo xtask train` and `cargo xtask eval` need of the score model, and nobody else.
 
-pub use crate::score::features::{BUCKETS, Place, features};
-pub use crate::score::model::{CALIBRATED_RANK_MAX, Group, HeadTable, Model, Reading, sigmoid};
-pub use crate::score::windows::{
-    BLOCK_SYMBOLS, FEATURES_MIN, WINDOW_BLOCKS, Window, height, highest,
+pub use crate::score::features::{BUCKETS, Place, factor, features};
+pub use crate::score::model::{
+    CALIBRATED_RANK_MAX, Group, HEADS_MAX, HeadTable, Model, Reading, sigmoid,
 };
+pub use crate::score::windows::{BLOCK_SYMBOLS, FEATURES_MIN, window_blocks};
 
 use crate::normalise::{Normal, Normaliser};
 

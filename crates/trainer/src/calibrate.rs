@@ -16,15 +16,19 @@ const TAIL_SHARE: f64 = 0.02;
 /// A margin and how much its text counts.
 pub(crate) type Weighted = (f32, f64);
 
-/// The lowest margin of each rank from 1 on; none is below `floor`.
-pub(crate) fn thresholds(mut margins: Vec<Weighted>, floor: f32) -> [f32; CALIBRATED_RANK_MAX] {
+/// The lowest margin of each rank from 1 on, so rare as a rank `stricter` higher; none is below `floor`.
+pub(crate) fn thresholds(
+    mut margins: Vec<Weighted>,
+    floor: f32,
+    stricter: usize,
+) -> [f32; CALIBRATED_RANK_MAX] {
     margins.sort_by(|a, b| b.0.total_cmp(&a.0));
     let total: f64 = margins.iter().map(|(_, weight)| weight).sum();
     let (tail_start, tail_mean) = tail(&margins, total);
     let mut thresholds = [f32::INFINITY; CALIBRATED_RANK_MAX];
     let mut lowest = floor;
     for (place, threshold) in thresholds.iter_mut().enumerate() {
-        let share = share_of_rank(place + 1);
+        let share = share_of_rank(place + 1 + stricter);
         let measured =
             if share * total >= TEXTS_MIN { reached_by(&margins, share * total) } else { None };
         let margin = measured.unwrap_or_else(|| {
@@ -93,7 +97,7 @@ mod tests {
     #[test]
     fn thresholds_rise_and_hold_their_share() {
         let margins: Vec<Weighted> = (0..10_000).map(|x| (x as f32 / 1000.0, 1.0)).collect();
-        let thresholds = thresholds(margins.clone(), f32::NEG_INFINITY);
+        let thresholds = thresholds(margins.clone(), f32::NEG_INFINITY, 0);
         assert!(thresholds.is_sorted());
         let above = margins.iter().filter(|(margin, _)| *margin >= thresholds[19]).count();
         assert!((99..=100).contains(&above), "rank 20 is one in a hundred, rounded down: {above}");

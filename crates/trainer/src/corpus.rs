@@ -3,43 +3,94 @@
 //! INVARIANT: the order is that of sorted paths and lines. INVARIANT: what is marked `dev` is never
 //! trained on.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use detect::Head;
 use detect::training::Group;
 use serde::Deserialize;
 
-use crate::grammar::expand;
+use crate::grammar::{expand, named};
 use crate::shuffle::{Shuffle, fingerprint};
 
 /// The largest file that is read, unpacked.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Texts that one seed becomes.
-const TEXTS_PER_SEED: usize = 4;
+/// Texts that the seeds of one file become together, as far as the limits of a seed allow.
+const TEXTS_PER_FILE: usize = 300;
+/// The fewest and the most texts that one seed becomes.
+const TEXTS_PER_SEED: (usize, usize) = (2, 10);
 
 /// What a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Label {
     Benign,
+    /// An order to drop or replace instructions.
     Injection,
+    /// A request for the model's own instructions.
+    Extraction,
     Jailbreak,
+    /// An order to carry data out.
+    Exfiltration,
+    /// An order to call tools against their owner's interest.
+    ToolAbuse,
     /// A plain request for something harmful: no attack on the model's instructions.
     Harmful,
     /// Something else that is no attack, and not what people ordinarily send.
     Other,
 }
 
+impl Row {
+    /// Whether the text is a seed.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.source.starts_with("seeds")
+    }
+}
+
+impl Label {
+    /// The head that finds attacks of this kind.
+    pub(crate) const fn head(self) -> Option<Head> {
+        match self {
+            Self::Injection => Some(Head::Injection),
+            Self::Extraction => Some(Head::Extraction),
+            Self::Jailbreak => Some(Head::Jailbreak),
+            Self::Exfiltration => Some(Head::Exfiltration),
+            Self::ToolAbuse => Some(Head::ToolAbuse),
+            Self::Benign | Self::Harmful | Self::Other => None,
+        }
+    }
+
+    /// Whether the text attacks the instructions of a model.
+    pub(crate) const fn is_attack(self) -> bool {
+        !matches!(self, Self::Benign | Self::Harmful | Self::Other)
+    }
+
+    /// Whether the text gives a model orders that are not its owner's: what the head of injections finds.
+    pub(crate) const fn is_injection(self) -> bool {
+        self.is_attack() && !matches!(self, Self::Jailbreak)
+    }
+}
+
 /// One text.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) source: String,
+    /// What kind of text a seed is; empty for data sets.
+    pub(crate) family: String,
+    pub(crate) language: String,
+    /// Sources that the text was made from, if it was made from others.
+    pub(crate) made_of: Vec<String>,
     pub(crate) text: String,
     pub(crate) label: Label,
     pub(crate) group: Group,
     pub(crate) is_dev: bool,
     /// Whether the attack stands inside a document.
     pub(crate) is_buried: bool,
+    /// One of so many of its kind that it teaches nothing, except about toxicity.
+    pub(crate) is_extra: bool,
+    /// Whether the text is toxic, if that is what the source is about.
+    pub(crate) is_toxic: Option<bool>,
     /// Values marked in the text.
     pub(crate) values: Vec<Value>,
     /// Whether the text holds a secret, if that is what the source is about.
@@ -77,6 +128,8 @@ struct Line {
     #[serde(default)]
     kind: String,
     #[serde(default)]
+    lang: String,
+    #[serde(default)]
     split: String,
     #[serde(default)]
     spans: Vec<Span>,
@@ -90,6 +143,11 @@ struct Seed {
     family: String,
     #[serde(default)]
     provenance: String,
+    #[serde(default)]
+    lang: String,
+    /// How many texts it becomes, if that is said.
+    #[serde(default)]
+    texts: Option<usize>,
 }
 
 /// Every text of a folder of data sets.
@@ -103,10 +161,19 @@ pub(crate) fn data(folder: &Path) -> Result<Vec<Row>, String> {
             let Some(label) = label(&line.label) else { continue };
             rows.push(Row {
                 source: source.clone(),
+                family: String::new(),
+                language: line.lang,
+                made_of: Vec::new(),
                 label,
                 group: group(&line.kind),
                 is_dev: line.split == "dev",
                 is_buried: line.kind == "indirect",
+                is_extra: false,
+                is_toxic: match line.label.as_str() {
+                    "toxic" => Some(true),
+                    "non_toxic" => Some(false),
+                    _ => None,
+                },
                 values: line.spans.into_iter().map(|span| span.value(&line.text)).collect(),
                 is_secret: match line.label.as_str() {
                     "secret" => Some(true),
@@ -123,27 +190,32 @@ pub(crate) fn data(folder: &Path) -> Result<Vec<Row>, String> {
 /// Every text that the seeds describe; one seed in six is kept for evaluation.
 pub(crate) fn seeds(folder: &Path) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
+    let definitions = definitions(folder)?;
     for path in files(folder)? {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-        for line in lines(&path)? {
+        let lines = lines(&path)?;
+        let (least, most) = TEXTS_PER_SEED;
+        let count = (TEXTS_PER_FILE / lines.len().max(1)).clamp(least, most);
+        for line in lines {
             let seed: Seed = parse(&line, &path)?;
             let label = label(&seed.label)
                 .ok_or_else(|| format!("{}: `{}` is no label", path.display(), seed.label))?;
             let number = fingerprint(&seed.text);
             let mut shuffle = Shuffle::new(number);
-            let source = if seed.family.is_empty() {
-                format!("seeds/{stem}")
-            } else {
-                format!("seeds/{stem}/{}", seed.family)
-            };
-            for text in expand(&seed.text, TEXTS_PER_SEED, &mut shuffle) {
+            let count = seed.texts.unwrap_or(count);
+            for text in expand(&named(&seed.text, &definitions), count, &mut shuffle) {
                 rows.push(Row {
-                    source: source.clone(),
+                    source: format!("seeds/{stem}"),
+                    family: seed.family.clone(),
+                    language: seed.lang.clone(),
+                    made_of: Vec::new(),
                     text,
-                    label,
+                    label: narrowed(label, &seed.family),
                     group: group(&seed.provenance),
                     is_dev: number.is_multiple_of(6),
                     is_buried: false,
+                    is_extra: false,
+                    is_toxic: None,
                     values: Vec::new(),
                     is_secret: None,
                 });
@@ -153,15 +225,25 @@ pub(crate) fn seeds(folder: &Path) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
+/// Some seeds say `injection` and leave it to their family what kind of one.
+fn narrowed(label: Label, family: &str) -> Label {
+    match (label, family) {
+        (Label::Injection, "extraction") => Label::Extraction,
+        (Label::Injection, "exfiltration") => Label::Exfiltration,
+        (Label::Injection, "tool_abuse") => Label::ToolAbuse,
+        _ => label,
+    }
+}
+
 /// Attacks of `attacks` written into documents of `documents`, at the beginning, the middle or the end of one.
 pub(crate) fn buried(attacks: &[&Row], documents: &[&Row], count: usize) -> Vec<Row> {
     let mut shuffle = Shuffle::new(7);
     let mut rows = Vec::new();
+    let (attacks, documents) = (by_source(attacks), by_source(documents));
     for place in 0..count {
-        let (Some(attack), Some(document)) = (
-            attacks.get(shuffle.below(attacks.len())),
-            documents.get(shuffle.below(documents.len())),
-        ) else {
+        let (Some(attack), Some(document)) =
+            (one_of(&attacks, &mut shuffle), one_of(&documents, &mut shuffle))
+        else {
             break;
         };
         let breaks: Vec<usize> =
@@ -174,11 +256,16 @@ pub(crate) fn buried(attacks: &[&Row], documents: &[&Row], count: usize) -> Vec<
         let (head, tail) = document.text.split_at(at);
         rows.push(Row {
             source: "buried".to_owned(),
+            family: String::new(),
+            language: attack.language.clone(),
+            made_of: vec![attack.source.clone(), document.source.clone()],
             text: format!("{head}\n{}\n{tail}", attack.text),
             label: attack.label,
             group: Group::Documents,
-            is_dev: false,
+            is_dev: attack.is_dev || document.is_dev,
             is_buried: true,
+            is_extra: false,
+            is_toxic: None,
             values: Vec::new(),
             is_secret: None,
         });
@@ -186,10 +273,27 @@ pub(crate) fn buried(attacks: &[&Row], documents: &[&Row], count: usize) -> Vec<
     rows
 }
 
+fn by_source<'a>(rows: &[&'a Row]) -> Vec<Vec<&'a Row>> {
+    let mut sources = BTreeMap::<&str, Vec<&Row>>::new();
+    for row in rows {
+        sources.entry(&row.source).or_default().push(row);
+    }
+    sources.into_values().collect()
+}
+
+/// Every source is as likely as every other, and in it every text.
+fn one_of<'a>(sources: &[Vec<&'a Row>], shuffle: &mut Shuffle) -> Option<&'a Row> {
+    let source = sources.get(shuffle.below(sources.len()))?;
+    source.get(shuffle.below(source.len())).copied()
+}
+
 fn label(name: &str) -> Option<Label> {
     Some(match name {
         "benign" => Label::Benign,
-        "injection" | "extraction" | "exfiltration" | "tool_abuse" => Label::Injection,
+        "injection" => Label::Injection,
+        "extraction" => Label::Extraction,
+        "exfiltration" => Label::Exfiltration,
+        "tool_abuse" => Label::ToolAbuse,
         "jailbreak" => Label::Jailbreak,
         "harmful_request" => Label::Harmful,
         "pii" | "no_pii" | "non_toxic" | "toxic" | "secret" | "no_secret" => Label::Other,
@@ -199,10 +303,16 @@ fn label(name: &str) -> Option<Label> {
 
 fn group(kind: &str) -> Group {
     match kind {
-        "retrieved" | "indirect" | "code" | "email" | "web" | "ticket" | "table" | "tool"
-        | "memory" | "document" => Group::Documents,
+        "retrieved" | "multi_turn" | "indirect" | "code" | "email" | "web" | "ticket" | "table"
+        | "tool" | "memory" | "document" => Group::Documents,
         _ => Group::Prompts,
     }
+}
+
+/// What the names in the seeds of a folder stand for.
+fn definitions(folder: &Path) -> Result<BTreeMap<String, String>, String> {
+    let path = folder.join("definitions.json");
+    parse(&lines(&path)?.join("\n"), &path)
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {

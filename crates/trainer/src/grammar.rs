@@ -1,12 +1,30 @@
 //! One seed, many texts: `{ignore|forget} {all|} previous {rules|instructions}`.
 //!
 //! A choice stands in braces with `|` between; it may be empty and hold choices itself. `{{` and `}}` are
-//! braces. INVARIANT: the same seed and number give the same texts, the first choices first.
+//! braces. `{$name}` stands for the choices that `definitions.json` gives that name. INVARIANT: the same seed and number give the same texts, the first choices first.
+
+use std::collections::BTreeMap;
 
 use crate::shuffle::Shuffle;
 
 /// The most choices inside choices.
-const DEPTH_MAX: usize = 4;
+const DEPTH_MAX: usize = 8;
+/// How often names are replaced by what they stand for, which may hold names again.
+const NAME_ROUNDS_MAX: usize = 4;
+
+/// `seed` with every `{$name}` replaced by the choices that the name stands for.
+pub(crate) fn named(seed: &str, definitions: &BTreeMap<String, String>) -> String {
+    let mut text = seed.to_owned();
+    for _ in 0..NAME_ROUNDS_MAX {
+        for (name, choices) in definitions {
+            let reference = format!("{{${name}}}");
+            if text.contains(&reference) {
+                text = text.replace(&reference, &format!("{{{choices}}}"));
+            }
+        }
+    }
+    text
+}
 
 /// Up to `count` different texts that `seed` describes.
 pub(crate) fn expand(seed: &str, count: usize, shuffle: &mut Shuffle) -> Vec<String> {

@@ -5,9 +5,15 @@
 //!
 //! INVARIANT: one thread, one order, 32-bit floats, no function of the machine's own library but the square root.
 
-use detect::training::{BLOCK_SYMBOLS, BUCKETS, FEATURES_MIN, WINDOW_BLOCKS, features, sigmoid};
+use detect::training::{BLOCK_SYMBOLS, BUCKETS, FEATURES_MIN, factor, features, sigmoid};
 
 use crate::shuffle::Shuffle;
+
+/// The log-odds of a text that says nothing. It is not learnt: most attacks at hand are short, and a learnt
+/// one would hold every short text for an attack.
+pub(crate) const BIAS: f32 = -3.0;
+/// A text that is judged better than this teaches nothing.
+const ERROR_MIN: f32 = 0.004;
 
 /// A text as the model sees it.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub(crate) struct Schedule {
 pub(crate) struct Weights {
     pub(crate) of: Vec<f32>,
     pub(crate) bias: f32,
+    /// Blocks per window that the weights are for.
+    windows: &'static [usize],
 }
 
 impl Sample {
@@ -78,6 +86,11 @@ impl Sample {
 }
 
 impl Weights {
+    /// What one feature adds.
+    fn value(&self, bucket: u32) -> f32 {
+        self.of.get(bucket as usize).copied().unwrap_or_default() * factor(bucket) as f32
+    }
+
     /// The log-odds of the highest window, and its first and last block.
     pub(crate) fn highest(&self, sample: &Sample) -> (f32, usize, usize) {
         let count = sample.block_ends.len();
@@ -86,10 +99,7 @@ impl Weights {
         prefix.push(total);
         for block in 0..count {
             let buckets = sample.block(block);
-            let sum: f32 = buckets
-                .iter()
-                .map(|bucket| self.of.get(*bucket as usize).copied().unwrap_or_default())
-                .sum();
+            let sum: f32 = buckets.iter().map(|bucket| self.value(*bucket)).sum();
             total = (total.0 + sum, total.1 + buckets.len() as u32);
             prefix.push(total);
         }
@@ -99,7 +109,7 @@ impl Weights {
             (to.0 - from.0) / norm(to.1 - from.1) + self.bias
         };
         let mut best = (margin(0, count), 0, count);
-        for size in WINDOW_BLOCKS {
+        for size in self.windows.iter().copied() {
             for start in 0..count.saturating_sub(size - 1) {
                 let this = margin(start, start + size);
                 if this > best.0 {
@@ -116,11 +126,15 @@ fn norm(features: u32) -> f32 {
 }
 
 /// Learns one head.
-pub(crate) fn learn(samples: &[Sample], targets: &[Target], schedule: Schedule) -> Weights {
-    let mut weights = Weights { of: vec![0.0; BUCKETS], bias: -1.0 };
+pub(crate) fn learn(
+    samples: &[Sample],
+    targets: &[Target],
+    windows: &'static [usize],
+    schedule: Schedule,
+) -> Weights {
+    let mut weights = Weights { of: vec![0.0; BUCKETS], bias: BIAS, windows };
     let mut squares = vec![1e-3_f32; BUCKETS];
-    let mut bias_square = 1.0_f32;
-    let mut average = Weights { of: vec![0.0; BUCKETS], bias: 0.0 };
+    let mut average = Weights { of: vec![0.0; BUCKETS], bias: BIAS, windows };
     let mut averaged = 0_usize;
     let mut order: Vec<Target> = targets.to_vec();
     let mut shuffle = Shuffle::new(42);
@@ -131,28 +145,27 @@ pub(crate) fn learn(samples: &[Sample], targets: &[Target], schedule: Schedule) 
             let (margin, start, end) = if epoch == 0 {
                 let count = sample.block_ends.len();
                 let all = sample.blocks(0, count);
-                let sum: f32 = all
-                    .iter()
-                    .map(|bucket| weights.of.get(*bucket as usize).copied().unwrap_or_default())
-                    .sum();
+                let sum: f32 = all.iter().map(|bucket| weights.value(*bucket)).sum();
                 (sum / norm(all.len() as u32) + weights.bias, 0, count)
             } else {
                 weights.highest(sample)
             };
             let wanted = if target.is_attack { 1.0 } else { 0.0 };
             let error = (sigmoid(margin) - wanted) * target.weight;
+            if error.abs() < ERROR_MIN {
+                continue;
+            }
             let window = sample.blocks(start, end);
             let gradient = error / norm(window.len() as u32);
             for bucket in window {
                 let at = *bucket as usize;
                 if let (Some(weight), Some(square)) = (weights.of.get_mut(at), squares.get_mut(at))
                 {
+                    let gradient = gradient * factor(*bucket) as f32;
                     *square += gradient * gradient;
                     *weight -= schedule.step * gradient / square.sqrt();
                 }
             }
-            bias_square += error * error;
-            weights.bias -= schedule.step * error / bias_square.sqrt();
         }
         for weight in &mut weights.of {
             *weight *= 1.0 - schedule.decay;
@@ -163,13 +176,11 @@ pub(crate) fn learn(samples: &[Sample], targets: &[Target], schedule: Schedule) 
             for (sum, weight) in average.of.iter_mut().zip(&weights.of) {
                 *sum += weight;
             }
-            average.bias += weights.bias;
         }
     }
     let share = 1.0 / averaged.max(1) as f32;
     for weight in &mut average.of {
         *weight *= share;
     }
-    average.bias *= share;
     average
 }

@@ -17,6 +17,7 @@
 mod calibrate;
 mod corpus;
 mod eval;
+mod folds;
 mod grammar;
 mod learn;
 mod shuffle;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use events::Span;
 
 use super::features::{Place, features};
-use super::model::{Model, Reading};
+use super::model::{Group, Model, Reading};
 use crate::Head;
 use crate::decode::Views;
 
@@ -52,11 +52,12 @@ impl Model {
         at: usize,
         reading: &Reading,
         head: Head,
+        group: Group,
     ) -> Explanation {
-        let (Some(view), Some(place)) = (views.views.get(at), self.place(head)) else {
+        let (Some(view), Some(place)) = (views.views.get(at), self.place(head, group)) else {
             return Explanation::default();
         };
-        let (start, end) = reading.span(head);
+        let (start, end) = reading.span(head, group);
         let text = view.normal.text.as_str();
         let mut weights: BTreeMap<&str, (i32, usize, usize)> = BTreeMap::new();
         let mut count = 0_u32;
@@ -88,7 +89,7 @@ impl Model {
         Explanation {
             view: view.path_of(start, end).into_owned(),
             span: original(start, end),
-            margin: reading.margin(head),
+            margin: reading.margin(head, group),
             terms: terms
                 .into_iter()
                 .take(TERMS_MAX)

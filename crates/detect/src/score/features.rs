@@ -1,15 +1,32 @@
 //! What the score model sees of a text: hashed sequences of characters and of words.
 //!
-//! Characters are lower-cased, digits become `0`, runs of space become one. Every sequence of three, four and
-//! five of them, and of one, two and three words, is a feature, counted where it ends. A Chinese character,
-//! kana or Hangul syllable is a word of its own.
+//! Characters are lower-cased, digits become `0`, runs of space become one. Every sequence of five of them,
+//! of one, two and three words, of two words around a third, and of one, two and three concepts that stand near
+//! each other, is a feature, counted where it ends. A concept is a word of the lexicon, or the beginning of a
+//! sentence or a quotation. A Chinese character, kana, Hangul syllable or emoji is a word of its own.
 //!
 //! INVARIANT: training and scoring see the same features, because both call this.
 
+use super::concepts::{ASKED_FROM, Concepts, LEXICON_NUMBERS, extended};
+
 /// Binary logarithm of the number of buckets that features are hashed into.
-pub(crate) const BUCKETS_LOG2: u32 = 18;
-/// The number of buckets.
-pub const BUCKETS: usize = 1 << BUCKETS_LOG2;
+pub(crate) const BUCKETS_LOG2: u32 = 16;
+/// The number of buckets: those that sequences of characters and words are hashed into, then one for
+/// every sequence of concepts.
+pub const BUCKETS: usize = (1 << BUCKETS_LOG2) + CONCEPT_BUCKETS;
+const CONCEPT_BUCKETS: usize = CONCEPT_NUMBERS * CONCEPT_NUMBERS * CONCEPT_NUMBERS;
+/// How much a concept counts beside a sequence of characters.
+pub(crate) const CONCEPT_FACTOR: i32 = 3;
+/// How many symbols apart two concepts may stand that are seen together.
+const PAIR_SYMBOLS_MAX: u32 = 80;
+/// The same for the first and the last of three.
+const TRIPLE_SYMBOLS_MAX: u32 = 120;
+/// How many words after the first still count as the beginning: "please", "now".
+const FIRST_WORDS: u32 = 1;
+/// The concepts of the lexicon, and none; then the beginnings of sentences and of quotations.
+const CONCEPT_NUMBERS: usize = LEXICON_NUMBERS + 2;
+/// The most ideographs in a word of the lexicon.
+const IDEOGRAPHS_MAX: usize = 4;
 
 /// Where a feature ends in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,33 +39,55 @@ pub struct Place {
     pub symbols: u8,
     /// How many words long it is; 0 for characters.
     pub words: u8,
+    /// How many concepts long it is; 0 for characters and words.
+    pub concepts: u8,
+}
+
+/// How much a feature counts.
+#[inline]
+pub const fn factor(bucket: u32) -> i32 {
+    if bucket < 1 << BUCKETS_LOG2 { 1 } else { CONCEPT_FACTOR }
 }
 
 /// Calls `see` for every feature of `text`, which is normalised, in order.
 pub fn features(text: &str, mut see: impl FnMut(u32, Place)) {
     let mut hasher = Hasher::new();
-    for (at, character) in text.char_indices() {
-        let end = (at + character.len_utf8()) as u32;
-        match symbol(character) {
-            Symbol::Space => {
-                hasher.end_word(at as u32, &mut see);
-                if !hasher.after_space() {
-                    hasher.add(u32::from(b' '), end, &mut see);
-                }
-            }
-            Symbol::Sign(code) => {
-                hasher.end_word(at as u32, &mut see);
-                hasher.add(code, end, &mut see);
-            }
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at).copied() {
+        let (symbol, len) = if let Some(symbol) = ASCII.get(usize::from(byte)) {
+            (*symbol, 1)
+        } else {
+            let character = text.get(at..).and_then(|rest| rest.chars().next());
+            (wide(character.unwrap_or_default()), character.map_or(1, char::len_utf8))
+        };
+        let (start, end) = (at as u32, (at + len) as u32);
+        at += len;
+        match symbol {
             Symbol::Letter(code) => {
                 hasher.add(code, end, &mut see);
                 hasher.extend_word(code);
             }
-            Symbol::Ideograph(code) => {
-                hasher.end_word(at as u32, &mut see);
+            Symbol::Space => {
+                hasher.end_word(start, &mut see);
+                if byte == b'\n' {
+                    hasher.begins(Beginning::Sentence);
+                }
+                if !hasher.after_space() {
+                    hasher.add(u32::from(b' '), end, &mut see);
+                }
+            }
+            Symbol::Sign(code, beginning) => {
+                hasher.end_word(start, &mut see);
+                if let Some(beginning) = beginning {
+                    hasher.begins(beginning);
+                }
                 hasher.add(code, end, &mut see);
-                hasher.extend_word(code);
-                hasher.end_word(end, &mut see);
+            }
+            Symbol::Ideograph(code) => {
+                hasher.end_word(start, &mut see);
+                hasher.add(code, end, &mut see);
+                hasher.ideograph(code, end, &mut see);
             }
         }
     }
@@ -56,36 +95,59 @@ pub fn features(text: &str, mut see: impl FnMut(u32, Place)) {
     hasher.add(u32::from(b' '), text.len() as u32, &mut see);
 }
 
+/// What a word may be the first of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    Sentence,
+    Quotation,
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Symbol {
     Space,
-    Sign(u32),
+    /// And what begins after it, if something does.
+    Sign(u32, Option<Beginning>),
     Letter(u32),
     Ideograph(u32),
 }
 
-fn symbol(character: char) -> Symbol {
-    if character.is_ascii() {
-        let byte = character as u8;
-        return match byte {
-            b'a'..=b'z' => Symbol::Letter(u32::from(byte)),
-            b'A'..=b'Z' => Symbol::Letter(u32::from(byte | 0x20)),
-            b'0'..=b'9' => Symbol::Letter(u32::from(b'0')),
+static ASCII: [Symbol; 128] = {
+    let mut symbols = [Symbol::Space; 128];
+    let mut at = 0;
+    while at < symbols.len() {
+        let byte = at as u8;
+        symbols[at] = match byte {
+            b'a'..=b'z' => Symbol::Letter(byte as u32),
+            b'A'..=b'Z' => Symbol::Letter((byte | 0x20) as u32),
+            b'0'..=b'9' => Symbol::Letter(b'0' as u32),
             0..=b' ' | 0x7f => Symbol::Space,
-            _ => Symbol::Sign(u32::from(byte)),
+            b'.' | b'!' | b'?' | b':' | b';' | b')' | b']' | b'>' | b'}' | b'-' | b'*' | b'#' => {
+                Symbol::Sign(byte as u32, Some(Beginning::Sentence))
+            }
+            b'"' | b'`' => Symbol::Sign(byte as u32, Some(Beginning::Quotation)),
+            _ => Symbol::Sign(byte as u32, None),
         };
+        at += 1;
     }
+    symbols
+};
+
+/// What a character beyond ASCII is.
+fn wide(character: char) -> Symbol {
     let code = u32::from(character);
-    if matches!(code, 0x3041..=0x30ff | 0x3400..=0x9fff | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0x2_0000..=0x3_ffff)
+    if matches!(code, 0x3041..=0x30ff | 0x3400..=0x9fff | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0x1_f300..=0x1_faff | 0x2_0000..=0x3_ffff)
     {
         return Symbol::Ideograph(code);
     }
-    if character.is_whitespace() {
-        return Symbol::Space;
+    match character {
+        _ if character.is_whitespace() => Symbol::Space,
+        _ if character.is_alphanumeric() => {
+            Symbol::Letter(character.to_lowercase().next().map_or(code, u32::from))
+        }
+        '。' | '！' | '？' | '।' => Symbol::Sign(code, Some(Beginning::Sentence)),
+        '「' | '『' | '“' | '«' => Symbol::Sign(code, Some(Beginning::Quotation)),
+        _ => Symbol::Sign(code, None),
     }
-    if character.is_alphanumeric() {
-        return Symbol::Letter(character.to_lowercase().next().map_or(code, u32::from));
-    }
-    Symbol::Sign(code)
 }
 
 /// Rolling hashes of the last five symbols and the last three words.
@@ -95,15 +157,36 @@ struct Hasher {
     last: [u32; 5],
     word: u32,
     words: [u32; 2],
+    /// How many letters the word has, and the concept that its beginning decided.
+    letters: u32,
+    concept: u8,
+    /// What began, and how many words ago.
+    beginning: (Beginning, u32),
+    /// The last concepts and the symbols they ended at, the latest first.
+    concepts: [(u8, u32); 3],
+    /// The last ideographs, the latest first; 0 for what is none.
+    ideographs: [u32; IDEOGRAPHS_MAX],
+    lexicon: &'static Concepts,
 }
 
 /// Spreads a small number over 32 bits (Knuth's multiplicative hash, 2^32 divided by the golden ratio).
 const SPREAD: u32 = 0x9e37_79b1;
 
 impl Hasher {
-    const fn new() -> Self {
-        let space = (b' ' as u32).wrapping_mul(SPREAD);
-        Self { symbols: 0, last: [space, 0, 0, 0, 0], word: 0, words: [0; 2] }
+    fn new() -> Self {
+        let space = u32::from(b' ').wrapping_mul(SPREAD);
+        Self {
+            symbols: 0,
+            last: [space, 0, 0, 0, 0],
+            word: 0,
+            words: [0; 2],
+            letters: 0,
+            concept: 0,
+            beginning: (Beginning::Sentence, 0),
+            concepts: [(0, 0); 3],
+            ideographs: [0; IDEOGRAPHS_MAX],
+            lexicon: Concepts::shipped(),
+        }
     }
 
     const fn after_space(&self) -> bool {
@@ -114,25 +197,84 @@ impl Hasher {
     fn add(&mut self, code: u32, end: u32, see: &mut impl FnMut(u32, Place)) {
         let [a, b, c, d, _] = self.last;
         let spread = code.wrapping_mul(SPREAD);
+        // The rest of a line of signs, or of a cry, says nothing new.
+        if spread == a && a == b && b == c && c == d {
+            return;
+        }
         self.last = [spread, a, b, c, d];
-        let three = spread.wrapping_add(a.rotate_left(7)).wrapping_add(b.rotate_left(14));
-        let four = three.wrapping_add(c.rotate_left(21));
-        let five = four.wrapping_add(d.rotate_left(27));
+        let five = spread
+            .wrapping_add(a.rotate_left(7))
+            .wrapping_add(b.rotate_left(14))
+            .wrapping_add(c.rotate_left(21))
+            .wrapping_add(d.rotate_left(27));
         let symbol = self.symbols;
         self.symbols += 1;
-        if symbol >= 1 {
-            see(bucket(three, 0x85eb_ca6b), Place { symbol, end, symbols: 3, words: 0 });
-        }
-        if symbol >= 2 {
-            see(bucket(four, 0xc2b2_ae35), Place { symbol, end, symbols: 4, words: 0 });
-        }
         if symbol >= 3 {
-            see(bucket(five, 0x27d4_eb2f), Place { symbol, end, symbols: 5, words: 0 });
+            see(
+                bucket(five, 0x27d4_eb2f),
+                Place { symbol, end, symbols: 5, words: 0, concepts: 0 },
+            );
         }
     }
 
-    const fn extend_word(&mut self, code: u32) {
-        self.word = (self.word ^ code).wrapping_add(0x51ed_270b).wrapping_mul(0x0100_0193);
+    #[inline]
+    fn extend_word(&mut self, code: u32) {
+        self.word = extended(self.word, code);
+        self.letters += 1;
+        if self.letters >= ASKED_FROM && self.concept == 0 {
+            self.concept = self.lexicon.of(self.word, false);
+        }
+    }
+
+    const fn begins(&mut self, what: Beginning) {
+        // Full stops and spaces after an opening quotation mark do not close it.
+        if !matches!(self.beginning, (Beginning::Quotation, 0)) {
+            self.beginning = (what, 0);
+        }
+    }
+
+    /// A character that is a word, and perhaps the last of a longer one.
+    fn ideograph(&mut self, code: u32, end: u32, see: &mut impl FnMut(u32, Place)) {
+        let [a, b, c, _] = self.ideographs;
+        self.ideographs = [code, a, b, c];
+        let longest = self.ideographs.iter().take_while(|code| **code != 0).count();
+        for len in (1..=longest).rev() {
+            let word =
+                self.ideographs.iter().take(len).rev().fold(0, |hash, code| extended(hash, *code));
+            let concept = self.lexicon.of(word, true);
+            if concept != 0 {
+                self.concept = concept;
+                break;
+            }
+        }
+        self.word = extended(self.word, code);
+        let ideographs = self.ideographs;
+        self.end_word(end, see);
+        self.ideographs = ideographs;
+    }
+
+    /// A concept, alone and with those before it.
+    fn add_concept(&mut self, concept: u8, end: u32, see: &mut impl FnMut(u32, Place)) {
+        let symbol = self.symbols.saturating_sub(1);
+        let near = |(concept, at): (u8, u32), most: u32| concept != 0 && symbol - at <= most;
+        let [one, two, three] = self.concepts;
+        let mut add = |first: u8, second: u8, concepts: u8| {
+            let place = (usize::from(first) * CONCEPT_NUMBERS + usize::from(second))
+                * CONCEPT_NUMBERS
+                + usize::from(concept);
+            let bucket = (1_u32 << BUCKETS_LOG2) + place as u32;
+            see(bucket, Place { symbol, end, symbols: 0, words: 0, concepts });
+        };
+        add(0, 0, 1);
+        for earlier in [one, two, three] {
+            if near(earlier, PAIR_SYMBOLS_MAX) {
+                add(0, earlier.0, 2);
+            }
+        }
+        if near(two, TRIPLE_SYMBOLS_MAX) {
+            add(two.0, one.0, 3);
+        }
+        self.concepts = [(concept, symbol), one, two];
     }
 
     #[inline]
@@ -140,16 +282,44 @@ impl Hasher {
         if self.word == 0 {
             return;
         }
+        if self.concept == 0 {
+            self.concept = self.lexicon.of(self.word, true);
+        }
+        if self.concept != 0 {
+            if self.beginning.1 <= FIRST_WORDS {
+                let (what, _) = self.beginning;
+                let number = LEXICON_NUMBERS as u8 + u8::from(what == Beginning::Quotation);
+                let symbol = self.symbols.saturating_sub(1);
+                let [one, two, _] = self.concepts;
+                if one.0 != number {
+                    self.concepts = [(number, symbol), one, two];
+                }
+                self.beginning.1 = FIRST_WORDS;
+            }
+            self.add_concept(self.concept, end, see);
+        }
+        self.beginning.1 += 1;
+        (self.concept, self.letters) = (0, 0);
+        self.ideographs = [0; IDEOGRAPHS_MAX];
         let [previous, before] = self.words;
         let symbol = self.symbols.saturating_sub(1);
         let one = self.word;
-        see(bucket(one, 0x1656_67b1), Place { symbol, end, symbols: 0, words: 1 });
+        see(bucket(one, 0x1656_67b1), Place { symbol, end, symbols: 0, words: 1, concepts: 0 });
         if previous != 0 {
             let two = one.wrapping_add(previous.rotate_left(11));
-            see(bucket(two, 0x2c1b_3c6d), Place { symbol, end, symbols: 0, words: 2 });
+            see(bucket(two, 0x2c1b_3c6d), Place { symbol, end, symbols: 0, words: 2, concepts: 0 });
             if before != 0 {
+                // The first and the last of three, whatever stands between.
+                let around = one.wrapping_add(before.rotate_left(22));
+                see(
+                    bucket(around, 0x6b43_a9b5),
+                    Place { symbol, end, symbols: 0, words: 3, concepts: 0 },
+                );
                 let three = two.wrapping_add(before.rotate_left(22));
-                see(bucket(three, 0x297a_2d39), Place { symbol, end, symbols: 0, words: 3 });
+                see(
+                    bucket(three, 0x297a_2d39),
+                    Place { symbol, end, symbols: 0, words: 3, concepts: 0 },
+                );
             }
         }
         self.words = [one, previous];
@@ -175,7 +345,7 @@ mod tests {
 
     #[test]
     fn case_digits_and_space_do_not_matter() {
-        assert_eq!(buckets("Ignore  all\n 17 rules"), buckets("ignore all 42 RULES"));
+        assert_eq!(buckets("Ignore  all\t 17 rules"), buckets("ignore all 42 RULES"));
         assert_ne!(buckets("ignore all rules"), buckets("ignore old rules"));
     }
 
@@ -196,6 +366,36 @@ mod tests {
         let mut words = 0;
         features("忽略指令", |_, place| words += u32::from(place.words == 1));
         assert_eq!(words, 4);
+    }
+
+    fn concepts(text: &str) -> Vec<u32> {
+        let mut out = Vec::new();
+        features(text, |bucket, place| {
+            if place.concepts > 0 {
+                out.push(bucket);
+            }
+        });
+        out
+    }
+
+    #[test]
+    fn what_means_the_same_is_the_same_in_every_language() {
+        let english = concepts("Ignore instructions");
+        assert!(english.len() >= 5, "{english:?}");
+        assert_eq!(english, concepts("Ignoriere Anweisungen"));
+        assert_eq!(english, concepts("disregard rules"));
+        assert_ne!(english, concepts("instructions ignore"));
+    }
+
+    #[test]
+    fn a_quotation_is_another_beginning_than_a_sentence() {
+        assert_ne!(concepts("so: ignore rules"), concepts("so \"ignore rules\""));
+        assert_ne!(concepts("they just ignore rules"), concepts("ignore rules"));
+    }
+
+    #[test]
+    fn a_cry_is_no_longer_than_its_beginning() {
+        assert_eq!(buckets("aaaaaaaa"), buckets("aaaaaaaaaaaaaaaaaaaaaaaaaa"));
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //!
 //! Not here: training (`cargo xtask train`), what follows from a score (`policy`).
 
+mod concepts;
 pub(crate) mod explain;
 pub(crate) mod features;
+mod lexicon;
 pub(crate) mod model;
 pub(crate) mod windows;
 
 pub use explain::{Explanation, Term};
-pub(crate) use model::{Model, Reading};
+pub(crate) use model::{Group, Model, Reading};

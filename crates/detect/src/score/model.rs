@@ -1,7 +1,7 @@
 //! The score model: its file, its weights, its calibration.
 //!
-//! The file is a header, a table per head (scale, bias, calibration), and one signed byte per bucket and
-//! head. A margin is a window's height times the head's scale plus its bias: the log-odds that the
+//! The file is a header, a table per head (scale, bias, calibration), and a row of [`HEADS_MAX`] signed bytes per
+//! bucket, one for each head in the order of the tables. A margin is a window's height times the head's scale plus its bias: the log-odds that the
 //! model was trained to give. Its rank is looked up in a table that was measured on benign texts.
 //!
 //! INVARIANT: a file whose digest, version or lengths do not fit is refused. INVARIANT: the same text and
@@ -13,22 +13,22 @@ use std::sync::Arc;
 use events::{Provenance, Rank, Score, Trust};
 use sha2::{Digest as _, Sha256};
 
-use super::features::{BUCKETS, BUCKETS_LOG2, features};
-use super::windows::{BLOCK_SYMBOLS, highest};
+use super::features::{BUCKETS, BUCKETS_LOG2, CONCEPT_FACTOR, features};
+use super::windows::{BLOCK_SYMBOLS, Total, highest, window_blocks};
 use crate::Head;
 
 /// The weights that ship with the program.
 static SHIPPED: &[u8] = include_bytes!("../../model/linear-v1.bin");
 
-const MAGIC: &[u8; 8] = b"BTZLIN\x00\x01";
+const MAGIC: &[u8; 8] = b"BTZLIN\x00\x02";
 const DIGEST_BYTES: usize = 32;
 /// The most heads a file has.
-pub(crate) const HEADS_MAX: usize = 6;
+pub const HEADS_MAX: usize = 8;
 /// Ranks that a calibration table goes up to.
 pub const CALIBRATED_RANK_MAX: usize = 45;
 
 /// Kinds of text that ordinary is measured for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// What people and applications write to models.
     Prompts,
@@ -54,6 +54,9 @@ impl Group {
 pub struct HeadTable {
     /// What the head looks for.
     pub head: Head,
+    /// The kind of text that it reads; both if none is said. Orders in a document and orders of a user are
+    /// worded so differently that one set of weights finds either badly.
+    pub group: Option<Group>,
     /// Log-odds per unit of height.
     pub scale: f32,
     /// Log-odds of an empty text.
@@ -66,7 +69,7 @@ pub struct HeadTable {
 #[derive(Clone)]
 pub struct Model {
     tables: Arc<[HeadTable]>,
-    /// One signed byte per bucket and head, heads side by side.
+    /// A row per bucket.
     weights: Cow<'static, [u8]>,
     digest: [u8; DIGEST_BYTES],
 }
@@ -77,22 +80,30 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// What a model made of one text: its highest window per head.
+impl HeadTable {
+    fn reads(&self, group: Group) -> bool {
+        self.group.is_none_or(|only| only == group)
+    }
+}
+
+/// What a model made of one text: its highest window per kind of text and head.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
-    margins: [f32; HEADS_MAX],
-    spans: [(u32, u32); HEADS_MAX],
+    margins: [[f32; HEADS_MAX]; 2],
+    spans: [[(u32, u32); HEADS_MAX]; 2],
 }
 
 impl Reading {
     /// The log-odds of a head; minus infinity for one that the model does not have.
-    pub fn margin(&self, head: Head) -> f32 {
-        self.margins.get(head as usize).copied().unwrap_or(f32::NEG_INFINITY)
+    pub fn margin(&self, head: Head, group: Group) -> f32 {
+        let margins = self.margins.get(group as usize);
+        margins.and_then(|of| of.get(head as usize)).copied().unwrap_or(f32::NEG_INFINITY)
     }
 
     /// The window that the margin is of, as bytes of the normalised text.
-    pub fn span(&self, head: Head) -> (usize, usize) {
-        let (start, end) = self.spans.get(head as usize).copied().unwrap_or_default();
+    pub fn span(&self, head: Head, group: Group) -> (usize, usize) {
+        let spans = self.spans.get(group as usize);
+        let (start, end) = spans.and_then(|of| of.get(head as usize)).copied().unwrap_or_default();
         (start as usize, end as usize)
     }
 }
@@ -108,18 +119,19 @@ impl Model {
         Self::parse(Cow::Owned(bytes))
     }
 
-    /// The bytes of a file. `weights` has one value per bucket and head, heads side by side.
-    pub fn to_bytes(tables: &[HeadTable], weights: &[i8]) -> Vec<u8> {
+    /// The bytes of a file. `rows` has one row per bucket, with a weight for every table.
+    pub fn to_bytes(tables: &[HeadTable], rows: &[[i8; HEADS_MAX]]) -> Vec<u8> {
         let mut body = vec![tables.len() as u8, BUCKETS_LOG2 as u8];
         for table in tables {
             body.push(table.head as u8);
+            body.push(table.group.map_or(0, |group| group as u8 + 1));
             body.extend_from_slice(&table.scale.to_le_bytes());
             body.extend_from_slice(&table.bias.to_le_bytes());
             for margin in table.calibration.iter().flatten() {
                 body.extend_from_slice(&margin.to_le_bytes());
             }
         }
-        body.extend(weights.iter().map(|weight| weight.cast_unsigned()));
+        body.extend(rows.iter().flatten().map(|weight| weight.cast_unsigned()));
         let mut file = MAGIC.to_vec();
         file.extend_from_slice(&Sha256::digest(&body));
         file.extend_from_slice(&body);
@@ -139,7 +151,7 @@ impl Model {
             return Err("it has another shape");
         }
         let tables = (0..heads).map(|_| reader.table()).collect::<Result<Vec<_>, _>>()?;
-        if reader.rest.len() != BUCKETS * usize::from(heads) {
+        if reader.rest.len() != BUCKETS * HEADS_MAX {
             return Err("its weights have another length");
         }
         let start = bytes.len() - reader.rest.len();
@@ -160,56 +172,85 @@ impl Model {
         &self.tables
     }
 
-    fn table(&self, head: Head) -> Option<&HeadTable> {
-        self.tables.iter().find(|table| table.head == head)
+    fn table(&self, head: Head, group: Group) -> Option<&HeadTable> {
+        self.tables.iter().find(|table| table.head == head && table.reads(group))
     }
 
     /// The weight of a bucket for the head at `place` in the file.
     pub(crate) fn weight(&self, bucket: u32, place: usize) -> i8 {
-        let at = bucket as usize * self.tables.len() + place;
-        self.weights.get(at).copied().unwrap_or_default().cast_signed()
+        let row = self.rows().get(bucket as usize);
+        row.and_then(|row| row.get(place)).copied().unwrap_or_default().cast_signed()
     }
 
     /// Where a head stands in the file.
-    pub(crate) fn place(&self, head: Head) -> Option<usize> {
-        self.tables.iter().position(|table| table.head == head)
+    pub(crate) fn place(&self, head: Head, group: Group) -> Option<usize> {
+        self.tables.iter().position(|table| table.head == head && table.reads(group))
     }
 
     /// Reads a normalised text.
     pub fn read(&self, text: &str) -> Reading {
-        let sums = BlockSums::of(self, text);
-        let mut reading =
-            Reading { margins: [f32::NEG_INFINITY; HEADS_MAX], spans: [(0, 0); HEADS_MAX] };
-        for (place, table) in self.tables.iter().enumerate() {
-            let window = highest(&sums.head(place));
-            let slots = (
-                reading.margins.get_mut(table.head as usize),
-                reading.spans.get_mut(table.head as usize),
-            );
-            if let (Some(margin), Some(span)) = slots {
-                *margin = window.height * table.scale + table.bias;
-                *span = (sums.start(window.start), sums.end(window.end));
+        let blocks = Blocks::of(self, text);
+        let mut reading = Reading {
+            margins: [[f32::NEG_INFINITY; HEADS_MAX]; 2],
+            spans: [[(0, 0); HEADS_MAX]; 2],
+        };
+        let sizes = self.tables.iter().map(|table| window_blocks(table.head, table.group));
+        let windows = highest(&blocks.totals, &sizes.collect::<Vec<_>>());
+        for (window, table) in windows.iter().zip(self.tables.iter()) {
+            let at = table.head as usize;
+            for group in Group::ALL.into_iter().filter(|group| table.reads(*group)) {
+                let slots = (
+                    reading.margins.get_mut(group as usize).and_then(|of| of.get_mut(at)),
+                    reading.spans.get_mut(group as usize).and_then(|of| of.get_mut(at)),
+                );
+                if let (Some(margin), Some(span)) = slots {
+                    *margin = window.height * table.scale + table.bias;
+                    *span = (blocks.end(window.start), blocks.end(window.end));
+                }
             }
         }
         reading
     }
 
-    /// How rare such a margin is on ordinary text; `None` for a head that the model does not have.
-    pub fn rank(&self, head: Head, margin: f32, provenance: Provenance) -> Option<Rank> {
-        let table = self.table(head)?.calibration.get(Group::of(provenance) as usize)?;
-        let rank = table.iter().take_while(|lowest| margin >= **lowest).count();
-        Some(Rank::new(rank as u8))
+    fn rows(&self) -> &[[u8; HEADS_MAX]] {
+        self.weights.as_chunks().0
     }
 
-    /// The margin as a probability, 0 to 1.
-    pub fn score(&self, head: Head, margin: f32) -> Score {
-        if self.table(head).is_none() {
-            Score::default()
-        } else {
-            Score::from_unit(sigmoid(margin))
-        }
+    /// How rare such a margin is on ordinary text; `None` for a head that the model does not have.
+    pub fn rank(&self, head: Head, margin: f32, provenance: Provenance) -> Option<Rank> {
+        Some(Rank::new(self.rarity(head, margin, provenance)?.clamp(0.0, 60.0) as u8))
+    }
+
+    /// As [`Model::rank`], with what lies between two ranks, below the first and above the last.
+    pub fn rarity(&self, head: Head, margin: f32, provenance: Provenance) -> Option<f32> {
+        let group = Group::of(provenance);
+        let table = self.table(head, group)?.calibration.get(group as usize)?;
+        let rank = table.partition_point(|lowest| *lowest <= margin);
+        let below = rank.checked_sub(1).and_then(|at| table.get(at)).copied();
+        let above = table.get(rank).copied();
+        Some(match (below, above) {
+            (None, Some(first)) => (margin - first).min(0.0),
+            (Some(below), Some(above)) if above.is_finite() && above > below => {
+                rank as f32 + ((margin - below) / (above - below)).clamp(0.0, 0.99)
+            }
+            (Some(last), None) => rank as f32 + (margin - last).clamp(0.0, SCORE_RARITY_BEYOND),
+            _ => rank as f32,
+        })
+    }
+
+    /// A rarity as a confidence: one half where one ordinary text in a hundred comes, so that heads and
+    /// provenances can be compared.
+    pub fn score(rarity: f32) -> Score {
+        Score::from_unit(sigmoid((rarity - SCORE_MIDDLE_RARITY) / SCORE_SPREAD_RARITY))
     }
 }
+
+/// The rarity that is a confidence of one half.
+const SCORE_MIDDLE_RARITY: f32 = 20.0;
+/// How much more rarity takes the odds to e times what they were.
+const SCORE_SPREAD_RARITY: f32 = 5.0;
+/// How far a margin beyond the last rank still adds to a confidence.
+const SCORE_RARITY_BEYOND: f32 = 15.0;
 
 /// 1 / (1 + e^-x), from arithmetic that is the same on every machine.
 pub fn sigmoid(x: f32) -> f32 {
@@ -224,64 +265,76 @@ pub fn sigmoid(x: f32) -> f32 {
     if x >= 0.0 { positive } else { 1.0 - positive }
 }
 
-/// Sums of weights per block and head, and where the blocks are in the text.
-struct BlockSums {
-    heads: usize,
-    sums: Vec<i64>,
-    counts: Vec<u32>,
+/// Sums of weights up to every block, and where the blocks are in the text.
+struct Blocks<'a> {
+    rows: &'a [[u8; HEADS_MAX]],
+    /// Nothing, and then one for every block.
+    totals: Vec<Total>,
+    /// Where the text begins, and then where every block ends.
     ends: Vec<u32>,
+    /// What has been seen of the block that is open: sequences, and concepts. They are looked up together, so
+    /// that the memory works on many at a time; one after the other, the score waits for each.
+    sequences: Vec<u32>,
+    concepts: Vec<u32>,
 }
 
-impl BlockSums {
-    fn of(model: &Model, text: &str) -> Self {
-        let heads = model.tables.len();
-        let blocks = text.len() / BLOCK_SYMBOLS as usize + 2;
-        let mut sums = Self {
-            heads,
-            sums: Vec::with_capacity(blocks * heads),
-            counts: Vec::with_capacity(blocks),
-            ends: Vec::with_capacity(blocks),
+impl<'a> Blocks<'a> {
+    fn of(model: &'a Model, text: &str) -> Self {
+        let count = text.len() / BLOCK_SYMBOLS as usize + 3;
+        let mut blocks = Self {
+            rows: model.rows(),
+            totals: Vec::with_capacity(count),
+            ends: Vec::with_capacity(count),
+            sequences: Vec::with_capacity(8 * BLOCK_SYMBOLS as usize),
+            concepts: Vec::with_capacity(8 * BLOCK_SYMBOLS as usize),
         };
-        let mut current = [0_i32; HEADS_MAX];
-        let (mut block, mut count, mut last_end) = (0, 0, 0);
+        blocks.totals.push(Total::default());
+        blocks.ends.push(0);
+        let (mut block_end, mut last_end) = (BLOCK_SYMBOLS, 0);
         features(text, |bucket, place| {
-            let this = place.symbol / BLOCK_SYMBOLS;
-            while this > block {
-                sums.close(&mut current, &mut count, last_end);
-                block += 1;
+            while place.symbol >= block_end {
+                blocks.close(last_end);
+                block_end += BLOCK_SYMBOLS;
             }
-            let at = bucket as usize * heads;
-            if let Some(weights) = model.weights.get(at..at + heads) {
-                for (sum, weight) in current.iter_mut().zip(weights) {
-                    *sum += i32::from(weight.cast_signed());
-                }
+            if place.concepts > 0 {
+                blocks.concepts.push(bucket);
+            } else {
+                blocks.sequences.push(bucket);
             }
-            count += 1;
             last_end = place.end;
         });
-        sums.close(&mut current, &mut count, text.len() as u32);
+        blocks.close(text.len() as u32);
+        blocks
+    }
+
+    fn close(&mut self, end: u32) {
+        let (sequences, concepts) = (self.sum(&self.sequences), self.sum(&self.concepts));
+        let mut total = self.totals.last().copied().unwrap_or_default();
+        for (sum, (sequences, concepts)) in
+            total.sums.iter_mut().zip(sequences.iter().zip(concepts))
+        {
+            *sum += i64::from(sequences + concepts * CONCEPT_FACTOR);
+        }
+        total.count += (self.sequences.len() + self.concepts.len()) as u32;
+        self.totals.push(total);
+        self.ends.push(end);
+        self.sequences.clear();
+        self.concepts.clear();
+    }
+
+    fn sum(&self, buckets: &[u32]) -> [i32; HEADS_MAX] {
+        let mut sums = [0; HEADS_MAX];
+        for row in buckets.iter().filter_map(|bucket| self.rows.get(*bucket as usize)) {
+            for (sum, weight) in sums.iter_mut().zip(row) {
+                *sum += i32::from(weight.cast_signed());
+            }
+        }
         sums
     }
 
-    fn close(&mut self, current: &mut [i32; HEADS_MAX], count: &mut u32, end: u32) {
-        self.sums.extend(current.iter().take(self.heads).map(|sum| i64::from(*sum)));
-        self.counts.push(*count);
-        self.ends.push(end);
-        *current = [0; HEADS_MAX];
-        *count = 0;
-    }
-
-    fn head(&self, place: usize) -> Vec<(i64, u32)> {
-        let sums = self.sums.iter().skip(place).step_by(self.heads.max(1)).copied();
-        sums.zip(self.counts.iter().copied()).collect()
-    }
-
-    fn start(&self, block: usize) -> u32 {
-        block.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default()
-    }
-
-    fn end(&self, block: usize) -> u32 {
-        block.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or_default()
+    /// Where the first `blocks` blocks end.
+    fn end(&self, blocks: usize) -> u32 {
+        self.ends.get(blocks).copied().unwrap_or_default()
     }
 }
 
@@ -307,12 +360,18 @@ impl Reader<'_> {
         let id = self.byte()?;
         let head =
             Head::ALL.into_iter().find(|head| *head as u8 == id).ok_or("it has an unknown head")?;
+        let group = match self.byte()? {
+            0 => None,
+            1 => Some(Group::Prompts),
+            2 => Some(Group::Documents),
+            _ => return Err("it has an unknown kind of text"),
+        };
         let (scale, bias) = (self.float()?, self.float()?);
         let mut calibration = [[f32::INFINITY; CALIBRATED_RANK_MAX]; 2];
         for margin in calibration.iter_mut().flatten() {
             *margin = self.float()?;
         }
-        Ok(HeadTable { head, scale, bias, calibration })
+        Ok(HeadTable { head, group, scale, bias, calibration })
     }
 }
 
@@ -323,21 +382,26 @@ mod tests {
     fn tiny() -> Vec<u8> {
         let table = HeadTable {
             head: Head::Injection,
+            group: None,
             scale: 0.01,
             bias: -1.0,
             calibration: [[0.5; CALIBRATED_RANK_MAX], [f32::INFINITY; CALIBRATED_RANK_MAX]],
         };
-        Model::to_bytes(&[table], &vec![1; BUCKETS])
+        Model::to_bytes(&[table], &vec![[1; HEADS_MAX]; BUCKETS])
     }
 
     #[test]
     fn a_file_reads_back_and_ranks_by_group() {
         let model = Model::from_bytes(tiny()).expect("it is whole");
         assert_eq!(model.rank(Head::Injection, 0.6, Provenance::User), Some(Rank::new(45)));
+        assert!(
+            Model::score(19.9) < Score::from_unit(0.5)
+                && Model::score(20.1) > Score::from_unit(0.5)
+        );
         assert_eq!(model.rank(Head::Injection, 0.4, Provenance::User), Some(Rank::new(0)));
         assert_eq!(model.rank(Head::Injection, 9.0, Provenance::Retrieved), Some(Rank::new(0)));
         assert_eq!(model.rank(Head::Toxicity, 9.0, Provenance::User), None);
-        assert!(model.read("some text").margin(Head::Injection) > -1.0);
+        assert!(model.read("some text").margin(Head::Injection, Group::Prompts) > -1.0);
     }
 
     #[test]
@@ -355,7 +419,7 @@ mod tests {
 
     #[test]
     fn the_shipped_file_is_small_enough() {
-        assert!(SHIPPED.len() <= 600 * 1024);
+        assert!(SHIPPED.len() <= 4 * 1024 * 1024);
         assert!(Model::shipped().is_ok());
     }
 

@@ -5,51 +5,87 @@
 //!
 //! INVARIANT: integers until the last step, so that the sum of a window is exact.
 
+use super::model::{Group, HEADS_MAX};
+use crate::Head;
+
 /// Symbols per block.
-pub const BLOCK_SYMBOLS: u32 = 64;
+pub const BLOCK_SYMBOLS: u32 = 32;
+/// Blocks per window for weights that read documents, where an order is one sentence of many.
+const DOCUMENT_WINDOWS: &[usize] = &[2, 4, 8, 16, 64];
+/// The same for weights that read what people write to models, which is about one thing.
+const PROMPT_WINDOWS: &[usize] = &[8, 32, 128];
+/// A window with fewer features is divided as if it had so many: a word is no evidence.
+pub const FEATURES_MIN: u32 = 100;
+
 /// Blocks per window, beside the whole of a text that is not longer than the longest. A longer text is
 /// never one window: a trifle in every line would add up, with its length, to anything.
-pub const WINDOW_BLOCKS: [usize; 3] = [4, 16, 64];
-/// A window with fewer features is divided as if it had so many: a word is no evidence.
-pub const FEATURES_MIN: u32 = 60;
+pub const fn window_blocks(head: Head, group: Option<Group>) -> &'static [usize] {
+    match (head, group) {
+        (_, Some(Group::Documents))
+        | (Head::Exfiltration | Head::ToolAbuse | Head::Toxicity, _) => DOCUMENT_WINDOWS,
+        _ => PROMPT_WINDOWS,
+    }
+}
 
 /// A window: its first block, one past its last, and how high it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Window {
+pub(crate) struct Window {
     /// The first block.
-    pub start: usize,
+    pub(crate) start: usize,
     /// One past the last block.
-    pub end: usize,
+    pub(crate) end: usize,
     /// The sum over the square root of the number of features.
-    pub height: f32,
+    pub(crate) height: f32,
 }
 
-/// The weight of a feature vector with `sum` over `count` features.
-pub fn height(sum: i64, count: u32) -> f32 {
-    sum as f32 / (count.max(FEATURES_MIN) as f32).sqrt()
+/// Sums of the weights of every head, and how many features they are of, from the beginning of a text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Total {
+    pub(crate) sums: [i64; HEADS_MAX],
+    pub(crate) count: u32,
 }
 
-/// The highest window over blocks of (sum, count); the first of equals.
-pub fn highest(blocks: &[(i64, u32)]) -> Window {
-    let mut prefix = Vec::with_capacity(blocks.len() + 1);
-    let mut total = (0_i64, 0_u32);
-    prefix.push(total);
-    for (sum, count) in blocks {
-        total = (total.0 + sum, total.1 + count);
-        prefix.push(total);
+impl Total {
+    /// One over the length of the vector of the features between two places.
+    fn inverse_length(self, from: Self) -> f32 {
+        1.0 / ((self.count - from.count).max(FEATURES_MIN) as f32).sqrt()
     }
-    let at = |place: usize| prefix.get(place).copied().unwrap_or(total);
-    let of = |start: usize, end: usize| {
-        let (from, to) = (at(start), at(end));
-        Window { start, end, height: height(to.0 - from.0, to.1 - from.1) }
-    };
-    let longest = WINDOW_BLOCKS.into_iter().max().unwrap_or_default();
-    let mut best = of(0, blocks.len().min(longest));
-    for size in WINDOW_BLOCKS {
-        for start in 0..blocks.len().saturating_sub(size - 1) {
-            let window = of(start, start + size);
-            if window.height > best.height {
-                best = window;
+
+    fn height(self, from: Self, head: usize, inverse_length: f32) -> f32 {
+        let sum = |of: Self| of.sums.get(head).copied().unwrap_or_default();
+        (sum(self) - sum(from)) as f32 * inverse_length
+    }
+}
+
+/// The highest window of every head; the first of equals. `totals` begins with nothing and has one more for
+/// every block; `sizes` has the blocks per window of every head.
+pub(crate) fn highest(totals: &[Total], sizes: &[&[usize]]) -> [Window; HEADS_MAX] {
+    let blocks = totals.len().saturating_sub(1);
+    let at = |place: usize| totals.get(place).copied().unwrap_or_default();
+    let mut best = [Window { start: 0, end: 0, height: 0.0 }; HEADS_MAX];
+    for (head, (window, sizes)) in best.iter_mut().zip(sizes).enumerate() {
+        let end = blocks.min(sizes.last().copied().unwrap_or_default());
+        let height = at(end).height(at(0), head, at(end).inverse_length(at(0)));
+        *window = Window { start: 0, end, height };
+    }
+    for (these, sizes) in [(DOCUMENT_WINDOWS, sizes), (PROMPT_WINDOWS, sizes)] {
+        let heads: Vec<usize> = sizes
+            .iter()
+            .enumerate()
+            .filter(|(_, of)| **of == these)
+            .map(|(head, _)| head)
+            .collect();
+        for size in these.iter().copied() {
+            for (start, (from, to)) in totals.iter().zip(totals.iter().skip(size)).enumerate() {
+                let inverse_length = to.inverse_length(*from);
+                for head in heads.iter().copied() {
+                    let height = to.height(*from, head, inverse_length);
+                    if let Some(window) = best.get_mut(head)
+                        && height > window.height
+                    {
+                        *window = Window { start, end: start + size, height };
+                    }
+                }
             }
         }
     }
@@ -60,15 +96,28 @@ pub fn highest(blocks: &[(i64, u32)]) -> Window {
 mod tests {
     use super::*;
 
+    /// The highest window over blocks of one head, each a sum and how many features it is of.
+    fn highest_of(blocks: &[(i64, u32)], sizes: &'static [usize]) -> Window {
+        let mut totals = vec![Total::default()];
+        for (sum, count) in blocks {
+            let mut total = totals.last().copied().unwrap_or_default();
+            total.sums[0] += sum;
+            total.count += count;
+            totals.push(total);
+        }
+        highest(&totals, &[sizes])[0]
+    }
+
     #[test]
     fn a_trifle_in_every_line_does_not_add_up() {
-        let height = |blocks: usize| highest(&vec![(10, 64); blocks]).height.to_bits();
+        let height =
+            |blocks: usize| highest_of(&vec![(10, 64); blocks], DOCUMENT_WINDOWS).height.to_bits();
         assert_eq!(height(64), height(10_000));
     }
 
     #[test]
     fn a_short_text_is_one_window() {
-        assert_eq!(highest(&[(90, 100), (10, 100)]).end, 2);
+        assert_eq!(highest_of(&[(90, 100), (10, 100)], PROMPT_WINDOWS).end, 2);
     }
 
     #[test]
@@ -77,13 +126,13 @@ mod tests {
         for block in blocks.iter_mut().skip(20).take(4) {
             block.0 = 500;
         }
-        let window = highest(&blocks);
+        let window = highest_of(&blocks, DOCUMENT_WINDOWS);
         assert_eq!((window.start, window.end), (20, 24));
         assert!((window.height - 2000.0 / 800.0_f32.sqrt()).abs() < 1e-3);
     }
 
     #[test]
     fn few_features_weigh_little() {
-        assert!(height(10, 1) < 2.0);
+        assert!(highest_of(&[(10, 1)], DOCUMENT_WINDOWS).height < 2.0);
     }
 }
