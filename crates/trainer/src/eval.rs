@@ -8,10 +8,14 @@ use events::Provenance;
 
 use crate::Places;
 use crate::corpus::{self, Label, Row};
+use crate::obfuscate;
 use crate::statistics::wilson;
 
 /// Ranks that are reported: one ordinary text in a hundred, and in a thousand.
 const RANKS: [u8; 2] = [20, 30];
+
+/// The most attacks that are tried in every disguise.
+const DISGUISED_ATTACKS_MAX: usize = 300;
 
 /// Hits per rank, and how many texts there were.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +50,11 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
             println!("{source:<44} {:>5}  {}", tally.all, shares.collect::<Vec<_>>().join(" "));
         }
     }
+    let is_attack = |row: &&Row| matches!(row.label, Label::Injection | Label::Jailbreak);
+    let direct = rows.iter().filter(is_attack).filter(|row| row.group == Group::Prompts);
+    let attacks: Vec<&str> =
+        direct.map(|row| row.text.as_str()).take(DISGUISED_ATTACKS_MAX).collect();
+    obfuscate::report(&engine, &attacks);
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod corpus;
 mod eval;
 mod grammar;
 mod learn;
+mod obfuscate;
 mod shuffle;
 mod speed;
 mod statistics;
