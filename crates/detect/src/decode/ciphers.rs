@@ -11,9 +11,9 @@ use super::signs::{Signs, Stretch};
 
 /// Attempts in any text, and for each so many bytes one more.
 const ATTEMPTS: usize = 3;
-const BYTES_PER_ATTEMPT: usize = 512;
+const BYTES_PER_ATTEMPT: usize = 1024;
 /// So much of a stretch tells by which number it was rotated.
-const SAMPLE_BYTES_MAX: usize = 384;
+const SAMPLE_BYTES_MAX: usize = 256;
 /// How much more than what was written it must be like words, in tenths of a level.
 const GAIN_TENFOLD: i32 = 8;
 /// How far a stretch is widened over words that do not stand out, in bytes on either side.

@@ -43,6 +43,16 @@ impl Decoded {
         Self { path: path.into(), text, origin: Origin::Token { start, end }, is_cut: false }
     }
 
+    /// The text, cut where it passes `budget` bytes.
+    pub(super) fn within(mut self, budget: usize) -> Self {
+        if self.text.len() > budget {
+            let end = self.text.floor_char_boundary(budget);
+            self.text.truncate(end);
+            self.is_cut = true;
+        }
+        self
+    }
+
     pub(super) fn undone(path: &'static str, text: String, map: OffsetMap) -> Self {
         Self { path: path.into(), text, origin: Origin::Undone(map), is_cut: false }
     }

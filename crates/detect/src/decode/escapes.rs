@@ -46,7 +46,7 @@ pub(super) fn decode(text: &str, signs: &Signs, out: &mut Vec<Decoded>) {
 fn in_place(text: &str, codec: &Codec) -> Option<Decoded> {
     let (bytes, escape) = (text.as_bytes(), codec.escape);
     let (mut out, mut map) = (String::with_capacity(text.len()), OffsetMap::default());
-    let (mut at, mut count) = (0, 0);
+    let (mut at, mut count, mut unreadable) = (0, 0, 0);
     while let Some(byte) = bytes.get(at).copied() {
         let rest = bytes.get(at..).unwrap_or_default();
         if let Some((mut len, escaped)) = escape(rest).filter(|_| byte == codec.sign) {
@@ -64,6 +64,7 @@ fn in_place(text: &str, codec: &Codec) -> Option<Decoded> {
             if let Some(character) = character {
                 map.replaced(out.len(), at, len);
                 out.push(character);
+                unreadable += usize::from(is_unreadable(character));
             }
             count += usize::from(escaped.counts);
             at += len;
@@ -74,10 +75,16 @@ fn in_place(text: &str, codec: &Codec) -> Option<Decoded> {
             at = next;
         }
     }
-    if count < codec.escapes_min {
+    if count < codec.escapes_min || unreadable * 2 > count {
         return None;
     }
     Some(Decoded::undone(codec.path, out, map))
+}
+
+/// Whether a character is a sign of data rather than text.
+fn is_unreadable(character: char) -> bool {
+    character == char::REPLACEMENT_CHARACTER
+        || character.is_control() && !matches!(character, '\n' | '\r' | '\t')
 }
 
 /// Where the next `sign` stands, from `at` on.

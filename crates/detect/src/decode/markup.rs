@@ -8,13 +8,16 @@
 //! Not here: scripts, style sheets, and what they would hide.
 
 use super::codecs::{Decoded, Origin};
-use super::reads::Reading;
+use super::reads::{Reading, word_sums};
 use crate::offsets::OffsetMap;
 
 /// The longest tag that is read.
 const TAG_BYTES_MAX: usize = 4096;
 /// The fewest bytes of hidden text that are worth a view.
 const HIDDEN_BYTES_MIN: usize = 16;
+
+/// So many letters on either side of a tag belong to the word that it cuts.
+const CUT_BYTES_MAX: usize = 12;
 
 /// Elements that stand within a word without cutting it.
 const INLINE: &[&str] = &[
@@ -62,7 +65,7 @@ const HIDING_STYLES: &[&str] = &[
 pub(super) fn decode(text: &str, out: &mut Vec<Decoded>) {
     let mut page = Page { text, ..Page::default() };
     page.read();
-    if page.cuts > 0 {
+    if page.cut_words < 0 {
         out.push(Decoded::undone("markup>", page.plain.text, page.plain.map));
     }
     let hidden = page.hidden.text.as_bytes();
@@ -106,8 +109,8 @@ struct Page<'a> {
     text: &'a str,
     plain: Piece,
     hidden: Piece,
-    /// How often a tag stands within a word.
-    cuts: usize,
+    /// How odd the words are together that tags cut: below 0 they are words.
+    cut_words: i32,
     /// The name of the hidden element that is open, and how many of that name are in it.
     open: Option<(&'a str, usize)>,
     /// No comment is closed from here on.
@@ -186,16 +189,19 @@ impl<'a> Page<'a> {
 
     /// Markup is left out of the plain text; between words a space stands for it.
     fn cut(&mut self, start: usize, end: usize, is_inline: bool) {
-        let bytes = self.text.as_bytes();
-        let is_letter = |at: Option<usize>| {
-            at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic)
-        };
         if !is_inline {
             self.plain.push_gap(' ', start, end - start);
-        } else if is_letter(Some(end))
-            && self.plain.text.ends_with(|last: char| last.is_ascii_alphabetic())
-        {
-            self.cuts += 1;
+            return;
+        }
+        let is_letter = |byte: &&u8| byte.is_ascii_alphabetic();
+        let before = self.plain.text.as_bytes();
+        let head = before.iter().rev().take(CUT_BYTES_MAX).take_while(is_letter).count();
+        let after = self.text.as_bytes().get(end..).unwrap_or_default();
+        let tail = after.iter().take(CUT_BYTES_MAX).take_while(is_letter).count();
+        if head > 0 && tail > 0 {
+            let mut word = before.get(before.len() - head..).unwrap_or_default().to_vec();
+            word.extend(after.iter().take(tail));
+            self.cut_words += word_sums(&word).0;
         }
     }
 

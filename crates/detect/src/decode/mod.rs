@@ -32,6 +32,9 @@ use codecs::{Decoded, Origin};
 pub(crate) const VIEWS_MAX: usize = 16;
 /// How many times the length of the text all its views together may have.
 pub(crate) const DECODED_TIMES_MAX: usize = 4;
+/// What the views of a long text may have besides half as much again as it has: each of their bytes is read like one
+/// of the text, so this is what a text can cost.
+const DECODED_BYTES_MIN: usize = 16 * 1024;
 /// How many encodings are undone, one inside the other.
 pub(crate) const DEPTH_MAX: usize = 3;
 
@@ -68,7 +71,9 @@ pub(crate) struct Views {
 impl Views {
     /// Decodes from `raw` and the normalised text made from it.
     pub(crate) fn of(raw: &str, normal: Normal) -> Self {
-        let mut budget = normal.text.len().saturating_mul(DECODED_TIMES_MAX);
+        let bytes = normal.text.len();
+        let long = bytes + bytes / 2 + DECODED_BYTES_MIN;
+        let mut budget = bytes.saturating_mul(DECODED_TIMES_MAX).min(long);
         let place = Place::Whole;
         let whole = View { normal, path: Cow::Borrowed(""), raw: String::new(), place, depth: 0 };
         let mut all = Self { views: vec![whole], incomplete: None };
@@ -96,14 +101,14 @@ impl Views {
                 self.incomplete = Some("views_max");
                 return;
             }
-            let Some(left) = budget.checked_sub(decoded.text.len()) else {
-                self.incomplete = Some("decoded_bytes_max");
-                return;
-            };
-            *budget = left;
+            let decoded = decoded.within(*budget);
             if decoded.is_cut {
                 self.incomplete = Some("decoded_bytes_max");
             }
+            if decoded.text.is_empty() {
+                return;
+            }
+            *budget -= decoded.text.len();
             let depth = depth + decoded.path.matches('>').count();
             let path = format!("{path}{}", decoded.path).into();
             let normal = normalised(&decoded.text);

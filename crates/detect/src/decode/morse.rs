@@ -85,7 +85,8 @@ static BY_CODE: [char; 1 << (SIGN_BYTES_MAX + 1)] = {
 pub(super) fn decode(bytes: &[u8], out: &mut Vec<Decoded>) {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        if !is_mark(*byte) {
+        let goes_on = bytes.get(at + 1).is_some_and(|next| is_mark(*next) || *next == b' ');
+        if !is_mark(*byte) || !goes_on {
             at += 1;
             continue;
         }

@@ -22,81 +22,68 @@ pub(super) fn decode(bytes: &[u8], out: &mut Vec<Decoded>) {
             at += 1;
             continue;
         }
-        let list = List::at(bytes, at);
-        if list.numbers.len() >= NUMBERS_MIN {
-            let text = list.text();
-            out.extend(text.map(|(path, text)| Decoded::token(path, text, at, list.end)));
+        let mut count = 0;
+        let end = list(bytes, at, |_| count += 1);
+        if count >= NUMBERS_MIN {
+            let mut numbers = Vec::with_capacity(count);
+            list(bytes, at, |number| numbers.push(number));
+            let text = spelled(&numbers);
+            out.extend(text.map(|(path, text)| Decoded::token(path, text, at, end)));
         } else if let Some((text, end)) = binary_in_one(bytes, at) {
             out.push(Decoded::token("binary>", text, at, end));
         }
-        at = list.end;
+        at = end;
     }
 }
 
-/// Numbers with the same separator between them.
-#[derive(Debug)]
-struct List<'a> {
-    numbers: Vec<&'a [u8]>,
-    end: usize,
+/// Shows each number of the list that begins at `start`, all with the same separator between them, and gives its
+/// end: at least that of the word there.
+fn list<'a>(bytes: &'a [u8], start: usize, mut each: impl FnMut(&'a [u8])) -> usize {
+    let (mut at, mut end) = (start, start);
+    let mut separator: Option<&[u8]> = None;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let len = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let Some(number) = rest.get(..len).filter(|number| is_number(number)) else {
+            return if end == start { start + len.max(1) } else { end };
+        };
+        each(number);
+        end = at + len;
+        let rest = rest.get(len..).unwrap_or_default();
+        let gap = rest.iter().take(SEPARATOR_BYTES_MAX + 1).take_while(|byte| is_separator(**byte));
+        let gap = gap.count();
+        let Some(between) = rest.get(..gap).filter(|_| (1..=SEPARATOR_BYTES_MAX).contains(&gap))
+        else {
+            return end;
+        };
+        // Lines may break where the separator is.
+        if between != *separator.get_or_insert(between) && !between.contains(&b'\n') {
+            return end;
+        }
+        at = end + gap;
+    }
 }
 
-impl<'a> List<'a> {
-    fn at(bytes: &'a [u8], start: usize) -> Self {
-        let (mut numbers, mut at, mut end) = (Vec::new(), start, start);
-        let mut separator: Option<&[u8]> = None;
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let len = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            let Some(number) = rest.get(..len).filter(|number| is_number(number)) else { break };
-            numbers.push(number);
-            end = at + len;
-            let rest = rest.get(len..).unwrap_or_default();
-            let gap = rest
-                .iter()
-                .take(SEPARATOR_BYTES_MAX + 1)
-                .take_while(|byte| is_separator(**byte))
-                .count();
-            let Some(between) =
-                rest.get(..gap).filter(|_| (1..=SEPARATOR_BYTES_MAX).contains(&gap))
-            else {
-                break;
-            };
-            // Lines may break where the separator is.
-            let agrees = between == *separator.get_or_insert(between) || between.contains(&b'\n');
-            if !agrees {
-                break;
-            }
-            at = end + gap;
-        }
-        if numbers.is_empty() {
-            let word =
-                bytes.iter().skip(start).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            end = start + word.max(1);
-        }
-        Self { numbers, end }
+/// What the numbers spell, in the first base that gives words.
+fn spelled(numbers: &[&[u8]]) -> Option<(&'static str, String)> {
+    let all = |test: fn(&[u8]) -> bool| numbers.iter().all(|number| test(number));
+    if all(|number| (7..=8).contains(&number.len()) && is_binary(number)) {
+        return Some(("binary>", in_base(numbers, 2)?));
     }
+    if all(|number| number.starts_with(b"0x") || number.starts_with(b"0X")) {
+        return Some(("hex>", in_base(numbers, 16)?));
+    }
+    in_base(numbers, 10)
+        .map(|text| ("decimal>", text))
+        .or_else(|| in_base(numbers, 8).map(|text| ("octal>", text)))
+}
 
-    /// What the numbers spell, in the first base that gives words.
-    fn text(&self) -> Option<(&'static str, String)> {
-        let all = |test: fn(&[u8]) -> bool| self.numbers.iter().all(|number| test(number));
-        if all(|number| (7..=8).contains(&number.len()) && is_binary(number)) {
-            return Some(("binary>", self.in_base(2)?));
-        }
-        if all(|number| number.starts_with(b"0x") || number.starts_with(b"0X")) {
-            return Some(("hex>", self.in_base(16)?));
-        }
-        self.in_base(10)
-            .map(|text| ("decimal>", text))
-            .or_else(|| self.in_base(8).map(|text| ("octal>", text)))
-    }
-
-    fn in_base(&self, radix: u32) -> Option<String> {
-        let bytes = self.numbers.iter().map(|number| {
-            let digits = if radix == 16 { number.get(2..)? } else { number };
-            u8::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()
-        });
-        words(bytes.collect::<Option<Vec<u8>>>()?)
-    }
+fn in_base(numbers: &[&[u8]], radix: u32) -> Option<String> {
+    let bytes = numbers.iter().map(|number| {
+        let digits = if radix == 16 { number.get(2..)? } else { number };
+        u8::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()
+    });
+    words(bytes.collect::<Option<Vec<u8>>>()?)
 }
 
 fn is_separator(byte: u8) -> bool {

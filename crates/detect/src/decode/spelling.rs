@@ -26,7 +26,7 @@ const LEET_WORDS_MIN: usize = 3;
 pub(super) fn joined(text: &str) -> Option<Decoded> {
     let bytes = text.as_bytes();
     let (mut out, mut map) = (String::with_capacity(text.len()), OffsetMap::default());
-    let (mut at, mut copied, mut any) = (0, 0, false);
+    let (mut at, mut copied, mut read) = (0, 0, Vec::new());
     while at < bytes.len() {
         if !is_single(bytes, at) {
             at += 1;
@@ -39,13 +39,15 @@ pub(super) fn joined(text: &str) -> Option<Decoded> {
             for (character, place) in apart.letters {
                 map.replaced(out.len(), place, 1);
                 out.push(char::from(character));
+                read.push(character);
             }
+            read.push(b' ');
             copied = apart.end;
-            any = true;
         }
         at = apart.end;
     }
-    if !any {
+    let is_short = read.len() < APART_LETTERS_MIN * 4;
+    if read.is_empty() || !is_short && !Reading::of(&read).is_words() {
         return None;
     }
     map.in_step(out.len(), copied);
@@ -135,7 +137,7 @@ pub(super) fn without_leet(text: &str) -> Option<Decoded> {
     let bytes = text.as_bytes();
     let (mut out, mut map) = (String::with_capacity(text.len()), OffsetMap::default());
     let (mut at, mut copied) = (0, 0);
-    let (mut strong, mut tried, mut changed) = (0, 0, Vec::new());
+    let (mut strong, mut tried, mut odd) = (0, 0, 0);
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
         let len = rest.iter().take_while(|byte| is_leet(**byte)).count();
@@ -150,14 +152,14 @@ pub(super) fn without_leet(text: &str) -> Option<Decoded> {
             && after.is_none_or(|byte| closes_word(*byte));
         if is_apart && word.len() <= LEET_BYTES_MAX {
             tried += 1;
-            if let Some((letters, is_strong)) = letters_of(word) {
-                strong += usize::from(is_strong);
-                changed.extend(letters.bytes().chain([b' ']));
+            if let Some(plain) = Plain::of(word) {
+                strong += usize::from(plain.is_strong);
+                odd += word_sums(plain.as_str().as_bytes()).0;
                 let start = at + lead;
                 map.in_step(out.len(), copied);
                 out.push_str(text.get(copied..start)?);
                 map.replaced(out.len(), start, word.len());
-                out.push_str(&letters);
+                out.push_str(plain.as_str());
                 copied = start + word.len();
             }
         }
@@ -165,7 +167,7 @@ pub(super) fn without_leet(text: &str) -> Option<Decoded> {
     }
     map.in_step(out.len(), copied);
     out.push_str(text.get(copied..)?);
-    let keeps = strong >= LEET_WORDS_MIN && strong * 2 >= tried && word_sums_of(&changed) < 0;
+    let keeps = strong >= LEET_WORDS_MIN && strong * 2 >= tried && odd < 0;
     keeps.then(|| Decoded::undone("leet>", out, map))
 }
 
@@ -216,28 +218,49 @@ const fn letter_of(byte: u8) -> Option<u8> {
     })
 }
 
-/// The word that `word` stands for, if it reads like one, and whether it is more than a name with a number.
-fn letters_of(word: &[u8]) -> Option<(String, bool)> {
-    let mut letters = word.iter().map(|byte| letter_of(*byte)).collect::<Option<Vec<u8>>>()?;
-    for (at, byte) in word.iter().enumerate() {
-        if !matches!(byte, b'1' | b'!' | b'|') {
-            continue;
+/// The word that `word` stands for, if it reads like one.
+#[derive(Debug)]
+struct Plain {
+    letters: [u8; LEET_BYTES_MAX],
+    len: usize,
+    /// Whether it is more than a name with a number.
+    is_strong: bool,
+}
+
+impl Plain {
+    fn of(word: &[u8]) -> Option<Self> {
+        let mut letters = [0; LEET_BYTES_MAX];
+        let len = word.len();
+        for (place, byte) in letters.get_mut(..len)?.iter_mut().zip(word) {
+            *place = letter_of(*byte)?;
         }
-        let before = at.checked_sub(1).and_then(|at| letters.get(at)).copied().unwrap_or(b' ');
-        let after = letters.get(at + 1).copied().unwrap_or(b' ');
-        let fits = |letter: u8| pair_level(before, letter) + pair_level(letter, after);
-        if fits(b'l') > fits(b'i')
-            && let Some(place) = letters.get_mut(at)
+        for (at, _) in
+            word.iter().enumerate().filter(|(_, byte)| matches!(byte, b'1' | b'!' | b'|'))
         {
-            *place = b'l';
+            let before = at.checked_sub(1).and_then(|at| letters.get(at)).copied().unwrap_or(b' ');
+            let after = letters.get(at + 1).copied().unwrap_or(b' ');
+            let fits = |letter: u8| pair_level(before, letter) + pair_level(letter, after);
+            if fits(b'l') > fits(b'i')
+                && let Some(place) = letters.get_mut(at)
+            {
+                *place = b'l';
+            }
         }
+        let plain = letters.get(..len)?;
+        let odd = word_sums(plain).0;
+        let is_word = (odd < 0 || len <= 3) && is_common(plain);
+        if !is_word && (len < 3 || odd > 0) {
+            return None;
+        }
+        let inside = word.get(1..len - 1).unwrap_or_default();
+        let is_inside = inside.iter().any(|byte| !byte.is_ascii_alphabetic());
+        Some(Self { letters, len, is_strong: is_word || is_inside && odd < 0 })
     }
-    let is_word = is_common(&letters);
-    if !is_word && (letters.len() < 3 || word_sums(&letters).0 > 0) {
-        return None;
+
+    fn as_str(&self) -> &str {
+        self.letters
+            .get(..self.len)
+            .and_then(|letters| std::str::from_utf8(letters).ok())
+            .unwrap_or_default()
     }
-    let inside = word.get(1..word.len().saturating_sub(1)).unwrap_or_default();
-    let is_inside = inside.iter().any(|byte| !byte.is_ascii_alphabetic());
-    let is_strong = is_word || is_inside && word_sums(&letters).0 < 0;
-    Some((String::from_utf8(letters).ok()?, is_strong))
 }

@@ -4,32 +4,46 @@
 
 use std::borrow::Cow;
 
+use super::VIEWS_MAX;
 use super::codecs::{Decoded, looks_like_text, readable};
 use super::inflate::{inflate, is_compressed};
 use super::signs::{Signs, TOKEN_BYTES_MIN, is_base64};
 
+/// Compressed tokens that are opened in any text, and for each so many bytes one more: to open one costs much,
+/// however short it is.
+const INFLATIONS: usize = 4;
+const BYTES_PER_INFLATION: usize = 1024;
 /// So many letters of a token tell text from data.
 const PROBE_BYTES: usize = 48;
 
-/// Every token of `bytes` that reads like text once it is decoded.
+/// Every token of `bytes` that reads like text once it is decoded, until there are more than can be kept.
 pub(super) fn decode(bytes: &[u8], signs: &Signs, out: &mut Vec<Decoded>) {
+    let mut inflations = INFLATIONS + bytes.len() / BYTES_PER_INFLATION;
     let mut end = 0;
     for (start, run_end) in &signs.runs {
+        if out.len() > VIEWS_MAX {
+            return;
+        }
         if *start >= end {
-            end = token(bytes, *start, *run_end, out);
+            end = token(bytes, *start, *run_end, &mut inflations, out);
         }
     }
     end = 0;
     for start in &signs.pairs {
-        if *start >= end
-            && let Some((pairs_end, text)) = spaced_hex(bytes, *start)
-        {
+        if out.len() > VIEWS_MAX {
+            return;
+        }
+        if *start >= end {
+            let (pairs_end, text) = spaced_hex(bytes, *start);
             end = pairs_end;
-            out.push(Decoded::token("hex>", text, *start, end));
+            out.extend(text.map(|text| Decoded::token("hex>", text, *start, end)));
         }
     }
     for (start, end) in &signs.dense {
-        out.extend(base85(bytes, *start, *end));
+        if out.len() > VIEWS_MAX {
+            return;
+        }
+        out.extend(base85(bytes, *start, *end, &mut inflations));
     }
 }
 
@@ -65,24 +79,32 @@ pub(super) const fn hex_value(byte: u8) -> Option<u8> {
 }
 
 /// What the token that begins with the run from `start` to `end` hides, and where it ends.
-fn token(bytes: &[u8], start: usize, end: usize, out: &mut Vec<Decoded>) -> usize {
+fn token(
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+    inflations: &mut usize,
+    out: &mut Vec<Decoded>,
+) -> usize {
     let run = bytes.get(start..end).unwrap_or_default();
     if run.iter().all(|byte| hex_value(*byte).is_some()) {
-        let found = decode_hex(run).and_then(|bytes| Text::of(bytes, run.len()));
+        let found = decode_hex(run).and_then(|bytes| Text::of(bytes, run.len(), inflations));
         out.extend(found.map(|text| text.decoded("hex>", start, end)));
         return end;
     }
     let end = wrapped(bytes, start, end);
     let padding = bytes.iter().skip(end).take(6).take_while(|byte| **byte == b'=').count();
     let whole = bytes.get(start..end).unwrap_or_default();
-    let found = probed(run, whole, base64_bytes).map(|text| ("base64>", text)).or_else(|| {
-        let is_base32 = run.iter().all(|byte| base32_value(*byte).is_some()) && is_one_case(run);
-        let text = if is_base32 { probed(run, whole, base32_bytes) } else { None };
-        text.map(|text| ("base32>", text))
-    });
+    let found =
+        probed(run, whole, base64_bytes, inflations).map(|text| ("base64>", text)).or_else(|| {
+            let is_base32 =
+                run.iter().all(|byte| base32_value(*byte).is_some()) && is_one_case(run);
+            let text = if is_base32 { probed(run, whole, base32_bytes, inflations) } else { None };
+            text.map(|text| ("base32>", text))
+        });
     match found {
         Some((path, text)) => out.push(text.decoded(path, start, end + padding)),
-        None => segments(bytes, start, end, out),
+        None => segments(bytes, start, end, inflations, out),
     }
     end + padding
 }
@@ -94,7 +116,13 @@ fn is_one_case(run: &[u8]) -> bool {
 
 /// The segments between the slashes of a run that does not decode as one: the token is part of a path
 /// or of a URL, whose slashes are letters of base64 too.
-fn segments(bytes: &[u8], start: usize, end: usize, out: &mut Vec<Decoded>) {
+fn segments(
+    bytes: &[u8],
+    start: usize,
+    end: usize,
+    inflations: &mut usize,
+    out: &mut Vec<Decoded>,
+) {
     let run = bytes.get(start..end).unwrap_or_default();
     if !run.contains(&b'/') {
         return;
@@ -103,7 +131,7 @@ fn segments(bytes: &[u8], start: usize, end: usize, out: &mut Vec<Decoded>) {
     for segment in run.split(|byte| *byte == b'/') {
         let stop = at + segment.len();
         if segment.len() >= TOKEN_BYTES_MIN
-            && let Some(text) = probed(segment, segment, base64_bytes)
+            && let Some(text) = probed(segment, segment, base64_bytes, inflations)
         {
             out.push(text.decoded("base64>", at, stop));
         }
@@ -121,8 +149,9 @@ struct Text {
 
 impl Text {
     /// What `bytes` say, which came from a token of `token_bytes`.
-    fn of(bytes: Vec<u8>, token_bytes: usize) -> Option<Self> {
+    fn of(bytes: Vec<u8>, token_bytes: usize, inflations: &mut usize) -> Option<Self> {
         if is_compressed(&bytes) {
+            *inflations = inflations.checked_sub(1)?;
             let inflated = inflate(&bytes, token_bytes)?;
             return Some(Self {
                 words: inflated.text,
@@ -151,11 +180,16 @@ fn is_utf16(bytes: &[u8]) -> bool {
 }
 
 /// What `whole` decodes to, if its beginning, which lies in `first`, reads like text.
-fn probed(first: &[u8], whole: &[u8], decode: fn(&[u8]) -> Vec<u8>) -> Option<Text> {
+fn probed(
+    first: &[u8],
+    whole: &[u8],
+    decode: fn(&[u8]) -> Vec<u8>,
+    inflations: &mut usize,
+) -> Option<Text> {
     let probe = decode(first.get(..PROBE_BYTES.min(first.len())).unwrap_or_default());
     let even = probe.get(..probe.len() / 2 * 2).unwrap_or_default();
     if looks_like_text(&probe) || is_compressed(&probe) || is_utf16(even) {
-        Text::of(decode(whole), whole.len())
+        Text::of(decode(whole), whole.len(), inflations)
     } else {
         None
     }
@@ -226,27 +260,27 @@ fn decode_hex(encoded: &[u8]) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// `69 67 6e …` or `69:67:6e …`: eight or more pairs with one separator.
-fn spaced_hex(bytes: &[u8], start: usize) -> Option<(usize, String)> {
-    let separator = bytes.get(start + 2)?;
+/// `69 67 6e …` or `69:67:6e …`: where the pairs with one separator end, and what eight or more of them say.
+fn spaced_hex(bytes: &[u8], start: usize) -> (usize, Option<String>) {
+    let separator = bytes.get(start + 2);
     let mut decoded = Vec::new();
-    let mut at = start;
+    let (mut at, mut end) = (start, start + 2);
     loop {
-        let pair = bytes.get(at..at + 2).and_then(decode_hex);
+        let pair = match bytes.get(at..at + 2) {
+            Some([high, low]) => hex_value(*high).zip(hex_value(*low)),
+            _ => None,
+        };
         let ends = bytes.get(at + 2).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        let Some([byte]) = pair.as_deref().filter(|_| ends) else { break };
-        decoded.push(*byte);
-        at += 2;
-        if bytes.get(at) != Some(separator) {
+        let Some((high, low)) = pair.filter(|_| ends) else { break };
+        decoded.push(high << 4 | low);
+        end = at + 2;
+        if bytes.get(end) != separator {
             break;
         }
-        at += 1;
+        at = end + 1;
     }
-    let end = if bytes.get(at.wrapping_sub(1)) == Some(separator) { at - 1 } else { at };
-    if decoded.len() < TOKEN_BYTES_MIN / 2 {
-        return None;
-    }
-    readable(decoded).map(|text| (end, text))
+    let is_long = decoded.len() >= TOKEN_BYTES_MIN / 2;
+    (end, if is_long { readable(decoded) } else { None })
 }
 
 /// What RFC 1924 §4.2 has in place of `!` to `u`, in the order of values.
@@ -281,7 +315,7 @@ const ASCII85: [u8; 128] = {
 static BASE85: [[u8; 128]; 3] = [ASCII85, values(RFC1924), values(Z85)];
 
 /// What the token between two spaces hides, in any of the alphabets, also in quotes or `<~` `~>`.
-fn base85(bytes: &[u8], start: usize, end: usize) -> Option<Decoded> {
+fn base85(bytes: &[u8], start: usize, end: usize, inflations: &mut usize) -> Option<Decoded> {
     let token = bytes.get(start..end)?;
     let inner = match token {
         [b'<', b'~', inner @ .., b'~', b'>'] => (start + 2, inner),
@@ -296,7 +330,7 @@ fn base85(bytes: &[u8], start: usize, end: usize) -> Option<Decoded> {
         if !looks_like_text(&probe) && !is_compressed(&probe) {
             return None;
         }
-        let text = Text::of(base85_bytes(inner, alphabet)?, inner.len())?;
+        let text = Text::of(base85_bytes(inner, alphabet)?, inner.len(), inflations)?;
         Some(text.decoded("base85>", start, start + inner.len()))
     })
 }

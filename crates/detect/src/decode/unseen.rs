@@ -22,7 +22,8 @@ pub(super) fn decode(raw: &str, out: &mut Vec<Decoded>) {
     let mut selectors = Hidden::new("selectors>", selector_text);
     let mut zero_width = Hidden::new("zero_width>", zero_width_text);
     let mut turned = Turned::default();
-    for (at, character) in raw.char_indices().filter(|(_, character)| !character.is_ascii()) {
+    let leads = raw.bytes().enumerate().filter(|(_, byte)| may_lead(*byte));
+    for (at, character) in leads.filter_map(|(at, _)| Some((at, raw.get(at..)?.chars().next()?))) {
         let code = u32::from(character);
         match code {
             0xe0020..=0xe007e => tags.push(at, code - 0xe0000, character, out),
@@ -38,6 +39,14 @@ pub(super) fn decode(raw: &str, out: &mut Vec<Decoded>) {
     selectors.flush(out);
     zero_width.flush(out);
     turned.flush(raw, out);
+}
+
+/// Whether a character that is read here may begin with `byte` in UTF-8: those of most scripts do not.
+const fn may_lead(byte: u8) -> bool {
+    matches!(
+        byte,
+        0xc2 | 0xc4 | 0xc6 | 0xc7 | 0xc9..=0xcb | 0xd4 | 0xd7 | 0xe1 | 0xe2 | 0xef | 0xf3
+    )
 }
 
 /// Characters of one sort that stand near each other.
@@ -146,7 +155,6 @@ const TURNED: &[(char, u8)] = &[
     ('\u{029e}', b'k'),
     ('\u{02d9}', b'.'),
     ('\u{02e5}', b'L'),
-    ('\u{039b}', b'V'),
     ('\u{0500}', b'P'),
     ('\u{05df}', b'l'),
     ('\u{1d09}', b'i'),
@@ -159,7 +167,6 @@ const TURNED: &[(char, u8)] = &[
     ('\u{2229}', b'U'),
     ('\u{22a5}', b'T'),
     ('\u{22ca}', b'K'),
-    ('\u{a781}', b'l'),
 ];
 
 fn turned_letter(character: char) -> Option<u8> {
@@ -248,5 +255,9 @@ mod tests {
     #[test]
     fn the_table_is_sorted() {
         assert!(TURNED.is_sorted_by(|a, b| a.0 < b.0));
+        for (character, _) in TURNED {
+            let mut bytes = [0; 4];
+            assert!(may_lead(character.encode_utf8(&mut bytes).as_bytes()[0]), "{character}");
+        }
     }
 }
