@@ -97,6 +97,10 @@ impl Views {
         let Some(origin) = self.views.get(parent) else { return };
         let (depth, path) = (origin.depth, origin.path.clone());
         for decoded in decoded {
+            let depth = depth + decoded.path.matches('>').count();
+            if depth > DEPTH_MAX {
+                continue;
+            }
             if self.views.len() > VIEWS_MAX {
                 self.incomplete = Some("views_max");
                 return;
@@ -109,7 +113,6 @@ impl Views {
                 return;
             }
             *budget -= decoded.text.len();
-            let depth = depth + decoded.path.matches('>').count();
             let path = format!("{path}{}", decoded.path).into();
             let normal = normalised(&decoded.text);
             let raw = if normal.map.has_changes() { decoded.text } else { String::new() };
@@ -453,6 +456,15 @@ mod tests {
         let views = views_of(&text);
         assert_eq!(views.views.len(), VIEWS_MAX + 1);
         assert_eq!(views.incomplete, Some("views_max"));
+    }
+
+    #[test]
+    fn what_the_views_of_a_long_text_have_is_limited_more() {
+        let text = "plain words &#105;&#103; %69%67 \\u0069\\u0067 ".repeat(4000);
+        let views = views_of(&text);
+        assert_eq!(views.incomplete, Some("decoded_bytes_max"));
+        let decoded: usize = views.views.iter().skip(1).map(|view| view.normal.text.len()).sum();
+        assert!(decoded <= text.len() / 2 * 3 + DECODED_BYTES_MIN);
     }
 
     #[test]

@@ -20,6 +20,9 @@ const BACKWARDS_SUM_MIN: i32 = 14;
 /// A stretch ends where the words after it have taken away so much.
 const STRETCH_DROP_MAX: i32 = 36;
 
+/// Numbers with more between them do not stand beside each other.
+const NUMBER_GAP_BYTES_MAX: usize = 3;
+
 /// What there may be to undo.
 #[derive(Debug, Default)]
 pub(super) struct Signs {
@@ -45,7 +48,7 @@ pub(super) struct Signs {
     pub(super) mixed: usize,
     /// Letters that stand alone beside another.
     pub(super) singles: usize,
-    /// Numbers of two digits or more.
+    /// Numbers of two digits or more, the most beside each other.
     pub(super) numbers: usize,
     /// Dots and dashes in groups.
     pub(super) dots: usize,
@@ -134,6 +137,9 @@ struct Pass<'a> {
     backwards: Climb,
     /// Where the last letter that stands alone ended.
     single_end: usize,
+    /// Where the last number ended, and how many there are beside it.
+    number_end: usize,
+    beside: usize,
     /// Where the last space ended, and the rare signs since.
     space_end: usize,
     rare: usize,
@@ -176,14 +182,16 @@ impl Pass<'_> {
             self.signs.pairs.push(start);
         }
         if all & LETTER == 0 {
-            // `105-103-110` is three numbers.
-            self.signs.numbers += if all & DIGIT != 0 { (len + 1) / 3 } else { 0 };
+            if all & DIGIT != 0 {
+                // `105-103-110` is three numbers.
+                self.numbers(start, end, (len + 1) / 3);
+            }
             self.signs.dots += usize::from(all & DIGIT == 0);
             return;
         }
         let run = self.bytes.get(start..end).unwrap_or_default();
         if run.starts_with(b"0x") {
-            self.signs.numbers += 1;
+            self.numbers(start, end, 1);
             return;
         }
         self.signs.mixed += usize::from(all & DIGIT != 0);
@@ -217,6 +225,14 @@ impl Pass<'_> {
         }
     }
 
+    /// Numbers count with those they stand beside.
+    fn numbers(&mut self, start: usize, end: usize, count: usize) {
+        let goes_on = start - self.number_end <= NUMBER_GAP_BYTES_MAX;
+        self.beside = if goes_on { self.beside + count } else { count };
+        self.number_end = end;
+        self.signs.numbers = self.signs.numbers.max(self.beside);
+    }
+
     fn single(&mut self, at: usize) {
         self.signs.singles += usize::from(self.single_end > 0 && at - self.single_end <= 3);
         self.single_end = at + 1;
@@ -242,7 +258,10 @@ impl Pass<'_> {
                 self.signs.tags +=
                     usize::from(class(next) == LETTER || matches!(next, b'/' | b'!'));
             }
-            b'.' => self.signs.dots += usize::from(matches!(next, b'.' | b'-' | b'_' | b' ')),
+            b'.' => {
+                let mark = if next == b' ' { self.bytes.get(at + 2).copied() } else { Some(next) };
+                self.signs.dots += usize::from(matches!(mark, Some(b'.' | b'-' | b'_')));
+            }
             _ => self.signs.mixed += usize::from(class(next) & (LETTER | DIGIT) != 0),
         }
     }
