@@ -11,6 +11,9 @@ use super::signs::{Signs, TOKEN_BYTES_MIN};
 use super::{ciphers, escapes, markup, morse, numerals, spelling, tokens};
 use crate::offsets::OffsetMap;
 
+/// From so many characters on, fewer of them must be letters, digits and spaces.
+const LONG_CHARACTERS: usize = 24;
+
 /// What an encoding hid.
 #[derive(Debug)]
 pub(super) struct Decoded {
@@ -111,12 +114,23 @@ pub(super) fn looks_like_text(bytes: &[u8]) -> bool {
         }
         all += 1;
         letters += usize::from(character.is_alphabetic());
-        wide += usize::from(!character.is_ascii());
+        wide += usize::from(!character.is_ascii() && !is_european(character));
         wordy += usize::from(
             character.is_alphanumeric()
                 || matches!(character, ' ' | '\n' | '.' | ',' | '_' | '-' | '='),
         );
     }
     let one_script = wide == 0 || wide * 3 >= all;
-    all >= TOKEN_BYTES_MIN / 2 && letters >= 4 && wordy * 10 >= all * 8 && one_script
+    // So many bytes that are no data cannot be chance: notation may be text too.
+    let wordy_percent = if all >= LONG_CHARACTERS { 60 } else { 80 };
+    all >= TOKEN_BYTES_MIN / 2
+        && letters >= 4
+        && letters * 4 >= all
+        && wordy * 100 >= all * wordy_percent
+        && one_script
+}
+
+/// Letters and signs that stand among ASCII ones in the languages of Europe and in Vietnamese.
+const fn is_european(character: char) -> bool {
+    matches!(character, '\u{a1}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2010}'..='\u{2026}' | '\u{20ac}')
 }
