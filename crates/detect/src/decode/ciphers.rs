@@ -16,6 +16,8 @@ const BYTES_PER_ATTEMPT: usize = 1024;
 const SAMPLE_BYTES_MAX: usize = 256;
 /// How much more than what was written it must be like words, in tenths of a level.
 const GAIN_TENFOLD: i32 = 8;
+/// The same if none of its words is among the commonest.
+const CERTAIN_GAIN_TENFOLD: i32 = 14;
 /// How far a stretch is widened over words that do not stand out, in bytes on either side.
 const WIDER_BYTES_MAX: usize = 64;
 
@@ -128,9 +130,9 @@ fn cipher_of(sample: &[u8]) -> Option<Cipher> {
     best.into_iter()
         .map(|(_, cipher)| (Reading::of(&cipher.undo_all(sample)), cipher))
         .filter(|(reading, _)| {
-            reading.is_prose()
-                && reading.common() > 0
-                && reading.level_tenfold() >= written + GAIN_TENFOLD
+            let gain = reading.level_tenfold() - written;
+            reading.is_prose() && reading.common() > 0 && gain >= GAIN_TENFOLD
+                || reading.is_certain() && gain >= CERTAIN_GAIN_TENFOLD
         })
         .max_by_key(|(reading, _)| reading.level_tenfold())
         .map(|(_, cipher)| cipher)

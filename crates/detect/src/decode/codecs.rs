@@ -11,6 +11,8 @@ use super::signs::{Signs, TOKEN_BYTES_MIN};
 use super::{ciphers, escapes, markup, morse, numerals, spelling, tokens};
 use crate::offsets::OffsetMap;
 
+/// So much of a decoded text says whether it is one.
+const BEGINNING_BYTES: usize = 64;
 /// From so many characters on, fewer of them must be letters, digits and spaces.
 const LONG_CHARACTERS: usize = 24;
 
@@ -87,10 +89,17 @@ pub(super) fn decode_all(text: &str) -> Vec<Decoded> {
     out
 }
 
-/// The bytes as text, if they read like it.
-pub(super) fn readable(bytes: Vec<u8>) -> Option<String> {
-    if !looks_like_text(&bytes) {
+/// The bytes as text, if they begin like it: as far as they are UTF-8.
+pub(super) fn readable(mut bytes: Vec<u8>) -> Option<String> {
+    if !looks_like_text(bytes.get(..BEGINNING_BYTES).unwrap_or(&bytes)) {
         return None;
+    }
+    if let Err(error) = std::str::from_utf8(&bytes) {
+        let valid = error.valid_up_to();
+        if valid < BEGINNING_BYTES.min(bytes.len()) / 4 * 3 {
+            return None;
+        }
+        bytes.truncate(valid);
     }
     String::from_utf8(bytes).ok()
 }
@@ -114,7 +123,7 @@ pub(super) fn looks_like_text(bytes: &[u8]) -> bool {
         }
         all += 1;
         letters += usize::from(character.is_alphabetic());
-        wide += usize::from(!character.is_ascii() && !is_european(character));
+        wide += usize::from(!character.is_ascii() && !stands_among_ascii(character));
         wordy += usize::from(
             character.is_alphanumeric()
                 || matches!(character, ' ' | '\n' | '.' | ',' | '_' | '-' | '='),
@@ -130,7 +139,10 @@ pub(super) fn looks_like_text(bytes: &[u8]) -> bool {
         && one_script
 }
 
-/// Letters and signs that stand among ASCII ones in the languages of Europe and in Vietnamese.
-const fn is_european(character: char) -> bool {
-    matches!(character, '\u{a1}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2010}'..='\u{2026}' | '\u{20ac}')
+/// Letters and signs that stand among ASCII ones: those of Europe and of Vietnamese, symbols, emoji.
+const fn stands_among_ascii(character: char) -> bool {
+    matches!(
+        character,
+        '\u{a1}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{200b}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}'
+    )
 }

@@ -8,7 +8,7 @@ use miniz_oxide::inflate::{
 };
 
 use super::DECODED_TIMES_MAX;
-use super::codecs::looks_like_text;
+use super::codecs::readable;
 
 /// How many times the length of its encoded token a compressed text may have.
 pub(super) const INFLATED_TIMES_MAX: usize = DECODED_TIMES_MAX;
@@ -36,18 +36,12 @@ pub(super) fn inflate(bytes: &[u8], token_bytes: usize) -> Option<Inflated> {
     } else {
         ("zlib>", decompress_to_vec_zlib_with_limit(bytes, limit))
     };
-    let (mut output, is_cut) = match result {
+    let (output, is_cut) = match result {
         Ok(output) => (output, false),
         // What came before the limit, or before the damage, is text all the same.
         Err(DecompressError { output, .. }) => (output, true),
     };
-    if !looks_like_text(&output) {
-        return None;
-    }
-    if let Err(error) = std::str::from_utf8(&output) {
-        output.truncate(error.valid_up_to());
-    }
-    String::from_utf8(output).ok().map(|text| Inflated { format, text, is_cut })
+    readable(output).map(|text| Inflated { format, text, is_cut })
 }
 
 /// The compressed blocks after the header of RFC 1952 §2.3.

@@ -120,6 +120,9 @@ const READING_BYTES_MAX: usize = 1024;
 const READING_LETTERS_MIN: usize = 8;
 /// So many letters are needed to be sure that words are not chance.
 const PROSE_LETTERS_MIN: usize = 12;
+/// Words at this level, with so many letters, are words even if none is among the commonest.
+const CERTAIN_LEVEL_TENFOLD: i32 = 62;
+const CERTAIN_LETTERS_MIN: usize = 18;
 /// Words are at this level or above, times ten.
 const WORDS_LEVEL_TENFOLD: i32 = 57;
 /// Words with names, numbers and code among them are at this level or above, times ten.
@@ -180,6 +183,13 @@ impl Reading {
     /// Whether it is words of some language and little else, and enough of them not to be chance.
     pub(super) const fn is_prose(&self) -> bool {
         self.is_words() && self.letters >= PROSE_LETTERS_MIN && self.letters >= self.others * 3
+    }
+
+    /// Whether its letters alone leave no doubt that it is words.
+    pub(super) const fn is_certain(&self) -> bool {
+        self.is_at(CERTAIN_LEVEL_TENFOLD)
+            && self.letters >= CERTAIN_LETTERS_MIN
+            && self.letters >= self.others * 3
     }
 
     /// Whether it may be words, perhaps with names and numbers among them.

@@ -14,7 +14,7 @@ const DENSE_BYTES_MIN: usize = 20;
 /// So many signs that no word has make it such a token.
 const DENSE_SIGNS_MIN: usize = 3;
 /// The least that odd words must add up to.
-const ODD_SUM_MIN: i32 = 30;
+const ODD_SUM_MIN: i32 = 18;
 /// The least that words which look better backwards must add up to.
 const BACKWARDS_SUM_MIN: i32 = 14;
 /// A stretch ends where the words after it have taken away so much.
