@@ -118,11 +118,11 @@ impl Apart {
         if sorts.count_ones() < APART_SORTS_MIN {
             return false;
         }
-        let longest = text.split(|byte| *byte == b' ').map(<[u8]>::len).max();
-        longest.is_some_and(|longest| longest >= 3)
-            && text.len() < APART_LETTERS_MIN * 2
-            && word_sums_of(&text) < 0
-            || Reading::of(&text).may_be_words()
+        if text.len() >= APART_LETTERS_MIN * 2 {
+            return Reading::of(&text).may_be_words();
+        }
+        // So few letters must be a word beyond doubt.
+        word_sums_of(&text) <= -2 * i32::try_from(text.len()).unwrap_or_default()
     }
 }
 
