@@ -63,12 +63,12 @@ impl Decoded {
     }
 }
 
-/// Everything in `text` that decodes to something that reads like text.
-pub(super) fn decode_all(text: &str) -> Vec<Decoded> {
+/// Everything in `text` that decodes to something that reads like text, and whether all of it was opened.
+pub(super) fn decode_all(text: &str) -> (Vec<Decoded>, bool) {
     let bytes = text.as_bytes();
     let signs = Signs::of(bytes);
     let mut out = Vec::new();
-    tokens::decode(bytes, &signs, &mut out);
+    let is_complete = tokens::decode(bytes, &signs, &mut out);
     if signs.numbers >= numerals::NUMBERS_MIN {
         numerals::decode(bytes, &mut out);
     }
@@ -86,7 +86,7 @@ pub(super) fn decode_all(text: &str) -> Vec<Decoded> {
         out.extend(spelling::without_leet(text));
     }
     ciphers::decode(text, &signs, &mut out);
-    out
+    (out, is_complete)
 }
 
 /// The bytes as text, if they begin like it: as far as they are UTF-8.

@@ -80,10 +80,13 @@ impl Views {
         let mut next = 0;
         while let Some(view) = all.views.get(next) {
             if view.depth < DEPTH_MAX {
-                let decoded = codecs::decode_all(&view.normal.text);
+                let (decoded, is_complete) = codecs::decode_all(&view.normal.text);
                 let mut unseen = Vec::new();
                 if view.normal.map.has_changes() {
                     unseen::decode(if next == 0 { raw } else { &view.raw }, &mut unseen);
+                }
+                if !is_complete {
+                    all.incomplete = Some("inflations_max");
                 }
                 all.add(next, unseen, true, &mut budget);
                 all.add(next, decoded, false, &mut budget);
@@ -479,6 +482,14 @@ mod tests {
         assert_eq!(views.incomplete, Some("decoded_bytes_max"));
         let decoded: usize = views.views.iter().skip(1).map(|view| view.normal.text.len()).sum();
         assert!(decoded <= text.len() / 2 * 3 + DECODED_BYTES_MIN);
+    }
+
+    #[test]
+    fn the_number_of_compressed_tokens_is_limited() {
+        // Headers with nothing behind them: each is opened in vain.
+        let views = |count: usize| views_of(&"H4sIAAAAAAAAA//////////// ".repeat(count));
+        assert_eq!(views(4).incomplete, None);
+        assert_eq!(views(9).incomplete, Some("inflations_max"));
     }
 
     #[test]

@@ -16,13 +16,15 @@ const BYTES_PER_INFLATION: usize = 1024;
 /// So many letters of a token tell text from data.
 const PROBE_BYTES: usize = 48;
 
-/// Every token of `bytes` that reads like text once it is decoded, until there are more than can be kept.
-pub(super) fn decode(bytes: &[u8], signs: &Signs, out: &mut Vec<Decoded>) {
-    let mut inflations = INFLATIONS + bytes.len() / BYTES_PER_INFLATION;
+/// Every token of `bytes` that reads like text once it is decoded, until there are more than can be kept. Says
+/// whether every compressed one was opened.
+pub(super) fn decode(bytes: &[u8], signs: &Signs, out: &mut Vec<Decoded>) -> bool {
+    let allowed = INFLATIONS + bytes.len() / BYTES_PER_INFLATION;
+    let mut inflations = isize::try_from(allowed).unwrap_or(isize::MAX);
     let mut end = 0;
     for (start, run_end) in &signs.runs {
         if out.len() > VIEWS_MAX {
-            return;
+            return true;
         }
         if *start >= end {
             end = token(bytes, *start, *run_end, &mut inflations, out);
@@ -31,7 +33,7 @@ pub(super) fn decode(bytes: &[u8], signs: &Signs, out: &mut Vec<Decoded>) {
     end = 0;
     for start in &signs.pairs {
         if out.len() > VIEWS_MAX {
-            return;
+            return true;
         }
         if *start >= end {
             let (pairs_end, text) = spaced_hex(bytes, *start);
@@ -41,10 +43,11 @@ pub(super) fn decode(bytes: &[u8], signs: &Signs, out: &mut Vec<Decoded>) {
     }
     for (start, end) in &signs.dense {
         if out.len() > VIEWS_MAX {
-            return;
+            return true;
         }
         out.extend(base85(bytes, *start, *end, &mut inflations));
     }
+    inflations >= 0
 }
 
 /// The six bits a character stands for, in either alphabet of RFC 4648.
@@ -83,7 +86,7 @@ fn token(
     bytes: &[u8],
     start: usize,
     end: usize,
-    inflations: &mut usize,
+    inflations: &mut isize,
     out: &mut Vec<Decoded>,
 ) -> usize {
     let run = bytes.get(start..end).unwrap_or_default();
@@ -120,7 +123,7 @@ fn segments(
     bytes: &[u8],
     start: usize,
     end: usize,
-    inflations: &mut usize,
+    inflations: &mut isize,
     out: &mut Vec<Decoded>,
 ) {
     let run = bytes.get(start..end).unwrap_or_default();
@@ -149,9 +152,12 @@ struct Text {
 
 impl Text {
     /// What `bytes` say, which came from a token of `token_bytes`.
-    fn of(bytes: Vec<u8>, token_bytes: usize, inflations: &mut usize) -> Option<Self> {
+    fn of(bytes: Vec<u8>, token_bytes: usize, inflations: &mut isize) -> Option<Self> {
         if is_compressed(&bytes) {
-            *inflations = inflations.checked_sub(1)?;
+            *inflations -= 1;
+            if *inflations < 0 {
+                return None;
+            }
             let inflated = inflate(&bytes, token_bytes)?;
             return Some(Self {
                 words: inflated.text,
@@ -184,7 +190,7 @@ fn probed(
     first: &[u8],
     whole: &[u8],
     decode: fn(&[u8]) -> Vec<u8>,
-    inflations: &mut usize,
+    inflations: &mut isize,
 ) -> Option<Text> {
     let probe = decode(first.get(..PROBE_BYTES.min(first.len())).unwrap_or_default());
     let even = probe.get(..probe.len() / 2 * 2).unwrap_or_default();
@@ -315,7 +321,7 @@ const ASCII85: [u8; 128] = {
 static BASE85: [[u8; 128]; 3] = [ASCII85, values(RFC1924), values(Z85)];
 
 /// What the token between two spaces hides, in any of the alphabets, also in quotes or `<~` `~>`.
-fn base85(bytes: &[u8], start: usize, end: usize, inflations: &mut usize) -> Option<Decoded> {
+fn base85(bytes: &[u8], start: usize, end: usize, inflations: &mut isize) -> Option<Decoded> {
     let token = bytes.get(start..end)?;
     let inner = match token {
         [b'<', b'~', inner @ .., b'~', b'>'] => (start + 2, inner),
