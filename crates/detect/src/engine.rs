@@ -118,7 +118,7 @@ impl Engine {
         let (text, cut) = within_limit(text);
         let mut held = Vec::new();
         let (normal, taken) = self.normalise(text, &mut held);
-        let views = Views::of(normal);
+        let views = Views::of(text, normal);
         self.find_in_view(&views, 0, taken, &mut held);
         // Before others come to stand between the pieces of a value.
         sort(&mut held);
@@ -131,7 +131,7 @@ impl Engine {
     pub fn inspect_late(&self, text: &str, provenance: Provenance) -> Inspection {
         let (text, cut) = within_limit(text);
         let (normal, _) = self.normalise(text, &mut Vec::new());
-        self.read(&Views::of(normal), cut, provenance, Vec::new())
+        self.read(&Views::of(text, normal), cut, provenance, Vec::new())
     }
 
     /// What the views of a text show, beside the `findings` in the text itself.
@@ -161,7 +161,7 @@ impl Engine {
         let group = Group::Prompts;
         let (text, _) = within_limit(text);
         let (normal, _) = self.normalise(text, &mut Vec::new());
-        let views = Views::of(normal);
+        let views = Views::of(text, normal);
         let best = (0..views.views.len())
             .filter_map(|view| Some((view, self.model.read(&views.views.get(view)?.normal.text))))
             .max_by(|(_, a), (_, b)| a.margin(head, group).total_cmp(&b.margin(head, group)));

@@ -15,6 +15,7 @@ use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 /// Letters and signs that look like ASCII ones and that NFKC leaves alone. Sorted.
 /// Source: the intent of Unicode TR39 `confusables.txt`, reduced to single letters that are
 /// mistaken for ASCII in running text.
+// tidy: table - letters and signs
 const LOOK_ALIKES: &[(char, char)] = &[
     ('\u{00d7}', 'x'),
     ('\u{00d8}', 'O'),
@@ -23,13 +24,26 @@ const LOOK_ALIKES: &[(char, char)] = &[
     ('\u{00f0}', 'd'),
     ('\u{00f8}', 'o'),
     ('\u{0111}', 'd'),
+    ('\u{0127}', 'h'),
     ('\u{0131}', 'i'),
     ('\u{0142}', 'l'),
+    ('\u{0167}', 't'),
     ('\u{0180}', 'b'),
     ('\u{0188}', 'c'),
     ('\u{0192}', 'f'),
+    ('\u{0199}', 'k'),
     ('\u{01a5}', 'p'),
+    ('\u{01ad}', 't'),
+    ('\u{01b4}', 'y'),
     ('\u{01b6}', 'z'),
+    ('\u{01dd}', 'e'),
+    ('\u{01e5}', 'g'),
+    ('\u{023c}', 'c'),
+    ('\u{0247}', 'e'),
+    ('\u{0249}', 'j'),
+    ('\u{024b}', 'q'),
+    ('\u{024d}', 'r'),
+    ('\u{024f}', 'y'),
     ('\u{0250}', 'a'),
     ('\u{0251}', 'a'),
     ('\u{0253}', 'b'),
@@ -53,6 +67,7 @@ const LOOK_ALIKES: &[(char, char)] = &[
     ('\u{0273}', 'n'),
     ('\u{0274}', 'N'),
     ('\u{0275}', 'o'),
+    ('\u{0276}', 'O'),
     ('\u{0279}', 'r'),
     ('\u{027c}', 'r'),
     ('\u{027d}', 'r'),
@@ -68,7 +83,9 @@ const LOOK_ALIKES: &[(char, char)] = &[
     ('\u{028f}', 'Y'),
     ('\u{0290}', 'z'),
     ('\u{0299}', 'B'),
+    ('\u{029b}', 'G'),
     ('\u{029c}', 'H'),
+    ('\u{029e}', 'k'),
     ('\u{029f}', 'L'),
     ('\u{02b9}', '\''),
     ('\u{02bc}', '\''),
@@ -145,11 +162,53 @@ const LOOK_ALIKES: &[(char, char)] = &[
     ('\u{0581}', 'g'),
     ('\u{0585}', 'o'),
     ('\u{05f3}', '\''),
+    ('\u{13a0}', 'D'),
+    ('\u{13a1}', 'R'),
+    ('\u{13a2}', 'T'),
+    ('\u{13a5}', 'i'),
+    ('\u{13a9}', 'y'),
+    ('\u{13aa}', 'A'),
+    ('\u{13ab}', 'J'),
+    ('\u{13ac}', 'E'),
+    ('\u{13b3}', 'W'),
+    ('\u{13b7}', 'M'),
+    ('\u{13bb}', 'H'),
+    ('\u{13bd}', 'Y'),
+    ('\u{13c0}', 'G'),
+    ('\u{13c2}', 'h'),
+    ('\u{13c3}', 'Z'),
+    ('\u{13ce}', '4'),
+    ('\u{13cf}', 'b'),
+    ('\u{13d4}', 'W'),
+    ('\u{13d5}', 'S'),
+    ('\u{13d9}', 'V'),
+    ('\u{13da}', 'S'),
+    ('\u{13de}', 'L'),
+    ('\u{13df}', 'C'),
+    ('\u{13e2}', 'P'),
+    ('\u{13e6}', 'K'),
+    ('\u{13e7}', 'd'),
+    ('\u{13e8}', 'G'),
+    ('\u{13ee}', '6'),
+    ('\u{13f0}', 'B'),
+    ('\u{13f3}', 'G'),
+    ('\u{13f4}', 'B'),
+    ('\u{146d}', 'P'),
+    ('\u{146f}', 'd'),
+    ('\u{148d}', 'J'),
+    ('\u{14aa}', 'L'),
+    ('\u{157c}', 'H'),
+    ('\u{15c5}', 'A'),
+    ('\u{15de}', 'D'),
+    ('\u{15ea}', 'D'),
+    ('\u{15f0}', 'M'),
+    ('\u{15f7}', 'B'),
     ('\u{1680}', ' '),
     ('\u{1d00}', 'A'),
     ('\u{1d04}', 'C'),
     ('\u{1d05}', 'D'),
     ('\u{1d07}', 'E'),
+    ('\u{1d09}', 'i'),
     ('\u{1d0a}', 'J'),
     ('\u{1d0b}', 'K'),
     ('\u{1d0d}', 'M'),
@@ -194,8 +253,24 @@ const LOOK_ALIKES: &[(char, char)] = &[
     ('\u{22c5}', '.'),
     ('\u{2500}', '-'),
     ('\u{2800}', ' '),
+    ('\u{2c80}', 'A'),
+    ('\u{2c82}', 'B'),
+    ('\u{2c88}', 'E'),
+    ('\u{2c8e}', 'H'),
+    ('\u{2c92}', 'I'),
+    ('\u{2c94}', 'K'),
+    ('\u{2c98}', 'M'),
+    ('\u{2c9a}', 'N'),
+    ('\u{2c9e}', 'O'),
     ('\u{2c9f}', 'o'),
+    ('\u{2ca2}', 'P'),
+    ('\u{2ca3}', 'p'),
+    ('\u{2ca4}', 'C'),
+    ('\u{2ca5}', 'c'),
+    ('\u{2ca6}', 'T'),
+    ('\u{2ca8}', 'Y'),
     ('\u{2cab}', 'o'),
+    ('\u{2cac}', 'X'),
     ('\u{2e3a}', '-'),
     ('\u{2e3b}', '-'),
     ('\u{3002}', '.'),
@@ -203,11 +278,35 @@ const LOOK_ALIKES: &[(char, char)] = &[
     ('\u{3011}', ']'),
     ('\u{3014}', '['),
     ('\u{3015}', ']'),
+    ('\u{a4d0}', 'B'),
+    ('\u{a4d1}', 'P'),
+    ('\u{a4d2}', 'd'),
     ('\u{a4d3}', 'D'),
+    ('\u{a4d4}', 'T'),
+    ('\u{a4d6}', 'G'),
+    ('\u{a4d7}', 'K'),
+    ('\u{a4d9}', 'J'),
+    ('\u{a4da}', 'C'),
+    ('\u{a4dc}', 'Z'),
+    ('\u{a4dd}', 'F'),
+    ('\u{a4df}', 'M'),
     ('\u{a4e0}', 'N'),
+    ('\u{a4e1}', 'L'),
+    ('\u{a4e2}', 'S'),
+    ('\u{a4e3}', 'R'),
+    ('\u{a4e6}', 'V'),
+    ('\u{a4e7}', 'H'),
+    ('\u{a4ea}', 'W'),
+    ('\u{a4eb}', 'X'),
+    ('\u{a4ec}', 'Y'),
+    ('\u{a4ee}', 'A'),
+    ('\u{a4f0}', 'E'),
     ('\u{a4f2}', 'I'),
     ('\u{a4f3}', 'O'),
+    ('\u{a4f4}', 'U'),
+    ('\u{a730}', 'F'),
     ('\u{a731}', 'S'),
+    ('\u{a7af}', 'Q'),
     ('\u{ab75}', 'i'),
 ];
 
@@ -295,9 +394,10 @@ fn look_alike(character: char) -> Option<char> {
     if value < 10 { char::from_digit(value, 10) } else { None }
 }
 
-/// The squared and negative circled capital letters, which NFKC leaves alone.
+/// The squared and negative circled capital letters and the regional indicators, which NFKC leaves alone.
 fn enclosed_letter(code: u32) -> Option<char> {
     let place = match code {
+        0x1f1e6..=0x1f1ff => code - 0x1f1e6,
         0x1f150..=0x1f169 => code - 0x1f150,
         0x1f170..=0x1f189 => code - 0x1f170,
         _ => return None,
@@ -336,6 +436,9 @@ mod tests {
         check("𝐢𝐠𝐧𝐨𝐫𝐞 𝓪𝓵𝓵", "ignore all");
         check("ⓘⓖⓝⓞⓡⓔ", "ignore");
         check("🅸🅶🅽🅾🆁🅴", "IGNORE");
+        check("🇮🇬🇳🇴🇷🇪 🇩🇪", "IGNORE DE");
+        check("ꜰᴏʀɢᴇᴛ ᎪᏞᏞ ꓣꓴꓡꓰ", "FORGET ALL RULE");
+        check("ıǥnoɹǝ ɨǥnøɍɇ", "ignore ignore");
         check("555‑0199−1–2", "555-0199-1-2");
         check("a\u{00a0}b\u{2003}c", "a b c");
         check("“quoted”", "\"quoted\"");
@@ -345,6 +448,7 @@ mod tests {
     fn diacritics_fall_off_whether_composed_or_not() {
         check("é e\u{301} ü ñ Å", "e e u n A");
         check("i\u{335}g\u{336}nore", "ignore");
+        check("i\u{335}\u{307}\u{323}\u{352}g\u{e01}\u{335}", "ig\u{e01}");
     }
 
     #[test]

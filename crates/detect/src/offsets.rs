@@ -50,6 +50,11 @@ impl OffsetMap {
         self.stretches.push(Stretch { new: new as u32, old: old as u32, replaced: len as u32 });
     }
 
+    /// Whether the texts differ anywhere.
+    pub(crate) const fn has_changes(&self) -> bool {
+        !self.stretches.is_empty()
+    }
+
     /// The stretch that holds the byte at `new`, and its index.
     fn stretch(&self, new: usize) -> Stretch {
         let after = self.stretches.partition_point(|stretch| stretch.new_at() <= new);

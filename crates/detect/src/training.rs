@@ -6,6 +6,7 @@ pub use crate::score::model::{
 };
 pub use crate::score::windows::{BLOCK_SYMBOLS, FEATURES_MIN, window_blocks};
 
+use crate::decode::Views;
 use crate::normalise::{Normal, Normaliser};
 
 /// The normalised text that the model reads.
@@ -13,4 +14,13 @@ pub fn normalised(text: &str) -> String {
     let (mut normal, mut signals) = (Normal::default(), Vec::new());
     Normaliser::default().push(text, &mut normal, &mut signals);
     normal.text
+}
+
+/// Every decoded view of a text that the engine makes: the path of decodings, outermost first and each with `>` after it,
+/// and the normalised text of the view. The text itself is not among them.
+pub fn views(text: &str) -> Vec<(String, String)> {
+    let (mut normal, mut signals) = (Normal::default(), Vec::new());
+    Normaliser::default().push(text, &mut normal, &mut signals);
+    let views = Views::of(text, normal).views.into_iter().skip(1);
+    views.map(|view| (view.path.into_owned(), view.normal.text)).collect()
 }

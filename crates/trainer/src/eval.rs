@@ -9,6 +9,7 @@ use events::Provenance;
 use crate::Places;
 use crate::corpus::{self, Label, Row};
 use crate::folds::HeldOut;
+use crate::obfuscate;
 use crate::statistics::wilson;
 use crate::train::{Column, attacks_and_documents, is_ordinary};
 
@@ -17,6 +18,9 @@ const RANKS: [u8; 3] = [17, 20, 30];
 
 /// Documents that attacks are written into for evaluation.
 const BURIED_TEXTS: usize = 600;
+
+/// The most attacks that are tried in every disguise.
+const DISGUISED_ATTACKS_MAX: usize = 300;
 
 /// Hits per rank, and how many texts there were.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +86,11 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
         mentions.iter(),
         |row| vec![row.family.clone()],
     );
+    let is_attack = |row: &&Row| row.label.is_attack() && !row.is_ours();
+    let direct = rows.iter().filter(is_attack).filter(|row| row.group == Group::Prompts);
+    let attacks: Vec<&str> =
+        direct.map(|row| row.text.as_str()).take(DISGUISED_ATTACKS_MAX).collect();
+    obfuscate::report(&engine, &attacks);
     Ok(())
 }
 

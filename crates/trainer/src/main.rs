@@ -20,6 +20,7 @@ mod eval;
 mod folds;
 mod grammar;
 mod learn;
+mod obfuscate;
 mod shuffle;
 mod speed;
 mod statistics;

@@ -1,10 +1,11 @@
 //! How long the engine takes, by part: for a first look; the figures that count come from the bench.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
 
-use detect::training::Group;
+use detect::training::{Group, views};
 use detect::{DetectSettings, Engine};
 use events::Provenance;
 
@@ -43,7 +44,27 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
         }
     }
     held(&all, &rows);
+    decoded(&rows);
     Ok(())
+}
+
+/// Prints how many ways there are to read an ordinary text, itself among them, and what was undone.
+fn decoded(rows: &[Row]) {
+    for (name, group) in [("prompts", Group::Prompts), ("documents", Group::Documents)] {
+        let (mut texts, mut undone, mut paths) =
+            (0_usize, 0_usize, BTreeMap::<String, usize>::new());
+        for row in rows.iter().filter(|row| row.group == group) {
+            texts += 1;
+            for (path, _) in views(&row.text) {
+                undone += 1;
+                *paths.entry(path).or_default() += 1;
+            }
+        }
+        println!(
+            "{name:<10} {:.4} views per text: {paths:?}",
+            1.0 + undone as f64 / texts.max(1) as f64
+        );
+    }
 }
 
 fn engine(off: &[&str]) -> Result<Engine, String> {

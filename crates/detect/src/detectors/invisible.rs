@@ -8,7 +8,8 @@
 //! **Does not find** what belongs there: joiners in emoji and in Arabic and Indic scripts,
 //! zero-width spaces in Thai, Lao, Khmer and Burmese, direction marks beside right-to-left text,
 //! one variation selector after an emoji or a Chinese character, a byte order mark at the start,
-//! single soft hyphens. It does not say what was hidden.
+//! single soft hyphens. What tags, selectors and zero-width bits spell is read as a view of the text (`tags>`,
+//! `selectors>`, `zero_width>`) by every other detector, not told by this one.
 //!
 //! **Example**: `i\u{200b}gnore` is found at the second character.
 

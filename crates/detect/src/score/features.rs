@@ -65,8 +65,9 @@ pub fn features(text: &str, mut see: impl FnMut(u32, Place)) {
         at += len;
         match symbol {
             Symbol::Letter(code) => {
-                hasher.add(code, end, &mut see);
-                hasher.extend_word(code);
+                if hasher.add(code, end, &mut see) {
+                    hasher.extend_word(code);
+                }
             }
             Symbol::Space => {
                 hasher.end_word(start, &mut see);
@@ -193,13 +194,14 @@ impl Hasher {
         self.last[0] == (b' ' as u32).wrapping_mul(SPREAD)
     }
 
+    /// Adds a symbol, unless it only goes on repeating the ones before it.
     #[inline]
-    fn add(&mut self, code: u32, end: u32, see: &mut impl FnMut(u32, Place)) {
+    fn add(&mut self, code: u32, end: u32, see: &mut impl FnMut(u32, Place)) -> bool {
         let [a, b, c, d, _] = self.last;
         let spread = code.wrapping_mul(SPREAD);
         // The rest of a line of signs, or of a cry, says nothing new.
         if spread == a && a == b && b == c && c == d {
-            return;
+            return false;
         }
         self.last = [spread, a, b, c, d];
         let five = spread
@@ -215,6 +217,7 @@ impl Hasher {
                 Place { symbol, end, symbols: 5, words: 0, concepts: 0 },
             );
         }
+        true
     }
 
     #[inline]

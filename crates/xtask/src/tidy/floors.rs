@@ -36,6 +36,7 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "jiff",
     "memchr",
     "miette",
+    "miniz_oxide",
     "regex-automata",
     "rsigma",
     "rustc-hash",
