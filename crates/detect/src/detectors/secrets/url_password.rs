@@ -31,7 +31,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
         (b':', _) => {}
         (b'"' | b'\'', before) if before.last() == Some(&b':') => {
             return if follows_option(before) {
-                mixed(text).and_then(|_| argument(text))
+                mixed(text).and_then(|()| argument(text))
             } else {
                 None
             };
