@@ -152,8 +152,13 @@ pub(crate) fn run(target: &Target, bounds: Bounds, seed: u64) -> Summary {
 }
 
 fn execute(target: &Target, input: &[u8]) -> Result<Outcome, String> {
-    catch_unwind(AssertUnwindSafe(|| (target.run)(input)))
-        .map_err(|_| LAST_PANIC.with_borrow(Clone::clone))
+    catch_unwind(AssertUnwindSafe(|| (target.run)(input))).map_err(|payload| {
+        let kept = LAST_PANIC.take();
+        let said = payload.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or_default();
+        // Without the hook, in tests, there is only what was said.
+        if kept.is_empty() { said.to_owned() } else { kept }
+    })
 }
 
 /// Nanoseconds per byte that ordinary inputs take.

@@ -201,7 +201,7 @@ mod tests {
             "os.Path",
             "Foo()",
             "@Ada",
-            "/Users/Ada",
+            "src/Ada",
             "Ada=1",
             "`Ada`",
             "Ada.py",
