@@ -290,3 +290,35 @@ fn organisation(shuffle: &mut Shuffle) -> String {
         _ => format!("{} {}", made_up(shuffle), pick(ENDS, shuffle)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filled_templates_say_where_their_names_are() {
+        let mut shuffle = Shuffle::new(5);
+        for template in TEMPLATES.lines().filter(|line| line.contains('{')) {
+            let (text, marks) = filled(template, &mut shuffle);
+            assert!(!text.contains('{') && !marks.is_empty(), "{template}: {text}");
+            for (start, end, _) in marks {
+                assert!(text.get(start..end).is_some_and(|name| !name.trim().is_empty()), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn marked_stretches_get_their_tags_and_addresses_teach_nothing() {
+        let text = "so Ada Lovelace met Acme in Elm Street";
+        let marks = [
+            (3, 15, Entity::Name(Class::Person)),
+            (20, 24, Entity::Name(Class::Organisation)),
+            (28, 38, Entity::Address),
+        ];
+        let mut labelled = Vec::new();
+        learn_from(text, &marks, &mut labelled);
+        let tags: Vec<_> = labelled.into_iter().map(|stretch| stretch.tags).collect();
+        let (person, organisation) = (Class::Person.first_tag(), Class::Organisation.first_tag());
+        assert_eq!(tags, [vec![person, person + 1], vec![organisation]]);
+    }
+}
