@@ -6,7 +6,8 @@
 use events::{Finding, Kind, Provenance, Rank, Span};
 
 use crate::decode::Views;
-use crate::detectors::{CARDS, Enabled, Id, linear_score};
+use crate::detectors::{self, CARDS, Enabled, Id, linear_score};
+use crate::names::model::NamesModel;
 use crate::normalise::{Normal, Normaliser};
 use crate::pass::Pass;
 use crate::score::{Explanation, Group, Model, Reading};
@@ -67,6 +68,12 @@ pub enum SelfTestError {
         /// What did not fit.
         why: &'static str,
     },
+    /// The model of the tagger of names is not what its digest says.
+    #[error("the model of names is damaged: {why}")]
+    Names {
+        /// What did not fit.
+        why: &'static str,
+    },
     /// A text that must be found was not found, or one that must pass did not.
     #[error("self-test `{vector}` failed: {why}")]
     Vector {
@@ -102,13 +109,15 @@ pub struct Inspection {
 pub struct Engine {
     on: Enabled,
     model: Model,
+    names: NamesModel,
 }
 
 impl Engine {
     /// Builds the engine and runs the self-test on it.
     pub fn new(settings: &DetectSettings) -> Result<Self, SelfTestError> {
         let model = Model::shipped().map_err(|why| SelfTestError::Model { why })?;
-        let engine = Self { on: Enabled::ALL, model };
+        let names = NamesModel::shipped().map_err(|why| SelfTestError::Names { why })?;
+        let engine = Self { on: Enabled::ALL, model, names };
         selftest::run(&engine)?;
         Ok(Self { on: settings.enabled(), ..engine })
     }
@@ -147,6 +156,16 @@ impl Engine {
         inspection.views = views.views.len().saturating_sub(1) as u8;
         for view in 1..views.views.len() {
             self.find_in_view(views, view, 0, &mut inspection.findings);
+        }
+        if self.on.has(Id::Names)
+            && let Some(whole) = views.views.first()
+        {
+            detectors::names::find(
+                &self.names,
+                &whole.normal,
+                provenance,
+                &mut inspection.findings,
+            );
         }
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);

@@ -16,6 +16,7 @@ mod detectors;
 mod engine;
 mod fold;
 mod heads;
+mod names;
 mod normalise;
 mod offsets;
 mod pass;

@@ -42,6 +42,18 @@ const VECTORS: &[Vector] = &[
         expect: Some(("secret.aws_access_key", 50)),
     },
     Vector {
+        name: "name of a person",
+        text: "My name is Johann Schneider and I work here.",
+        provenance: Provenance::User,
+        expect: Some(("pii.person", 1)),
+    },
+    Vector {
+        name: "name of a place",
+        text: "We live in Barcelona now.",
+        provenance: Provenance::User,
+        expect: Some(("pii.place", 1)),
+    },
+    Vector {
         name: "plain sentence",
         text: "What is a good recipe for tomato soup?",
         provenance: Provenance::User,

@@ -20,6 +20,7 @@ mod eval;
 mod folds;
 mod grammar;
 mod learn;
+mod names;
 mod obfuscate;
 mod shuffle;
 mod speed;
@@ -35,6 +36,8 @@ trainer train --data DIR [--seeds DIR] [--out FILE]
 trainer eval  --data DIR [--seeds DIR]
 trainer values --data DIR       what is found of personal data and secrets, all splits
 trainer speed --data DIR        a first look at the time it takes
+trainer train-names --data DIR [--out FILE]
+trainer eval-names --data DIR   what is found of names, per source
 ";
 
 /// Where the texts are and where the model goes.
@@ -42,8 +45,13 @@ trainer speed --data DIR        a first look at the time it takes
 struct Places {
     data: Option<PathBuf>,
     seeds: PathBuf,
-    out: PathBuf,
+    out: Option<PathBuf>,
 }
+
+/// Where the tagger's model goes.
+const NAMES_FILE: &str = "crates/detect/model/names-v1.bin";
+/// Where the score model goes.
+const MODEL_FILE: &str = "crates/detect/model/linear-v1.bin";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -55,6 +63,8 @@ fn main() -> ExitCode {
         "train" => train::run(&places),
         "eval" => eval::run(&places),
         "speed" => speed::run(&places),
+        "train-names" => names::run_train(&places),
+        "eval-names" => names::run_eval(&places),
         "values" => eval::run_values(&places),
         other => Err(format!("`{other}` is not a command\n\n{USAGE}")),
     });
@@ -68,11 +78,8 @@ fn main() -> ExitCode {
 }
 
 fn places(arguments: &[String]) -> Result<Places, String> {
-    let mut places = Places {
-        data: None,
-        seeds: PathBuf::from("crates/detect/training"),
-        out: PathBuf::from("crates/detect/model/linear-v1.bin"),
-    };
+    let mut places =
+        Places { data: None, seeds: PathBuf::from("crates/detect/training"), out: None };
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let value =
@@ -80,7 +87,7 @@ fn places(arguments: &[String]) -> Result<Places, String> {
         match name.as_str() {
             "--data" => places.data = Some(value),
             "--seeds" => places.seeds = value,
-            "--out" => places.out = value,
+            "--out" => places.out = Some(value),
             other => return Err(format!("`{other}` is not an option\n\n{USAGE}")),
         }
     }

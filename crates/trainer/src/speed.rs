@@ -5,7 +5,7 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
 
-use detect::training::{Group, views};
+use detect::training::{Group, NamesModel, views};
 use detect::{DetectSettings, Engine};
 use events::Provenance;
 
@@ -21,6 +21,7 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
         .collect();
     let all = engine(&[])?;
     let values = engine(&["linear_score"])?;
+    let names = NamesModel::shipped().map_err(str::to_owned)?;
     let start = cpu_nanoseconds();
     for _ in 0..10 {
         black_box(engine(&[])?);
@@ -35,10 +36,15 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
                 .collect();
             let bytes: usize = texts.iter().map(|text| text.len()).sum();
             println!(
-                "{name:<10} {language:<6} {:>8} bytes: everything {:>6.2} µs/KB, without the score {:>6.2}, streamed {:>6.2}",
+                "{name:<10} {language:<6} {:>8} bytes: everything {:>6.2} µs/KB, without the score {:>6.2}, names alone {:>6.2}, streamed {:>6.2}",
                 bytes,
                 time(&texts, bytes, |text| inspect(&all, text)),
                 time(&texts, bytes, |text| inspect(&values, text)),
+                time(&texts, bytes, |text| {
+                    let mut found = Vec::new();
+                    detect::training::names(&names, text, &mut found);
+                    black_box(found.len());
+                }),
                 time(&texts, bytes, |text| stream(&all, text)),
             );
         }

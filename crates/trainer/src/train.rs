@@ -152,12 +152,12 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
         trained.push((column, weights, calibration));
     }
     let bytes = file(&trained);
-    std::fs::write(&places.out, &bytes)
-        .map_err(|error| format!("{}: {error}", places.out.display()))?;
+    let out = places.out.clone().unwrap_or_else(|| crate::MODEL_FILE.into());
+    std::fs::write(&out, &bytes).map_err(|error| format!("{}: {error}", out.display()))?;
     let model = Model::from_bytes(bytes).map_err(str::to_owned)?;
     let digest =
         model.digest().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    println!("{} written, digest {digest:016x}…", places.out.display());
+    println!("{} written, digest {digest:016x}…", out.display());
     Ok(())
 }
 

@@ -15,6 +15,9 @@ use crate::{clients, tidy};
 /// What the property tests of the lanes draw their cases from.
 const PROPERTY_SEED: &str = "20261122";
 
+/// Seconds of fuzzing per target in the landing lane.
+const FUZZ_SECONDS: &str = "4";
+
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane<'a> {
@@ -73,6 +76,7 @@ const STEPS: &[LaneStep] = &[
     LaneStep { name: "lints", is_quick: false, run: lints },
     LaneStep { name: "tests", is_quick: true, run: tests },
     LaneStep { name: "examples in the documentation", is_quick: true, run: examples },
+    LaneStep { name: "fuzz", is_quick: false, run: fuzz },
     LaneStep { name: "real clients: Python", is_quick: false, run: clients::python },
     LaneStep { name: "real clients: Node", is_quick: false, run: clients::node },
 ];
@@ -169,6 +173,16 @@ fn tests(checkout: &Checkout) -> Outcome {
     let seed = std::env::var("PROPTEST_RNG_SEED").unwrap_or_else(|_| PROPERTY_SEED.to_owned());
     // A page of frames would hide the input that failed.
     step.env("PROPTEST_RNG_SEED", seed).env("RUST_BACKTRACE", "0").run().into()
+}
+
+/// Mutated inputs for every parser, a few seconds each; `cargo xtask long fuzz` takes longer.
+fn fuzz(checkout: &Checkout) -> Outcome {
+    let seed = std::env::var("FUZZ_SEED").unwrap_or_else(|_| PROPERTY_SEED.to_owned());
+    Step::new(&checkout.root, "cargo")
+        .args(["run", "--locked", "--quiet", "--package", "fuzz", "--", "--seconds", FUZZ_SECONDS])
+        .args(["--seed", &seed])
+        .run()
+        .into()
 }
 
 fn examples(checkout: &Checkout) -> Outcome {

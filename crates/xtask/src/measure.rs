@@ -1,7 +1,7 @@
 //! `cargo xtask bench NAME` and `cargo xtask long NAME`: runs a measurement in a release build and keeps
 //! its receipt. `cargo xtask train` and `cargo xtask eval` only pass on to `trainer`.
 //!
-//! The measurements are in the program `bench`, which takes a name, and writes its figures as JSON to the file
+//! The measurements are in the program `bench` (and `fuzz`), which takes a name, and writes its figures as JSON to the file
 //! named by `BARTIZAN_FIGURES`. INVARIANT: a receipt is written only for a run that succeeded and says which crates
 //! it measured. Not here: the measurements.
 
@@ -13,18 +13,24 @@ use crate::{lanes, receipt};
 /// The variable that says where a measurement leaves its figures.
 const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
 
-/// The crate, and its program, that measures.
+/// The crate, and its program, that measures; fuzzing is a program of its own, named like its run.
 const PROGRAM: &str = "bench";
+const FUZZ: &str = "fuzz";
 
 /// Runs a measurement; `kind` is `bench` or `long`, and becomes part of the receipt's name.
 pub(crate) fn run(root: &Path, kind: &str, name: &str, rest: &[&str]) -> Result<(), String> {
     let figures = lanes::target_folder(root)?.join(format!("figures-{kind}-{name}.json"));
     let _ = std::fs::remove_file(&figures);
+    let program: &[&str] = if name == FUZZ {
+        &["run", "--release", "--package", FUZZ, "--"]
+    } else {
+        Step::new(root, "cargo")
+            .args(["build", "--release", "--package", "bartizan", "--package", PROGRAM, "--bins"])
+            .run()?;
+        &["run", "--release", "--package", PROGRAM, "--", name]
+    };
     Step::new(root, "cargo")
-        .args(["build", "--release", "--package", "bartizan", "--package", PROGRAM, "--bins"])
-        .run()?;
-    Step::new(root, "cargo")
-        .args(["run", "--release", "--package", PROGRAM, "--", name])
+        .args(program.iter().copied())
         .args(rest)
         .env(FIGURES_VARIABLE, &figures)
         .run()?;

@@ -13,6 +13,7 @@ pub(crate) mod iban;
 pub(crate) mod invisible;
 pub(crate) mod ip_address;
 pub(crate) mod linear_score;
+pub(crate) mod names;
 pub(crate) mod phone;
 pub(crate) mod secrets;
 pub(crate) mod us_ssn;
@@ -21,7 +22,7 @@ use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 13] = [
+pub(crate) const CARDS: [DetectorCard; 14] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -35,6 +36,7 @@ pub(crate) const CARDS: [DetectorCard; 13] = [
     secrets::url_password::CARD,
     invisible::CARD,
     linear_score::CARD,
+    names::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -53,6 +55,7 @@ pub(crate) enum Id {
     UrlPassword,
     Invisible,
     LinearScore,
+    Names,
 }
 
 /// What asks a text whether a value starts there.
@@ -241,6 +244,7 @@ pub(crate) mod tests {
         assert_eq!(CARDS[Id::UsSsn as usize].name, "us_ssn");
         assert_eq!(CARDS[Id::UrlPassword as usize].name, "url_password");
         assert_eq!(CARDS[Id::LinearScore as usize].name, "linear_score");
+        assert_eq!(CARDS[Id::Names as usize].name, "names");
         let mut names: Vec<_> = CARDS.iter().map(|card| card.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -23,6 +23,7 @@ fn plain_values_are_found_where_they_stand() {
     check(
         "Ada (ada@example.com, +44 20 7946 0958) paid with 4111 1111 1111 1111.",
         &[
+            ("pii.person", "raw", "Ada"),
             ("pii.email", "raw", "ada@example.com"),
             ("pii.phone", "raw", "+44 20 7946 0958"),
             ("pii.card", "raw", "4111 1111 1111 1111"),

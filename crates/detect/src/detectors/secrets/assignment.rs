@@ -3,21 +3,27 @@
 //! **Finds** (`secret.assignment`): the value in `password = "…"`, `"api_key": "…"`, `CLIENT_SECRET=…`,
 //! `the password is …`, `Authorization: Bearer …`, when the name says secret and the value looks
 //! like one: for keys and tokens 16 characters or more that look drawn at random; for passwords 8 or
-//! more with letters and digits, or letters and signs.
+//! more with letters and digits, or letters and signs. A password of plain letters in quotes
+//! (`password = "goodspec"`) is found at rank 18, which the default policy does not mask.
+//! If the name says a service whose keys have a known shape, the kind is that service's:
+//! `MISTRAL_API_KEY=…` is `secret.mistral_key`.
 //!
-//! **Does not find** values that are plain words, references (`$NAME`, `env.NAME`, `config["x"]`,
+//! **Does not find** other values that are plain words, references (`$NAME`, `env.NAME`, `config["x"]`,
 //! `get_password()`), templates, placeholders, hashes of known length after `sha`, and values longer
-//! than 256 characters. Entropy alone is never a reason.
+//! than 400 characters. Entropy alone is never a reason.
 //!
 //! **Example**: `api_key = "q8Zt3vK9xB2mN7cL4pRw"` is found at the value.
 
 use super::super::Hit;
+use super::named;
 use super::randomness::{entropy_millibits, is_placeholder, looks_random};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
 /// The longest value that is read.
-const VALUE_BYTES_MAX: usize = 256;
+const VALUE_BYTES_MAX: usize = 400;
+/// The longest password.
+const PASSWORD_BYTES_MAX: usize = 96;
 /// The longest name that is read back.
 const NAME_BYTES_MAX: usize = 40;
 
@@ -61,6 +67,44 @@ const KEY_NAMES: &[&str] = &[
     "consumersecret",
     "secretaccesskey",
     "subscriptionkey",
+    "unsealkey",
+    "sessionkey",
+    "apisecret",
+    "authorizationkey",
+];
+
+/// What stands in quotes after the name of a password and is a type, a rule or a name, not a password.
+const NO_PASSWORDS: &[&str] = &[
+    "string",
+    "required",
+    "hidden",
+    "text",
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "null",
+    "none",
+    "true",
+    "false",
+    "default",
+    "optional",
+    "empty",
+    "input",
+    "field",
+    "invalid",
+    "incorrect",
+    "wrong",
+    "missing",
+    "confirm",
+    "current",
+    "plain",
+    "redacted",
+    "masked",
+    "value",
+    "example",
+    "username",
+    "prompt",
 ];
 
 /// Names that end like the above and hold no secret.
@@ -89,7 +133,12 @@ enum Named {
     Key,
     /// As `Authorization` headers carry them.
     Credentials,
+    /// Nothing by itself; it may name a service.
+    Other,
 }
+
+/// The rank of passwords that are words.
+const WORD_RANK: u8 = 18;
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let first = text.get(0)?;
@@ -101,14 +150,29 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     }
     let (named, quote) = name_before(text.context())?;
     let value = value(text, quote)?;
+    if let Some(kind) = service(text.context(), value) {
+        return Some(Hit::new(&CARD, kind, value.len(), 40));
+    }
+    if named == Named::Other {
+        return None;
+    }
+    if quote.is_some()
+        && matches!(named, Named::Password | Named::SpokenPassword)
+        && is_word_password(value)
+    {
+        return Some(Hit::new(&CARD, "secret.assignment", value.len(), WORD_RANK));
+    }
     let secret = match named {
         Named::Password => is_password(value, 2),
         Named::SpokenPassword => is_password(value, if quote.is_some() { 2 } else { 3 }),
         // Secrets of frameworks have signs in them, and then need quotes.
         Named::Key => {
-            is_key(value) || (quote.is_some() && value.len() >= 16 && is_password(value, 3))
+            is_key(value) || (quote.is_some() && value.len() >= 16 && is_password(value, 2))
         }
-        Named::Credentials => value.len() >= 12 && (is_key(value) || is_encoded(value)),
+        Named::Credentials => {
+            value.len() >= 12 && (is_key(value) || is_encoded(value) || is_long_key(value))
+        }
+        Named::Other => false,
     };
     secret.then(|| Hit::new(&CARD, "secret.assignment", value.len(), 30))
 }
@@ -116,12 +180,8 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
 /// Whether the text before a value says that it is a secret: [`name_before`], most often without reading
 /// more than the last two letters.
 pub(crate) fn promises(context: &[u8]) -> bool {
-    let unquoted = match context.split_last() {
-        Some((b'"' | b'\'' | b'`', before)) => before,
-        _ => context,
-    };
-    let may = match unquoted.trim_ascii_end() {
-        [.., b'=' | b':' | b'>' | b'-' | b'_'] | [.., b' ', b'i', b's'] => true,
+    let may = match unquoted(context).trim_ascii_end() {
+        [.., b'=' | b':' | b'>' | b'-' | b'_' | b','] | [.., b' ', b'i', b's'] => true,
         [.., b'-' | b'_' | b'.', last] => last.is_ascii_alphanumeric(),
         [.., before, last] => {
             let last = [before.to_ascii_lowercase(), last.to_ascii_lowercase()];
@@ -138,6 +198,14 @@ const ENDINGS: &[&[u8; 2]] = &[
     b"wd",
 ];
 
+/// `text` without the quote it ends with, which may be escaped.
+fn unquoted(text: &[u8]) -> &[u8] {
+    match text.split_last() {
+        Some((b'"' | b'\'' | b'`', before)) => before.strip_suffix(b"\\").unwrap_or(before),
+        _ => text,
+    }
+}
+
 /// What the text before the value says it is, and the quote that opens the value.
 fn name_before(context: &[u8]) -> Option<(Named, Option<u8>)> {
     let mut rest = context;
@@ -146,20 +214,19 @@ fn name_before(context: &[u8]) -> Option<(Named, Option<u8>)> {
         && matches!(last, b'"' | b'\'' | b'`')
     {
         quote = Some(*last);
-        rest = before;
+        rest = before.strip_suffix(b"\\").unwrap_or(before);
     }
     rest = rest.trim_ascii_end();
+    if quote.is_some() && is_credentials_call(rest) {
+        return Some((Named::Password, quote));
+    }
     let (rest, spoken) = operator_stripped(rest)?;
     if is_scheme(rest) {
         return Some((Named::Credentials, quote));
     }
     let rest = rest.trim_ascii_end();
     // `"name"]`, `"name")`, `name:` before `=` in other languages' types are left out on purpose.
-    let rest = match rest.split_last() {
-        Some((b'"' | b'\'' | b'`', before)) => before,
-        _ => rest,
-    };
-    let named = match name(rest)? {
+    let named = match name(unquoted(rest))? {
         Named::Password if spoken => Named::SpokenPassword,
         named => named,
     };
@@ -180,6 +247,17 @@ fn operator_stripped(rest: &[u8]) -> Option<(&[u8], bool)> {
     }
     // `--password value`, and the schemes of `Authorization` headers.
     (is_flag(rest) || is_scheme(rest)).then_some((rest, false))
+}
+
+/// Whether `rest` ends with `Credential("user",`, as such calls are named in many libraries.
+fn is_credentials_call(rest: &[u8]) -> bool {
+    let Some(arguments) = rest.strip_suffix(b"\",").or_else(|| rest.strip_suffix(b"',")) else {
+        return false;
+    };
+    let user =
+        arguments.iter().rev().take_while(|byte| !matches!(byte, b'"' | b'\'' | b'\n' | b'('));
+    let from = arguments.len().saturating_sub(user.count() + 1);
+    arguments.get(..from).is_some_and(|call| call.ends_with(b"Credential("))
 }
 
 /// Whether `rest` ends with a word that begins with a hyphen.
@@ -204,7 +282,7 @@ fn is_scheme(rest: &[u8]) -> bool {
     };
     ends(b"bearer")
         || ends(b"authorization")
-        || [&b"basic"[..], b"token", b"apikey", b"api-key"].iter().any(|scheme| {
+        || [&b"basic"[..], b"token", b"apikey", b"api-key", b"api-token"].iter().any(|scheme| {
             ends(scheme)
                 && rest
                     .len()
@@ -220,10 +298,11 @@ fn is_scheme(rest: &[u8]) -> bool {
         })
 }
 
-/// What the name that `rest` ends with stands for.
-fn name(rest: &[u8]) -> Option<Named> {
+/// The letters and digits of the name that `rest` ends with, in lower case and without what separates its
+/// words: they stand at the end of the array, from the number on.
+fn letters_before(rest: &[u8]) -> Option<([u8; NAME_BYTES_MAX], usize)> {
     let mut letters = [0_u8; NAME_BYTES_MAX];
-    let mut from = NAME_BYTES_MAX;
+    let (mut from, mut spaces) = (NAME_BYTES_MAX, 0);
     for byte in rest.iter().rev().take(NAME_BYTES_MAX) {
         match byte {
             byte if byte.is_ascii_alphanumeric() => {
@@ -231,10 +310,23 @@ fn name(rest: &[u8]) -> Option<Named> {
                 *letters.get_mut(from)? = byte.to_ascii_lowercase();
             }
             b'_' | b'-' | b'.' => {}
+            b' ' if spaces == 0 => spaces += 1,
             _ => break,
         }
+        if *byte != b' ' {
+            spaces = 0;
+        }
     }
+    Some((letters, from))
+}
+
+/// What the name that `rest` ends with stands for.
+fn name(rest: &[u8]) -> Option<Named> {
+    let (letters, from) = letters_before(rest)?;
     let name = letters.get(from..)?;
+    // `password1`, `Unseal Key 2`.
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let name = name.get(..name.len() - digits)?;
     let ends = |names: &[&str]| names.iter().any(|known| name.ends_with(known.as_bytes()));
     if ends(PUBLIC_NAMES) {
         return None;
@@ -242,7 +334,10 @@ fn name(rest: &[u8]) -> Option<Named> {
     if ends(PASSWORD_NAMES) {
         return Some(Named::Password);
     }
-    ends(KEY_NAMES).then_some(Named::Key)
+    if ends(KEY_NAMES) {
+        return Some(Named::Key);
+    }
+    (name.ends_with(b"key") || named::ends_with_service(name)).then_some(Named::Other)
 }
 
 /// The value from the start to its quote or to what ends it without one.
@@ -269,20 +364,46 @@ fn value<'a>(text: &Text<'a>, quote: Option<u8>) -> Option<&'a [u8]> {
             return None;
         }
     }
+    if quote.is_some() && len > 1 && text.get(len - 1) == Some(b'\\') {
+        len -= 1;
+    }
     // A full stop or the like at the end belongs to the sentence.
     while quote.is_none()
         && len > 0
-        && text
-            .get(len - 1)
-            .is_some_and(|byte| matches!(byte, b'.' | b':' | b'!' | b'?' | b'*' | b'\\'))
+        && text.get(len - 1).is_some_and(|byte| matches!(byte, b'.' | b':' | b'?' | b'*' | b'\\'))
     {
         len -= 1;
     }
     (len > 0).then(|| text.slice(0, len))
 }
 
+/// Whether this is one word of letters that people take for a password.
+fn is_word_password(value: &[u8]) -> bool {
+    let is_named = NO_PASSWORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+    (5..=24).contains(&value.len())
+        && value.iter().all(u8::is_ascii_lowercase)
+        && !is_named
+        && !is_placeholder(value)
+}
+
+/// Whether this is a long key with signs as base64 has them, where only a key can stand.
+fn is_long_key(value: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.+/=~".contains(byte);
+    value.iter().all(allowed) && looks_random(value)
+}
+
+/// The kind of the service's key that `value` is, if the name before it says the service.
+fn service(context: &[u8], value: &[u8]) -> Option<&'static str> {
+    let (rest, _) = operator_stripped(unquoted(context).trim_ascii_end())?;
+    let (letters, from) = letters_before(unquoted(rest.trim_ascii_end()))?;
+    named::find(letters.get(from..)?, value)
+}
+
 fn is_password(value: &[u8], classes_min: usize) -> bool {
-    if !(8..=64).contains(&value.len()) || is_reference(value) || is_placeholder(value) {
+    if !(8..=PASSWORD_BYTES_MAX).contains(&value.len())
+        || is_reference(value)
+        || is_placeholder(value)
+    {
         return false;
     }
     let has = |class: fn(&u8) -> bool| usize::from(value.iter().any(class));
@@ -290,8 +411,9 @@ fn is_password(value: &[u8], classes_min: usize) -> bool {
         + has(u8::is_ascii_uppercase)
         + has(u8::is_ascii_digit)
         + has(u8::is_ascii_punctuation);
+    let signs = value.iter().filter(|byte| b"!@#%^&*$+=?;".contains(byte)).count();
     let words = value.contains(&b' ')
-        || value.iter().filter(|byte| matches!(byte, b'-' | b'_')).count() > 2;
+        || signs < 4 && value.iter().filter(|byte| matches!(byte, b'-' | b'_')).count() > 2;
     let digit_or_sign = value.iter().any(|byte| {
         byte.is_ascii_digit()
             || matches!(byte, b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'*' | b'$')
@@ -322,7 +444,7 @@ fn is_key(value: &[u8]) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let separators = value.iter().filter(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/')).count();
     let uuid = value.len() == 36 && separators == 4;
-    digits >= 2 && entropy_millibits(value) >= 3_000 && (uuid || separators * 6 <= value.len())
+    digits >= 2 && entropy_millibits(value) >= 2_800 && (uuid || separators * 6 <= value.len())
 }
 
 /// Whether the value names where the secret is, instead of being it.
@@ -393,6 +515,17 @@ mod tests {
             ("CLIENT_SECRET=9c1f7ab24d0e83b5f6a2", "9c1f7ab24d0e83b5f6a2"),
             ("export DB_PASSWORD='Tr0ub4dor&3'", "Tr0ub4dor&3"),
             ("password: hunter2hunter", "hunter2hunter"),
+            ("my API key is q8Zt3vK9xB2mN7cL4pRw.", "q8Zt3vK9xB2mN7cL4pRw"),
+            ("$password = \\\"goodspec\\\";", "goodspec"),
+            (
+                "new NetworkCredential(\"ada@example.com\", \"vzihlaquknriqlht\")",
+                "vzihlaquknriqlht",
+            ),
+            (
+                "Unseal Key 2: 0tZn+7QQCxphpHwTm7/dC3LpP5JGIbYl3PK8Sy81R+P2",
+                "0tZn+7QQCxphpHwTm7/dC3LpP5JGIbYl3PK8Sy81R+P2",
+            ),
+            ("-Password VMware1!", "VMware1!"),
             (":password => '4ian1234',", "4ian1234"),
             ("My password is S3cret!pass.", "S3cret!pass"),
             ("Authorization: Bearer mF9B5f4x1JqMz77Kd0aQ", "mF9B5f4x1JqMz77Kd0aQ"),
@@ -428,6 +561,8 @@ mod tests {
         for text in [
             "password = getpass.getpass(prompt1)",
             "password: \"changeme\"",
+            "\"password\": \"string\"",
+            "Ldap password               ----   H7IKC85R#@4$",
             "PASSWORD=$DB_PASSWORD1",
             "token: ${GITHUB_TOKEN_1}",
             "password = request.form[\"password1\"]",

@@ -58,6 +58,20 @@ pub(super) fn airtable(key: &[u8]) -> Option<u8> {
     (well_formed && !super::randomness::is_placeholder(secret)).then_some(55)
 }
 
+/// OpenAI before 2024: 48 characters with `T3BlbkFJ` (base64 of `OpenAI`) in the middle.
+pub(super) fn openai_mark(key: &[u8]) -> Option<u8> {
+    (key.get(23..31) == Some(b"T3BlbkFJ") && !super::randomness::is_repetition(key)).then_some(60)
+}
+
+/// Anthropic: a word for the kind of key, two digits, then most often 93 characters and `AA`.
+pub(super) fn anthropic(key: &[u8]) -> Option<u8> {
+    if super::randomness::is_placeholder(key) {
+        return None;
+    }
+    let whole = key.ends_with(b"AA") && matches!(key.len(), 108 | 110);
+    if whole { Some(60) } else { (!super::randomness::counts_up(key)).then_some(50) }
+}
+
 /// Twitch: `live_`, nine digits, an underscore, 30 characters.
 pub(super) fn twitch(key: &[u8]) -> Option<u8> {
     let (channel, secret) = key.strip_prefix(b"live_")?.split_at_checked(9)?;

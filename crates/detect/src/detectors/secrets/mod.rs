@@ -16,6 +16,7 @@ mod checksum;
 mod families;
 mod family;
 pub(crate) mod json_web_token;
+mod named;
 pub(crate) mod private_key;
 mod randomness;
 mod shapes;

@@ -5,7 +5,7 @@
 //! most 64 KiB. In a stream it is reported in pieces, so that nothing needs to be held back.
 //!
 //! **Does not find** public keys and certificates, keys without their BEGIN line, and PuTTY files.
-//! A text that merely mentions the BEGIN line is masked from there on: a key that leaks is worse.
+//! Keys of which only the beginning is shown (`MIIE...`) are left alone; a text that otherwise merely mentions the BEGIN line is masked from there on: a key that leaks is worse.
 //!
 //! **Example**: `-----BEGIN PRIVATE KEY-----` and the lines after it.
 
@@ -17,13 +17,15 @@ use crate::{DetectorCard, Reach};
 const MARKER_BYTES_MAX: usize = 80;
 /// Hyphens that a BEGIN line may start with beyond the five it has.
 const HYPHENS_MAX: usize = 16;
+/// Fewer characters than this, followed by dots or the END line, are no key.
+const BODY_BYTES_MIN: usize = 20;
 /// The most that is taken for one key.
 pub(crate) const BLOCK_BYTES_MAX: usize = 64 * 1024;
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "private_key",
     kinds: &["secret.private_key"],
-    reach: Reach::Held(MARKER_BYTES_MAX),
+    reach: Reach::Held(MARKER_BYTES_MAX + 3 * BODY_BYTES_MIN + 8),
     summary: "Private keys in PEM and PGP armour, from the BEGIN line on.",
 };
 
@@ -40,9 +42,30 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if !is_private {
         return None;
     }
+    if is_elided(text, hyphens + 6 + label.len() + 5) {
+        return None;
+    }
     let mut hit = Hit::new(&CARD, "secret.private_key", hyphens + 6 + label.len() + 5, 60);
     hit.goes_on = Some(GoesOn::UntilPemEnd);
     Some(hit)
+}
+
+/// Whether a key is only hinted at: a few characters, then dots, a template or the END line.
+fn is_elided(text: &Text<'_>, from: usize) -> bool {
+    let gap = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'\\' | b'n' | b'r' | b'-');
+    let mut at = from + text.run_within(from, BODY_BYTES_MIN, gap);
+    at += text.run_within(at, BODY_BYTES_MIN, |byte| {
+        byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
+    });
+    if at >= from + BODY_BYTES_MIN {
+        return false;
+    }
+    at += text.run_within(at, BODY_BYTES_MIN, |byte| byte.is_ascii_whitespace() || byte == b'\\');
+    let end = if text.get(at) == Some(b'n') { at + 1 } else { at };
+    [&b"..."[..], b"-----END", b"<", b"[", b"\xe2\x80\xa6"]
+        .iter()
+        .any(|sign| text.has_at(end, sign))
+        || text.has_at(from, b"-----END")
 }
 
 /// If an END line begins at the start of `text`, its length.
@@ -105,6 +128,9 @@ mod tests {
         for text in [
             "-----BEGIN PUBLIC KEY-----",
             "-----BEGIN CERTIFICATE-----",
+            "-----BEGIN RSA PRIVATE KEY-----\\nMIIE...\\n-----END RSA PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\nanything\n-----END PRIVATE KEY-----",
             "----BEGIN PRIVATE KEY----",
             "-----BEGIN private key-----",
             "----------------------------BEGIN PRIVATE KEY-----",

@@ -47,7 +47,7 @@ fn different(bytes: &[u8]) -> usize {
 
 /// Whether the characters look random: varied, with digits among the letters.
 pub(super) fn looks_random(bytes: &[u8]) -> bool {
-    if is_placeholder(bytes) {
+    if is_placeholder(bytes) || counts_up(bytes) {
         return false;
     }
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
@@ -83,6 +83,19 @@ fn longest_repeat(bytes: &[u8]) -> usize {
         longest = longest.max(current);
     }
     longest
+}
+
+/// Whether ten characters follow each other as in the alphabet or in counting.
+pub(super) fn counts_up(bytes: &[u8]) -> bool {
+    let mut run = 1;
+    for pair in bytes.windows(2) {
+        let next = matches!(pair, [a, b] if a.to_ascii_lowercase().checked_add(1) == Some(b.to_ascii_lowercase()));
+        run = if next { run + 1 } else { 1 };
+        if run >= 10 {
+            return true;
+        }
+    }
+    false
 }
 
 fn names_itself(bytes: &[u8]) -> bool {
@@ -128,6 +141,7 @@ mod tests {
             "getElementsByTagName",
             "abcabcabcabcabcabcabc",
             "INSERT_KEY_123_abcdef",
+            "9Xabcdefghijklm8Z2q",
         ] {
             assert!(!looks_random(text.as_bytes()), "{text}");
         }

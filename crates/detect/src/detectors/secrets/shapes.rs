@@ -14,6 +14,8 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("secret.newrelic_license", "<36 characters>NRAL"),
     ("secret.mailchimp_key", "<32 hexadecimal>-us<number>"),
     ("secret.telegram_bot_token", "<8 to 10 digits>:AA"),
+    ("secret.facebook_app_token", "<13 to 17 digits>|<27 characters>"),
+    ("secret.onepassword_secret_key", "A3-<6>-<6>-<5>-<5>-<5>-<5>"),
     ("secret.terraform_token", "<14 characters>.atlasv1."),
 ];
 
@@ -26,6 +28,8 @@ pub(super) fn find(text: &Text<'_>, word: Word) -> Option<Hit> {
         (8..=10, Some(b':')) => telegram(text),
         (2..=5, Some(b'~')) => azure_ad(text, word.len),
         (40, _) => new_relic(text),
+        (13..=17, Some(b'|')) => facebook(text, word.len),
+        (2, Some(b'-')) if word.first == b'A' => one_password(text),
         (_, Some(b'.' | b'-' | b'_')) if matches!(word.first, b'M' | b'N' | b'O') => discord(text),
         _ => None,
     }
@@ -76,6 +80,36 @@ fn terraform(text: &Text<'_>) -> Option<Hit> {
     } else {
         None
     }
+}
+
+/// Facebook apps: the number of the app, `|`, 27 characters.
+fn facebook(text: &Text<'_>, id: usize) -> Option<Hit> {
+    let digits = text.slice(0, id).iter().all(u8::is_ascii_digit);
+    let len = text.run_within(id + 1, 30, |byte| Alphabet::UrlSafe.has(byte));
+    let secret = text.slice(id + 1, id + 1 + len);
+    (digits && len == 27 && randomness::looks_random(secret))
+        .then(|| Hit::new(&CARD, "secret.facebook_app_token", id + 1 + len, 50))
+}
+
+/// 1Password accounts: `A3` and six groups of capital letters and digits.
+fn one_password(text: &Text<'_>) -> Option<Hit> {
+    if !text.has_at(0, b"A3-") {
+        return None;
+    }
+    let mut at = 3;
+    for group in [6, 6, 5, 5, 5, 5] {
+        if text.run_within(at, 7, |byte| Alphabet::UpperDigits.has(byte)) != group {
+            return None;
+        }
+        at += group;
+        if at < 38 && text.get(at) != Some(b'-') {
+            return None;
+        }
+        at += 1;
+    }
+    let key = text.slice(0, at - 1);
+    (!randomness::is_placeholder(key))
+        .then(|| Hit::new(&CARD, "secret.onepassword_secret_key", key.len(), 50))
 }
 
 fn mailchimp(text: &Text<'_>) -> Option<Hit> {
@@ -145,8 +179,16 @@ mod tests {
         check("secret.mailchimp_key", mailchimp, &[mailchimp]);
         let terraform = "f8Kq2LmZ0xRt3Y.atlasv1.zQ7mK2xV9bN4cL8pR3tW6yJ1hG5fD0aS8qW2eR4tY6uI8oP0lK2jH4gF6dS8aZ1";
         check("secret.terraform_token", terraform, &[terraform]);
-        let entra = "abC8Q~dEfGhIjKlMnOpQrStUvWxYz0123456789a";
+        let entra = "abC8Q~dEzGhTjKlWnOpQmStUkWxYz0193456289a";
         check("secret.azure_ad_secret", entra, &[entra]);
+    }
+
+    #[test]
+    fn keys_of_groups_are_found() {
+        let facebook = "1308742762612587|rhoK1cbv0DOU_RTX_87O4MkX7AI";
+        check("secret.facebook_app_token", facebook, &[facebook]);
+        let one = "A3-Q7ZT3V-K9XB2M-N7CL4-PRWT6-YJ1HG-5FD0A";
+        check("secret.onepassword_secret_key", one, &[one]);
     }
 
     #[test]

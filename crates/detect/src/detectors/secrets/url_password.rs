@@ -2,7 +2,7 @@
 //!
 //! **Finds** (`secret.url_password`): the password of `scheme://user:password@host` (RFC 3986 §3.2.1), as in
 //! connection strings of databases, brokers and repositories, also with an empty user; and of
-//! `-u user:password` and `--user user:password` on a command line.
+//! `-u user:password` and `--user user:password` on a command line, also of a key with nothing after it.
 //!
 //! **Does not find** passwords with a space or slash in them, passwords of more than 128 characters,
 //! and templates such as `${PASSWORD}` and `<password>`.
@@ -10,7 +10,8 @@
 //! **Example**: `postgres://app:s3cr3t@db/app` is found at `s3cr3t`.
 
 use super::super::Hit;
-use crate::text::Text;
+use super::randomness::looks_random;
+use crate::text::{Text, is_word};
 use crate::{DetectorCard, Reach};
 
 /// The longest password that is read.
@@ -24,13 +25,20 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
 };
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
-    if text.back(0) != Some(b':') {
-        return None;
+    let context = text.context();
+    match context.split_last()? {
+        (b':', _) if follows_option(context) => return argument(text),
+        (b':', _) => {}
+        (b'"' | b'\'', before) if before.last() == Some(&b':') => {
+            return if follows_option(before) {
+                mixed(text).and_then(|()| argument(text))
+            } else {
+                None
+            };
+        }
+        _ => return key_as_user(text),
     }
-    if follows_option(text.context()) {
-        return argument(text);
-    }
-    if !follows_user(text.context()) {
+    if !follows_user(context) {
         return None;
     }
     let mut len = 0;
@@ -57,27 +65,64 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     Some(Hit::new(&CARD, "secret.url_password", len, 45))
 }
 
+/// What stands for a password in examples of commands.
+const EXAMPLES: &[&str] =
+    &["password", "passwd", "pass", "token", "secret", "test", "apikey", "api_key", "pwd"];
+
 /// The rest of a command-line argument, if it can be a password.
 fn argument(text: &Text<'_>) -> Option<Hit> {
     let len = text.run_within(0, PASSWORD_BYTES_MAX + 1, |byte| {
         byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`')
     });
-    let template = matches!(text.get(0), Some(b'$' | b'%' | b'*' | b'<' | b'{' | b'/'));
-    if !(4..=PASSWORD_BYTES_MAX).contains(&len) || template {
+    let template = matches!(text.get(0), Some(b'$' | b'%' | b'*' | b'<' | b'{' | b'/' | b'['));
+    let value = text.slice(0, len);
+    let example = EXAMPLES.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+    if !(4..=PASSWORD_BYTES_MAX).contains(&len) || template || example {
         return None;
     }
     Some(Hit::new(&CARD, "secret.url_password", len, 40))
 }
 
-/// Whether `context` ends with `-u user:` or `--user user:`, perhaps after a quote.
+/// A key that stands where the user would, with no password: `-u "key:"`.
+fn key_as_user(text: &Text<'_>) -> Option<Hit> {
+    if !option_stripped(text.context()) {
+        return None;
+    }
+    mixed(text)?;
+    let len = text.run_within(0, PASSWORD_BYTES_MAX + 1, |byte| {
+        byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b':')
+    });
+    let alone = text.get(len) == Some(b':')
+        && text
+            .get(len + 1)
+            .is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\''));
+    let fits = (12..=PASSWORD_BYTES_MAX).contains(&len) && alone;
+    (fits && looks_random(text.slice(0, len)))
+        .then(|| Hit::new(&CARD, "secret.url_password", len, 40))
+}
+
+/// Whether the value begins with letters and digits mixed, as words do not.
+fn mixed(text: &Text<'_>) -> Option<()> {
+    let len = text.run_within(0, PASSWORD_BYTES_MAX, is_word);
+    let word = text.slice(0, len);
+    let both = word.iter().any(u8::is_ascii_digit) && word.iter().any(u8::is_ascii_alphabetic);
+    both.then_some(())
+}
+
+/// Whether `context` ends with `-u user:` or `--user user:`, perhaps with quotes.
 fn follows_option(context: &[u8]) -> bool {
     let Some((_, before)) = context.split_last() else { return false };
+    let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
     let user = before
         .iter()
         .rev()
         .take_while(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b':'))
         .count();
-    let before = before.get(..before.len() - user).unwrap_or_default();
+    option_stripped(before.get(..before.len() - user).unwrap_or_default())
+}
+
+/// Whether `before` ends with the option and a space, perhaps with a quote after it.
+fn option_stripped(before: &[u8]) -> bool {
     let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
     let option = before.trim_ascii_end();
     option.len() < before.len() && (option.ends_with(b" -u") || option.ends_with(b" --user"))
@@ -110,6 +155,8 @@ mod tests {
             ("redis://:hunter2@cache:6379/0", "hunter2"),
             ("https://user:pa$$w0rd!@example.com", "pa$$w0rd!"),
             ("curl -u elastic:P@ssw0rd$1 https://localhost:9200", "P@ssw0rd$1"),
+            ("curl -u \"d2LkV78zLx1tq9:\" https://localhost:9200", "d2LkV78zLx1tq9"),
+            ("curl --user kevin:'pRf7vG2h1L8nQkW9' -iX PATCH", "pRf7vG2h1L8nQkW9"),
             ("curl --user 'api:d2LkV78zLx!t' x", "d2LkV78zLx!t"),
             ("https://cafeb4b3:d3adb33f@enterprise.example.com:80/path", "d3adb33f"),
         ] {
@@ -126,6 +173,9 @@ mod tests {
             "ssh://git@example.com",
             "https://user:<password>@example.com",
             "a:b@c",
+            "curl -u user:password http://x",
+            "curl --user neo4j:[PASSWORD] http://x",
+            "curl -u administrator: http://x",
             "http://a:b/c@d",
         ] {
             check("secret.url_password", text, &[]);

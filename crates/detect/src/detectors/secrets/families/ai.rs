@@ -1,8 +1,9 @@
 //! Model providers and the services around them.
 
+use super::super::checksum;
 use super::super::family::Alphabet::{Alphanumeric, Base64, Hex, LowerDigits, UrlSafe};
 use super::super::family::Family;
-use super::{random, sure};
+use super::{checked, checked_within, random, sure};
 
 pub(super) const TABLE: &[Family] = &[
     sure("secret.openai_key", "sk-proj-", UrlSafe, 40, 200),
@@ -10,9 +11,11 @@ pub(super) const TABLE: &[Family] = &[
     sure("secret.openai_key", "sk-service-", UrlSafe, 40, 200),
     sure("secret.openai_key", "sk-admin-", UrlSafe, 40, 200),
     sure("secret.openai_key", "sk-None-", UrlSafe, 40, 200),
-    // 48 characters: OpenAI before 2024, Moonshot. 32: DeepSeek, Qwen. Others in between.
+    checked("secret.openai_key", "sk-", Alphanumeric, 48, checksum::openai_mark),
+    // 48 characters: Moonshot, Stability. 32: DeepSeek, Qwen. Others in between.
     random("secret.sk_api_key", "sk-", Alphanumeric, 20, 64),
-    sure("secret.anthropic_key", "sk-ant-", UrlSafe, 24, 140),
+    checked_within("secret.anthropic_key", "sk-ant-", UrlSafe, (24, 140), checksum::anthropic),
+    random("secret.helicone_key", "sk-helicone-", UrlSafe, 24, 60),
     sure("secret.openrouter_key", "sk-or-v1-", Hex, 48, 64),
     sure("secret.langfuse_key", "sk-lf-", UrlSafe, 32, 40),
     random("secret.huggingface_token", "hf_", Alphanumeric, 30, 40),
@@ -40,6 +43,16 @@ pub(super) const TABLE: &[Family] = &[
     random("secret.runpod_key", "rpa_", Alphanumeric, 40, 50),
     random("secret.modal_token", "ak-", Alphanumeric, 22, 22),
     random("secret.modal_token", "as-", Alphanumeric, 22, 22),
+    random("secret.wandb_key", "wandb_v1_", UrlSafe, 40, 100),
+    random("secret.braintrust_key", "bt-st-", Alphanumeric, 32, 64),
+    random("secret.browserbase_key", "bb_live_", UrlSafe, 24, 40),
+    random("secret.brave_search_key", "BSA", UrlSafe, 28, 28),
+    random("secret.nomic_key", "nk-", UrlSafe, 40, 48),
+    random("secret.upstage_key", "up_", Alphanumeric, 28, 36),
+    random("secret.friendli_token", "flp_", Alphanumeric, 32, 60),
+    random("secret.runway_key", "key_", Hex, 128, 128),
+    random("secret.cursor_key", "key_", Hex, 64, 64),
+    random("secret.mem0_key", "m0-", Alphanumeric, 36, 48),
     sure("secret.aws_bedrock_key", "ABSK", Base64, 100, 280),
     sure("secret.aws_bedrock_key", "bedrock-api-key-", Base64, 60, 400),
 ];

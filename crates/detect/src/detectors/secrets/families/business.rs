@@ -58,6 +58,7 @@ pub(super) const TABLE: &[Family] = &[
     sure("secret.readme_key", "rdme_", LowerDigits, 70, 70),
     random("secret.calendly_token", "cal_live_", Alphanumeric, 32, 40),
     random("secret.klaviyo_key", "pk_", Hex, 34, 34),
+    random("secret.trello_token", "ATTA", Hex, 72, 72),
     sure("secret.intra42_key", "s-s4t2ud-", Hex, 64, 64),
     sure("secret.intra42_key", "s-s4t2af-", Hex, 64, 64),
     random("secret.facebook_token", "EAAG", Alphanumeric, 80, 400),

@@ -1,7 +1,7 @@
 //! Code hosts, package registries, build services.
 
 use super::super::checksum;
-use super::super::family::Alphabet::{Alphanumeric, Base64, Hex, LowerDigits, UrlSafe};
+use super::super::family::Alphabet::{Alphanumeric, Base64, Dotted, Hex, LowerDigits, UrlSafe};
 use super::super::family::Family;
 use super::{checked, endless, random, sure};
 
@@ -48,5 +48,9 @@ pub(super) const TABLE: &[Family] = &[
     sure("secret.buildkite_token", "bkua_", Hex, 40, 40),
     sure("secret.circleci_token", "CCIPAT_", UrlSafe, 40, 90),
     sure("secret.circleci_token", "CCIPRJ_", UrlSafe, 40, 90),
+    random("secret.snyk_token", "snyk_uat.", Dotted, 60, 140),
+    random("secret.snyk_token", "snyk_sat.", Dotted, 60, 140),
+    random("secret.harness_token", "pat.", Dotted, 60, 80),
+    sure("secret.polar_token", "polar_oat_", Alphanumeric, 36, 60),
     sure("secret.postman_key", "PMAK-", UrlSafe, 59, 59),
 ];

@@ -27,6 +27,8 @@ pub(super) const TABLE: &[Family] = &[
     random("secret.twilio_account", "AC", Hex, 32, 32),
     sure("secret.teams_webhook", "outlook.office.com/webhook/", Wide, 80, 220),
     sure("secret.sendgrid_key", "SG.", Dotted, 60, 72),
+    random("secret.onesignal_key", "os_v2_app_", LowerDigits, 90, 120),
+    random("secret.onesignal_key", "os_v2_org_", LowerDigits, 90, 120),
     random("secret.mailgun_key", "key-", LowerDigits, 32, 32),
     sure("secret.brevo_key", "xkeysib-", UrlSafe, 70, 90),
     sure("secret.brevo_key", "xsmtpsib-", UrlSafe, 70, 90),

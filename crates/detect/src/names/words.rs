@@ -1,0 +1,103 @@
+//! Lists of words that say something about names, written by us: first names and surnames of many cultures,
+//! places, organisations, what companies end with, titles, and words that are capitalised and no names.
+//!
+//! INVARIANT: a list is a hint for the model and never a reason by itself.
+
+use std::sync::LazyLock;
+
+pub(crate) const FIRST: u8 = 1;
+pub(crate) const LAST: u8 = 1 << 1;
+pub(crate) const PLACE: u8 = 1 << 2;
+pub(crate) const ORGANISATION: u8 = 1 << 3;
+pub(crate) const SUFFIX: u8 = 1 << 4;
+pub(crate) const TITLE: u8 = 1 << 5;
+pub(crate) const NO_NAME: u8 = 1 << 6;
+
+const LISTS: [(&str, u8); 7] = [
+    (include_str!("words/first.txt"), FIRST),
+    (include_str!("words/last.txt"), LAST),
+    (include_str!("words/place.txt"), PLACE),
+    (include_str!("words/org.txt"), ORGANISATION),
+    (include_str!("words/suffix.txt"), SUFFIX),
+    (include_str!("words/title.txt"), TITLE),
+    (include_str!("words/never.txt"), NO_NAME),
+];
+
+/// Places of the table below: more than twice as many as there are words.
+const PLACES: usize = 1 << 14;
+
+/// Hashes of all words with the lists they are on, each at the first free place from its hash on. No word
+/// has the hash 0.
+static WORDS: LazyLock<Vec<(u32, u8)>> = LazyLock::new(|| {
+    let mut table = vec![(0, 0); PLACES];
+    for (list, bit) in LISTS {
+        for hash in list.split_whitespace().map(hash_of) {
+            let may_hold = |entry: &(u32, u8)| entry.0 == 0 || entry.0 == hash;
+            let free = probe(hash).find(|place| table.get(*place).is_some_and(may_hold));
+            if let Some(entry) = free.and_then(|place| table.get_mut(place)) {
+                *entry = (hash, entry.1 | bit);
+            }
+        }
+    }
+    table
+});
+
+/// The places where a hash may be.
+fn probe(hash: u32) -> impl Iterator<Item = usize> {
+    let first = (hash >> 7) as usize;
+    (0..PLACES).map(move |step| (first + step) % PLACES)
+}
+
+/// The lists that a word is on, by its hash.
+pub(crate) fn lists_of(hash: u32) -> u8 {
+    let table: &[(u32, u8)] = &WORDS;
+    for entry in probe(hash).filter_map(|place| table.get(place)) {
+        if entry.0 == hash || entry.0 == 0 {
+            return entry.1;
+        }
+    }
+    0
+}
+
+/// The hash of a word in lower case (FNV-1a, 32 bits); `’` counts as `'`.
+pub(crate) fn hash_of(word: &str) -> u32 {
+    let mut hash = 0x811c_9dc5_u32;
+    let mut add = |byte: u8| hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    if word.is_ascii() {
+        word.bytes().for_each(|byte| add(byte.to_ascii_lowercase()));
+        return hash;
+    }
+    for character in word.chars() {
+        if character.is_ascii() {
+            add(character.to_ascii_lowercase() as u8);
+        } else if character == '’' {
+            add(b'\'');
+        } else {
+            for lower in character.to_lowercase() {
+                let mut bytes = [0; 4];
+                lower.encode_utf8(&mut bytes).bytes().for_each(&mut add);
+            }
+        }
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_room() {
+        let words = WORDS.iter().filter(|entry| entry.0 != 0).count();
+        assert!(words > 3_000 && words * 2 < PLACES, "{words}");
+    }
+
+    #[test]
+    fn words_are_on_their_lists_in_any_case() {
+        assert_eq!(lists_of(hash_of("Siobhan")) & FIRST, FIRST);
+        assert_eq!(lists_of(hash_of("MÜLLER")) & LAST, LAST);
+        assert_eq!(lists_of(hash_of("o’connor")), lists_of(hash_of("O'Connor")));
+        assert_eq!(lists_of(hash_of("Monday")), NO_NAME);
+        assert_eq!(lists_of(hash_of("flibbertigibbet")), 0);
+    }
+}

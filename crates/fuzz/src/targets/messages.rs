@@ -1,0 +1,296 @@
+//! `wire`: messages of every operation, edits in them, events of a stream.
+
+use events::Span;
+use wire::{
+    Direction, Document, Echoes, Edit, EmbeddedJson, EventReader, Operation, ReadLimits,
+    StreamEvent, Unescaped, UnknownFields, plantings, read_request, read_response,
+    read_stream_event, route, splice,
+};
+
+use crate::engine::{Outcome, Target, fingerprint, mixed};
+
+const DICTIONARY: &[&[u8]] = &[
+    b"messages",
+    b"role",
+    b"content",
+    b"system",
+    b"user",
+    b"assistant",
+    b"tool",
+    b"developer",
+    b"text",
+    b"type",
+    b"image_url",
+    b"tool_calls",
+    b"function",
+    b"arguments",
+    b"name",
+    b"choices",
+    b"delta",
+    b"index",
+    b"finish_reason",
+    b"usage",
+    b"model",
+    b"stream",
+    b"input",
+    b"data",
+    b"error",
+    b"message",
+    b"id",
+    b"logprobs",
+    b"[DONE]",
+    b"data: ",
+    b"event: ",
+    b"id: ",
+    b"retry: 1",
+    b": comment",
+    b"\n\n",
+    b"\r\n\r\n",
+    b"\"stream\":true",
+    b"\\u0000",
+    b"\\ud800",
+    b"Content",
+    b"CONTENT",
+    b"refusal",
+    b"audio",
+    b"metadata",
+    b"user_id",
+    b"x_unknown",
+];
+/// Small enough that mutated inputs cross them.
+const EVENT_BYTES_MAX: usize = 8 * 1024;
+
+fn planted(direction: Direction) -> Vec<Vec<u8>> {
+    Operation::ALL
+        .into_iter()
+        .flat_map(|operation| plantings(operation, direction, "a canary"))
+        .step_by(5)
+        .map(|planting| planting.message)
+        .collect()
+}
+
+fn streamed() -> Vec<Vec<u8>> {
+    let framed = planted(Direction::Stream).into_iter().map(|message| {
+        let mut event = b"data: ".to_vec();
+        event.extend_from_slice(&message);
+        event.extend_from_slice(b"\n\n");
+        event
+    });
+    framed
+        .chain([
+            b"event: error\r\ndata: {}\r\n\r\ndata: [DONE]\r\n\r\n".to_vec(),
+            b": ping\n\n".to_vec(),
+        ])
+        .collect()
+}
+
+pub(crate) const REQUEST: Target = Target {
+    name: "wire_request",
+    seeds: || planted(Direction::Request),
+    dictionary: DICTIONARY,
+    run: |input| {
+        of_operations(|operation, unknown| {
+            match read_request(operation, input, unknown, &ReadLimits::default()) {
+                Ok(document) => said(&document),
+                Err(error) => {
+                    fingerprint(&format!("{error:?}").chars().take(12).collect::<String>())
+                }
+            }
+        })
+    },
+};
+pub(crate) const RESPONSE: Target = Target {
+    name: "wire_response",
+    seeds: || planted(Direction::Response),
+    dictionary: DICTIONARY,
+    run: |input| {
+        of_operations(|operation, unknown| {
+            match read_response(operation, input, unknown, &ReadLimits::default()) {
+                Ok(document) => said(&document),
+                Err(error) => {
+                    fingerprint(&format!("{error:?}").chars().take(12).collect::<String>())
+                }
+            }
+        })
+    },
+};
+pub(crate) const STREAM: Target =
+    Target { name: "wire_stream", seeds: streamed, dictionary: DICTIONARY, run: stream };
+pub(crate) const SPLICE: Target = Target {
+    name: "wire_splice",
+    seeds: || planted(Direction::Request),
+    dictionary: DICTIONARY,
+    run: edited,
+};
+pub(crate) const EVENTS: Target =
+    Target { name: "wire_sse", seeds: streamed, dictionary: DICTIONARY, run: cut_anywhere };
+pub(crate) const EMBEDDED: Target = Target {
+    name: "wire_embedded",
+    seeds: || vec![br#"{"a": "caf\u00e9 \"x\"", "b": [1, 2]}"#.to_vec(), b"plain".to_vec()],
+    dictionary: DICTIONARY,
+    run: embedded,
+};
+pub(crate) const ROUTE: Target = Target {
+    name: "wire_route",
+    seeds: || {
+        [&b"/v1/chat/completions"[..], b"/v1/models/a%2Fb", b"/v1/embeddings?x=1"]
+            .map(<[u8]>::to_vec)
+            .to_vec()
+    },
+    dictionary: &[
+        b"/",
+        b"//",
+        b"..",
+        b"%2f",
+        b"%00",
+        b"v1",
+        b"models",
+        b"chat",
+        b"?",
+        b"#",
+        b"%",
+        b"\xc3\xa9",
+    ],
+    run: |input| {
+        let path = String::from_utf8_lossy(input);
+        let (get, post) = (route("GET", &path), route("POST", &path));
+        let _ = wire::shown_model(&path);
+        mixed(fingerprint(&format!("{get:?}")), fingerprint(&format!("{post:?}")))
+    },
+};
+
+fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> Outcome {
+    let mut outcome = 0;
+    for operation in [Operation::ChatCompletions, Operation::Embeddings, Operation::ModelList] {
+        for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
+            outcome = mixed(outcome, read(operation, unknown));
+        }
+    }
+    outcome
+}
+
+/// What a document says, in a number; every field is a piece of the message.
+fn said(document: &Document<'_>) -> Outcome {
+    let mut outcome = document.echoes.len() as u64;
+    for (place, field) in document.fields.iter().enumerate() {
+        assert!(!field.text.is_empty(), "a field is empty");
+        assert!(field.source.start <= field.source.end, "a field ends before it begins");
+        if place < 32 {
+            outcome = mixed(outcome, fingerprint(&document.path_of(field)));
+        }
+    }
+    mixed(outcome, document.unknown().len() as u64)
+}
+
+fn stream(input: &[u8]) -> Outcome {
+    let mut reader = EventReader::new(EVENT_BYTES_MAX);
+    reader.push(input);
+    let mut outcome = 0;
+    while let Some(Ok(event)) = reader.next_event() {
+        let read = read_stream_event(
+            Operation::ChatCompletions,
+            &event,
+            UnknownFields::Scan,
+            &ReadLimits::default(),
+        );
+        outcome = mixed(
+            outcome,
+            match read {
+                Ok(StreamEvent::Chunk(document) | StreamEvent::Error(document)) => said(&document),
+                Ok(StreamEvent::Done) => 2,
+                Ok(StreamEvent::Comment) => 3,
+                Err(error) => kind_of(&error),
+            },
+        );
+    }
+    outcome
+}
+
+fn request(input: &[u8]) -> Result<Document<'_>, wire::ReadError> {
+    read_request(Operation::ChatCompletions, input, UnknownFields::Scan, &ReadLimits::default())
+}
+
+/// Which error it is, without the places in it.
+fn kind_of(error: &wire::ReadError) -> Outcome {
+    fingerprint(&format!("{error:?}").chars().take(12).collect::<String>())
+}
+
+/// No edit changes nothing; an edit leaves a message that can be read.
+fn edited(input: &[u8]) -> Outcome {
+    let Ok(document) = request(input) else { return 0 };
+    let same = splice(&document, &[], Echoes::OfEdited);
+    assert_eq!(same.as_deref(), Ok(input), "no edit, no change");
+    let edits: Vec<Edit> = document
+        .fields
+        .iter()
+        .enumerate()
+        .take(64)
+        .filter_map(|(place, field)| {
+            let first = field.text.chars().next()?;
+            Some(Edit::value(place, Span::new(0, first.len_utf8()), "\"\\\u{1f511}"))
+        })
+        .collect();
+    if let Ok(changed) = splice(&document, &edits, Echoes::All) {
+        // An edit can break a setting (an address, say), and never the JSON.
+        let again = request(&changed).err();
+        assert!(
+            !matches!(again, Some(wire::ReadError::Malformed { .. })),
+            "an edit broke the message: {again:?}"
+        );
+    }
+    said(&document)
+}
+
+/// However the bytes are cut, the events are the same, and together they are the bytes.
+fn cut_anywhere(input: &[u8]) -> Outcome {
+    let events = |cuts: &mut dyn FnMut(usize) -> usize| {
+        let mut reader = EventReader::new(EVENT_BYTES_MAX);
+        let (mut events, mut at) = (Vec::new(), 0);
+        while at < input.len() {
+            let end = (at + cuts(at).max(1)).min(input.len());
+            reader.push(input.get(at..end).unwrap_or_default());
+            at = end;
+            while let Some(event) = reader.next_event() {
+                let failed = event.is_err();
+                events.push(
+                    event.map(|event| (event.raw().to_vec(), event.data().map(str::to_owned))),
+                );
+                if failed {
+                    return (events, Vec::new());
+                }
+            }
+        }
+        (events, reader.finish())
+    };
+    let (whole, rest) = events(&mut |_| input.len());
+    let (cut, rest_of_cut) =
+        events(&mut |at| input.get(at).map_or(1, |byte| usize::from(byte % 11)));
+    let failed = whole.iter().chain(&cut).any(Result::is_err);
+    if !failed {
+        assert_eq!(whole, cut, "a cut changed the events");
+        assert_eq!(rest, rest_of_cut, "a cut changed what remained");
+        let raw = whole.iter().flatten().flat_map(|(raw, _)| raw.iter().copied());
+        assert_eq!(raw.chain(rest).collect::<Vec<u8>>(), input, "bytes were lost");
+    }
+    mixed(whole.len() as u64, u64::from(failed))
+}
+
+fn embedded(input: &[u8]) -> Outcome {
+    let text = String::from_utf8_lossy(input);
+    let unescaped = Unescaped::of(&text);
+    let mut outcome = 0;
+    for (from, to) in unescaped.escapes() {
+        assert!(from <= to, "an escape ends before it begins");
+        outcome = mixed(outcome, (to - from) as u64);
+    }
+    for (at, _) in unescaped.text.char_indices().take(64) {
+        assert!(unescaped.original_offset(at) < text.len(), "an offset lies outside the text");
+    }
+    let (mut whole, mut pieces) = (EmbeddedJson::default(), EmbeddedJson::default());
+    whole.advance(&text);
+    for character in text.chars() {
+        pieces.advance(character.encode_utf8(&mut [0; 4]));
+    }
+    assert_eq!(whole.embed("a\"b"), pieces.embed("a\"b"), "a cut changed what stands open");
+    mixed(outcome, whole.embed("x").len() as u64)
+}
