@@ -296,6 +296,23 @@ mod tests {
             "é",
             "\u{200b}a",
             "１ ",
+            "1 23 45 67 890 12",
+            "123 456 789 ",
+            "123-456-789 ",
+            "12.345.678 ",
+            "12-34-56-78-90-",
+            "tax id 123456789 ",
+            "123456 1234 ",
+            "AB 12 34 56 ",
+            "AB-12-CD-34-",
+            "aa:bb:cc:dd:ee:",
+            "00:11:22:33:44:",
+            "deadbeef-dead-beef-dead-",
+            "D 1 ",
+            "DE 123 456 78",
+            "passport A-1-2-3-4-",
+            "1/2/3/4/",
+            "H8B 1",
         ] {
             let reads = reads_per_byte(unit);
             assert!(reads <= 80, "{reads} reads per byte of {unit:?}");

@@ -5,8 +5,8 @@
 //! follows what was looked at here. Where this stops, the detectors decide. So it changes how long a
 //! pass takes and nothing else; a test beside it compares both.
 
-use crate::detectors::email;
 use crate::detectors::secrets::{self, assignment};
+use crate::detectors::{email, identifiers};
 use crate::text::CONTEXT_BYTES_MAX;
 
 /// The longest word that is passed over. Every family has longer keys, even with a sign after them.
@@ -127,8 +127,14 @@ impl Skim<'_> {
         };
         let end = at + len;
         let is_plain = match all & WORD {
-            LETTER => true,
-            DIGIT => len <= PLAIN_NUMBER_BYTES_MAX && self.is_plain_number(end, next),
+            LETTER => {
+                !identifiers::letters_may_begin(self.bytes.get(at..).unwrap_or_default(), len)
+            }
+            DIGIT => {
+                len <= PLAIN_NUMBER_BYTES_MAX
+                    && self.is_plain_number(end, next)
+                    && !self.is_named_number(at)
+            }
             _ => false,
         };
         let follow = class(next);
@@ -166,6 +172,12 @@ impl Skim<'_> {
     fn is_named(&self, at: usize) -> bool {
         let context = self.bytes.get(at.saturating_sub(CONTEXT_BYTES_MAX)..at);
         context.is_some_and(assignment::promises)
+    }
+
+    /// Whether what stands before `at` says what the number there is.
+    fn is_named_number(&self, at: usize) -> bool {
+        let context = self.bytes.get(at.saturating_sub(CONTEXT_BYTES_MAX)..at);
+        context.is_some_and(identifiers::names_number)
     }
 
     /// Whether the digits before `end` are not the first of several groups, nor of an IP address.
@@ -330,6 +342,33 @@ mod tests {
         "81.2.69.142",
         "10.",
         ":80",
+        "943 476 5919",
+        "NHS ",
+        "AB 12 34 56 C",
+        "131052-308T",
+        "111.444.777-35",
+        "S1234567D",
+        "00:1a:2b:3c:4d:5e",
+        "AA-BB-CC-DD-EE-F1",
+        "DEUTDEFF",
+        "deutdeff",
+        "BIC ",
+        "VAT ",
+        "DE136695976",
+        "SW1A 1AA",
+        "CA 90210",
+        "zip ",
+        "90210",
+        "cvv ",
+        "123",
+        "employee id ",
+        "E-10234",
+        "MRN: ",
+        "passport ",
+        "C01X00T47",
+        "G123456(A)",
+        "tax id ",
+        "12345678Z",
         "2a02:6b8::11:11",
         "::1",
         "face:",

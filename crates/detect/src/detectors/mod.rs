@@ -10,6 +10,7 @@ pub(crate) mod context;
 pub(crate) mod digits;
 pub(crate) mod email;
 pub(crate) mod iban;
+pub(crate) mod identifiers;
 pub(crate) mod invisible;
 pub(crate) mod ip_address;
 pub(crate) mod linear_score;
@@ -17,11 +18,12 @@ pub(crate) mod phone;
 pub(crate) mod secrets;
 pub(crate) mod us_ssn;
 
+use self::identifiers::Evidence;
 use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 13] = [
+pub(crate) const CARDS: [DetectorCard; 20] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -35,6 +37,13 @@ pub(crate) const CARDS: [DetectorCard; 13] = [
     secrets::url_password::CARD,
     invisible::CARD,
     linear_score::CARD,
+    identifiers::WORLD,
+    identifiers::EUROPEAN,
+    identifiers::AMERICAN,
+    identifiers::ASIAN,
+    identifiers::AFRICAN_OCEANIAN,
+    identifiers::VAT,
+    identifiers::OPEN,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -53,6 +62,13 @@ pub(crate) enum Id {
     UrlPassword,
     Invisible,
     LinearScore,
+    World,
+    European,
+    American,
+    Asian,
+    AfricanOceanian,
+    VatNumber,
+    NamedNumber,
 }
 
 /// What asks a text whether a value starts there.
@@ -185,6 +201,10 @@ fn at_word(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Star
 
 fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Starved> {
     let digit = word.first.is_ascii_digit();
+    let found = text.ask(|text| identifiers::find(text, word, on))?;
+    if let Some(found) = found.filter(|found| found.evidence == Evidence::Named) {
+        return Ok(Some(found.hit));
+    }
     let matchers: [(Id, bool, Matcher); 5] = [
         (Id::Iban, !digit, iban::find),
         (Id::IpAddress, matches!(word.next, Some(b'.' | b':')), ip_address::find),
@@ -193,6 +213,12 @@ fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, St
         (Id::Phone, digit, phone::find),
     ];
     for (id, applies, matcher) in matchers {
+        // A name says more than the form of a telephone number.
+        if let Some(found) = found.filter(|found| found.evidence == Evidence::NameOnly)
+            && id == Id::Phone
+        {
+            return Ok(Some(found.hit));
+        }
         if applies
             && on.has(id)
             && let Some(hit) = text.ask(matcher)?
@@ -200,7 +226,7 @@ fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, St
             return Ok(Some(hit));
         }
     }
-    Ok(None)
+    Ok(found.map(|found| found.hit))
 }
 
 #[cfg(test)]

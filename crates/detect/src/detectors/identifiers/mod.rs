@@ -1,0 +1,269 @@
+//! Numbers that stand for a person or a company: one mechanism and tables of rows.
+//!
+//! A row says how an identifier is written ([`form`]), how its check characters are computed
+//! ([`checksums`]), which words name it ([`topics`]), and how rare it is in ordinary text with such a word
+//! before it and without. Every row of every country is always looked for; the country is part of the
+//! kind that is reported.
+//!
+//! Where one number is an identifier of several countries, the one that is named before it counts, the
+//! nearest name first; if none is, the rarest.
+//!
+//! INVARIANT: an identifier whose form and check one number in a hundred has by chance ranks below 20
+//! unless it is named. INVARIANT: a row that is not named and has no rank of its own costs no check.
+
+mod african_oceanian;
+mod american;
+mod asian;
+mod checksums;
+mod european;
+mod form;
+mod open;
+mod topics;
+mod vat;
+mod world;
+
+use std::sync::LazyLock;
+
+use self::form::{Candidate, Forms};
+use self::topics::{Dictionary, Near, Topic};
+use super::digits::continues;
+use super::{Enabled, Hit, Id, Word};
+use crate::text::Text;
+use crate::{DetectorCard, Reach};
+
+pub(crate) use self::african_oceanian::CARD as AFRICAN_OCEANIAN;
+pub(crate) use self::american::CARD as AMERICAN;
+pub(crate) use self::asian::CARD as ASIAN;
+pub(crate) use self::european::CARD as EUROPEAN;
+pub(crate) use self::open::CARD as OPEN;
+pub(crate) use self::vat::CARD as VAT;
+pub(crate) use self::world::CARD as WORLD;
+
+/// The most text one of them holds back: its longest form, and what follows it.
+const HELD: Reach = Reach::Held(48);
+
+/// One identifier. See the module.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    kind: &'static str,
+    /// What it is, for the documentation.
+    about: &'static str,
+    forms: &'static [&'static str],
+    check: fn(&[u8]) -> bool,
+    /// Names of its own.
+    words: &'static [&'static str],
+    topics: &'static [Topic],
+    /// Its rank if it is named.
+    named: u8,
+    /// Its rank if it is not; 0 if it is then not reported.
+    alone: u8,
+}
+
+impl Row {
+    const fn new(
+        kind: &'static str,
+        about: &'static str,
+        forms: &'static [&'static str],
+        check: fn(&[u8]) -> bool,
+    ) -> Self {
+        Self { kind, about, forms, check, words: &[], topics: &[], named: 0, alone: 0 }
+    }
+
+    /// The words that name it, its topics, and its rank then.
+    const fn named(
+        self,
+        words: &'static [&'static str],
+        topics: &'static [Topic],
+        rank: u8,
+    ) -> Self {
+        Self { words, topics, named: rank, ..self }
+    }
+
+    /// Its rank without a name.
+    const fn alone(self, rank: u8) -> Self {
+        Self { alone: rank, ..self }
+    }
+}
+
+/// A form is all there is to it.
+const fn any(_: &[u8]) -> bool {
+    true
+}
+
+/// A table and the detector it belongs to.
+type Table = (Id, &'static DetectorCard, &'static [Row]);
+
+const TABLES: [Table; 6] = [
+    (Id::World, &WORLD, world::ROWS),
+    (Id::European, &EUROPEAN, european::ROWS),
+    (Id::American, &AMERICAN, american::ROWS),
+    (Id::Asian, &ASIAN, asian::ROWS),
+    (Id::AfricanOceanian, &AFRICAN_OCEANIAN, african_oceanian::ROWS),
+    (Id::VatNumber, &VAT, vat::ROWS),
+];
+
+/// The tables, made ready once.
+struct Identifiers {
+    rows: Vec<(Id, &'static DetectorCard, &'static Row)>,
+    forms: Forms,
+    dictionary: Dictionary,
+}
+
+static IDENTIFIERS: LazyLock<Identifiers> = LazyLock::new(|| {
+    let rows: Vec<_> = TABLES
+        .iter()
+        .flat_map(|(id, card, rows)| rows.iter().map(move |row| (*id, *card, row)))
+        .collect();
+    let numbered = || rows.iter().zip(0_u16..);
+    let forms = numbered()
+        .flat_map(|((_, _, row), place)| row.forms.iter().map(move |form| (place, *form)));
+    let words = numbered()
+        .flat_map(|((_, _, row), place)| row.words.iter().map(move |word| (place, *word)));
+    Identifiers { forms: Forms::new(forms), dictionary: Dictionary::new(words), rows }
+});
+
+/// How sure it is that a number is what it was found to be, so that other detectors can come between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// It is named, and its form and check agree.
+    Named,
+    /// Its name is all there is.
+    NameOnly,
+    /// Its form and check alone.
+    Form,
+}
+
+/// An identifier at a start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) hit: Hit,
+    pub(crate) evidence: Evidence,
+}
+
+/// The identifier at the start of `text`, if there is one.
+pub(crate) fn find(text: &Text<'_>, word: Word, on: Enabled) -> Option<Found> {
+    let all = &*IDENTIFIERS;
+    let mut near = None;
+    let mut best: Option<Best> = None;
+    all.forms.candidates(text, word.len, |candidate| {
+        let near = near.get_or_insert_with(|| all.dictionary.read(text.context()));
+        all.consider(candidate, near, on, &mut best);
+    });
+    if let Some(best) = best
+        && !(best.distance.is_none() && continues(text))
+    {
+        let evidence = if best.distance.is_some() { Evidence::Named } else { Evidence::Form };
+        return Some(Found { hit: best.hit, evidence });
+    }
+    if !on.has(Id::NamedNumber) {
+        return None;
+    }
+    let hit = open::find(text, word, &mut || match &near {
+        Some(near) => near.clone(),
+        None => all.dictionary.read(text.context()),
+    })?;
+    Some(Found { hit, evidence: Evidence::NameOnly })
+}
+
+/// The best candidate so far.
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    hit: Hit,
+    /// How far before it it is named.
+    distance: Option<u8>,
+}
+
+impl Best {
+    /// Named before not named, then the higher rank, then the nearer name, then the longer.
+    fn order(&self) -> (bool, u8, u8, usize) {
+        let near = u8::MAX - self.distance.unwrap_or(u8::MAX);
+        (self.distance.is_some(), self.hit.rank, near, self.hit.len)
+    }
+}
+
+impl Identifiers {
+    fn consider(
+        &self,
+        candidate: Candidate<'_>,
+        near: &Near,
+        on: Enabled,
+        best: &mut Option<Best>,
+    ) {
+        let Some((id, card, row)) = self.rows.get(usize::from(candidate.row)) else { return };
+        if !on.has(*id) {
+            return;
+        }
+        let own = near.row(candidate.row);
+        let shared = row.topics.iter().filter_map(|topic| near.topic(*topic)).min();
+        // A name of its own says more than one that others share.
+        let (distance, rank) = match (own, shared) {
+            (Some(own), _) => (Some(own), row.named + 1),
+            (None, Some(shared)) => (Some(shared), row.named),
+            (None, None) if candidate.goes_on => return,
+            (None, None) => (None, row.alone),
+        };
+        if rank == 0 || !(row.check)(candidate.value) {
+            return;
+        }
+        let found = Best { hit: Hit::new(card, row.kind, candidate.end, rank), distance };
+        if best.is_none_or(|best| found.order() > best.order()) {
+            *best = Some(found);
+        }
+    }
+}
+
+/// Whether an identifier may begin with the `len` letters at the start of `rest`, which no digit and no
+/// letter follows: capitals, or hexadecimal.
+pub(crate) fn letters_may_begin(rest: &[u8], len: usize) -> bool {
+    let letters = rest.get(..len).unwrap_or_default();
+    if !letters.iter().all(u8::is_ascii_uppercase) && !letters.iter().all(u8::is_ascii_hexdigit) {
+        return false;
+    }
+    match rest.get(len..len + 2) {
+        Some([next, after]) => {
+            open::letters_may_begin(letters, *next)
+                || IDENTIFIERS.forms.letters_may_begin(letters, *next, *after)
+        }
+        _ => true,
+    }
+}
+
+/// Whether `context`, the text before a short number, names it.
+pub(crate) fn names_number(context: &[u8]) -> bool {
+    IDENTIFIERS.dictionary.read(context).any()
+}
+
+/// Kind, what it is, how it is written, and both ranks, of every row: for the documentation.
+pub(crate) fn rows() -> impl Iterator<Item = (&'static str, &'static str, String, u8, u8)> {
+    TABLES.iter().flat_map(|(_, _, rows)| rows.iter()).map(|row| {
+        let forms: Vec<_> = row.forms.iter().map(|form| format!("`{form}`")).collect();
+        (row.kind, row.about, forms.join(", "), row.named, row.alone)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::form::ALIKE_MAX;
+    use super::*;
+    use crate::detectors::tests::check;
+
+    /// The one value of `kind` that is found in `text`.
+    #[track_caller]
+    pub(super) fn check_value(kind: &str, text: &str, expect: &str) {
+        check(kind, text, &[expect]);
+    }
+
+    #[test]
+    fn the_tables_fit_into_the_mechanism() {
+        let all = &*IDENTIFIERS;
+        assert!(all.forms.alike() <= ALIKE_MAX, "{} alike", all.forms.alike());
+        for (_, card, row) in &all.rows {
+            let family = row.kind.split_once('_').map_or(row.kind, |(family, _)| family);
+            let stands = card.kinds.iter().any(|kind| {
+                *kind == row.kind || kind.strip_suffix("_*").is_some_and(|prefix| prefix == family)
+            });
+            assert!(stands, "{} stands on the card of {}", row.kind, card.name);
+            assert!(row.named >= row.alone && row.named <= 60, "{}", row.kind);
+        }
+    }
+}
