@@ -30,7 +30,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 25] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -51,6 +51,11 @@ const PAGES: [&str; 20] = [
     include_str!("detectors/identifiers/african_oceanian.rs"),
     include_str!("detectors/identifiers/vat.rs"),
     include_str!("detectors/identifiers/open.rs"),
+    include_str!("detectors/crypto_address.rs"),
+    include_str!("detectors/date.rs"),
+    include_str!("detectors/age.rs"),
+    include_str!("detectors/street_address.rs"),
+    include_str!("detectors/coordinates.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.

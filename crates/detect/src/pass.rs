@@ -313,6 +313,16 @@ mod tests {
             "passport A-1-2-3-4-",
             "1/2/3/4/",
             "H8B 1",
+            "12 March 1",
+            "March 12, 1",
+            "1 Main ",
+            "Via Roma ",
+            "1.234, ",
+            "1.2345 ",
+            "2024-01-15 10:30:",
+            "born 1-1-",
+            "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb ",
+            "A A A 1 ",
         ] {
             let reads = reads_per_byte(unit);
             assert!(reads <= 80, "{reads} reads per byte of {unit:?}");

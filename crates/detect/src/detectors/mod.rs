@@ -5,8 +5,12 @@
 //! INVARIANT: at every start at most one detector answers, the most specific first, so that values
 //! found in one pass never overlap. INVARIANT: a matcher reads through [`Text`] only.
 
+pub(crate) mod age;
 pub(crate) mod card_number;
 pub(crate) mod context;
+pub(crate) mod coordinates;
+pub(crate) mod crypto_address;
+pub(crate) mod date;
 pub(crate) mod digits;
 pub(crate) mod email;
 pub(crate) mod iban;
@@ -16,6 +20,7 @@ pub(crate) mod ip_address;
 pub(crate) mod linear_score;
 pub(crate) mod phone;
 pub(crate) mod secrets;
+pub(crate) mod street_address;
 pub(crate) mod us_ssn;
 
 use self::identifiers::Evidence;
@@ -23,7 +28,7 @@ use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 20] = [
+pub(crate) const CARDS: [DetectorCard; 25] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -44,6 +49,11 @@ pub(crate) const CARDS: [DetectorCard; 20] = [
     identifiers::AFRICAN_OCEANIAN,
     identifiers::VAT,
     identifiers::OPEN,
+    crypto_address::CARD,
+    date::CARD,
+    age::CARD,
+    street_address::CARD,
+    coordinates::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -69,6 +79,11 @@ pub(crate) enum Id {
     AfricanOceanian,
     VatNumber,
     NamedNumber,
+    CryptoAddress,
+    Date,
+    Age,
+    StreetAddress,
+    Coordinates,
 }
 
 /// What asks a text whether a value starts there.
@@ -193,6 +208,11 @@ fn at_word(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Star
     if let Some(hit) = at_value(text, on)? {
         return Ok(Some(hit));
     }
+    if on.has(Id::CryptoAddress)
+        && let Some(hit) = text.ask(|text| crypto_address::find(text, word))?
+    {
+        return Ok(Some(hit));
+    }
     if let Some(hit) = at_number(text, word, on)? {
         return Ok(Some(hit));
     }
@@ -205,17 +225,23 @@ fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, St
     if let Some(found) = found.filter(|found| found.evidence == Evidence::Named) {
         return Ok(Some(found.hit));
     }
-    let matchers: [(Id, bool, Matcher); 5] = [
+    let capital = word.first.is_ascii_uppercase();
+    let spaced = matches!(word.next, Some(b' ' | b'.' | b',' | b'-'));
+    let matchers: [(Id, bool, Matcher); 9] = [
         (Id::Iban, !digit, iban::find),
         (Id::IpAddress, matches!(word.next, Some(b'.' | b':')), ip_address::find),
         (Id::CardNumber, digit, card_number::find),
         (Id::UsSsn, digit, us_ssn::find),
         (Id::Phone, digit, phone::find),
+        (Id::Date, digit || (spaced && date::is_month(text.slice(0, word.len))), date::find),
+        (Id::Coordinates, digit && word.next == Some(b'.'), coordinates::find),
+        (Id::Age, digit, age::find),
+        (Id::StreetAddress, digit || (capital && spaced), street_address::find),
     ];
     for (id, applies, matcher) in matchers {
         // A name says more than the form of a telephone number.
-        if let Some(found) = found.filter(|found| found.evidence == Evidence::NameOnly)
-            && id == Id::Phone
+        if let Some(found) = found
+            && (found.evidence == Evidence::NameOnly && id == Id::Phone || id == Id::Date)
         {
             return Ok(Some(found.hit));
         }

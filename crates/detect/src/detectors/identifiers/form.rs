@@ -153,6 +153,10 @@ impl Forms {
             separator = sign;
             let at = read.end + 1;
             let taken = text.slice(at, at + len);
+            // After a space small letters are a word of their own: `2026 at`.
+            if sign == b' ' && taken.iter().any(u8::is_ascii_lowercase) {
+                return;
+            }
             read.end = at;
             read.take(taken);
         }

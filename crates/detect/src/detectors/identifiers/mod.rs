@@ -42,6 +42,11 @@ pub(crate) use self::world::CARD as WORLD;
 /// The most text one of them holds back: its longest form, and what follows it.
 const HELD: Reach = Reach::Held(48);
 
+/// How far before a date what says that it is one of birth may end.
+const BIRTH_DISTANCE_MAX: u8 = 24;
+/// How far before a number what says that it is an age may end.
+const AGE_DISTANCE_MAX: u8 = 5;
+
 /// One identifier. See the module.
 #[derive(Clone, Copy, Debug)]
 struct Row {
@@ -226,6 +231,18 @@ pub(crate) fn letters_may_begin(rest: &[u8], len: usize) -> bool {
         }
         _ => true,
     }
+}
+
+/// Whether `context`, the text before a date, says that it is one of birth.
+pub(crate) fn names_birth(context: &[u8]) -> bool {
+    let near = IDENTIFIERS.dictionary.read(context);
+    near.topic(Topic::Birth).is_some_and(|distance| distance <= BIRTH_DISTANCE_MAX)
+}
+
+/// Whether `context`, the text before a number, says that it is an age.
+pub(crate) fn names_age(context: &[u8]) -> bool {
+    let near = IDENTIFIERS.dictionary.read(context);
+    near.topic(Topic::Age).is_some_and(|distance| distance <= AGE_DISTANCE_MAX)
 }
 
 /// Whether `context`, the text before a short number, names it.

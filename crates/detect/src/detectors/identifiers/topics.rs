@@ -34,10 +34,12 @@ pub(super) enum Topic {
     Policy,
     Student,
     Phone,
+    Birth,
+    Age,
 }
 
 /// How many topics there are.
-pub(super) const TOPICS: usize = Topic::Phone as usize + 1;
+pub(super) const TOPICS: usize = Topic::Age as usize + 1;
 
 /// Words up to this length count only by themselves.
 const EXACT_BYTES_MAX: usize = 4;
@@ -592,6 +594,59 @@ pub(super) const WORDS: [(Topic, &[&str]); TOPICS] = [
             "handy",
             "movil",
             "celular",
+        ],
+    ),
+    (
+        Topic::Birth,
+        &[
+            "birth",
+            "birthday",
+            "birthdate",
+            "date of birth",
+            "born",
+            "dob",
+            "d.o.b",
+            "geboren",
+            "geb.",
+            "geburtsdatum",
+            "geburtstag",
+            "ne le",
+            "nee le",
+            "naissance",
+            "nacimiento",
+            "nacido",
+            "nacida",
+            "nacio el",
+            "nato il",
+            "nata il",
+            "nascita",
+            "nascimento",
+            "nascido",
+            "nascida",
+            "geboortedatum",
+            "fodt",
+            "fodd",
+            "fodelsedatum",
+            "fodselsdato",
+            "syntynyt",
+            "syntymaaika",
+            "urodzon",
+            "urodzenia",
+            "narozen",
+            "szuletett",
+            "dogum tarihi",
+            "родил",
+            "рожден",
+            "出生",
+            "生年月日",
+            "생년월일",
+        ],
+    ),
+    (
+        Topic::Age,
+        &[
+            "age", "aged", "turn", "turned", "turning", "turns", "age of", "alter", "edad", "eta",
+            "leeftijd", "idade",
         ],
     ),
 ];

@@ -3,7 +3,7 @@
 //! **Finds** `pii.mac_address` (EUI-48, in pairs or groups of four), `pii.imei` (Luhn) after `IMEI`, `pii.vin`
 //! (ISO 3779) after a word such as `VIN` or `chassis`, `pii.bic` (ISO 9362) after `BIC` or `SWIFT`, `pii.card_code` (the three
 //! or four digits on a card) after `CVV` and the like, and `pii.uuid` (RFC 9562) after words such as `user id`, with a low rank:
-//! it names a record, not a person.
+//! it names a record, not a person. `pii.postcode` after a word such as `ZIP` or `Postleitzahl`, where no country's own form fits.
 //!
 //! **Does not find** any of them but MAC addresses without such a word: their forms are those of countless other
 //! numbers. Multicast and broadcast MAC addresses.
@@ -11,13 +11,23 @@
 //! **Example**: `IMEI 490154203237518` is found at the number.
 
 use super::checksums::{all_same, at, base_36, luhn};
-use super::topics::Topic::{BankAccount, CardCode, Customer, Employee, Patient, Person, Vehicle};
+use super::topics::Topic::{
+    BankAccount, CardCode, Customer, Employee, Patient, Person, Postcode, Vehicle,
+};
 use super::{HELD, Row, any};
 use crate::DetectorCard;
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "device_and_record_id",
-    kinds: &["pii.mac_address", "pii.imei", "pii.vin", "pii.bic", "pii.card_code", "pii.uuid"],
+    kinds: &[
+        "pii.mac_address",
+        "pii.imei",
+        "pii.vin",
+        "pii.bic",
+        "pii.card_code",
+        "pii.uuid",
+        "pii.postcode",
+    ],
     reach: HELD,
     summary: "MAC addresses; IMEI, VIN, BIC, card security codes and UUIDs after their names.",
 };
@@ -48,6 +58,26 @@ pub(super) const ROWS: &[Row] =
         ),
         Row::new("pii.bic", "Bank identifier (BIC, SWIFT)", &["aaaaaaxx", "aaaaaaxxxxx"], bic)
             .named(&["bic", "swift", "swift code", "bic/swift", "swift/bic"], &[BankAccount], 40),
+        Row::new(
+            "pii.postcode",
+            "Postcode of any country",
+            &[
+                "ddd",
+                "dddd",
+                "ddddd",
+                "dddddd",
+                "ddd dd",
+                "dd-ddd",
+                "ddddd-ddd",
+                "ddd-dddd",
+                "aa-dddd",
+                "aa-ddddd",
+                "addd",
+                "aadddd",
+            ],
+            any,
+        )
+        .named(&[], &[Postcode], 25),
         Row::new("pii.card_code", "Card security code", &["ddd", "dddd"], any).named(
             &[],
             &[CardCode],
