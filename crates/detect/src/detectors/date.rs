@@ -118,8 +118,10 @@ fn day_first(text: &Text<'_>) -> Option<Date> {
 
 /// `March 12, 1985`, `Mar. 12th 1985`
 fn month_first(text: &Text<'_>) -> Option<Date> {
-    let at = gap(text, month(text, 0)?)?;
-    let (day, mut at) = figures(text, at, 2)?;
+    let end = month(text, 0)?;
+    let end = end + usize::from(text.get(end) == Some(b','));
+    text.get(end).filter(|byte| matches!(byte, b' ' | b'-'))?;
+    let (day, mut at) = figures(text, end + 1, 2)?;
     for sign in [&b"st"[..], b"nd", b"rd", b"th"] {
         if text.has_at(at, sign) {
             at += sign.len();
@@ -186,7 +188,47 @@ fn time(text: &Text<'_>, at: usize) -> Option<usize> {
 
 /// Whether a word is a month: a whole name, or its first three letters.
 pub(crate) fn is_month(word: &[u8]) -> bool {
-    (3..=MONTH_BYTES_MAX).contains(&word.len())
+    let [a, b, c, ..] = word else { return false };
+    // Most words are told by their first three letters.
+    let begins = matches!(
+        &[a.to_ascii_lowercase(), b.to_ascii_lowercase(), c.to_ascii_lowercase()],
+        b"jan"
+            | b"ene"
+            | b"gen"
+            | b"feb"
+            | b"fev"
+            | b"mar"
+            | b"mae"
+            | b"maa"
+            | b"mrt"
+            | b"apr"
+            | b"avr"
+            | b"abr"
+            | b"may"
+            | b"mai"
+            | b"mag"
+            | b"mei"
+            | b"jun"
+            | b"jui"
+            | b"giu"
+            | b"jul"
+            | b"lug"
+            | b"aug"
+            | b"aou"
+            | b"ago"
+            | b"sep"
+            | b"set"
+            | b"oct"
+            | b"okt"
+            | b"out"
+            | b"ott"
+            | b"nov"
+            | b"dec"
+            | b"dez"
+            | b"dic"
+    );
+    begins
+        && word.len() <= MONTH_BYTES_MAX
         && MONTHS.iter().any(|names| {
             names.iter().any(|name| {
                 name.eq_ignore_ascii_case(word)
@@ -214,13 +256,17 @@ pub(crate) fn month_may_follow(digits: usize, rest: &[u8]) -> bool {
     len == rest.len() || is_month(rest.get(..len).unwrap_or_default())
 }
 
-/// Whether a date may begin with the `len` letters at the start of `rest`.
+/// Whether a date may begin with the `len` letters at the start of `rest`; all that has not arrived may be a day.
 pub(crate) fn letters_may_begin(rest: &[u8], len: usize) -> bool {
-    let next = rest.get(len).copied().unwrap_or(b' ');
-    (3..=MONTH_BYTES_MAX).contains(&len)
-        && matches!(next, b' ' | b'.' | b',' | b'-')
-        && rest.first().is_some_and(|first| b"aAdDeEfFgGjJmMnNoOsS".contains(first))
-        && is_month(rest.get(..len).unwrap_or_default())
+    let after = rest.get(len..).unwrap_or_default();
+    let after = after.strip_prefix(b".").unwrap_or(after);
+    let after = after.strip_prefix(b",").unwrap_or(after);
+    let day_follows = match after {
+        [b' ' | b'-', day, ..] => day.is_ascii_digit(),
+        [b' ' | b'-'] | [] => true,
+        _ => false,
+    };
+    day_follows && is_month(rest.get(..len).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -244,6 +290,13 @@ mod tests {
             "Sep 1, 2020",
         ] {
             check("pii.date_time", &format!("it was on {text}, then"), &[text]);
+        }
+    }
+
+    #[test]
+    fn every_month_is_known_by_its_first_letters() {
+        for name in super::MONTHS.concat() {
+            assert!(super::is_month(name) && super::is_month(&name[..3]), "{name:?}");
         }
     }
 

@@ -274,16 +274,27 @@ fn is_street_name(word: &[u8]) -> bool {
     })
 }
 
-/// Whether an address may begin with the `len` letters at the start of `rest`: for passing over words.
+/// Whether an address may begin with the `len` letters at the start of `rest`: for passing over words, so all
+/// that has not arrived may be one.
 pub(crate) fn letters_may_begin(rest: &[u8], len: usize) -> bool {
     let word = rest.get(..len).unwrap_or_default();
-    word.first().is_some_and(u8::is_ascii_uppercase)
-        && matches!(rest.get(len), None | Some(b' ' | b'.' | b','))
-        && (is_street_name(word) || is_via(word))
+    if !word.first().is_some_and(u8::is_ascii_uppercase) {
+        return false;
+    }
+    let after = rest.get(len..).unwrap_or_default();
+    let number_follows = match after.strip_prefix(b".").unwrap_or(after) {
+        [b' ', number, ..] => number.is_ascii_digit(),
+        [b' '] | [] => true,
+        _ => false,
+    };
+    number_follows && is_street_name(word)
+        || matches!(after, [] | [b' ' | b',', ..]) && is_via(word)
 }
 
 fn is_via(word: &[u8]) -> bool {
-    (3..=8).contains(&word.len()) && VIAS.iter().any(|via| via.eq_ignore_ascii_case(word))
+    (3..=8).contains(&word.len())
+        && word.first().is_some_and(|first| b"VPCLART".contains(first))
+        && VIAS.iter().any(|via| via.eq_ignore_ascii_case(word))
 }
 
 /// Whether an address may begin with a plain number of `digits` figures before `rest`: a capital follows, or a

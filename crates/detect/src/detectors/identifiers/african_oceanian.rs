@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new(
         "pii.nz_ird",
         "New Zealand, IRD number",
-        &["dd-ddd-ddd", "ddd-ddd-ddd", "ddddddddd"],
+        &["dd-ddd-ddd", "ddd-ddd-ddd", "ddddddddd", "dddddddd"],
         nz_ird,
     )
     .named(&["ird", "inland revenue"], &[Tax], 44),

@@ -316,7 +316,7 @@ fn in_driving(value: &[u8]) -> bool {
 }
 
 fn pk_cnic(value: &[u8]) -> bool {
-    matches!(value.first(), Some(b'1'..=b'7')) && !all_same(value)
+    matches!(value.first(), Some(b'1'..=b'7')) && value.last() != Some(&b'0') && !all_same(value)
 }
 
 /// Day of the year, plus 500 for women.
@@ -407,21 +407,20 @@ fn jp_corporate(value: &[u8]) -> bool {
     9 - rest == at(value, 0)
 }
 
-/// Date, century and sex; modulus 11 until October 2020, since then without a check.
-fn kr_person(value: &[u8], sexes: &[u8]) -> bool {
+/// Date, century and sex; modulus 11 until October 2020, since then without a check. Foreigners count from 13.
+fn kr_person(value: &[u8], sexes: &[u8], from: u32) -> bool {
     let Some(sex) = value.get(6).filter(|sex| sexes.contains(sex)) else { return false };
     let sum = weighted(value, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]) % 11;
-    let checked = (11 - sum) % 10 == at(value, 12) || (13 - sum) % 10 == at(value, 12);
     let recent = matches!(sex, b'3' | b'4' | b'7' | b'8') && number(value, 0, 4) >= 2010;
-    is_yymmdd(value, 0) && (checked || recent)
+    is_yymmdd(value, 0) && ((from - sum) % 10 == at(value, 12) || recent)
 }
 
 fn kr_rrn(value: &[u8]) -> bool {
-    kr_person(value, b"123490")
+    kr_person(value, b"123490", 11)
 }
 
 fn kr_frn(value: &[u8]) -> bool {
-    kr_person(value, b"5678")
+    kr_person(value, b"5678", 13)
 }
 
 /// National Tax Service: weights 1, 3, 7, 1, 3, 7, 1, 3, 5, modulus 10.
@@ -539,6 +538,7 @@ mod tests {
     fn published_examples_are_found() {
         check_value("pii.sg_nric", "NRIC S1234567D", "S1234567D");
         check_value("pii.cn_resident", "11010519491231002X", "11010519491231002X");
+        check_value("pii.kr_brn", "사업자 124-81-00998", "124-81-00998");
         check_value("pii.hk_id", "HKID G123456(A)", "G123456(A)");
         check_value("pii.tw_id", "身分證 A123456789", "A123456789");
         check_value("pii.in_gstin", "27AAPFU0939F1ZV", "27AAPFU0939F1ZV");

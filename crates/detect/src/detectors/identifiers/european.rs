@@ -768,7 +768,7 @@ fn es_cif(value: &[u8]) -> bool {
     let rest = (10 - luhn_sum(&[body, b"0"].concat()) % 10) % 10;
     value.len() == 9
         && b"ABCDEFGHJNPQRSUVW".contains(first)
-        && (at(&[*check], 0) == rest && check.is_ascii_digit() && !b"NPQRSW".contains(first)
+        && (at(&[*check], 0) == rest && check.is_ascii_digit() && !b"PQS".contains(first)
             || is_letter_at(b"JABCDEFGHI", rest, Some(check)) && !b"ABEH".contains(first))
 }
 
@@ -781,7 +781,7 @@ fn es_nuss(value: &[u8]) -> bool {
 fn pt_nif(value: &[u8]) -> bool {
     let rest = weighted(value, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
     let check = if rest < 2 { 0 } else { 11 - rest };
-    matches!(value.first(), Some(b'1'..=b'3' | b'5'..=b'9')) && check == at(value, 8)
+    value.first() != Some(&b'0') && check == at(value, 8)
 }
 
 /// Luhn over letters and digits, letters counted from 10.
@@ -946,7 +946,7 @@ fn pl_pesel(value: &[u8]) -> bool {
 
 /// Modulus 11, the rest never ten.
 pub(super) fn pl_nip(value: &[u8]) -> bool {
-    number(value, 0, 3) > 100 && weighted(value, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == at(value, 9)
+    number(value, 0, 3) > 0 && weighted(value, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == at(value, 9)
 }
 
 /// Modulus 11, ten counts as zero; the long form checks all digits.

@@ -109,11 +109,13 @@ impl Forms {
             self.first.get(bucket(letters.len(), Kind::Letters)).map_or(&[][..], Vec::as_slice);
         let upper = letters.iter().all(u8::is_ascii_uppercase);
         list.iter().filter_map(|place| self.shapes.get(usize::from(*place))).any(|shape| {
-            (upper || shape.begins_hexadecimal())
-                && shape.groups.first().is_some_and(|group| match group.separator {
-                    0 => true,
-                    separator => fits(separator, next, None) && after.is_ascii_alphanumeric(),
-                })
+            let Some(group) = shape.groups.first().filter(|_| upper || shape.begins_hexadecimal())
+            else {
+                return false;
+            };
+            let class = shape.classes.get(group.len).copied().unwrap_or_default();
+            group.separator == 0
+                || fits(group.separator, next, None) && has_class(class, after.to_ascii_uppercase())
         })
     }
 

@@ -176,13 +176,16 @@ struct Best {
     hit: Hit,
     /// How far before it it is named.
     distance: Option<u8>,
+    /// Whether by a name of its own.
+    own: bool,
 }
 
 impl Best {
-    /// Named before not named, then the higher rank, then the nearer name, then the longer.
-    fn order(&self) -> (bool, u8, u8, usize) {
+    /// Named before not named, by its own name before one that others share, then the higher rank, then the nearer
+    /// name, then the longer.
+    fn order(&self) -> (bool, bool, u8, u8, usize) {
         let near = u8::MAX - self.distance.unwrap_or(u8::MAX);
-        (self.distance.is_some(), self.hit.rank, near, self.hit.len)
+        (self.distance.is_some(), self.own, self.hit.rank, near, self.hit.len)
     }
 }
 
@@ -202,7 +205,7 @@ impl Identifiers {
         let shared = row.topics.iter().filter_map(|topic| near.topic(*topic)).min();
         // A name of its own says more than one that others share.
         let (distance, rank) = match (own, shared) {
-            (Some(own), _) => (Some(own), row.named + 1),
+            (Some(own), _) => (Some(own), row.named),
             (None, Some(shared)) => (Some(shared), row.named),
             (None, None) if candidate.goes_on => return,
             (None, None) => (None, row.alone),
@@ -210,7 +213,8 @@ impl Identifiers {
         if rank == 0 || !(row.check)(candidate.value) {
             return;
         }
-        let found = Best { hit: Hit::new(card, row.kind, candidate.end, rank), distance };
+        let hit = Hit::new(card, row.kind, candidate.end, rank);
+        let found = Best { hit, distance, own: own.is_some() };
         if best.is_none_or(|best| found.order() > best.order()) {
             *best = Some(found);
         }
@@ -247,7 +251,7 @@ pub(crate) fn names_age(context: &[u8]) -> bool {
 
 /// Whether `context`, the text before a short number, names it.
 pub(crate) fn names_number(context: &[u8]) -> bool {
-    IDENTIFIERS.dictionary.read(context).any()
+    IDENTIFIERS.dictionary.names_any(context)
 }
 
 /// Kind, what it is, how it is written, and both ranks, of every row: for the documentation.
@@ -262,7 +266,7 @@ pub(crate) fn rows() -> impl Iterator<Item = (&'static str, &'static str, String
 mod tests {
     use super::form::ALIKE_MAX;
     use super::*;
-    use crate::detectors::tests::check;
+    use crate::detectors::tests::{check, located_hits};
 
     /// The one value of `kind` that is found in `text`.
     #[track_caller]
@@ -281,6 +285,63 @@ mod tests {
             });
             assert!(stands, "{} stands on the card of {}", row.kind, card.name);
             assert!(row.named >= row.alone && row.named <= 60, "{}", row.kind);
+        }
+    }
+
+    /// Numbers with right (`+`) and wrong (`-`) check characters, by another implementation.
+    const EXAMPLES: &str = include_str!("examples.txt");
+
+    #[test]
+    fn numbers_that_another_implementation_made_are_found_and_wrong_ones_are_not() {
+        let mut failed = Vec::new();
+        let mut kinds = std::collections::BTreeSet::new();
+        for line in EXAMPLES.lines().filter(|line| !line.starts_with('#')) {
+            let mut fields = line.split('|');
+            let (Some(head), Some(name), Some(numbers)) =
+                (fields.next(), fields.next(), fields.next())
+            else {
+                panic!("{line}");
+            };
+            let (sign, kind) = head.split_once(' ').expect("a sign and a kind");
+            kinds.insert(kind);
+            for number in numbers.split(' ') {
+                let text = format!("His {name}: {number}, he said");
+                let found = located_hits(&text).iter().any(|(at, hit)| {
+                    hit.kind == kind && text.get(*at..at + hit.len) == Some(number)
+                });
+                if found != (sign == "+") {
+                    failed.push(format!("{sign} {kind} {number}"));
+                }
+            }
+        }
+        assert!(kinds.len() > 60, "{}", kinds.len());
+        assert!(failed.is_empty(), "{failed:#?}");
+    }
+
+    #[test]
+    fn a_name_decides_between_countries() {
+        for (text, kind) in [
+            ("TFN 123456782", "pii.au_tfn"),
+            ("SIN 130692544", "pii.ca_sin"),
+            ("BSN 111222333", "pii.nl_bsn"),
+            ("PESEL 44051401359", "pii.pl_pesel"),
+            ("passport 123456789", "pii.passport"),
+            ("US passport 123456789", "pii.us_passport"),
+        ] {
+            let found: Vec<_> = located_hits(text).into_iter().map(|(_, hit)| hit.kind).collect();
+            assert_eq!(found, [kind], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_named_ranks_below_what_is() {
+        for text in ["44051401359", "1234567T", "D02 X285", "86095742719"] {
+            let alone = located_hits(text).first().map(|(_, hit)| hit.rank);
+            assert!(alone.is_some_and(|rank| rank < 30), "{text}: {alone:?}");
+        }
+        for text in ["123456782", "9434765919", "021000021", "1234567893", "490154203237518"] {
+            let reported = located_hits(text).iter().any(|(_, hit)| hit.rank >= 20);
+            assert!(!reported, "{text}");
         }
     }
 }

@@ -420,7 +420,6 @@ pub(super) const WORDS: [(Topic, &[&str]); TOPICS] = [
             "pin code",
             "pincode",
             "kod pocztowy",
-            "psc",
             "postinumero",
             "postnummer",
             "postnr",
@@ -689,61 +688,84 @@ struct Word {
     names: u16,
 }
 
-/// All words, by their first two bytes.
+/// All words, by their first three bytes.
 #[derive(Debug)]
 pub(super) struct Dictionary {
-    buckets: Vec<Vec<Word>>,
+    words: Vec<Word>,
+    /// Where the words of each bucket begin, and after the last where they end.
+    begins: Vec<u16>,
 }
 
-const BUCKETS: usize = 1024;
+const BUCKETS: usize = 4096;
 
 impl Dictionary {
     /// The words of all topics, and `own` words of rows.
     pub(super) fn new(own: impl Iterator<Item = (u16, &'static str)>) -> Self {
-        let mut all = Self { buckets: (0..BUCKETS).map(|_| Vec::new()).collect() };
-        for (topic, words) in WORDS {
-            for word in words {
-                all.add(word, topic as u16);
-            }
-        }
-        for (row, word) in own {
-            all.add(word, TOPICS as u16 + row);
-        }
-        all
+        let topics =
+            WORDS.iter().flat_map(|(topic, words)| words.iter().map(|word| (*topic as u16, *word)));
+        let rows = own.map(|(row, word)| (TOPICS as u16 + row, word));
+        let mut words: Vec<Word> = topics
+            .chain(rows)
+            .map(|(names, word)| Word { bytes: normal(word).into_bytes(), names })
+            .collect();
+        words.sort_by_key(|word| bucket(&word.bytes));
+        let begins = (0..=BUCKETS)
+            .map(|place| words.partition_point(|word| bucket(&word.bytes) < place) as u16)
+            .collect();
+        Self { words, begins }
     }
 
-    fn add(&mut self, word: &str, names: u16) {
-        let bytes = normal(word).into_bytes();
-        let place = bucket(bytes.first().copied(), bytes.get(1).copied());
-        if let Some(bucket) = self.buckets.get_mut(place) {
-            bucket.push(Word { bytes, names });
+    /// The words that may begin where `text` does.
+    #[inline]
+    fn may_begin(&self, text: &[u8]) -> &[Word] {
+        let place = bucket(text);
+        match self.begins.get(place..place + 2) {
+            Some([from, to]) => self.words.get(usize::from(*from)..usize::from(*to)),
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Reports every word in `context` and the text from where it begins, until told to stop.
+    fn each(&self, context: &[u8], mut report: impl FnMut(&Word, &[u8]) -> bool) {
+        let mut inside = false;
+        for (at, byte) in context.iter().enumerate() {
+            let begins = !inside && (byte & 0xc0) != 0x80 && *byte > b' ';
+            inside = is_word(*byte);
+            if !begins {
+                continue;
+            }
+            let rest = context.get(at..).unwrap_or_default();
+            for word in self.may_begin(rest) {
+                if word.begins(rest) && !report(word, rest) {
+                    return;
+                }
+            }
         }
     }
 
     /// What `context`, the text before a value, names.
     pub(super) fn read(&self, context: &[u8]) -> Near {
         let mut near = Near { distance: [FAR; TOPICS + NAMES_MAX], any: false };
-        let mut inside = false;
-        for (at, byte) in context.iter().enumerate() {
-            let begins = !inside;
-            inside = is_word(*byte);
-            if !begins || (*byte & 0xc0) == 0x80 || byte.is_ascii_whitespace() {
-                continue;
+        self.each(context, |word, rest| {
+            let distance = rest.len().saturating_sub(word.bytes.len()).min(254) as u8;
+            if let Some(known) = near.distance.get_mut(usize::from(word.names)) {
+                *known = (*known).min(distance);
+                near.any = true;
             }
-            let place = bucket(Some(*byte), context.get(at + 1).copied());
-            let Some(words) = self.buckets.get(place).filter(|words| !words.is_empty()) else {
-                continue;
-            };
-            let rest = context.get(at..).unwrap_or_default();
-            for word in words.iter().filter(|word| word.begins(rest)) {
-                let distance = rest.len().saturating_sub(word.bytes.len()).min(254) as u8;
-                if let Some(known) = near.distance.get_mut(usize::from(word.names)) {
-                    *known = (*known).min(distance);
-                    near.any = true;
-                }
-            }
-        }
+            true
+        });
         near
+    }
+
+    /// Whether `context` names anything at all.
+    pub(super) fn names_any(&self, context: &[u8]) -> bool {
+        let mut any = false;
+        self.each(context, |_, _| {
+            any = true;
+            false
+        });
+        any
     }
 }
 
@@ -757,9 +779,13 @@ impl Word {
     }
 }
 
-fn bucket(first: Option<u8>, second: Option<u8>) -> usize {
-    let place = |byte: Option<u8>| usize::from(byte.unwrap_or(b' ').to_ascii_lowercase());
-    (place(first) * 31 + place(second)) % BUCKETS
+/// The bucket of what begins like `text`; what is no letter or digit counts alike in third place, so that a word of
+/// two letters and its end do too.
+#[inline]
+fn bucket(text: &[u8]) -> usize {
+    let at = |place: usize| text.get(place).copied().unwrap_or(b' ').to_ascii_lowercase();
+    let third = if is_word(at(2)) { at(2) } else { b' ' };
+    (usize::from(at(0)) * 961 + usize::from(at(1)) * 31 + usize::from(third)) % BUCKETS
 }
 
 /// A word as normalised text has it.

@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
     vat("Netherlands, BTW", &["NLdddddddddBdd", "NLdddddddddB01"], |value| {
         let digits = value.get(2..11).unwrap_or_default();
-        nl_bsn(digits) || nl_2020(value)
+        number(value, 12, 14) > 0 && (nl_bsn(digits) || nl_2020(value))
     }),
     vat("Poland, NIP", &["PLdddddddddd"], |value| pl_nip(body(value))),
     vat("Portugal, NIF", &["PTddddddddd"], |value| {
@@ -113,7 +113,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
     vat("United Kingdom, VAT", &["GBddddddddd", "GB ddd dddd dd", "GB~ddd~dddd~dd"], |value| {
         let sum = u64::from(weighted(body(value), &[8, 7, 6, 5, 4, 3, 2])) + number(value, 9, 11);
-        sum.is_multiple_of(97) || (sum + 55).is_multiple_of(97)
+        matches!(sum % 97, 0 | 42 | 55)
     }),
     vat("Switzerland, UID", &["CHE-ddd.ddd.ddd", "CHEddddddddd", "CHE~ddd~ddd~ddd"], |value| {
         let rest = weighted(value.get(3..).unwrap_or_default(), &[5, 4, 3, 2, 7, 6, 5, 4]) % 11;
