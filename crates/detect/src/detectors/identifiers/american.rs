@@ -29,6 +29,7 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "Personal, tax, health and bank identifiers of American countries.",
 };
 
+// tidy: table - identifiers and the words that name them
 pub(super) const ROWS: &[Row] = &[
     Row::new("pii.us_itin", "United States, taxpayer number (ITIN)", &["9dd~dd~dddd"], us_itin)
         .named(&["itin", "individual taxpayer"], &[Tax, SocialSecurity], 50)
@@ -253,6 +254,7 @@ fn us_zip(value: &[u8]) -> bool {
 }
 
 /// States and territories, and the first digits of their ZIP codes (USPS Publication 65).
+// tidy: table - identifiers and the words that name them
 const US_STATES: &[(&[u8; 2], u64, u64)] = &[
     (b"AL", 350, 369),
     (b"AK", 995, 999),

@@ -32,6 +32,7 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "Personal, tax and company numbers of Asian countries.",
 };
 
+// tidy: table - identifiers and the words that name them
 pub(super) const ROWS: &[Row] = &[
     Row::new("pii.in_aadhaar", "India, Aadhaar", &["dddd~dddd~dddd"], in_aadhaar)
         .named(&["aadhaar", "aadhar", "uidai", "uid", "आधार"], &[NationalId], 50)
@@ -300,6 +301,7 @@ fn in_gstin(value: &[u8]) -> bool {
 }
 
 /// States and union territories, as on plates and licences.
+// tidy: table - identifiers and the words that name them
 const IN_STATES: &[&[u8; 2]] = &[
     b"AN", b"AP", b"AR", b"AS", b"BR", b"CG", b"CH", b"DD", b"DL", b"DN", b"GA", b"GJ", b"HP",
     b"HR", b"JH", b"JK", b"KA", b"KL", b"LA", b"LD", b"MH", b"ML", b"MN", b"MP", b"MZ", b"NL",

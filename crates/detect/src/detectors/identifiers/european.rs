@@ -35,6 +35,7 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "Personal, tax, social security and health numbers of European countries.",
 };
 
+// tidy: table - identifiers and the words that name them
 pub(super) const ROWS: &[Row] = &[
     Row::new("pii.uk_nhs", "United Kingdom, NHS number", &["ddd_ddd_dddd"], uk_nhs).named(
         &["nhs"],
@@ -545,6 +546,7 @@ fn uk_vehicle(value: &[u8]) -> bool {
 }
 
 /// The postcode areas, Royal Mail.
+// tidy: table - identifiers and the words that name them
 const UK_AREAS: &[&[u8]] = &[
     b"AB", b"AL", b"B", b"BA", b"BB", b"BD", b"BH", b"BL", b"BN", b"BR", b"BS", b"BT", b"CA",
     b"CB", b"CF", b"CH", b"CM", b"CO", b"CR", b"CT", b"CV", b"CW", b"DA", b"DD", b"DE", b"DG",

@@ -154,20 +154,17 @@ pub(crate) fn find(text: &Text<'_>, word: Word, on: Enabled) -> Option<Found> {
         let near = near.get_or_insert_with(|| all.dictionary.read(text.context()));
         all.consider(candidate, near, on, &mut best);
     });
-    if let Some(best) = best
-        && !(best.distance.is_none() && continues(text))
+    if let Some(named) = best.filter(|best| best.distance.is_some()) {
+        return Some(Found { hit: named.hit, evidence: Evidence::Named });
+    }
+    let mut read = || near.clone().unwrap_or_else(|| all.dictionary.read(text.context()));
+    if on.has(Id::NamedNumber)
+        && let Some(hit) = open::find(text, word, &mut read)
     {
-        let evidence = if best.distance.is_some() { Evidence::Named } else { Evidence::Form };
-        return Some(Found { hit: best.hit, evidence });
+        return Some(Found { hit, evidence: Evidence::NameOnly });
     }
-    if !on.has(Id::NamedNumber) {
-        return None;
-    }
-    let hit = open::find(text, word, &mut || match &near {
-        Some(near) => near.clone(),
-        None => all.dictionary.read(text.context()),
-    })?;
-    Some(Found { hit, evidence: Evidence::NameOnly })
+    let alone = best.filter(|_| !continues(text))?;
+    Some(Found { hit: alone.hit, evidence: Evidence::Form })
 }
 
 /// The best candidate so far.

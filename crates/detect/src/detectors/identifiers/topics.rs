@@ -45,6 +45,7 @@ pub(super) const TOPICS: usize = Topic::Age as usize + 1;
 const EXACT_BYTES_MAX: usize = 4;
 
 /// The words of every topic.
+// tidy: table - identifiers and the words that name them
 pub(super) const WORDS: [(Topic, &[&str]); TOPICS] = [
     (
         Topic::NationalId,
