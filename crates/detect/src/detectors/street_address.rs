@@ -126,7 +126,9 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
 /// The word at `at`: letters, and what stands within them.
 fn word(text: &Text<'_>, at: usize) -> usize {
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'\'' || byte >= 0x80;
-    text.run_within(at, WORD_BYTES_MAX, letters)
+    let len = text.run_within(at, WORD_BYTES_MAX + 1, letters);
+    // Not a part of one, which could end inside a character.
+    if len > WORD_BYTES_MAX { 0 } else { len }
 }
 
 fn is_one_of(text: &Text<'_>, at: usize, len: usize, words: &[&[u8]]) -> bool {
@@ -356,6 +358,20 @@ mod tests {
         ] {
             check("pii.street_address", text, &[]);
         }
+    }
+
+    #[test]
+    fn an_address_ends_where_a_character_does() {
+        let long = "12 rue de la PaixAKIAIOSFODNN7EXAMPLE电话";
+        for hit in hits(long) {
+            assert!(long.get(..hit.len).is_some(), "{hit:?}");
+        }
+        assert!(
+            super::word(
+                &crate::text::Text::new("电话".repeat(9).as_bytes(), 0, usize::MAX, true),
+                0
+            ) == 0
+        );
     }
 
     #[test]
