@@ -46,7 +46,7 @@ const EXACT_BYTES_MAX: usize = 4;
 
 /// The words of every topic.
 // tidy: table - identifiers and the words that name them
-pub(super) const WORDS: [(Topic, &[&str]); TOPICS] = [
+pub(super) const WORDS: &[(Topic, &[&str])] = &[
     (
         Topic::NationalId,
         &[
