@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::Engine;
-use crate::detectors::secrets;
+use crate::detectors::{identifiers, secrets};
 
 /// How a detector behaves in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 26] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -45,6 +45,18 @@ const PAGES: [&str; 14] = [
     include_str!("detectors/invisible.rs"),
     include_str!("detectors/linear_score.rs"),
     include_str!("detectors/names.rs"),
+    include_str!("detectors/identifiers/world.rs"),
+    include_str!("detectors/identifiers/european.rs"),
+    include_str!("detectors/identifiers/american.rs"),
+    include_str!("detectors/identifiers/asian.rs"),
+    include_str!("detectors/identifiers/african_oceanian.rs"),
+    include_str!("detectors/identifiers/vat.rs"),
+    include_str!("detectors/identifiers/open.rs"),
+    include_str!("detectors/crypto_address.rs"),
+    include_str!("detectors/date.rs"),
+    include_str!("detectors/age.rs"),
+    include_str!("detectors/street_address.rs"),
+    include_str!("detectors/coordinates.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.
@@ -78,6 +90,15 @@ pub fn reference_markdown() -> String {
     page.push_str("\n## Families of secrets\n\n| kind | begins with |\n|---|---|\n");
     for (kind, prefix) in secrets::kinds() {
         let _ = writeln!(page, "| `{kind}` | `{prefix}` |");
+    }
+    page.push_str(
+        "\n## Identifiers\n\nIn a form, `d` is a digit, `a` a letter, `x` either, `h` hexadecimal, `_` nothing or a \
+         separator, `~` a separator (space, hyphen or full stop). The ranks are with a name before it, and \
+         without.\n\n| kind | what it is | forms | named | alone |\n|---|---|---|---|---|\n",
+    );
+    for (kind, about, forms, named, alone) in identifiers::rows() {
+        let alone = if alone == 0 { "-".to_owned() } else { alone.to_string() };
+        let _ = writeln!(page, "| `{kind}` | {about} | {forms} | {named} | {alone} |");
     }
     page
 }

@@ -5,8 +5,8 @@
 //! follows what was looked at here. Where this stops, the detectors decide. So it changes how long a
 //! pass takes and nothing else; a test beside it compares both.
 
-use crate::detectors::email;
 use crate::detectors::secrets::{self, assignment};
+use crate::detectors::{age, date, email, identifiers, street_address};
 use crate::text::CONTEXT_BYTES_MAX;
 
 /// The longest word that is passed over. Every family has longer keys, even with a sign after them.
@@ -97,6 +97,13 @@ pub(crate) fn skim(bytes: &[u8], from: usize) -> (usize, Stop) {
     (at, Stop::End)
 }
 
+/// Whether something other than a word may begin with these letters.
+fn letters_may_begin(rest: &[u8], len: usize) -> bool {
+    identifiers::letters_may_begin(rest, len)
+        || date::letters_may_begin(rest, len)
+        || street_address::letters_may_begin(rest, len)
+}
+
 struct Skim<'a> {
     bytes: &'a [u8],
     /// No address begins before this and after the place where that was found out.
@@ -127,8 +134,12 @@ impl Skim<'_> {
         };
         let end = at + len;
         let is_plain = match all & WORD {
-            LETTER => true,
-            DIGIT => len <= PLAIN_NUMBER_BYTES_MAX && self.is_plain_number(end, next),
+            LETTER => !letters_may_begin(self.bytes.get(at..).unwrap_or_default(), len),
+            DIGIT => {
+                len <= PLAIN_NUMBER_BYTES_MAX
+                    && self.is_plain_number(at, end, next)
+                    && !self.is_named_number(at)
+            }
             _ => false,
         };
         let follow = class(next);
@@ -168,15 +179,26 @@ impl Skim<'_> {
         context.is_some_and(assignment::promises)
     }
 
+    /// Whether what stands before `at` says what the number there is.
+    fn is_named_number(&self, at: usize) -> bool {
+        let context = self.bytes.get(at.saturating_sub(CONTEXT_BYTES_MAX)..at);
+        context.is_some_and(identifiers::names_number)
+    }
+
     /// Whether the digits before `end` are not the first of several groups, nor of an IP address.
-    fn is_plain_number(&self, end: usize, next: u8) -> bool {
+    fn is_plain_number(&self, at: usize, end: usize, next: u8) -> bool {
         let Some(after) = self.bytes.get(end + 1).copied() else { return false };
-        match next {
+        let plain = match next {
             b' ' => class(after) & DIGIT == 0 && after != b'(',
             b'-' | b'.' | b'/' | b'(' => class(after) & DIGIT == 0,
             b':' => class(after) & SPACE != 0,
             _ => true,
-        }
+        };
+        let rest = self.bytes.get(end..).unwrap_or_default();
+        plain
+            && !age::may_follow(next, Some(after))
+            && !street_address::number_may_begin(end - at, rest)
+            && !date::month_may_follow(end - at, rest)
     }
 
     /// Whether a plain word that ends with a sign that keys have is not the beginning of one, or of
@@ -330,6 +352,49 @@ mod tests {
         "81.2.69.142",
         "10.",
         ":80",
+        "943 476 5919",
+        "NHS ",
+        "AB 12 34 56 C",
+        "131052-308T",
+        "111.444.777-35",
+        "S1234567D",
+        "00:1a:2b:3c:4d:5e",
+        "AA-BB-CC-DD-EE-F1",
+        "DEUTDEFF",
+        "deutdeff",
+        "BIC ",
+        "VAT ",
+        "DE136695976",
+        "SW1A 1AA",
+        "CA 90210",
+        "zip ",
+        "90210",
+        "cvv ",
+        "123",
+        "employee id ",
+        "E-10234",
+        "MRN: ",
+        "passport ",
+        "C01X00T47",
+        "G123456(A)",
+        "tax id ",
+        "12345678Z",
+        "12 March 1985",
+        "March 12, 1985",
+        "born ",
+        "2024-01-15",
+        "34-year-old ",
+        "34 years old ",
+        "aged 34 ",
+        "221 Baker Street",
+        "12 rue de la Paix",
+        "Hauptstrasse 12",
+        "Musterstr. 5",
+        "Via Roma 10",
+        "48.85837, 2.29448",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+        "May",
+        "Via",
         "2a02:6b8::11:11",
         "::1",
         "face:",

@@ -4,7 +4,7 @@
 //! A value counts as found if a finding of its kind covers most of it; a finding counts as wrong if no value of
 //! its kind is where it is. INVARIANT: only `dev` counts, unless all is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use detect::Engine;
 use events::{Finding, Provenance};
@@ -13,13 +13,28 @@ use crate::corpus::{Label, Row, Value};
 use crate::statistics::wilson;
 
 /// Types of the data sets, and the kinds that find them.
-const KINDS: &[(&str, &str)] = &[
-    ("CREDIT_CARD", "pii.card"),
-    ("EMAIL", "pii.email"),
-    ("IBAN", "pii.iban"),
-    ("IP_ADDRESS", "pii.ip_address"),
-    ("PHONE", "pii.phone"),
-    ("US_SSN", "pii.us_ssn"),
+const KINDS: &[(&str, &[&str])] = &[
+    ("AGE", &["pii.age"]),
+    ("CREDIT_CARD", &["pii.card"]),
+    ("DATE_TIME", &["pii.date_of_birth", "pii.date_time"]),
+    ("EMAIL", &["pii.email"]),
+    ("IBAN", &["pii.iban"]),
+    ("IP_ADDRESS", &["pii.ip_address"]),
+    ("PHONE", &["pii.phone"]),
+    ("US_DRIVER_LICENSE", &["pii.driving_licence"]),
+    ("US_SSN", &["pii.us_ssn"]),
+    (
+        "ZIP_CODE",
+        &[
+            "pii.us_zip",
+            "pii.postcode",
+            "pii.uk_postcode",
+            "pii.ca_postcode",
+            "pii.nl_postcode",
+            "pii.br_cep",
+            "pii.jp_postcode",
+        ],
+    ),
 ];
 /// Wrong and missed values that are shown, of each kind.
 const SHOWN_MAX: usize = 400;
@@ -43,14 +58,28 @@ pub(crate) fn report(engine: &Engine, rows: &[Row]) {
 
 fn personal(engine: &Engine, rows: &[Row]) {
     let mut tallies = BTreeMap::<&str, Tally>::new();
+    let mut others = BTreeMap::<String, Vec<String>>::new();
+    // Not every set marks every type: what it does not mark is neither right nor wrong there.
+    let marks: BTreeSet<(&str, &str)> = rows
+        .iter()
+        .flat_map(|row| row.values.iter().map(|value| (row.source.as_str(), value.entity.as_str())))
+        .collect();
     for row in rows.iter().filter(|row| row.source.starts_with("presidio")) {
         let findings = engine.inspect(&row.text, Provenance::User).findings;
-        for (entity, kind) in KINDS {
-            let tally = tallies.entry(kind).or_default();
+        let known = |finding: &&Finding| KINDS.iter().any(|(_, kinds)| is_of(finding, kinds));
+        for finding in findings.iter().filter(|finding| !known(finding)) {
+            let text = row.text.get(finding.span.range()).unwrap_or_default();
+            others.entry(finding.kind.as_str().to_owned()).or_default().push(text.to_owned());
+        }
+        for (entity, kinds) in KINDS {
+            if !marks.contains(&(row.source.as_str(), *entity)) {
+                continue;
+            }
+            let tally = tallies.entry(entity).or_default();
             let values: Vec<&Value> =
                 row.values.iter().filter(|value| value.entity == *entity).collect();
             let found: Vec<&Finding> =
-                findings.iter().filter(|finding| finding.kind.as_str() == *kind).collect();
+                findings.iter().filter(|finding| is_of(finding, kinds)).collect();
             for value in &values {
                 tally.values += 1;
                 let hit = found.iter().any(|finding| covers(finding, value));
@@ -70,12 +99,12 @@ fn personal(engine: &Engine, rows: &[Row]) {
         }
     }
     println!(
-        "\npersonal data\n{:<16} {:>6}  {:<22} {:<22}",
-        "kind", "values", "recall", "precision"
+        "\npersonal data\n{:<18} {:>6}  {:<22} {:<22}",
+        "type", "values", "recall", "precision"
     );
     for (kind, tally) in tallies {
         println!(
-            "{kind:<16} {:>6}  {:<22} {:<22}",
+            "{kind:<18} {:>6}  {:<22} {:<22}",
             tally.values,
             share(tally.found, tally.values),
             share(tally.right, tally.findings)
@@ -88,6 +117,16 @@ fn personal(engine: &Engine, rows: &[Row]) {
             }
         }
     }
+    println!("  other kinds, which these sets do not mark");
+    for (kind, texts) in others {
+        let shown: Vec<String> =
+            texts.iter().take(SHOWN_MAX).map(|text| format!("{text:?}")).collect();
+        println!("    {kind}: {}", shown.join(" "));
+    }
+}
+
+fn is_of(finding: &Finding, kinds: &[&str]) -> bool {
+    kinds.contains(&finding.kind.as_str())
 }
 
 fn covers(finding: &Finding, value: &Value) -> bool {

@@ -5,24 +5,31 @@
 //! INVARIANT: at every start at most one detector answers, the most specific first, so that values
 //! found in one pass never overlap. INVARIANT: a matcher reads through [`Text`] only.
 
+pub(crate) mod age;
 pub(crate) mod card_number;
 pub(crate) mod context;
+pub(crate) mod coordinates;
+pub(crate) mod crypto_address;
+pub(crate) mod date;
 pub(crate) mod digits;
 pub(crate) mod email;
 pub(crate) mod iban;
+pub(crate) mod identifiers;
 pub(crate) mod invisible;
 pub(crate) mod ip_address;
 pub(crate) mod linear_score;
 pub(crate) mod names;
 pub(crate) mod phone;
 pub(crate) mod secrets;
+pub(crate) mod street_address;
 pub(crate) mod us_ssn;
 
+use self::identifiers::Evidence;
 use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 14] = [
+pub(crate) const CARDS: [DetectorCard; 26] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -37,6 +44,18 @@ pub(crate) const CARDS: [DetectorCard; 14] = [
     invisible::CARD,
     linear_score::CARD,
     names::CARD,
+    identifiers::WORLD,
+    identifiers::EUROPEAN,
+    identifiers::AMERICAN,
+    identifiers::ASIAN,
+    identifiers::AFRICAN_OCEANIAN,
+    identifiers::VAT,
+    identifiers::OPEN,
+    crypto_address::CARD,
+    date::CARD,
+    age::CARD,
+    street_address::CARD,
+    coordinates::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -56,6 +75,18 @@ pub(crate) enum Id {
     Invisible,
     LinearScore,
     Names,
+    World,
+    European,
+    American,
+    Asian,
+    AfricanOceanian,
+    VatNumber,
+    NamedNumber,
+    CryptoAddress,
+    Date,
+    Age,
+    StreetAddress,
+    Coordinates,
 }
 
 /// What asks a text whether a value starts there.
@@ -180,6 +211,11 @@ fn at_word(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Star
     if let Some(hit) = at_value(text, on)? {
         return Ok(Some(hit));
     }
+    if on.has(Id::CryptoAddress)
+        && let Some(hit) = text.ask(|text| crypto_address::find(text, word))?
+    {
+        return Ok(Some(hit));
+    }
     if let Some(hit) = at_number(text, word, on)? {
         return Ok(Some(hit));
     }
@@ -188,14 +224,30 @@ fn at_word(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Star
 
 fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Starved> {
     let digit = word.first.is_ascii_digit();
-    let matchers: [(Id, bool, Matcher); 5] = [
+    let found = text.ask(|text| identifiers::find(text, word, on))?;
+    if let Some(found) = found.filter(|found| found.evidence == Evidence::Named) {
+        return Ok(Some(found.hit));
+    }
+    let capital = word.first.is_ascii_uppercase();
+    let spaced = matches!(word.next, Some(b' ' | b'.' | b',' | b'-'));
+    let matchers: [(Id, bool, Matcher); 9] = [
         (Id::Iban, !digit, iban::find),
         (Id::IpAddress, matches!(word.next, Some(b'.' | b':')), ip_address::find),
         (Id::CardNumber, digit, card_number::find),
         (Id::UsSsn, digit, us_ssn::find),
         (Id::Phone, digit, phone::find),
+        (Id::Date, digit || (spaced && date::is_month(text.slice(0, word.len))), date::find),
+        (Id::Coordinates, digit && word.next == Some(b'.'), coordinates::find),
+        (Id::Age, digit, age::find),
+        (Id::StreetAddress, digit || (capital && spaced), street_address::find),
     ];
     for (id, applies, matcher) in matchers {
+        // A name says more than the form of a telephone number.
+        if let Some(found) = found
+            && (found.evidence == Evidence::NameOnly && id == Id::Phone || id == Id::Date)
+        {
+            return Ok(Some(found.hit));
+        }
         if applies
             && on.has(id)
             && let Some(hit) = text.ask(matcher)?
@@ -203,7 +255,7 @@ fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, St
             return Ok(Some(hit));
         }
     }
-    Ok(None)
+    Ok(found.map(|found| found.hit))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! assigned (ITU E.164, 8 to 15 digits); North American numbers with parentheses, hyphens or dots;
 //! national numbers with an area code in parentheses; French and other numbers with a leading zero in the
 //! usual groups; and after a word such as `phone`, `call` or `mobile` 7 to 13 digits in any usual
-//! grouping. An extension (`x123`, `ext. 123`) belongs to the number.
+//! grouping, or in groups before `office`, `fax`, `mobile` and the like. An extension (`x123`, `ext. 123`) belongs to the number.
 //!
 //! **Does not find** bare digits without such a word, numbers with letters (`1-800-FLOWERS`), and
 //! numbers spelled out.
@@ -72,7 +72,11 @@ const WORDS: &[&str] = &[
     "phone number",
     "viber",
     "signal",
+    "registered",
 ];
+
+/// What stands after a number, a space or a hyphen between: as they are listed in signatures.
+const WORDS_AFTER: &[&[u8]] = &[b"office", b"fax", b"mobile", b"cell", b"home", b"work", b"direct"];
 
 /// Country codes of one and two digits (ITU E.164, assigned); all others of three digits that begin
 /// with 2, 3, 4, 5, 6, 8 or 9 are assigned or reserved for countries.
@@ -225,11 +229,24 @@ fn rank(text: &Text<'_>, number: &Written) -> Option<u8> {
     if let Some(rank) = national_rank(number) {
         return Some(rank);
     }
-    let plausible = (7..=13).contains(&digits.len())
+    let plausible = (6 + usize::from(number.groups().len() < 3)..=13).contains(&digits.len())
         && number.groups().len() <= 6
         && (number.groups().len() == 1 || number.groups().iter().all(|group| *group <= 8))
         && !looks_like_date(number);
-    (plausible && mentions(text, WORDS, 40)).then_some(30)
+    (plausible && (is_named_after(text, number) || mentions(text, WORDS, 40))).then_some(30)
+}
+
+/// `06-10446904-Office`, `455 6186 fax`
+fn is_named_after(text: &Text<'_>, number: &Written) -> bool {
+    let groups = number.groups().len();
+    groups > 1
+        && matches!(text.get(number.end), Some(b' ' | b'-'))
+        && WORDS_AFTER.iter().any(|word| {
+            let mut letters = word.iter().zip(number.end + 1..);
+            letters.all(|(letter, at)| {
+                text.get(at).is_some_and(|byte| byte.eq_ignore_ascii_case(letter))
+            })
+        })
 }
 
 /// Ways of writing that say by themselves that this is a telephone number.

@@ -34,6 +34,7 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "data-encoding",
     "hashbrown",
     "jiff",
+    "keccak",
     "memchr",
     "miette",
     "miniz_oxide",

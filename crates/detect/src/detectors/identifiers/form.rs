@@ -1,0 +1,451 @@
+//! How identifiers are written: forms, and the places of a text that have one.
+//!
+//! A form says for every character what may stand there: `d` a digit, `a` a letter, `x` either, `h` a
+//! hexadecimal digit; `_` nothing or a separator, `~` a separator, where a separator is a space, a hyphen
+//! or a full stop and the same throughout; anything else is itself. So `ddd_ddd_dddd` is ten digits in one
+//! piece or in three groups.
+//!
+//! A text is read once, group by group, and only as long as some form goes on like that.
+//!
+//! INVARIANT: what is read depends on the forms and the text from the start on, and is bounded by
+//! [`VALUE_BYTES_MAX`]. INVARIANT: a first group that no form has costs one look-up.
+
+use crate::text::Text;
+
+/// The longest identifier in letters and digits.
+pub(super) const VALUE_BYTES_MAX: usize = 36;
+/// The most groups of letters and digits in one.
+const GROUPS_MAX: usize = 9;
+/// The most forms whose first groups are alike.
+pub(super) const ALIKE_MAX: usize = 128;
+/// Stands for nothing and for any separator in a shape.
+const ANY_SEPARATOR: u8 = b'~';
+
+/// One way to write one identifier: a form with its optional separators all there or all left out.
+#[derive(Clone, Debug)]
+struct Shape {
+    row: u16,
+    /// What each character must be, without separators.
+    classes: Vec<u8>,
+    groups: Vec<Group>,
+}
+
+/// A run of letters and digits in a shape.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    len: usize,
+    /// Bit by bit, where a digit must stand and where a letter must.
+    digits: u64,
+    letters: u64,
+    /// What stands after it, 0 for the end.
+    separator: u8,
+}
+
+/// A value that has the form of an identifier.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) row: u16,
+    /// Letters and digits, in upper case.
+    pub(super) value: &'a [u8],
+    /// Where it ends in the text.
+    pub(super) end: usize,
+    /// Whether its groups are separated by spaces, and more digits follow after one.
+    pub(super) goes_on: bool,
+}
+
+/// All forms, by their first group.
+#[derive(Debug)]
+pub(super) struct Forms {
+    shapes: Vec<Shape>,
+    /// Indices into `shapes` by length and kind of the first group.
+    first: Vec<Vec<u16>>,
+}
+
+/// What is read of a text.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    value: [u8; VALUE_BYTES_MAX],
+    len: usize,
+    /// Where the last group began in `value`.
+    group: usize,
+    /// Where it ends in the text.
+    end: usize,
+    /// The separator so far that must be the same throughout.
+    uniform: Option<u8>,
+}
+
+impl Forms {
+    /// Forms and the row each belongs to.
+    pub(super) fn new(forms: impl Iterator<Item = (u16, &'static str)>) -> Self {
+        let mut all = Self { shapes: Vec::new(), first: vec![Vec::new(); 3 * VALUE_BYTES_MAX] };
+        for (row, form) in forms {
+            all.add(Shape::new(row, form, false));
+            if form.contains('_') {
+                all.add(Shape::new(row, form, true));
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, shape: Shape) {
+        let Some(group) = shape.groups.first().copied() else { return };
+        let place = self.shapes.len() as u16;
+        let whole = (1 << group.len) - 1;
+        for (kind, may) in [
+            (Kind::Digits, group.letters == 0),
+            (Kind::Letters, group.digits == 0),
+            (Kind::Mixed, group.len > 1 && group.letters != whole && group.digits != whole),
+        ] {
+            if may && let Some(list) = self.first.get_mut(bucket(group.len, kind)) {
+                list.push(place);
+            }
+        }
+        self.shapes.push(shape);
+    }
+
+    /// Whether any form begins with these letters, given what stands after them.
+    pub(super) fn letters_may_begin(&self, letters: &[u8], next: u8, after: u8) -> bool {
+        let list =
+            self.first.get(bucket(letters.len(), Kind::Letters)).map_or(&[][..], Vec::as_slice);
+        let upper = letters.iter().all(u8::is_ascii_uppercase);
+        list.iter().filter_map(|place| self.shapes.get(usize::from(*place))).any(|shape| {
+            let Some(group) = shape.groups.first().filter(|_| upper || shape.begins_hexadecimal())
+            else {
+                return false;
+            };
+            let class = shape.classes.get(group.len).copied().unwrap_or_default();
+            group.separator == 0
+                || fits(group.separator, next, None) && has_class(class, after.to_ascii_uppercase())
+        })
+    }
+
+    /// Reports every row that has a form which the text from its start on has; `first_len` is the
+    /// length of its first group.
+    pub(super) fn candidates(
+        &self,
+        text: &Text<'_>,
+        first_len: usize,
+        mut report: impl FnMut(Candidate<'_>),
+    ) {
+        let first = text.slice(0, first_len);
+        let Some(list) = self.first.get(bucket(first_len, Kind::of(first))) else { return };
+        if list.is_empty() || first_len > VALUE_BYTES_MAX {
+            return;
+        }
+        let mut read =
+            Read { value: [0; VALUE_BYTES_MAX], len: 0, group: 0, end: 0, uniform: None };
+        read.take(first);
+        let mut alive = u128::MAX;
+        // Letters alone are a word unless they are capitals.
+        if first.iter().all(u8::is_ascii_alphabetic) && first.iter().any(u8::is_ascii_lowercase) {
+            alive = self
+                .each(list, alive)
+                .filter(|(_, shape)| shape.begins_hexadecimal())
+                .fold(0, |alive, (bit, _)| alive | bit);
+        }
+        let mut separator = 0;
+        for group in 0..GROUPS_MAX {
+            alive = self.still_alive(list, alive, group, &read, separator);
+            let next = self.next_group(list, alive, group, text, &read);
+            self.report(list, alive, group, text, &read, &mut report);
+            let Some((sign, len)) = next else { return };
+            if sign != b'(' && sign != b')' && sign != b':' && sign != b'/' && group == 0 {
+                read.uniform = Some(sign);
+            }
+            separator = sign;
+            let at = read.end + 1;
+            let taken = text.slice(at, at + len);
+            // After a space small letters are a word of their own: `2026 at`.
+            if sign == b' ' && taken.iter().any(u8::is_ascii_lowercase) {
+                return;
+            }
+            read.end = at;
+            read.take(taken);
+        }
+    }
+
+    /// Which of the shapes in `list` have the group just read, after `separator`.
+    fn still_alive(
+        &self,
+        list: &[u16],
+        alive: u128,
+        group: usize,
+        read: &Read,
+        separator: u8,
+    ) -> u128 {
+        let written = read.last_group();
+        let digits = mask(written, |byte| byte.is_ascii_digit());
+        let mut still = 0;
+        for (bit, shape) in self.each(list, alive) {
+            let Some(expected) = shape.groups.get(group) else { continue };
+            let before = group.checked_sub(1).and_then(|before| shape.groups.get(before));
+            let fits_before =
+                before.is_none_or(|before| fits(before.separator, separator, read.uniform));
+            let whole = (1_u64 << expected.len) - 1;
+            if fits_before
+                && expected.len == written.len()
+                && digits & expected.letters == 0
+                && (!digits & whole) & expected.digits == 0
+            {
+                still |= bit;
+            }
+        }
+        still
+    }
+
+    /// The sign after the group just read and the length of the group after that, if a shape that is
+    /// still alive goes on so.
+    fn next_group(
+        &self,
+        list: &[u16],
+        alive: u128,
+        group: usize,
+        text: &Text<'_>,
+        read: &Read,
+    ) -> Option<(u8, usize)> {
+        let mut sign = None;
+        let mut longest = 0;
+        for (_, shape) in self.each(list, alive) {
+            let (Some(this), Some(next)) = (shape.groups.get(group), shape.groups.get(group + 1))
+            else {
+                continue;
+            };
+            let found = match sign {
+                Some(found) => found,
+                None => text.get(read.end)?,
+            };
+            sign = Some(found);
+            if fits(this.separator, found, read.uniform) {
+                longest = longest.max(next.len);
+            }
+        }
+        let sign = sign.filter(|_| longest > 0)?;
+        let len = text.run_within(read.end + 1, longest + 1, |byte| byte.is_ascii_alphanumeric());
+        (len > 0 && len <= longest && read.len + len <= VALUE_BYTES_MAX).then_some((sign, len))
+    }
+
+    /// Reports the shapes that end with the group just read.
+    fn report(
+        &self,
+        list: &[u16],
+        alive: u128,
+        group: usize,
+        text: &Text<'_>,
+        read: &Read,
+        report: &mut impl FnMut(Candidate<'_>),
+    ) {
+        let value = read.value.get(..read.len).unwrap_or_default();
+        let mut follows = None;
+        for (_, shape) in self.each(list, alive) {
+            let Some(last) = shape.groups.get(group).filter(|_| shape.groups.len() == group + 1)
+            else {
+                continue;
+            };
+            if !shape.classes.iter().zip(value).all(|(class, byte)| has_class(*class, *byte)) {
+                continue;
+            }
+            let closes = last.separator == b')';
+            if closes && text.get(read.end) != Some(b')') {
+                continue;
+            }
+            let end = read.end + usize::from(closes);
+            let follows = *follows.get_or_insert_with(|| Follows::of(text, end));
+            if follows != Follows::SameValue {
+                let goes_on = follows == Follows::Digits && read.uniform == Some(b' ');
+                report(Candidate { row: shape.row, value, end, goes_on });
+            }
+        }
+    }
+
+    fn each<'s>(&'s self, list: &'s [u16], alive: u128) -> impl Iterator<Item = (u128, &'s Shape)> {
+        list.iter().take(ALIKE_MAX).enumerate().filter_map(move |(place, shape)| {
+            let bit = 1 << place;
+            if alive & bit == 0 { None } else { Some((bit, self.shapes.get(usize::from(*shape))?)) }
+        })
+    }
+
+    /// The most shapes whose first groups are alike.
+    #[cfg(test)]
+    pub(super) fn alike(&self) -> usize {
+        self.first.iter().map(Vec::len).max().unwrap_or_default()
+    }
+}
+
+impl Read {
+    fn take(&mut self, group: &[u8]) {
+        self.group = self.len;
+        for byte in group {
+            if let Some(place) = self.value.get_mut(self.len) {
+                *place = byte.to_ascii_uppercase();
+                self.len += 1;
+            }
+        }
+        self.end += group.len();
+    }
+
+    fn last_group(&self) -> &[u8] {
+        self.value.get(self.group..self.len).unwrap_or_default()
+    }
+}
+
+/// What a first group is made of.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Digits,
+    Letters,
+    Mixed,
+}
+
+impl Kind {
+    fn of(group: &[u8]) -> Self {
+        let digits = group.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if digits == group.len() {
+            Self::Digits
+        } else if digits == 0 {
+            Self::Letters
+        } else {
+            Self::Mixed
+        }
+    }
+}
+
+const fn bucket(len: usize, kind: Kind) -> usize {
+    (len.saturating_sub(1)) * 3 + kind as usize
+}
+
+impl Shape {
+    fn new(row: u16, form: &str, with_separators: bool) -> Self {
+        let mut shape = Self { row, classes: Vec::new(), groups: Vec::new() };
+        let mut group = Group { len: 0, digits: 0, letters: 0, separator: 0 };
+        for class in form.bytes() {
+            let separator = match class {
+                b'_' if with_separators => ANY_SEPARATOR,
+                b'_' => continue,
+                _ if class.is_ascii_alphanumeric() => 0,
+                _ => class,
+            };
+            if separator != 0 {
+                group.separator = separator;
+                shape.groups.push(group);
+                group = Group { len: 0, digits: 0, letters: 0, separator: 0 };
+                continue;
+            }
+            match class {
+                b'd' | b'0'..=b'9' => group.digits |= 1 << group.len,
+                b'a' | b'A'..=b'Z' => group.letters |= 1 << group.len,
+                _ => {}
+            }
+            group.len += 1;
+            shape.classes.push(class);
+        }
+        if group.len > 0 {
+            shape.groups.push(group);
+        }
+        shape
+    }
+}
+
+impl Shape {
+    /// Whether its first group is hexadecimal, so that letters in it need not be capitals.
+    fn begins_hexadecimal(&self) -> bool {
+        self.classes.first() == Some(&b'h')
+    }
+}
+
+/// Whether `found` is the separator that is `expected`, `uniform` being the one used before.
+fn fits(expected: u8, found: u8, uniform: Option<u8>) -> bool {
+    match expected {
+        ANY_SEPARATOR => {
+            matches!(found, b' ' | b'-' | b'.') && uniform.is_none_or(|uniform| uniform == found)
+        }
+        _ => expected == found,
+    }
+}
+
+const fn has_class(class: u8, byte: u8) -> bool {
+    match class {
+        b'd' => byte.is_ascii_digit(),
+        b'a' => byte.is_ascii_uppercase(),
+        b'x' => byte.is_ascii_alphanumeric(),
+        b'h' => byte.is_ascii_hexdigit(),
+        _ => class == byte,
+    }
+}
+
+fn mask(group: &[u8], class: impl Fn(u8) -> bool) -> u64 {
+    let bit = |(place, byte): (usize, &u8)| if class(*byte) { 1 << place } else { 0 };
+    group.iter().take(63).enumerate().map(bit).fold(0, |mask, bit| mask | bit)
+}
+
+/// What stands after a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follows {
+    /// Something else.
+    Else,
+    /// Digits after a space.
+    Digits,
+    /// More of the same value, so that it is none.
+    SameValue,
+}
+
+impl Follows {
+    fn of(text: &Text<'_>, end: usize) -> Self {
+        let Some(next) = text.get(end) else { return Self::Else };
+        if next.is_ascii_alphanumeric() || matches!(next, b'_' | b'@') {
+            return Self::SameValue;
+        }
+        if !matches!(next, b' ' | b'.' | b'-' | b'/' | b',' | b':') {
+            return Self::Else;
+        }
+        match text.get(end + 1) {
+            Some(after) if after.is_ascii_digit() && next == b' ' => Self::Digits,
+            Some(after) if after.is_ascii_digit() => Self::SameValue,
+            Some(after) if after.is_ascii_alphanumeric() && next == b'-' => Self::SameValue,
+            _ => Self::Else,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What of `text` has the form, and its value.
+    #[track_caller]
+    fn check(form: &'static str, text: &str, expect: Option<(&str, &str)>) {
+        let forms = Forms::new([(0, form)].into_iter());
+        let seen = Text::new(text.as_bytes(), 0, usize::MAX, true);
+        let mut found = None;
+        let first = seen.run(0, |byte| byte.is_ascii_alphanumeric());
+        forms.candidates(&seen, first, |candidate| {
+            found = Some((candidate.end, String::from_utf8_lossy(candidate.value).into_owned()));
+        });
+        let found = found.as_ref().map(|(end, value)| (&text[..*end], value.as_str()));
+        assert_eq!(found, expect, "{form} in {text:?}");
+    }
+
+    #[test]
+    fn a_form_says_what_may_stand_where() {
+        check("ddd_ddd_dddd", "9434765919.", Some(("9434765919", "9434765919")));
+        check("ddd_ddd_dddd", "943 476 5919 now", Some(("943 476 5919", "9434765919")));
+        check("ddd_ddd_dddd", "943 476-5919", None);
+        check("ddd_ddd_dddd", "943 4765919", None);
+        check("ddd_ddd_dddd", "94347659190", None);
+        check("ddd_ddd_dddd", "943 476 5919-2", None);
+        check("dddddddd~a", "12345678-z,", Some(("12345678-z", "12345678Z")));
+        check("dddddddd~a", "12345678Z", None);
+        check("ddd.ddd.ddd-dd", "111.444.777-35", Some(("111.444.777-35", "11144477735")));
+        check("adddddd(x)", "G123456(A)", Some(("G123456(A)", "G123456A")));
+        check("hh:hh", "aB:1f", Some(("aB:1f", "AB1F")));
+        check("756.dd", "757.12", None);
+        check("dd/dd", "12/13/14", None);
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_form_asks_for() {
+        let forms = Forms::new([(0, "ddd_ddd_dddd")].into_iter());
+        let seen = Text::new(b"943 words follow", 0, usize::MAX, false);
+        forms.candidates(&seen, 3, |_| ());
+        assert!(seen.reads.get() <= 5, "{}", seen.reads.get());
+    }
+}

@@ -1,0 +1,835 @@
+//! Words that say what a number is, in several languages, and which of them stand before a value.
+//!
+//! Many identifiers are named by the same words (`tax number`, `Steuernummer`, `numero fiscal`), so these
+//! stand here once, by topic; names of one identifier (`PESEL`) stand in its row.
+//!
+//! INVARIANT: only the [`crate::text::CONTEXT_BYTES_MAX`] bytes before a value count, and each is looked at a fixed
+//! number of times. INVARIANT: words are compared as normalised text has them, without regard to case.
+//!
+//! A word of up to four letters counts by itself (`tin` is not `tiny`), a longer one as the beginning of a word
+//! (`passports`).
+
+use crate::fold::{Folded, fold};
+use crate::text::is_word;
+
+/// What a group of words says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Topic {
+    NationalId,
+    Tax,
+    Company,
+    Vat,
+    Health,
+    SocialSecurity,
+    Passport,
+    DrivingLicence,
+    Vehicle,
+    BankAccount,
+    Postcode,
+    CardCode,
+    Person,
+    Patient,
+    Employee,
+    Customer,
+    Policy,
+    Student,
+    Phone,
+    Birth,
+    Age,
+}
+
+/// How many topics there are.
+pub(super) const TOPICS: usize = Topic::Age as usize + 1;
+
+/// Words up to this length count only by themselves.
+const EXACT_BYTES_MAX: usize = 4;
+
+/// The words of every topic.
+// tidy: table - identifiers and the words that name them
+pub(super) const WORDS: &[(Topic, &[&str])] = &[
+    (
+        Topic::NationalId,
+        &[
+            "national id",
+            "national identity",
+            "national identification",
+            "identity number",
+            "identity card",
+            "identification number",
+            "identification no",
+            "id number",
+            "id no",
+            "id card",
+            "id-number",
+            "personal id",
+            "personal number",
+            "personal identi",
+            "citizen",
+            "government id",
+            "personnummer",
+            "personalausweis",
+            "ausweisnummer",
+            "ausweis-nr",
+            "ausweisnr",
+            "personenkennz",
+            "carte d'identite",
+            "numero d'identite",
+            "carta d'identita",
+            "documento de identidad",
+            "documento nacional",
+            "cedula",
+            "numero de identidad",
+            "identidade",
+            "identidad",
+            "identiteit",
+            "identitetsnummer",
+            "fodselsnummer",
+            "henkilotunnus",
+            "dowod",
+            "dowodu",
+            "rodne cislo",
+            "rodneho cisla",
+            "cod numeric",
+            "isikukood",
+            "asmens kod",
+            "personas kod",
+            "kimlik",
+            "ktp",
+            "nik",
+            "身份证",
+            "身分證",
+            "身份證",
+            "주민",
+            "マイナンバー",
+            "citizenship",
+        ],
+    ),
+    (
+        Topic::Tax,
+        &[
+            "tax id",
+            "tax identification",
+            "tax number",
+            "tax no",
+            "tax file",
+            "tax reference",
+            "tax-id",
+            "taxid",
+            "tax code",
+            "taxpayer",
+            "tax payer",
+            "tin",
+            "steuer-id",
+            "steueridentifikation",
+            "steuernummer",
+            "steuer-nr",
+            "steuer id",
+            "steuernr",
+            "identifikationsnummer",
+            "st.-nr",
+            "idnr",
+            "numero fiscal",
+            "identification fiscale",
+            "numero spi",
+            "identificacion fiscal",
+            "identificacao fiscal",
+            "contribuinte",
+            "codice fiscale",
+            "cod. fisc",
+            "c.f.",
+            "partita iva",
+            "p. iva",
+            "p.iva",
+            "contribuyente",
+            "impuesto",
+            "nif",
+            "btw",
+            "fiscaal nummer",
+            "vergi",
+            "adoszam",
+            "adoazonosito",
+            "danova",
+            "skattenummer",
+            "инн",
+            "ИНН",
+            "αφμ",
+            "ΑΦΜ",
+            "税号",
+            "统一编号",
+            "納稅",
+        ],
+    ),
+    (
+        Topic::Company,
+        &[
+            "company number",
+            "company no",
+            "business number",
+            "registration number",
+            "registration no",
+            "company registration",
+            "enterprise number",
+            "org number",
+            "organisation number",
+            "organization number",
+            "organisationsnummer",
+            "organisasjonsnummer",
+            "orgnr",
+            "org.nr",
+            "org nr",
+            "ein",
+            "employer identification",
+            "siret",
+            "siren",
+            "handelsregister",
+            "cnpj",
+            "supplier",
+            "vendor",
+            "invoice from",
+            "ondernemingsnummer",
+            "numero d'entreprise",
+            "사업자",
+        ],
+    ),
+    (
+        Topic::Vat,
+        &[
+            "vat",
+            "vat number",
+            "vat no",
+            "vat id",
+            "value added tax",
+            "ust-id",
+            "ust.-id",
+            "ustid",
+            "umsatzsteuer",
+            "uid",
+            "tva",
+            "iva",
+            "btw",
+            "moms",
+            "mva",
+            "alv",
+            "nip",
+            "afa",
+            "pvm",
+            "dph",
+            "dic",
+            "ico dph",
+        ],
+    ),
+    (
+        Topic::Health,
+        &[
+            "health insurance",
+            "health card",
+            "health number",
+            "health id",
+            "medicare",
+            "medicaid",
+            "insurance number",
+            "insurance no",
+            "krankenversicher",
+            "krankenkasse",
+            "versichertennummer",
+            "versicherten-nr",
+            "gesundheitskarte",
+            "carte vitale",
+            "tessera sanitaria",
+            "tarjeta sanitaria",
+            "zdravot",
+            "patient",
+            "provider",
+            "physician",
+            "prescriber",
+            "doctor",
+        ],
+    ),
+    (
+        Topic::SocialSecurity,
+        &[
+            "social security",
+            "social insurance",
+            "social sec",
+            "ssn",
+            "sozialversicherung",
+            "sv-nummer",
+            "sv-nr",
+            "svnr",
+            "rentenversicherung",
+            "versicherungsnummer",
+            "securite sociale",
+            "numero de secu",
+            "seguridad social",
+            "seguranca social",
+            "previdenza",
+            "ahv",
+            "avs",
+            "national insurance",
+            "burgerservice",
+            "pension number",
+            "zusvar",
+            "numero de afiliacion",
+        ],
+    ),
+    (
+        Topic::Passport,
+        &[
+            "passport",
+            "passeport",
+            "pasaporte",
+            "passaporto",
+            "passaporte",
+            "reisepass",
+            "paszport",
+            "paspoort",
+            "pasport",
+            "pasaport",
+            "pass-nr",
+            "passnummer",
+            "passi",
+            "utlevel",
+            "паспорт",
+            "Паспорт",
+            "διαβατηριο",
+            "护照",
+            "護照",
+            "旅券",
+            "여권",
+            "paspor",
+        ],
+    ),
+    (
+        Topic::DrivingLicence,
+        &[
+            "driver's licen",
+            "drivers licen",
+            "driver licen",
+            "driving licen",
+            "driver's permit",
+            "driving permit",
+            "driver's id",
+            "licence number",
+            "license number",
+            "licence no",
+            "license no",
+            "dl",
+            "dl number",
+            "dl#",
+            "fuhrerschein",
+            "permis de conduire",
+            "licencia de conducir",
+            "permiso de conducir",
+            "carnet de conducir",
+            "patente",
+            "carta de conducao",
+            "habilitacao",
+            "cnh",
+            "rijbewijs",
+            "prawo jazdy",
+            "korkort",
+            "ajokortti",
+            "forerkort",
+            "ehliyet",
+            "vezetoi engedely",
+            "운전면허",
+            "免許",
+            "驾驶证",
+        ],
+    ),
+    (
+        Topic::Vehicle,
+        &[
+            "license plate",
+            "licence plate",
+            "number plate",
+            "plate number",
+            "plate no",
+            "registration plate",
+            "vehicle registration",
+            "vehicle reg",
+            "car registration",
+            "vehicle number",
+            "registration mark",
+            "reg no",
+            "vehicle",
+            "kennzeichen",
+            "kfz",
+            "immatriculation",
+            "plaque",
+            "matricula",
+            "targa",
+            "kenteken",
+            "placa",
+            "plaka",
+            "rejestracyjny",
+            "registreringsnummer",
+            "车牌",
+        ],
+    ),
+    (
+        Topic::BankAccount,
+        &[
+            "bank account",
+            "account number",
+            "account no",
+            "account num",
+            "account #",
+            "acct",
+            "acct no",
+            "a/c no",
+            "a/c",
+            "checking account",
+            "savings account",
+            "current account",
+            "account",
+            "kontonummer",
+            "konto-nr",
+            "kontonr",
+            "konto",
+            "numero de compte",
+            "numero de cuenta",
+            "cuenta",
+            "conto corrente",
+            "conta corrente",
+            "conta bancaria",
+            "rekeningnummer",
+            "numer konta",
+            "银行账号",
+            "银行卡",
+            "口座番号",
+            "계좌",
+        ],
+    ),
+    (
+        Topic::Postcode,
+        &[
+            "zip",
+            "zip code",
+            "zipcode",
+            "postal code",
+            "post code",
+            "postcode",
+            "postleitzahl",
+            "plz",
+            "code postal",
+            "codigo postal",
+            "cod postal",
+            "cap",
+            "codice postale",
+            "cep",
+            "pin code",
+            "pincode",
+            "kod pocztowy",
+            "postinumero",
+            "postnummer",
+            "postnr",
+            "iranyitoszam",
+            "邮编",
+            "郵遞區號",
+            "郵便番号",
+            "우편번호",
+            "eircode",
+        ],
+    ),
+    (
+        Topic::CardCode,
+        &[
+            "cvv",
+            "cvv2",
+            "cvc",
+            "cvc2",
+            "csc",
+            "cid",
+            "security code",
+            "card verification",
+            "verification value",
+            "prufziffer",
+            "kartenprufnummer",
+            "cryptogramme",
+            "codigo de seguridad",
+            "codice di sicurezza",
+        ],
+    ),
+    (
+        Topic::Person,
+        &[
+            "user id",
+            "userid",
+            "user_id",
+            "person id",
+            "person_id",
+            "user",
+            "person",
+            "subject id",
+            "profile id",
+            "owner id",
+            "identifies",
+        ],
+    ),
+    (
+        Topic::Patient,
+        &[
+            "mrn",
+            "medical record",
+            "patient id",
+            "patient number",
+            "patient no",
+            "patient-id",
+            "patient_id",
+            "health record",
+            "record number",
+            "hospital number",
+            "chart number",
+            "patientennummer",
+            "fallnummer",
+            "numero de dossier",
+            "historia clinica",
+            "cartella clinica",
+        ],
+    ),
+    (
+        Topic::Employee,
+        &[
+            "employee id",
+            "employee number",
+            "employee no",
+            "employee_id",
+            "employee-id",
+            "employee #",
+            "staff id",
+            "staff number",
+            "badge number",
+            "badge no",
+            "badge id",
+            "personnel number",
+            "payroll number",
+            "personalnummer",
+            "mitarbeiternummer",
+            "personal-nr",
+            "matricule",
+            "numero de empleado",
+            "matricola",
+            "personeelsnummer",
+        ],
+    ),
+    (
+        Topic::Customer,
+        &[
+            "customer id",
+            "customer number",
+            "customer no",
+            "customer_id",
+            "customer-id",
+            "customer #",
+            "client id",
+            "client number",
+            "client no",
+            "member id",
+            "member number",
+            "membership number",
+            "membership no",
+            "member no",
+            "subscriber id",
+            "subscriber number",
+            "loyalty number",
+            "frequent flyer",
+            "kundennummer",
+            "kunden-nr",
+            "kundennr",
+            "mitgliedsnummer",
+            "numero client",
+            "numero de cliente",
+            "codice cliente",
+            "klantnummer",
+            "account id",
+            "account_id",
+        ],
+    ),
+    (
+        Topic::Policy,
+        &[
+            "policy number",
+            "policy no",
+            "insurance policy",
+            "claim number",
+            "claim no",
+            "policen-nr",
+            "versicherungsschein",
+            "numero de police",
+            "numero de poliza",
+            "case number",
+            "beneficiary number",
+        ],
+    ),
+    (
+        Topic::Student,
+        &[
+            "student id",
+            "student number",
+            "student no",
+            "student_id",
+            "matrikelnummer",
+            "matriculation number",
+            "enrolment number",
+            "enrollment number",
+            "roll number",
+            "numero etudiant",
+        ],
+    ),
+    (
+        Topic::Phone,
+        &[
+            "phone",
+            "telephone",
+            "tel",
+            "mobile",
+            "cell",
+            "call",
+            "fax",
+            "whatsapp",
+            "sms",
+            "telefon",
+            "telefono",
+            "handy",
+            "movil",
+            "celular",
+        ],
+    ),
+    (
+        Topic::Birth,
+        &[
+            "birth",
+            "birthday",
+            "birthdate",
+            "date of birth",
+            "born",
+            "dob",
+            "d.o.b",
+            "geboren",
+            "geb.",
+            "geburtsdatum",
+            "geburtstag",
+            "ne le",
+            "nee le",
+            "naissance",
+            "nacimiento",
+            "nacido",
+            "nacida",
+            "nacio el",
+            "nato il",
+            "nata il",
+            "nascita",
+            "nascimento",
+            "nascido",
+            "nascida",
+            "geboortedatum",
+            "fodt",
+            "fodd",
+            "fodelsedatum",
+            "fodselsdato",
+            "syntynyt",
+            "syntymaaika",
+            "urodzon",
+            "urodzenia",
+            "narozen",
+            "szuletett",
+            "dogum tarihi",
+            "родил",
+            "рожден",
+            "出生",
+            "生年月日",
+            "생년월일",
+        ],
+    ),
+    (
+        Topic::Age,
+        &[
+            "age", "aged", "turn", "turned", "turning", "turns", "age of", "alter", "edad", "eta",
+            "leeftijd", "idade",
+        ],
+    ),
+];
+
+/// How many words may name rows of their own.
+const NAMES_MAX: usize = 512;
+
+/// Which topics and rows are named before a value, and how many bytes before it.
+#[derive(Clone, Debug)]
+pub(super) struct Near {
+    distance: [u8; TOPICS + NAMES_MAX],
+    any: bool,
+}
+
+/// Nothing names it.
+const FAR: u8 = u8::MAX;
+
+impl Near {
+    /// How far before the value the topic is named.
+    pub(super) fn topic(&self, topic: Topic) -> Option<u8> {
+        self.distance.get(topic as usize).copied().filter(|distance| *distance != FAR)
+    }
+
+    /// How far before the value the row is named by a word of its own.
+    pub(super) fn row(&self, row: u16) -> Option<u8> {
+        let distance = self.distance.get(TOPICS + usize::from(row));
+        distance.copied().filter(|distance| *distance != FAR)
+    }
+
+    /// Whether anything is named at all.
+    pub(super) const fn any(&self) -> bool {
+        self.any
+    }
+}
+
+/// A word and what it names.
+#[derive(Debug)]
+struct Word {
+    bytes: Vec<u8>,
+    names: u16,
+}
+
+/// All words, by their first three bytes.
+#[derive(Debug)]
+pub(super) struct Dictionary {
+    words: Vec<Word>,
+    /// Where the words of each bucket begin, and after the last where they end.
+    begins: Vec<u16>,
+}
+
+const BUCKETS: usize = 4096;
+
+impl Dictionary {
+    /// The words of all topics, and `own` words of rows.
+    pub(super) fn new(own: impl Iterator<Item = (u16, &'static str)>) -> Self {
+        let topics =
+            WORDS.iter().flat_map(|(topic, words)| words.iter().map(|word| (*topic as u16, *word)));
+        let rows = own.map(|(row, word)| (TOPICS as u16 + row, word));
+        let mut words: Vec<Word> = topics
+            .chain(rows)
+            .map(|(names, word)| Word { bytes: normal(word).into_bytes(), names })
+            .collect();
+        words.sort_by_key(|word| bucket(&word.bytes));
+        let begins = (0..=BUCKETS)
+            .map(|place| words.partition_point(|word| bucket(&word.bytes) < place) as u16)
+            .collect();
+        Self { words, begins }
+    }
+
+    /// The words that may begin where `text` does.
+    #[inline]
+    fn may_begin(&self, text: &[u8]) -> &[Word] {
+        let place = bucket(text);
+        match self.begins.get(place..place + 2) {
+            Some([from, to]) => self.words.get(usize::from(*from)..usize::from(*to)),
+            _ => None,
+        }
+        .unwrap_or_default()
+    }
+
+    /// Reports every word in `context` and the text from where it begins, until told to stop.
+    fn each(&self, context: &[u8], mut report: impl FnMut(&Word, &[u8]) -> bool) {
+        let mut inside = false;
+        for (at, byte) in context.iter().enumerate() {
+            let begins = !inside && (byte & 0xc0) != 0x80 && *byte > b' ';
+            inside = is_word(*byte);
+            if !begins {
+                continue;
+            }
+            let rest = context.get(at..).unwrap_or_default();
+            for word in self.may_begin(rest) {
+                if word.begins(rest) && !report(word, rest) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What `context`, the text before a value, names.
+    pub(super) fn read(&self, context: &[u8]) -> Near {
+        let mut near = Near { distance: [FAR; TOPICS + NAMES_MAX], any: false };
+        self.each(context, |word, rest| {
+            let distance = rest.len().saturating_sub(word.bytes.len()).min(254) as u8;
+            if let Some(known) = near.distance.get_mut(usize::from(word.names)) {
+                *known = (*known).min(distance);
+                near.any = true;
+            }
+            true
+        });
+        near
+    }
+
+    /// Whether `context` names anything at all.
+    pub(super) fn names_any(&self, context: &[u8]) -> bool {
+        let mut any = false;
+        self.each(context, |_, _| {
+            any = true;
+            false
+        });
+        any
+    }
+}
+
+impl Word {
+    fn begins(&self, text: &[u8]) -> bool {
+        let len = self.bytes.len();
+        text.get(..len).is_some_and(|head| head.eq_ignore_ascii_case(&self.bytes))
+            && (len > EXACT_BYTES_MAX
+                || !self.bytes.last().copied().is_some_and(is_word)
+                || !text.get(len).copied().is_some_and(is_word))
+    }
+}
+
+/// The bucket of what begins like `text`; what is no letter or digit counts alike in third place, so that a word of
+/// two letters and its end do too.
+#[inline]
+fn bucket(text: &[u8]) -> usize {
+    let at = |place: usize| text.get(place).copied().unwrap_or(b' ').to_ascii_lowercase();
+    let third = if is_word(at(2)) { at(2) } else { b' ' };
+    (usize::from(at(0)) * 961 + usize::from(at(1)) * 31 + usize::from(third)) % BUCKETS
+}
+
+/// A word as normalised text has it.
+fn normal(word: &str) -> String {
+    let mut folded = String::new();
+    for character in word.chars() {
+        if let Folded::Same = fold(character, &mut folded) {
+            folded.push(character);
+        }
+    }
+    folded.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::CONTEXT_BYTES_MAX;
+
+    #[test]
+    fn words_stand_in_the_order_of_their_topics() {
+        for (place, (topic, words)) in WORDS.iter().enumerate() {
+            assert_eq!(*topic as usize, place);
+            for word in *words {
+                assert!(word.len() < CONTEXT_BYTES_MAX, "{word} fits into what is looked at");
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_found_where_they_begin_and_the_nearest_counts() {
+        let dictionary = Dictionary::new([(7, "PESEL"), (8, "инн")].into_iter());
+        let near = dictionary.read("my Passport, your passports: ".as_bytes());
+        assert_eq!(near.topic(Topic::Passport), Some(3));
+        assert_eq!(near.topic(Topic::Tax), None);
+        assert_eq!(dictionary.read(b"nr pesel ").row(7), Some(1));
+        for (context, expect) in [
+            ("tiny ", None),
+            ("TIN: ", Some(2)),
+            ("martin ", None),
+            ("tax id ", Some(1)),
+            ("ИHH ", Some(1)),
+        ] {
+            assert_eq!(dictionary.read(context.as_bytes()).topic(Topic::Tax), expect, "{context}");
+        }
+    }
+}
