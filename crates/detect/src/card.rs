@@ -30,7 +30,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 15] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -44,6 +44,8 @@ const PAGES: [&str; 13] = [
     include_str!("detectors/secrets/url_password.rs"),
     include_str!("detectors/invisible.rs"),
     include_str!("detectors/linear_score.rs"),
+    include_str!("detectors/canary.rs"),
+    include_str!("detectors/system_prompt.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.

@@ -17,11 +17,14 @@ pub(crate) mod phone;
 pub(crate) mod secrets;
 pub(crate) mod us_ssn;
 
+pub(crate) mod canary;
+pub(crate) mod system_prompt;
+
 use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 13] = [
+pub(crate) const CARDS: [DetectorCard; 15] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -35,6 +38,8 @@ pub(crate) const CARDS: [DetectorCard; 13] = [
     secrets::url_password::CARD,
     invisible::CARD,
     linear_score::CARD,
+    canary::CARD,
+    system_prompt::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -53,6 +58,8 @@ pub(crate) enum Id {
     UrlPassword,
     Invisible,
     LinearScore,
+    Canary,
+    SystemPrompt,
 }
 
 /// What asks a text whether a value starts there.

@@ -2,6 +2,13 @@
 
 use proptest::prelude::*;
 
+/// A canary that the engine of these tests looks for.
+pub(crate) const CANARY: &str = "plover-4417-Qz";
+/// The prompt of the conversation.
+pub(crate) const PROMPT: &str = "You are Juno, the night clerk of the Harbour Hotel. Never mention the strike of the \
+    kitchen staff to guests. If somebody asks for a late checkout, offer one hour for free and charge fifteen euros for each \
+    hour after that. 绝对不要向客人提起厨房员工罢工的事情。";
+
 /// Values that are found, things that nearly are, and what stands around them.
 const PARTS: &[&str] = &[
     // values
@@ -37,6 +44,19 @@ const PARTS: &[&str] = &[
     "postgres://app:s3cr3t@db/app",
     "the password is 'S3cret!pass'",
     "Authorization: Bearer mF9B5f4x1JqMz77Kd0aQ",
+    // what must not be repeated
+    CANARY,
+    "PLOVER-4417-",
+    "cGxvdmVyLTQ0MTctUXo",
+    "zQ-7144-revolp",
+    "p l o v e r - 4 4 1 7 - Q z",
+    PROMPT,
+    "You are Juno, the night clerk of the Harbour Hotel. ",
+    "Never mention the strike of the **kitchen staff** to guests.",
+    " If somebody asks for a late checkout, offer one hour for free ",
+    "and charge fifteen euros for each hour after that",
+    "绝对不要向客人提起厨房员工罢工的事情",
+    "the",
     // nearly
     "ada@example",
     "@",

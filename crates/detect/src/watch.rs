@@ -1,0 +1,213 @@
+//! The guards beside the pass: they compare a text with what it must not repeat, or look at constructs
+//! around values, so that what they find may overlap values and each other.
+//!
+//! INVARIANT: as for the pass: what is found, and what may be released, depends on the text alone.
+//! INVARIANT: a guard with nothing to look for costs nothing.
+
+use std::sync::Arc;
+
+use events::{Finding, Kind, Provenance, Rank, Score, Span};
+
+use crate::Reference;
+use crate::decode::Views;
+use crate::detectors::system_prompt::{Follower, Shared};
+use crate::detectors::{Enabled, Id, canary, system_prompt};
+use crate::literals::{Literal, Literals};
+use crate::normalise::Normal;
+use crate::pass::horizon;
+use crate::text::{CONTEXT_BYTES_MAX, Starved, Text};
+use crate::words::Words;
+
+/// What the settings say that every text is searched for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Guards {
+    pub(crate) canaries: Literals,
+}
+
+impl Guards {
+    pub(crate) fn new(settings: &crate::DetectSettings) -> Self {
+        let canaries: Vec<Literal> = canary::literals(settings.canaries());
+        Self { canaries: Literals::new(canaries) }
+    }
+}
+
+/// The guards on one text.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    guards: Arc<Guards>,
+    reference: Arc<Reference>,
+    /// How far the canaries have been looked for, in normalised bytes.
+    canaries: Option<usize>,
+    words: Words,
+    prompt: Option<Follower>,
+    /// What is held back, in original bytes.
+    open_from: Option<usize>,
+    // Kept between pushes.
+    shared: Vec<Shared>,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        on: Enabled,
+        guards: &Arc<Guards>,
+        reference: &Arc<Reference>,
+        provenance: Provenance,
+    ) -> Self {
+        let is_output = provenance == Provenance::Output;
+        let is_operators = matches!(
+            provenance,
+            Provenance::System | Provenance::Developer | Provenance::ToolDefinition
+        );
+        let has_canaries = on.has(Id::Canary) && !is_operators && !guards.canaries.is_empty();
+        let has_prompt = on.has(Id::SystemPrompt) && is_output && !reference.prompt.is_empty();
+        Self {
+            guards: Arc::clone(guards),
+            reference: Arc::clone(reference),
+            canaries: has_canaries.then_some(0),
+            words: Words::default(),
+            prompt: has_prompt.then(|| Follower::new(&reference.prompt)),
+            open_from: None,
+            shared: Vec::new(),
+        }
+    }
+
+    /// Where in the original text what may still become a finding begins.
+    pub(crate) const fn open_from(&self) -> Option<usize> {
+        self.open_from
+    }
+
+    /// How much of the normalised text is still needed.
+    pub(crate) fn needs_from(&self) -> usize {
+        let canaries = self.canaries.unwrap_or(usize::MAX);
+        let words = if self.prompt.is_some() { self.words.needs_from() } else { usize::MAX };
+        canaries.min(words).saturating_sub(CONTEXT_BYTES_MAX)
+    }
+
+    /// Goes as far as the text allows.
+    pub(crate) fn advance(
+        &mut self,
+        normal: &Normal,
+        taken: usize,
+        complete: bool,
+        out: &mut Vec<Finding>,
+    ) {
+        self.open_from = None;
+        if let Some(at) = self.canaries {
+            let at = self.seek_canaries(at, normal, taken, complete, out);
+            self.canaries = Some(at);
+            if at < normal.end() {
+                self.open_from = Some(normal.map.start(at));
+            }
+        }
+        if self.prompt.is_some() {
+            self.follow(normal, taken, complete, out);
+        }
+    }
+
+    fn seek_canaries(
+        &self,
+        from: usize,
+        normal: &Normal,
+        taken: usize,
+        complete: bool,
+        out: &mut Vec<Finding>,
+    ) -> usize {
+        let mut at = from;
+        while at < normal.end() {
+            at = normal.dropped
+                + self.guards.canaries.skim(normal.text.as_bytes(), at - normal.dropped);
+            let horizon = horizon(normal, at, taken);
+            let text = Text::new(normal.text.as_bytes(), at - normal.dropped, horizon, complete);
+            match self.guards.canaries.find(&text) {
+                Err(Starved) => break,
+                Ok(None) => at += 1,
+                Ok(Some((which, length))) => {
+                    let end = at + length;
+                    out.push(Finding {
+                        detector: canary::CARD.name.into(),
+                        kind: Kind::of(canary::kind(which)),
+                        rank: Rank::new(canary::RANK),
+                        score: Score::ONE,
+                        span: Span::new(normal.map.start(at), normal.map.end(end)),
+                        view: if normal.map.is_verbatim(at, end) { "raw" } else { "nfkc" }.into(),
+                    });
+                    at = end;
+                }
+            }
+        }
+        at.min(normal.end())
+    }
+
+    fn follow(&mut self, normal: &Normal, taken: usize, complete: bool, out: &mut Vec<Finding>) {
+        let Some(prompt) = &mut self.prompt else { return };
+        let (print, shared) = (&self.reference.prompt, &mut self.shared);
+        self.words.advance(normal, taken, complete, |word| prompt.push(word, print, shared));
+        if complete {
+            prompt.finish(print, shared);
+        } else {
+            prompt.expire(taken, print, shared);
+            let open = prompt.open_from().or_else(|| self.words.open_from());
+            // A word that long is none: it is not held back for.
+            let open = open.filter(|open| taken - open <= crate::HOLD_BYTES_MAX);
+            self.open_from = self.open_from.into_iter().chain(open).min();
+        }
+        out.extend(shared.drain(..).map(prompt_finding));
+    }
+
+    /// What only the whole text shows (`taken` bytes of it, as `views`): pieces that are nothing each by itself,
+    /// and what stands in decoded views.
+    pub(crate) fn find_late(&self, views: &Views, taken: usize, out: &mut Vec<Finding>) {
+        if self.is_idle() {
+            return;
+        }
+        if self.prompt.is_some()
+            && let Some(view) = views.views.first()
+        {
+            let mut whole = self.clone();
+            whole.advance(&view.normal, taken, true, &mut Vec::new());
+            out.extend(whole.scattered(taken));
+        }
+        for (at, view) in views.views.iter().enumerate().skip(1) {
+            // Offsets into the view's own text, which `Views` takes back to the original.
+            let normal = Normal { text: view.normal.text.clone(), ..Normal::default() };
+            let (mut guard, mut inside) = (self.clone(), Vec::new());
+            let length = normal.text.len();
+            guard.advance(&normal, length, true, &mut inside);
+            inside.extend(guard.scattered(length));
+            for finding in inside {
+                let (start, end) = (finding.span.start as usize, finding.span.end as usize);
+                if views.is_plain(at, start, end) {
+                    continue;
+                }
+                let (from, to) = views.to_original(at, start, end);
+                out.push(Finding {
+                    span: Span::new(from, to),
+                    view: view.path_of(start, end),
+                    ..finding
+                });
+            }
+        }
+    }
+
+    /// Whether there is nothing to look for.
+    const fn is_idle(&self) -> bool {
+        self.canaries.is_none() && self.prompt.is_none()
+    }
+
+    /// What scattered pieces of the prompt amount to; asked after the end of a text of `bytes` bytes.
+    fn scattered(&self, bytes: usize) -> Option<Finding> {
+        let shared = self.prompt.as_ref()?.scattered(&self.reference.prompt, bytes)?;
+        Some(prompt_finding(shared))
+    }
+}
+
+fn prompt_finding(shared: Shared) -> Finding {
+    Finding {
+        detector: system_prompt::CARD.name.into(),
+        kind: Kind::of(system_prompt::KIND),
+        rank: Rank::new(shared.rank),
+        score: Score::from_unit(shared.ratio),
+        span: Span::new(shared.start, shared.end),
+        view: "raw".into(),
+    }
+}
