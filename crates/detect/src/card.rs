@@ -30,7 +30,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 22] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -46,6 +46,13 @@ const PAGES: [&str; 15] = [
     include_str!("detectors/linear_score.rs"),
     include_str!("detectors/canary.rs"),
     include_str!("detectors/system_prompt.rs"),
+    include_str!("detectors/exfiltration.rs"),
+    include_str!("detectors/suspicious_url.rs"),
+    include_str!("detectors/shell_command.rs"),
+    include_str!("detectors/sql_statement.rs"),
+    include_str!("detectors/script_injection.rs"),
+    include_str!("detectors/template_injection.rs"),
+    include_str!("detectors/encoded_values.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use events::{Finding, Kind, Provenance, Rank, Span};
 
 use crate::decode::Views;
-use crate::detectors::{CARDS, Enabled, Id, linear_score};
+use crate::detectors::hosts::Hosts;
+use crate::detectors::{CARDS, Enabled, Id, encoded_values, linear_score};
 use crate::normalise::{Normal, Normaliser};
 use crate::pass::Pass;
 use crate::score::{Explanation, Model, Reading};
@@ -31,6 +32,7 @@ const FINDING_RANK_MIN: u8 = 15;
 pub struct DetectSettings {
     off: Vec<&'static str>,
     canaries: Vec<String>,
+    hosts: Hosts,
 }
 
 impl std::fmt::Debug for DetectSettings {
@@ -84,6 +86,23 @@ impl DetectSettings {
         }
         self.canaries.push(canary.trim().to_owned());
         Ok(self)
+    }
+
+    /// Hosts that answers may refer to, and hosts that they must not. A host covers its subdomains.
+    #[must_use]
+    pub fn with_hosts(
+        mut self,
+        allowed: impl IntoIterator<Item = String>,
+        denied: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let lower = |host: String| host.trim().trim_start_matches("*.").to_ascii_lowercase();
+        self.hosts.allowed.extend(allowed.into_iter().map(lower));
+        self.hosts.denied.extend(denied.into_iter().map(lower));
+        self
+    }
+
+    pub(crate) const fn hosts(&self) -> &Hosts {
+        &self.hosts
     }
 
     pub(crate) fn canaries(&self) -> &[String] {
@@ -217,6 +236,11 @@ impl Engine {
         for view in 1..views.views.len() {
             self.find_in_view(views, view, 0, &mut inspection.findings);
         }
+        if provenance == Provenance::Output && self.on.has(Id::EncodedValues) {
+            let encoded = inspection.findings.iter().filter_map(encoded);
+            let encoded: Vec<_> = encoded.collect();
+            inspection.findings.extend(encoded);
+        }
         watch.find_late(views, taken, &mut inspection.findings);
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);
@@ -325,6 +349,14 @@ impl Engine {
             });
         }
     }
+}
+
+/// That a value was hidden in an encoding, besides what it is.
+fn encoded(finding: &Finding) -> Option<Finding> {
+    let (path, _) = finding.view.rsplit_once('>')?;
+    let rank = encoded_values::rank(finding.kind.as_str(), path)?;
+    let (detector, kind) = (encoded_values::CARD.name.into(), Kind::of(encoded_values::KIND));
+    Some(Finding { detector, kind, rank: Rank::new(rank), ..finding.clone() })
 }
 
 fn sort(findings: &mut [Finding]) {

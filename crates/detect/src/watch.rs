@@ -10,24 +10,27 @@ use events::{Finding, Kind, Provenance, Rank, Score, Span};
 
 use crate::Reference;
 use crate::decode::Views;
+use crate::detectors::hosts::Hosts;
 use crate::detectors::system_prompt::{Follower, Shared};
-use crate::detectors::{Enabled, Id, canary, system_prompt};
+use crate::detectors::{Enabled, Id, canary, constructs, system_prompt};
 use crate::literals::{Literal, Literals};
 use crate::normalise::Normal;
-use crate::pass::horizon;
-use crate::text::{CONTEXT_BYTES_MAX, Starved, Text};
+use crate::pass::{Located, horizon};
+use crate::stream::add_findings;
+use crate::text::{CONSTRUCT_BYTES_MAX, CONTEXT_BYTES_MAX, Starved, Text};
 use crate::words::Words;
 
 /// What the settings say that every text is searched for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guards {
     pub(crate) canaries: Literals,
+    pub(crate) hosts: Hosts,
 }
 
 impl Guards {
     pub(crate) fn new(settings: &crate::DetectSettings) -> Self {
         let canaries: Vec<Literal> = canary::literals(settings.canaries());
-        Self { canaries: Literals::new(canaries) }
+        Self { canaries: Literals::new(canaries), hosts: settings.hosts().clone() }
     }
 }
 
@@ -38,6 +41,9 @@ pub(crate) struct Watch {
     reference: Arc<Reference>,
     /// How far the canaries have been looked for, in normalised bytes.
     canaries: Option<usize>,
+    /// How far constructs have been looked for, in normalised bytes.
+    constructs: Option<usize>,
+    on: Enabled,
     words: Words,
     prompt: Option<Follower>,
     /// What is held back, in original bytes.
@@ -64,6 +70,8 @@ impl Watch {
             guards: Arc::clone(guards),
             reference: Arc::clone(reference),
             canaries: has_canaries.then_some(0),
+            constructs: is_output.then_some(0),
+            on,
             words: Words::default(),
             prompt: has_prompt.then(|| Follower::new(&reference.prompt)),
             open_from: None,
@@ -80,7 +88,8 @@ impl Watch {
     pub(crate) fn needs_from(&self) -> usize {
         let canaries = self.canaries.unwrap_or(usize::MAX);
         let words = if self.prompt.is_some() { self.words.needs_from() } else { usize::MAX };
-        canaries.min(words).saturating_sub(CONTEXT_BYTES_MAX)
+        let constructs = self.constructs.unwrap_or(usize::MAX);
+        canaries.min(words).min(constructs).saturating_sub(CONTEXT_BYTES_MAX)
     }
 
     /// Goes as far as the text allows.
@@ -95,13 +104,57 @@ impl Watch {
         if let Some(at) = self.canaries {
             let at = self.seek_canaries(at, normal, taken, complete, out);
             self.canaries = Some(at);
-            if at < normal.end() {
-                self.open_from = Some(normal.map.start(at));
-            }
+            self.hold_from(at, normal);
+        }
+        if let Some(at) = self.constructs {
+            let at = self.seek_constructs(at, normal, taken, complete, out);
+            self.constructs = Some(at);
+            self.hold_from(at, normal);
         }
         if self.prompt.is_some() {
             self.follow(normal, taken, complete, out);
         }
+    }
+
+    fn hold_from(&mut self, at: usize, normal: &Normal) {
+        if at < normal.end() {
+            let open = normal.map.start(at);
+            self.open_from = Some(self.open_from.map_or(open, |from| from.min(open)));
+        }
+    }
+
+    fn seek_constructs(
+        &self,
+        from: usize,
+        normal: &Normal,
+        taken: usize,
+        complete: bool,
+        out: &mut Vec<Finding>,
+    ) -> usize {
+        let (mut at, bytes) = (from, normal.text.as_bytes());
+        while at < normal.end() {
+            at = normal.dropped + constructs::skim(bytes, at - normal.dropped);
+            if at >= normal.end() {
+                break;
+            }
+            let (start, horizon) = (at - normal.dropped, horizon(normal, at, taken));
+            let text = Text::within(bytes, start, horizon, complete, CONSTRUCT_BYTES_MAX);
+            match constructs::at_construct(&text, self.on, &self.guards.hosts) {
+                Err(Starved) => break,
+                Ok(None) => at += 1,
+                Ok(Some(hit)) => {
+                    let mut end = at + hit.len.max(1);
+                    while !normal.text.is_char_boundary(end - normal.dropped) {
+                        end -= 1;
+                    }
+                    if hit.rank > constructs::NOTHING_RANK {
+                        add_findings(&Located { start: at, end, hit }, normal, out);
+                    }
+                    at = end.max(at + 1);
+                }
+            }
+        }
+        at
     }
 
     fn seek_canaries(
@@ -191,7 +244,7 @@ impl Watch {
 
     /// Whether there is nothing to look for.
     const fn is_idle(&self) -> bool {
-        self.canaries.is_none() && self.prompt.is_none()
+        self.canaries.is_none() && self.prompt.is_none() && self.constructs.is_none()
     }
 
     /// What scattered pieces of the prompt amount to; asked after the end of a text of `bytes` bytes.

@@ -18,13 +18,23 @@ pub(crate) mod secrets;
 pub(crate) mod us_ssn;
 
 pub(crate) mod canary;
+pub(crate) mod constructs;
+pub(crate) mod encoded_values;
+pub(crate) mod exfiltration;
+pub(crate) mod hosts;
+pub(crate) mod script_injection;
+pub(crate) mod shell_command;
+pub(crate) mod sql_statement;
+pub(crate) mod suspicious_url;
 pub(crate) mod system_prompt;
+pub(crate) mod template_injection;
+pub(crate) mod url;
 
 use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 15] = [
+pub(crate) const CARDS: [DetectorCard; 22] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -40,6 +50,13 @@ pub(crate) const CARDS: [DetectorCard; 15] = [
     linear_score::CARD,
     canary::CARD,
     system_prompt::CARD,
+    exfiltration::CARD,
+    suspicious_url::CARD,
+    shell_command::CARD,
+    sql_statement::CARD,
+    script_injection::CARD,
+    template_injection::CARD,
+    encoded_values::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -60,6 +77,13 @@ pub(crate) enum Id {
     LinearScore,
     Canary,
     SystemPrompt,
+    Exfiltration,
+    SuspiciousUrl,
+    ShellCommand,
+    SqlStatement,
+    ScriptInjection,
+    TemplateInjection,
+    EncodedValues,
 }
 
 /// What asks a text whether a value starts there.

@@ -14,7 +14,8 @@ use crate::generate::{CANARY, PROMPT, cut_text, text};
 /// The engine with everything on and everything set that can be set.
 fn engine() -> &'static Engine {
     static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-        let settings = DetectSettings::default().with_canary(CANARY).expect("a canary");
+        let settings =
+            DetectSettings::default().with_canary(CANARY).unwrap_or_else(|error| panic!("{error}"));
         Engine::new(&settings).unwrap_or_else(|error| panic!("self-test: {error}"))
     });
     &ENGINE
