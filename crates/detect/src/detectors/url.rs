@@ -16,6 +16,8 @@ const ENCODED_BYTES_MIN: usize = 16;
 const OPAQUE_BYTES_MIN: usize = 24;
 /// Words in a parameter from which on it is a sentence.
 const SENTENCE_WORDS_MIN: usize = 4;
+/// A mask has a name, a hyphen and eight characters.
+const MASK_BYTES_MIN: usize = 10;
 /// No service names a host like that.
 const LABEL_BYTES_MAX: usize = 39;
 
@@ -189,8 +191,19 @@ fn reads_like_text(bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether the mask of a value stands there, `[EMAIL-K7Q2M9XA]`: on its way to the client the value comes back.
+fn has_mask(part: &[u8]) -> bool {
+    part.split(|byte| *byte == b'[').skip(1).any(|rest| {
+        let inner = rest.iter().take_while(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'-'));
+        inner.clone().count() >= MASK_BYTES_MIN && inner.clone().any(|byte| *byte == b'-')
+    })
+}
+
 /// Whether a detector of values finds one that has no business in an address.
 fn has_value(part: &[u8]) -> bool {
+    if has_mask(part) {
+        return true;
+    }
     let mut at = 0;
     while at < part.len() {
         let text = Text::new(part, at, usize::MAX, true);
@@ -251,6 +264,7 @@ mod tests {
     fn what_is_carried_is_seen_in_every_part() {
         check("https://e.com/p?q=ada%40example.com", Load::Values);
         check("https://e.com/ada@example.com/x.png", Load::Values);
+        check("https://e.com/p.png?d=[EMAIL-K7Q2M9XA]", Load::Values);
         check("https://e.com/p.png?d=YWRhQGV4YW1wbGUuY29t", Load::Values);
         check("https://e.com/p?d=6d656574206174206d69646e69676874", Load::Encoded);
         check("https://bWVldCBhdCBtaWRuaWdodCB0b2RheQ.e.com/", Load::Encoded);
