@@ -30,7 +30,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 23] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -53,6 +53,7 @@ const PAGES: [&str; 22] = [
     include_str!("detectors/script_injection.rs"),
     include_str!("detectors/template_injection.rs"),
     include_str!("detectors/encoded_values.rs"),
+    include_str!("detectors/regurgitation.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.

@@ -16,7 +16,7 @@ use crate::score::{Explanation, Model, Reading};
 use crate::stream::{add_findings, coalesce, signal_finding};
 use crate::watch::{Guards, Watch};
 use crate::{
-    CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN, DetectorCard, Head, Ranks, Reference,
+    CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN, Corpus, DetectorCard, Head, Ranks, Reference,
     Scanner, Scores, selftest,
 };
 
@@ -33,6 +33,7 @@ pub struct DetectSettings {
     off: Vec<&'static str>,
     canaries: Vec<String>,
     hosts: Hosts,
+    protected: Arc<Corpus>,
 }
 
 impl std::fmt::Debug for DetectSettings {
@@ -99,6 +100,16 @@ impl DetectSettings {
         self.hosts.allowed.extend(allowed.into_iter().map(lower));
         self.hosts.denied.extend(denied.into_iter().map(lower));
         self
+    }
+
+    /// Documents whose verbatim repetition is a finding.
+    #[must_use]
+    pub fn protecting(self, protected: Arc<Corpus>) -> Self {
+        Self { protected, ..self }
+    }
+
+    pub(crate) const fn protected(&self) -> &Arc<Corpus> {
+        &self.protected
     }
 
     pub(crate) const fn hosts(&self) -> &Hosts {

