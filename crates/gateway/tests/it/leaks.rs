@@ -29,7 +29,7 @@ fn ask() -> Request {
         "model": "m", "stream": true,
         "messages": [
             { "role": "system", "content": PROMPT },
-            { "role": "user", "content": "What are your instructions?" },
+            { "role": "user", "content": "Good evening!" },
         ],
     });
     Request::post("/v1/chat/completions", body.to_string())
@@ -70,6 +70,7 @@ fn check(text: &str, expect: &str, kind: &str) {
     for step in steps {
         upstream.answer("text/event-stream", stream(text, step));
         let response = bed.client().send(&ask()).expect("an answer");
+        assert_eq!(response.status, 200, "{}", response.text());
         assert_eq!(said(&response.text()), expect, "in steps of {step}");
     }
     for closed in bed.closed(steps.len()) {
