@@ -30,7 +30,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 26] = [
+const PAGES: [&str; 36] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -57,6 +57,16 @@ const PAGES: [&str; 26] = [
     include_str!("detectors/age.rs"),
     include_str!("detectors/street_address.rs"),
     include_str!("detectors/coordinates.rs"),
+    include_str!("detectors/canary.rs"),
+    include_str!("detectors/system_prompt.rs"),
+    include_str!("detectors/exfiltration.rs"),
+    include_str!("detectors/suspicious_url.rs"),
+    include_str!("detectors/shell_command.rs"),
+    include_str!("detectors/sql_statement.rs"),
+    include_str!("detectors/script_injection.rs"),
+    include_str!("detectors/template_injection.rs"),
+    include_str!("detectors/encoded_values.rs"),
+    include_str!("detectors/regurgitation.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.

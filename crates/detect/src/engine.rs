@@ -3,16 +3,23 @@
 //! INVARIANT: an engine that cannot find what it must find is never handed out: [`Engine::new`]
 //! runs the self-test first.
 
+use std::sync::Arc;
+
 use events::{Finding, Kind, Provenance, Rank, Span};
 
 use crate::decode::Views;
-use crate::detectors::{self, CARDS, Enabled, Id, linear_score};
+use crate::detectors::hosts::Hosts;
+use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score};
 use crate::names::model::NamesModel;
 use crate::normalise::{Normal, Normaliser};
 use crate::pass::Pass;
 use crate::score::{Explanation, Group, Model, Reading};
 use crate::stream::{add_findings, coalesce, signal_finding};
-use crate::{DetectorCard, Head, Ranks, Scanner, Scores, selftest};
+use crate::watch::{Guards, Watch};
+use crate::{
+    CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN, Corpus, DetectorCard, Head, Ranks, Reference,
+    Scanner, Scores, selftest,
+};
 
 /// The longest text that is inspected, and the longest lane of a stream; what follows is reported
 /// as not scanned.
@@ -22,9 +29,30 @@ pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const FINDING_RANK_MIN: u8 = 15;
 
 /// Which detectors run. The default is all of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct DetectSettings {
     off: Vec<&'static str>,
+    canaries: Vec<String>,
+    hosts: Hosts,
+    protected: Arc<Corpus>,
+}
+
+impl std::fmt::Debug for DetectSettings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Canaries are secrets: a log that shows one gives it away.
+        formatter.debug_struct("DetectSettings").field("off", &self.off).finish_non_exhaustive()
+    }
+}
+
+/// A planted string that cannot be looked for. The operator's to mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadCanary {
+    /// There are too many.
+    #[error("there are more than {CANARIES_MAX} canaries")]
+    Count,
+    /// It is too short or too long.
+    #[error("a canary has {CANARY_BYTES_MIN} to {CANARY_BYTES_MAX} bytes")]
+    Length,
 }
 
 /// A name in the configuration that is no detector.
@@ -48,6 +76,49 @@ impl DetectSettings {
             self.off.push(card.name);
         }
         Ok(self)
+    }
+
+    /// Adds a string that nobody has a reason to know.
+    pub fn with_canary(mut self, canary: &str) -> Result<Self, BadCanary> {
+        if !(CANARY_BYTES_MIN..=CANARY_BYTES_MAX).contains(&canary.trim().len()) {
+            return Err(BadCanary::Length);
+        }
+        if self.canaries.len() >= CANARIES_MAX {
+            return Err(BadCanary::Count);
+        }
+        self.canaries.push(canary.trim().to_owned());
+        Ok(self)
+    }
+
+    /// Hosts that answers may refer to, and hosts that they must not. A host covers its subdomains.
+    #[must_use]
+    pub fn with_hosts(
+        mut self,
+        allowed: impl IntoIterator<Item = String>,
+        denied: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let lower = |host: String| host.trim().trim_start_matches("*.").to_ascii_lowercase();
+        self.hosts.allowed.extend(allowed.into_iter().map(lower));
+        self.hosts.denied.extend(denied.into_iter().map(lower));
+        self
+    }
+
+    /// Documents whose verbatim repetition is a finding.
+    #[must_use]
+    pub fn protecting(self, protected: Arc<Corpus>) -> Self {
+        Self { protected, ..self }
+    }
+
+    pub(crate) const fn protected(&self) -> &Arc<Corpus> {
+        &self.protected
+    }
+
+    pub(crate) const fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    pub(crate) fn canaries(&self) -> &[String] {
+        &self.canaries
     }
 
     fn enabled(&self) -> Enabled {
@@ -108,6 +179,7 @@ pub struct Inspection {
 #[derive(Clone, Debug)]
 pub struct Engine {
     on: Enabled,
+    guards: Arc<Guards>,
     model: Model,
     names: NamesModel,
 }
@@ -117,30 +189,55 @@ impl Engine {
     pub fn new(settings: &DetectSettings) -> Result<Self, SelfTestError> {
         let model = Model::shipped().map_err(|why| SelfTestError::Model { why })?;
         let names = NamesModel::shipped().map_err(|why| SelfTestError::Names { why })?;
-        let engine = Self { on: Enabled::ALL, model, names };
+        let engine = Self { on: Enabled::ALL, guards: Arc::default(), model, names };
         selftest::run(&engine)?;
-        Ok(Self { on: settings.enabled(), ..engine })
+        Ok(Self { on: settings.enabled(), guards: Arc::new(Guards::new(settings)), ..engine })
     }
 
     /// Everything that is known about a whole text.
     pub fn inspect(&self, text: &str, provenance: Provenance) -> Inspection {
+        self.inspect_against(text, provenance, &Arc::default())
+    }
+
+    /// As [`Engine::inspect`], in a conversation.
+    pub fn inspect_against(
+        &self,
+        text: &str,
+        provenance: Provenance,
+        reference: &Arc<Reference>,
+    ) -> Inspection {
         let (text, cut) = within_limit(text);
         let mut held = Vec::new();
         let (normal, taken) = self.normalise(text, &mut held);
         let views = Views::of(text, normal);
         self.find_in_view(&views, 0, taken, &mut held);
+        let watch = Watch::new(self.on, &self.guards, reference, provenance);
+        if let Some(view) = views.views.first() {
+            watch.clone().advance(&view.normal, taken, true, &mut held);
+        }
         // Before others come to stand between the pieces of a value.
         sort(&mut held);
         coalesce(&mut held);
-        self.read(&views, cut, provenance, held)
+        self.read(&views, cut, taken, provenance, &watch, held)
     }
 
     /// What only the whole text shows: decoded views and the score model. Together with what a
     /// [`Scanner`] found in the same text this is what [`Engine::inspect`] finds.
     pub fn inspect_late(&self, text: &str, provenance: Provenance) -> Inspection {
+        self.inspect_late_against(text, provenance, &Arc::default())
+    }
+
+    /// As [`Engine::inspect_late`], in a conversation.
+    pub fn inspect_late_against(
+        &self,
+        text: &str,
+        provenance: Provenance,
+        reference: &Arc<Reference>,
+    ) -> Inspection {
         let (text, cut) = within_limit(text);
-        let (normal, _) = self.normalise(text, &mut Vec::new());
-        self.read(&Views::of(text, normal), cut, provenance, Vec::new())
+        let (normal, taken) = self.normalise(text, &mut Vec::new());
+        let watch = Watch::new(self.on, &self.guards, reference, provenance);
+        self.read(&Views::of(text, normal), cut, taken, provenance, &watch, Vec::new())
     }
 
     /// What the views of a text show, beside the `findings` in the text itself.
@@ -148,7 +245,9 @@ impl Engine {
         &self,
         views: &Views,
         cut: Option<&'static str>,
+        taken: usize,
         provenance: Provenance,
+        watch: &Watch,
         findings: Vec<Finding>,
     ) -> Inspection {
         let mut inspection = Inspection { findings, ..Inspection::default() };
@@ -167,6 +266,12 @@ impl Engine {
                 &mut inspection.findings,
             );
         }
+        if provenance == Provenance::Output && self.on.has(Id::EncodedValues) {
+            let encoded = inspection.findings.iter().filter_map(encoded);
+            let encoded: Vec<_> = encoded.collect();
+            inspection.findings.extend(encoded);
+        }
+        watch.find_late(views, taken, &mut inspection.findings);
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);
         }
@@ -191,7 +296,13 @@ impl Engine {
 
     /// A scanner for one lane of a stream.
     pub fn stream(&self) -> Scanner {
-        Scanner::new(self.on)
+        self.stream_against(&Arc::default())
+    }
+
+    /// A scanner for one lane of an answer in a conversation.
+    pub fn stream_against(&self, reference: &Arc<Reference>) -> Scanner {
+        let watch = Watch::new(self.on, &self.guards, reference, Provenance::Output);
+        Scanner::new(self.on, watch)
     }
 
     /// Every detector there is.
@@ -272,6 +383,14 @@ impl Engine {
             });
         }
     }
+}
+
+/// That a value was hidden in an encoding, besides what it is.
+fn encoded(finding: &Finding) -> Option<Finding> {
+    let (path, _) = finding.view.rsplit_once('>')?;
+    let rank = encoded_values::rank(finding.kind.as_str(), path)?;
+    let (detector, kind) = (encoded_values::CARD.name.into(), Kind::of(encoded_values::KIND));
+    Some(Finding { detector, kind, rank: Rank::new(rank), ..finding.clone() })
 }
 
 fn sort(findings: &mut [Finding]) {

@@ -11,26 +11,40 @@
 //! and their restoration (`gateway`).
 
 mod card;
+mod conversation;
+mod corpus;
 mod decode;
 mod detectors;
 mod engine;
 mod fold;
 mod heads;
+mod literals;
 mod names;
 mod normalise;
 mod offsets;
 mod pass;
+mod reference;
 mod score;
 mod selftest;
 mod skim;
 mod stream;
 mod text;
 pub mod training;
+mod watch;
+mod words;
 
 pub use card::{DetectorCard, Reach, reference_markdown};
+pub use conversation::{Risk, RiskScore, TurnFacts, TurnPrint};
+pub use corpus::{
+    CORPUS_DOCUMENTS_MAX, CORPUS_PRINTS_MAX, Corpus, CorpusDocument, CorpusError,
+    DOCUMENT_NAME_BYTES_MAX,
+};
+pub use detectors::canary::{CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN};
+pub use detectors::system_prompt::{KNOWN_WORDS_MAX, PROMPT_WORDS_MAX};
 pub use engine::{
-    DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX, UnknownDetector,
+    BadCanary, DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX, UnknownDetector,
 };
 pub use heads::{Head, Heads, Ranks, Scores};
+pub use reference::Reference;
 pub use score::{Explanation, Term};
 pub use stream::{HOLD_BYTES_MAX, Scanner, coalesce};

@@ -144,6 +144,13 @@ impl Normaliser {
     }
 }
 
+/// A whole text, normalised, without its signals.
+pub(crate) fn normalised(text: &str) -> Normal {
+    let (mut normal, mut signals) = (Normal::default(), Vec::new());
+    Normaliser::default().push(text, &mut normal, &mut signals);
+    normal
+}
+
 /// How many bytes at the beginning are ASCII: by blocks, which is faster than one by one.
 fn plain_prefix(bytes: &[u8]) -> usize {
     const BLOCK: usize = 32;

@@ -189,7 +189,7 @@ fn leading(text: &Text<'_>, window: usize, class: impl Fn(u8) -> bool) -> usize 
 
 /// The first offset into the text of `normal` that lies too far from `at` in the original to be
 /// held back for it; `usize::MAX` while that has not arrived.
-fn horizon(normal: &Normal, at: usize, taken: usize) -> usize {
+pub(crate) fn horizon(normal: &Normal, at: usize, taken: usize) -> usize {
     let limit = normal.map.start(at) + HOLD_BYTES_MAX;
     if taken < limit {
         return usize::MAX;

@@ -13,6 +13,7 @@ use crate::detectors::{Enabled, Id, invisible};
 use crate::engine::TEXT_BYTES_MAX;
 use crate::normalise::{Normal, Normaliser, Signal};
 use crate::pass::{Located, Pass};
+use crate::watch::Watch;
 
 /// The longest text a scanner ever holds back, in bytes of the lane. Ordinary text is held back to the
 /// beginning of its last word.
@@ -28,6 +29,7 @@ pub struct Scanner {
     normaliser: Normaliser,
     normal: Normal,
     pass: Pass,
+    watch: Watch,
     /// Found, but not before everything that may start earlier.
     pending: Vec<Finding>,
     settled: usize,
@@ -38,12 +40,13 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    pub(crate) fn new(on: Enabled) -> Self {
+    pub(crate) fn new(on: Enabled, watch: Watch) -> Self {
         Self {
             on,
             normaliser: Normaliser::default(),
             normal: Normal::default(),
             pass: Pass::new(on),
+            watch,
             pending: Vec::new(),
             settled: 0,
             incomplete: None,
@@ -93,11 +96,13 @@ impl Scanner {
                 self.pending.push(signal_finding(signal));
             }
         }
+        self.watch.advance(&self.normal, taken, complete, &mut self.pending);
         let undecided = if self.pass.at() < self.normal.end() {
             self.normal.map.start(self.pass.at())
         } else {
             taken
         };
+        let undecided = undecided.min(self.watch.open_from().unwrap_or(taken));
         self.settled = self.settled.max(undecided.min(self.normaliser.settled()));
         self.release(out);
         self.drop_decided();
@@ -115,7 +120,7 @@ impl Scanner {
     }
 
     fn drop_decided(&mut self) {
-        let keep_from = self.pass.needs_from();
+        let keep_from = self.pass.needs_from().min(self.watch.needs_from());
         let excess = keep_from.saturating_sub(self.normal.dropped);
         // Moving the rest to the front each time would cost more than it saves.
         if excess < 4 * crate::text::CONTEXT_BYTES_MAX {
@@ -168,24 +173,45 @@ pub(crate) fn signal_finding(signal: Signal) -> Finding {
     }
 }
 
-/// Joins pieces of one value: a finding that starts where the one before it ended and agrees with
+/// Joins pieces of one value: a finding that starts where the one before it ended, or within it, and agrees with
 /// it in detector and kind, both in the undecoded text.
 pub fn coalesce(findings: &mut Vec<Finding>) {
-    findings.dedup_by(|next, previous| {
-        let continues = next.span.start == previous.span.end
-            && next.kind == previous.kind
-            && next.detector == previous.detector
-            && is_undecoded(next)
-            && is_undecoded(previous);
-        if continues {
-            previous.span.end = next.span.end;
-            previous.rank = previous.rank.max(next.rank);
-            if next.view != previous.view {
-                previous.view = "nfkc".into();
+    let mut joined: Vec<Finding> = Vec::with_capacity(findings.len());
+    // Where the last finding of each kind is: other guards' findings may stand between two pieces.
+    let mut last: Vec<usize> = Vec::new();
+    for next in findings.drain(..) {
+        let same = |at: &usize| {
+            joined.get(*at).is_some_and(|one| {
+                one.kind == next.kind
+                    && one.detector == next.detector
+                    && is_undecoded(one)
+                    && is_undecoded(&next)
+            })
+        };
+        let place = last.iter().position(same);
+        let previous = place.and_then(|place| last.get(place)).and_then(|at| joined.get_mut(*at));
+        match previous {
+            // Pieces share a character if it stands for several and the cut lay between those.
+            Some(previous)
+                if (previous.span.start..=previous.span.end).contains(&next.span.start) =>
+            {
+                previous.span.end = previous.span.end.max(next.span.end);
+                previous.rank = previous.rank.max(next.rank);
+                previous.score = previous.score.max(next.score);
+                if next.view != previous.view {
+                    previous.view = "nfkc".into();
+                }
+            }
+            _ => {
+                match place.and_then(|place| last.get_mut(place)) {
+                    Some(at) => *at = joined.len(),
+                    None => last.push(joined.len()),
+                }
+                joined.push(next);
             }
         }
-        continues
-    });
+    }
+    *findings = joined;
 }
 
 /// Whether a finding was made in the text itself rather than in a decoded view of it.

@@ -11,6 +11,8 @@ use std::cell::Cell;
 
 /// The longest value a matcher may look at from its start, in bytes of normalised text.
 pub(crate) const VALUE_BYTES_MAX: usize = 512;
+/// The longest construct of markup or code a matcher may look at from its start, in bytes of normalised text.
+pub(crate) const CONSTRUCT_BYTES_MAX: usize = 1536;
 /// How much text before a value a matcher may look at, in bytes of normalised text.
 pub(crate) const CONTEXT_BYTES_MAX: usize = 64;
 
@@ -47,7 +49,18 @@ pub(crate) struct Text<'a> {
 impl<'a> Text<'a> {
     /// The text from `start` on; `horizon` is the first offset that may not be seen, whatever the value.
     pub(crate) fn new(bytes: &'a [u8], start: usize, horizon: usize, complete: bool) -> Self {
-        let limit = horizon.saturating_sub(start).min(VALUE_BYTES_MAX);
+        Self::within(bytes, start, horizon, complete, VALUE_BYTES_MAX)
+    }
+
+    /// As [`Text::new`], as far as `most` bytes from the start.
+    pub(crate) fn within(
+        bytes: &'a [u8],
+        start: usize,
+        horizon: usize,
+        complete: bool,
+        most: usize,
+    ) -> Self {
+        let limit = horizon.saturating_sub(start).min(most);
         let (before, after) = bytes.split_at(start.min(bytes.len()));
         Self {
             ahead: after.get(..limit).unwrap_or(after),

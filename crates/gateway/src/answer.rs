@@ -16,6 +16,7 @@ use std::{
     sync::Arc,
 };
 
+use detect::Reference;
 use events::{Finding, Kind, LocatedFinding, Outcome, Provenance, Rank, Unscanned};
 use wire::Lane;
 
@@ -50,6 +51,8 @@ pub(crate) struct AnswerGuard {
     settled_kinds: HashMap<(Kind, Rank), bool>,
     /// What was found and decided so far.
     pub(crate) verdict: Verdict,
+    /// What the answer is compared with.
+    reference: Arc<Reference>,
     subject: Arc<Subject>,
     vault: Arc<Vault>,
 }
@@ -67,12 +70,18 @@ pub(crate) struct Verdict {
 }
 
 impl AnswerGuard {
-    pub(crate) fn new(judge: Arc<Judge>, subject: Arc<Subject>, vault: Arc<Vault>) -> Self {
+    pub(crate) fn new(
+        judge: Arc<Judge>,
+        subject: Arc<Subject>,
+        vault: Arc<Vault>,
+        reference: Arc<Reference>,
+    ) -> Self {
         Self {
             judge,
             lanes: BTreeMap::new(),
             settled_kinds: HashMap::new(),
             verdict: Verdict::default(),
+            reference,
             subject,
             vault,
         }
@@ -117,10 +126,10 @@ impl AnswerGuard {
     }
 
     fn begin(&mut self, lane: Lane, path: &str) -> &mut LaneText {
-        let judge = &self.judge;
-        self.lanes
-            .entry(lane)
-            .or_insert_with(|| LaneText::new(judge.scanner(), lane.channel.is_json(), path))
+        let (judge, reference) = (&self.judge, &self.reference);
+        self.lanes.entry(lane).or_insert_with(|| {
+            LaneText::new(judge.scanner(reference), lane.channel.is_json(), path)
+        })
     }
 
     fn settle_last(&mut self, lane: Lane, mut fresh: Vec<Finding>) -> Passed {
@@ -129,7 +138,7 @@ impl AnswerGuard {
         if state.is_lost() {
             return self.give_up(lane);
         }
-        let (late, incomplete) = state.late(&self.judge, &fresh);
+        let (late, incomplete) = state.late(&self.judge, &self.reference, &fresh);
         fresh.extend(late);
         fresh.sort_by_key(|finding| (finding.span.start, finding.span.end));
         if let Some(why) = incomplete {

@@ -47,7 +47,7 @@ fn guard() -> AnswerGuard {
     let mut vault = Vault::default();
     assert!(vault.keep(MASK.to_owned(), OWN.to_owned()));
     vault.saw("seen.own@example.org");
-    AnswerGuard::new(judge(), subject(), Arc::new(vault))
+    AnswerGuard::new(judge(), subject(), Arc::new(vault), Arc::default())
 }
 
 /// The joined output of a lane that arrives in these pieces, and the verdict.

@@ -4,6 +4,7 @@
 //! answers alike, so that no endpoint can forget a guard.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use events::{
     GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance, Span,
@@ -122,17 +123,35 @@ impl Judge {
     }
 
     /// Reads the whole text of one lane of an answer, for what its scanner could not see.
-    pub(crate) fn inspect_answer(&self, text: &str) -> detect::Inspection {
+    pub(crate) fn inspect_answer(
+        &self,
+        text: &str,
+        reference: &Arc<detect::Reference>,
+    ) -> detect::Inspection {
         if self.guards {
-            self.detect.inspect_late(text, Provenance::Output)
+            self.detect.inspect_late_against(text, Provenance::Output, reference)
         } else {
             detect::Inspection::default()
         }
     }
 
     /// A scanner for one lane of an answer.
-    pub(crate) fn scanner(&self) -> detect::Scanner {
-        self.detect.stream()
+    pub(crate) fn scanner(&self, reference: &Arc<detect::Reference>) -> detect::Scanner {
+        self.detect.stream_against(reference)
+    }
+
+    /// What the answer to a request is compared with: the prompts that its operator wrote.
+    pub(crate) fn reference(&self, document: &Document<'_>) -> detect::Reference {
+        if !self.guards {
+            return detect::Reference::default();
+        }
+        let of = |wanted: &'static [Provenance]| {
+            let fields = document.fields.iter();
+            fields.filter(|field| wanted.contains(&field.provenance)).map(|field| &*field.text)
+        };
+        // What the user wrote is no secret to the user.
+        let prompts = of(&[Provenance::System, Provenance::Developer]);
+        detect::Reference::of_prompts(prompts, of(&[Provenance::User]))
     }
 
     /// Judges a request.

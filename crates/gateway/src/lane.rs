@@ -9,8 +9,9 @@
 //! Not here: whether a finding matters (`answer`, which asks policy).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use events::{Finding, Kind, Span};
+use events::{Finding, Kind, Rank, Span};
 use wire::{EmbeddedJson, Unescaped};
 
 use crate::{
@@ -40,9 +41,15 @@ pub(crate) struct LaneText {
     /// Whether there was more.
     seen_all: bool,
     /// What was found so far, in what the scanner reads.
-    found: Vec<(Kind, Span)>,
-    /// Whether the last of them is being removed.
-    is_last_removed: bool,
+    found: Vec<Found>,
+}
+
+/// What was found in a lane and judged, as the scanner reads it.
+struct Found {
+    is_removed: bool,
+    kind: Kind,
+    rank: Rank,
+    span: Span,
 }
 
 /// What a lane of JSON keeps in mind besides.
@@ -76,7 +83,6 @@ impl LaneText {
             seen: String::new(),
             seen_all: true,
             found: Vec::new(),
-            is_last_removed: false,
         }
     }
 
@@ -129,14 +135,15 @@ impl LaneText {
     pub(crate) fn late(
         &self,
         judge: &Judge,
+        reference: &Arc<detect::Reference>,
         fresh: &[Finding],
     ) -> (Vec<Finding>, Option<&'static str>) {
-        let inspection = judge.inspect_answer(&self.seen);
+        let inspection = judge.inspect_answer(&self.seen, reference);
         let mut late = inspection.findings;
         late.retain(|finding| {
             let same =
                 |kind: &Kind, span: Span| *kind == finding.kind && span.overlaps(finding.span);
-            !self.found.iter().any(|(kind, span)| same(kind, *span))
+            !self.found.iter().any(|found| same(&found.kind, found.span))
                 && !fresh.iter().any(|earlier| same(&earlier.kind, earlier.span))
         });
         let cut = (!self.seen_all).then_some("late checks: too long");
@@ -148,15 +155,17 @@ impl LaneText {
         self.scanner.incomplete().is_some()
     }
 
-    /// Whether the finding is the next piece of the last one (a private key, a long token). Then it was
-    /// judged with it, and shares its fate.
+    /// Whether the finding is the next piece of an earlier one (a private key, a long token, a prompt). Then it was
+    /// judged with it, and shares its fate; unless it ranks higher, and has to be judged anew.
     pub(crate) fn continues(&mut self, finding: &Finding, located: Span) -> bool {
-        let Some((kind, span)) = self.found.last_mut() else { return false };
-        if *kind != finding.kind || span.end != finding.span.start {
+        let earlier = self.found.iter_mut().rev().find(|found| found.kind == finding.kind);
+        let Some(found) = earlier else { return false };
+        let joins = (found.span.start..=found.span.end).contains(&finding.span.start);
+        if !joins || finding.rank > found.rank || finding.view.contains('>') {
             return false;
         }
-        span.end = finding.span.end;
-        if self.is_last_removed && located.end as usize > self.base {
+        found.span.end = found.span.end.max(finding.span.end);
+        if found.is_removed && located.end as usize > self.base {
             self.marks.push((located, None));
         }
         true
@@ -165,8 +174,12 @@ impl LaneText {
     /// A finding was judged: it is not reported again at the end, and is removed if it has to be, as
     /// far as it has not been released.
     pub(crate) fn note(&mut self, located: &Finding, read: Span, is_removed: bool) {
-        self.found.push((located.kind.clone(), read));
-        self.is_last_removed = is_removed;
+        self.found.push(Found {
+            is_removed,
+            kind: located.kind.clone(),
+            rank: located.rank,
+            span: read,
+        });
         if is_removed && located.span.end as usize > self.base {
             self.marks.push((located.span, Some(located.kind.clone())));
         }

@@ -76,6 +76,7 @@ pub(crate) fn outgoing(
 pub(crate) struct Replying {
     pub(crate) exchange: Exchange,
     pub(crate) operation: Operation,
+    pub(crate) reference: Arc<detect::Reference>,
     pub(crate) subject: Arc<Subject>,
     pub(crate) vault: Arc<Vault>,
 }
@@ -88,7 +89,7 @@ pub(crate) async fn reply(
     operation: Operation,
     exchange: Exchange,
 ) -> Result<Response<Body>, (Exchange, Refusal)> {
-    let Prepared { route, subject, vault, .. } = prepared;
+    let Prepared { reference, route, subject, vault, .. } = prepared;
     let answer = match route.upstream.send(request).await {
         Ok(answer) => answer,
         Err(error) => return Err((exchange, error.into())),
@@ -96,7 +97,7 @@ pub(crate) async fn reply(
     if let Err(error) = exchange.synced().await {
         return Err((exchange, Refusal::record(&error)));
     }
-    let replying = Replying { exchange, operation, subject, vault };
+    let replying = Replying { exchange, operation, reference, subject, vault };
     let (head, body) = answer.into_parts();
     match kind(&head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
@@ -143,10 +144,10 @@ fn stream(
     headers: &HeaderMap,
     upstream: Incoming,
 ) -> Response<Body> {
-    let Replying { mut exchange, operation, subject, vault } = replying;
+    let Replying { mut exchange, operation, reference, subject, vault } = replying;
     exchange.status(status.as_u16());
     let guard = (shared.judge.guards() || !vault.is_empty())
-        .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault));
+        .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference));
     let mut response = Response::new(());
     *response.status_mut() = status;
     forward_headers(headers, response.headers_mut());
@@ -183,12 +184,12 @@ async fn whole(
             return Err((replying.exchange, cut_short(&error)));
         }
     };
-    let Replying { mut exchange, operation, subject, vault } = replying;
+    let Replying { mut exchange, operation, reference, subject, vault } = replying;
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
         exchange.guards(shared.judge.report());
         Ok(body)
     } else {
-        let guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault);
+        let guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
         let guard = |exchange: &mut Exchange| {
             guard_whole(shared, operation, guard, &body, status, exchange)
         };

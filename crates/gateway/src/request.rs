@@ -112,6 +112,8 @@ pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result
 pub(crate) struct Prepared {
     pub(crate) body: Bytes,
     pub(crate) judgement: Judgement,
+    /// What the answer is compared with.
+    pub(crate) reference: Arc<detect::Reference>,
     pub(crate) route: Arc<Route>,
     pub(crate) subject: Arc<Subject>,
     pub(crate) vault: Arc<Vault>,
@@ -192,6 +194,7 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
     Ok(Prepared {
         body: outgoing,
         judgement,
+        reference: Arc::new(shared.judge.reference(&document)),
         route: Arc::clone(route),
         subject: Arc::new(subject),
         vault: Arc::new(vault),

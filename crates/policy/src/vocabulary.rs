@@ -7,7 +7,7 @@
 use events::Provenance;
 
 /// The families of findings, as `context.findings.<family>` names them.
-pub const FAMILIES: [&str; 12] = [
+pub const FAMILIES: [&str; 15] = [
     "injection",
     "extraction",
     "jailbreak",
@@ -19,6 +19,9 @@ pub const FAMILIES: [&str; 12] = [
     "obfuscation",
     "canary",
     "url",
+    "leak",
+    "regurgitation",
+    "code",
     "custom",
 ];
 

@@ -32,6 +32,17 @@ impl Checker<'_> {
             let path = format!("guards.detectors_off[{index}]");
             self.problem(&path, format!("there is no detector `{name}`"), &help);
         }
+        for (index, canary) in options.canaries.iter().enumerate() {
+            match settings.clone().with_canary(canary) {
+                Ok(with) => settings = with,
+                Err(error) => {
+                    let help = "choose a string that no text has by chance";
+                    self.problem(&format!("guards.canaries[{index}]"), error.to_string(), help);
+                }
+            }
+        }
+        let hosts = |hosts: &[String]| hosts.to_vec();
+        settings = settings.with_hosts(hosts(&options.allowed_hosts), hosts(&options.denied_hosts));
         if !options.enabled {
             self.warn("`guards.enabled` is false: nothing is looked for and nothing is masked");
         } else if options.preset == PresetOption::Observe {

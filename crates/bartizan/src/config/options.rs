@@ -186,6 +186,17 @@ pub(crate) struct GuardOptions {
     /// Names of detectors to leave out. `bartizan config coverage` lists them.
     #[schemars(example = ["ip_address"])]
     pub(crate) detectors_off: Vec<String>,
+    /// Strings that nobody has a reason to know, planted where only an intruder would meet them: 8 to 128
+    /// bytes each. Found as they are and in usual encodings, in streams too.
+    #[schemars(example = ["plover-4417-quartz"])]
+    pub(crate) canaries: Vec<String>,
+    /// Hosts that images and links in answers may refer to, whatever their addresses carry; subdomains are
+    /// included. If any is named, images from other hosts are findings.
+    #[schemars(example = ["example.com"])]
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Hosts that answers must not refer to; subdomains are included.
+    #[schemars(example = ["example.net"])]
+    pub(crate) denied_hosts: Vec<String>,
 }
 
 /// A shipped set of rules.
@@ -330,6 +341,9 @@ impl Default for GuardOptions {
             policies: Vec::new(),
             shadow: Vec::new(),
             detectors_off: Vec::new(),
+            canaries: Vec::new(),
+            allowed_hosts: Vec::new(),
+            denied_hosts: Vec::new(),
         }
     }
 }

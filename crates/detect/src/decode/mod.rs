@@ -25,7 +25,7 @@ pub(crate) use tokens::base64_bytes;
 
 use std::borrow::Cow;
 
-use crate::normalise::{Normal, Normaliser};
+use crate::normalise::{Normal, normalised};
 use codecs::{Decoded, Origin};
 
 /// The most views that are made of one text.
@@ -162,13 +162,6 @@ impl View {
         let last = if verbatim { "raw" } else { "nfkc" };
         if self.path.is_empty() { last.into() } else { format!("{}{last}", self.path).into() }
     }
-}
-
-/// A whole text, normalised.
-fn normalised(text: &str) -> Normal {
-    let (mut normal, mut signals) = (Normal::default(), Vec::new());
-    Normaliser::default().push(text, &mut normal, &mut signals);
-    normal
 }
 
 #[cfg(test)]

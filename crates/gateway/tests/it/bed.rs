@@ -33,6 +33,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 
 /// How a bed is made.
 pub(crate) struct Plan {
+    pub(crate) detect: detect::DetectSettings,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
@@ -44,6 +45,7 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
+            detect: detect::DetectSettings::default(),
             disk: Arc::new(RealDisk),
             guards: true,
             limits: Limits::default(),
@@ -153,7 +155,7 @@ async fn start(
     let snapshot = keys.snapshot().await.expect("a snapshot");
     let (journal, _) =
         Journal::open(data, JournalSettings::default(), plan.disk).expect("a journal");
-    let detect = detect::Engine::new(&detect::DetectSettings::default()).expect("a self-test");
+    let detect = detect::Engine::new(&plan.detect).expect("a self-test");
     let options =
         PolicyOptions { preset: plan.preset, sources: plan.policies, ..PolicyOptions::default() };
     let policy = policy::Engine::new(&options).expect("policies");

@@ -13,4 +13,5 @@ mod bed;
 mod canary;
 mod escapes;
 mod faults;
+mod leaks;
 mod main_job;

@@ -52,6 +52,12 @@ fn consequences(attempt: &Attempt, strict: bool) -> Vec<(&'static str, Action)> 
     let (request, response) = (attempt.stage == Stage::Request, attempt.stage == Stage::Response);
     let own_key =
         attempt.findings.iter().any(|one| one.finding.kind.as_str() == "secret.bartizan_key");
+    let has = |kind: &str| {
+        let of_output = attempt.findings.iter().filter(|one| one.provenance == Output);
+        of_output.map(|one| one.finding.kind.as_str()).any(|one| one == kind)
+    };
+    let (leak, copied) = (seen.at(&["leak"], Output), seen.at(&["regurgitation"], Output));
+    let code = seen.at(&["code"], Output);
     let history = seen.at(&["injection"], Assistant).max(seen.at(&["injection"], ToolCall));
     let carried = seen.at(&["exfiltration"], Output);
     let link = seen.at(&["url"], Output);
@@ -74,7 +80,17 @@ fn consequences(attempt: &Attempt, strict: bool) -> Vec<(&'static str, Action)> 
         ("own-key-out", Block, own_key),
         ("canary-seen", Block, seen.any("canary") >= sure),
         ("personal-data-in-answer", Redact, response && seen.at(&["pii"], Output) >= maybe),
-        ("instructions-in-answer", Block, infer && seen.at(&["extraction"], Output) >= sure),
+        (
+            "instructions-in-answer",
+            Block,
+            infer && (seen.at(&["extraction"], Output) >= sure || leak >= sure + 10),
+        ),
+        ("protected-text-in-answer", Block, infer && copied >= sure + 10),
+        (
+            "dangerous-code-in-answer",
+            if strict { Block } else { Annotate },
+            infer && code >= if strict { 40 } else { 30 },
+        ),
         (
             "exfiltration-from-tainted",
             Block,
@@ -97,6 +113,7 @@ fn consequences(attempt: &Attempt, strict: bool) -> Vec<(&'static str, Action)> 
             ("secrets-in-answer", Block, secret_back >= 20),
             ("possible-secrets-in-answer", Redact, secret_back >= 10),
             ("exfiltration-in-answer", Block, infer && carried.max(link) >= 20),
+            ("unusual-code-in-answer", Annotate, infer && code >= 20),
             ("toxic-text", Block, infer && toxic >= 30),
             ("suspicious-toxic-text", Annotate, seen.any("toxicity") >= 20),
             ("unknown-fields", Block, attempt.unknown_fields > 0),
@@ -108,7 +125,22 @@ fn consequences(attempt: &Attempt, strict: bool) -> Vec<(&'static str, Action)> 
             ("injection-in-history", Annotate, history >= 30),
             ("secrets-out", Redact, secret_out >= 20),
             ("secrets-in-answer", Redact, secret_back >= 20),
-            ("exfiltration-in-answer", Block, infer && carried >= 30),
+            (
+                "exfiltration-in-answer",
+                Block,
+                infer
+                    && (carried >= 50
+                        || has("exfiltration.encoded")
+                        || (carried >= 30 && has("exfiltration"))),
+            ),
+            (
+                "exfiltration-removed",
+                Redact,
+                infer && (has("exfiltration.image") || has("exfiltration.link")),
+            ),
+            ("denied-address-in-answer", Redact, infer && has("url.denied")),
+            ("instructions-quoted", Annotate, infer && leak >= 20),
+            ("protected-text-quoted", Annotate, infer && copied >= 20),
             ("toxic-text", Annotate, seen.any("toxicity") >= 20),
         ]
     };
@@ -136,6 +168,12 @@ fn attempts() -> impl Strategy<Value = Attempt> {
         "url",
         "custom",
         "brandnew.thing",
+        "exfiltration.image",
+        "exfiltration.encoded",
+        "leak.system_prompt",
+        "regurgitation.page",
+        "code.sql",
+        "url.denied",
         "pii.email",
         "pii.iban",
         "secret.aws_key",
@@ -145,7 +183,18 @@ fn attempts() -> impl Strategy<Value = Attempt> {
         (
             proptest::sample::select(kinds.to_vec()),
             proptest::sample::select(Provenance::ALL.to_vec()),
-            prop_oneof![Just(9u8), Just(10), Just(19), Just(20), Just(29), Just(30), 0u8..=60],
+            prop_oneof![
+                Just(9u8),
+                Just(10),
+                Just(19),
+                Just(20),
+                Just(29),
+                Just(30),
+                Just(39),
+                Just(40),
+                Just(50),
+                0u8..=60
+            ],
         )
             .prop_map(|(kind, provenance, rank)| finding(kind, provenance, rank)),
         0..4,
@@ -196,7 +245,7 @@ fn agrees(attempt: &Attempt, engine: &Engine, preset: Preset) -> Result<(), Test
     prop_assert_eq!(enforced.contains(&Action::Redact), judgement.redactions().len() > 0);
     for index in judgement.redactions() {
         let family = attempt.findings[index].finding.kind.family();
-        prop_assert!(["pii", "secret"].contains(&family));
+        prop_assert!(["pii", "secret", "exfiltration", "url"].contains(&family));
     }
     Ok(())
 }
