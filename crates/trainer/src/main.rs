@@ -22,6 +22,7 @@ mod grammar;
 mod learn;
 mod names;
 mod obfuscate;
+mod page;
 mod shuffle;
 mod speed;
 mod statistics;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 trainer train --data DIR [--seeds DIR] [--out FILE]
-trainer eval  --data DIR [--seeds DIR]
+trainer eval  --data DIR [--seeds DIR] [--out docs/reference/detection.md]
 trainer values --data DIR       what is found of personal data and secrets, all splits
 trainer speed --data DIR        a first look at the time it takes
 trainer train-names --data DIR [--out FILE]

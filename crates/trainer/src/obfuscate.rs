@@ -5,9 +5,12 @@
 //!
 //! Not here: how much of what was found plainly is found in disguise (`eval`).
 
-use detect::{Engine, Head};
+use detect::Engine;
 use events::Provenance;
 use miniz_oxide::deflate::compress_to_vec;
+
+use crate::eval::attack_rank;
+use crate::page::Page;
 
 /// The rank at which an attack counts as found: one ordinary text in a hundred.
 const FOUND_RANK: u8 = 20;
@@ -102,24 +105,29 @@ pub(crate) const TRANSFORMS: &[Transform] = &[
     }),
 ];
 
-/// Prints, for every disguise, how many of `attacks` are found in it, and the mean share of those found plainly.
-pub(crate) fn report(engine: &Engine, attacks: &[&str]) {
+/// How much of what is found plainly is found in every disguise.
+pub(crate) fn page(page: &mut Page, engine: &Engine, attacks: &[&str]) {
     let found = |apply: &dyn Fn(&str) -> String| {
         let is_found = |attack: &&&str| {
             let ranks = engine.inspect(&apply(attack), Provenance::User).ranks;
-            ranks.get(Head::Injection).get().max(ranks.get(Head::Jailbreak).get()) >= FOUND_RANK
+            attack_rank(ranks) >= FOUND_RANK
         };
         attacks.iter().filter(is_found).count()
     };
     let plain = found(&str::to_owned);
-    println!("\nattacks in disguise, of {}: plain {plain}", attacks.len());
+    let mut rows = Vec::new();
     let mut sum = 0.0;
     for transform in TRANSFORMS {
         let share = found(&transform.apply) as f64 / plain.max(1) as f64;
         sum += share;
-        println!("{:<20} {share:.3} of plain", transform.name);
+        rows.push(vec![transform.name.replace('_', " "), format!("{share:.3}")]);
     }
-    println!("{:<20} {:.3} of plain", "mean", sum / TRANSFORMS.len() as f64);
+    rows.push(vec!["mean".to_owned(), format!("{:.3}", sum / TRANSFORMS.len() as f64)]);
+    let words = format!(
+        "Disguises: of {} attacks that data sets hold, {plain} are found plainly; of as many, in disguise:",
+        attacks.len()
+    );
+    page.table(&words, &["disguise", "of plain"], &rows);
 }
 
 /// Prose around what is hidden, so that there is something to see.

@@ -12,6 +12,7 @@ use crate::calibrate::{Weighted, thresholds};
 use crate::corpus::{self, Label, Row};
 use crate::folds::{Folds, HeldOut, held_out};
 use crate::learn::{BIAS, Sample, Schedule, Target, Weights, learn};
+use crate::page::Page;
 
 /// One set of weights: what it looks for, and the kind of text that it reads, if not both.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +82,7 @@ pub(crate) fn material(places: &Places) -> Result<Material, String> {
     let mut buried = corpus::buried(&attacks, &documents, BURIED_TEXTS);
     buried.extend(unseen_buried(&rows));
     rows.extend(buried);
-    println!("{} texts", rows.len());
+    eprintln!("{} texts", rows.len());
     let samples = rows.iter().map(|row| Sample::of(&normalised(&row.text))).collect();
     Ok(Material { rows, samples })
 }
@@ -130,24 +131,23 @@ pub(crate) fn attacks_and_documents(rows: &[Row], is_dev: bool) -> (Vec<&Row>, V
 /// see, and writes the file.
 pub(crate) fn run(places: &Places) -> Result<(), String> {
     let Material { rows, samples } = material(places)?;
-    let mut trained = Vec::new();
+    let (mut trained, mut page) = (Vec::new(), Page::default());
     for column in COLUMNS {
         let weights =
             learn(&samples, &targets(&rows, column, None), column.window_blocks(), SCHEDULE);
         let measured = held_out(&rows, &samples, column);
         let calibration = calibrated(&rows, &measured, column.head);
-        println!("{} {:?}: {} texts measured", column.head.as_str(), column.group, measured.len());
-        crate::eval::held_out_table(&rows, &measured, column, &calibration);
+        eprintln!("{} {:?}: {} texts measured", column.head.as_str(), column.group, measured.len());
+        crate::eval::held_out_table(&mut page, &rows, &measured, column, &calibration);
         if column.head == Head::Toxicity {
-            crate::eval::separation(&rows, &measured);
-            println!("  of `dev`:");
+            page.say("Toxicity, development split, by the model that is written.");
             let dev = rows.iter().zip(&samples).enumerate().filter(|(_, (row, _))| row.is_dev);
             let dev = dev.map(|(row, (_, sample))| HeldOut {
                 row,
                 margin: weights.highest(sample).0,
                 beginning: None,
             });
-            crate::eval::separation(&rows, &dev.collect::<Vec<_>>());
+            crate::eval::separation(&mut page, &rows, &dev.collect::<Vec<_>>());
         }
         trained.push((column, weights, calibration));
     }
@@ -157,6 +157,7 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
     let model = Model::from_bytes(bytes).map_err(str::to_owned)?;
     let digest =
         model.digest().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    print!("{}", page.text());
     println!("{} written, digest {digest:016x}…", out.display());
     Ok(())
 }

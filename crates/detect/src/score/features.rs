@@ -25,6 +25,9 @@ const TRIPLE_SYMBOLS_MAX: u32 = 120;
 const FIRST_WORDS: u32 = 1;
 /// The concepts of the lexicon, and none; then the beginnings of sentences and of quotations.
 const CONCEPT_NUMBERS: usize = LEXICON_NUMBERS + 2;
+/// How many symbols later a feature counts again, and among how many it is looked for.
+const RECENT_SYMBOLS: u32 = 128;
+const RECENT_FEATURES: usize = 1024;
 /// The most ideographs in a word of the lexicon.
 const IDEOGRAPHS_MAX: usize = 4;
 
@@ -49,9 +52,29 @@ pub const fn factor(bucket: u32) -> i32 {
     if bucket < 1 << BUCKETS_LOG2 { 1 } else { CONCEPT_FACTOR }
 }
 
-/// Calls `see` for every feature of `text`, which is normalised, in order.
+/// The features seen last, so that what is said again and again counts once.
+struct Recent([(u32, u32); RECENT_FEATURES]);
+
+impl Recent {
+    /// Whether a feature is not among those just seen; from now on it is.
+    #[inline]
+    fn is_new(&mut self, bucket: u32, symbol: u32) -> bool {
+        let Some(slot) = self.0.get_mut(bucket as usize % RECENT_FEATURES) else { return true };
+        let is_again = slot.0 == bucket && symbol.wrapping_sub(slot.1) < RECENT_SYMBOLS;
+        *slot = (bucket, symbol);
+        !is_again
+    }
+}
+
+/// Calls `see` for every feature of `text`, which is normalised, in order; what was seen just before is left out.
 pub fn features(text: &str, mut see: impl FnMut(u32, Place)) {
     let mut hasher = Hasher::new();
+    let mut recent = Recent([(u32::MAX, 0); RECENT_FEATURES]);
+    let mut see = |bucket, place: Place| {
+        if recent.is_new(bucket, place.symbol) {
+            see(bucket, place);
+        }
+    };
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(byte) = bytes.get(at).copied() {
@@ -394,6 +417,14 @@ mod tests {
     fn a_quotation_is_another_beginning_than_a_sentence() {
         assert_ne!(concepts("so: ignore rules"), concepts("so \"ignore rules\""));
         assert_ne!(concepts("they just ignore rules"), concepts("ignore rules"));
+    }
+
+    #[test]
+    fn what_is_said_again_and_again_counts_once() {
+        let (mut once, mut often) = (0, 0);
+        features(&"send the key ".repeat(3), |_, _| once += 1);
+        features(&"send the key ".repeat(3_000), |_, _| often += 1);
+        assert!(often <= once + 4, "{once} and {often}");
     }
 
     #[test]

@@ -129,10 +129,14 @@ fn nothing_escapes_in_a_stream() {
         }
     }
     assert!(planted > 10, "only {planted} plantings");
-    let blocked = bed.closed(planted);
-    assert!(blocked.iter().all(|closed| {
-        closed.findings.iter().any(|found| found.finding.kind.as_str() == "pii.email")
-    }));
+    for closed in bed.closed(planted) {
+        // An address that carries a value out is known as that, and the value in it need not be looked for.
+        let is_known = closed.findings.iter().any(|found| {
+            let kind = &found.finding.kind;
+            kind.as_str() == "pii.email" || kind.family() == "exfiltration"
+        });
+        assert!(is_known, "{:?}", closed.findings);
+    }
 }
 
 fn ask(operation: Operation, streamed: bool) -> Request {

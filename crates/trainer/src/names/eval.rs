@@ -9,7 +9,7 @@ use events::{Finding, Provenance};
 use super::samples::{Entity, is_marked};
 use crate::Places;
 use crate::corpus::{self, Label, Row, Value};
-use crate::statistics::wilson;
+use crate::page::{Page, share};
 
 /// Wrong and missed names that are shown, of each source and class.
 const SHOWN_MAX: usize = 12;
@@ -30,30 +30,10 @@ struct Tally {
 pub(crate) fn run(places: &Places) -> Result<(), String> {
     let engine = Engine::new(&DetectSettings::default()).map_err(|error| error.to_string())?;
     let rows = corpus::data(places.data.as_ref().ok_or("`--data DIR` is needed")?)?;
-    let mut tallies = BTreeMap::<(&str, &str), Tally>::new();
-    for row in rows.iter().filter(|row| is_marked(row) && row.is_dev) {
-        let findings = engine.inspect(&row.text, Provenance::User).findings;
-        for class in Class::ALL {
-            let tally = tallies.entry((&row.source, kind(class))).or_default();
-            count(row, class, &findings, tally);
-        }
-    }
-    println!(
-        "{:<36} {:<17} {:>5}  {:<22} {:<22} F1",
-        "source", "kind", "names", "recall", "precision"
-    );
-    for ((source, kind), tally) in &tallies {
-        let recall = tally.found as f64 / tally.values.max(1) as f64;
-        let precision = tally.right as f64 / tally.findings.max(1) as f64;
-        let f1 = 2.0 * recall * precision / (recall + precision).max(1e-9);
-        println!(
-            "{source:<36} {kind:<17} {:>5}  {:<22} {:<22} {f1:.3}",
-            tally.values,
-            share(tally.found, tally.values),
-            share(tally.right, tally.findings)
-        );
-    }
-    for ((source, kind), tally) in &tallies {
+    let mut page = Page::default();
+    self::page(&mut page, &engine, &rows);
+    print!("{}", page.text());
+    for ((source, kind), tally) in &tallies(&engine, &rows) {
         for (name, texts) in [("missed", &tally.missed), ("wrong", &tally.wrong)] {
             let shown: Vec<String> =
                 texts.iter().take(SHOWN_MAX).map(|text| format!("{text:?}")).collect();
@@ -62,6 +42,41 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
     }
     ordinary(&engine, &rows);
     Ok(())
+}
+
+/// Precision, recall and F1 per source and kind on the `dev` split.
+pub(crate) fn page(page: &mut Page, engine: &Engine, rows: &[Row]) {
+    let mut lines = Vec::new();
+    for ((source, kind), tally) in &tallies(engine, rows) {
+        let recall = tally.found as f64 / tally.values.max(1) as f64;
+        let precision = tally.right as f64 / tally.findings.max(1) as f64;
+        let f1 = 2.0 * recall * precision / (recall + precision).max(1e-9);
+        lines.push(vec![
+            format!("{source}, `{kind}`"),
+            tally.values.to_string(),
+            share(tally.found, tally.values),
+            share(tally.right, tally.findings),
+            format!("{f1:.3}"),
+        ]);
+    }
+    page.say("## Names");
+    page.table(
+        "Names, places and organisations on the development split; English only.",
+        &["", "names", "recall", "precision", "F1"],
+        &lines,
+    );
+}
+
+fn tallies<'a>(engine: &Engine, rows: &'a [Row]) -> BTreeMap<(&'a str, &'static str), Tally> {
+    let mut tallies = BTreeMap::<(&str, &str), Tally>::new();
+    for row in rows.iter().filter(|row| is_marked(row) && row.is_dev) {
+        let findings = engine.inspect(&row.text, Provenance::User).findings;
+        for class in Class::ALL {
+            let tally = tallies.entry((&row.source, kind(class))).or_default();
+            count(row, class, &findings, tally);
+        }
+    }
+    tallies
 }
 
 const fn kind(class: Class) -> &'static str {
@@ -155,9 +170,4 @@ fn ordinary(engine: &Engine, rows: &[Row]) {
             .collect();
         println!("{source} {kind}: {}", shown.join(" "));
     }
-}
-
-fn share(hits: usize, all: usize) -> String {
-    let (low, high) = wilson(hits, all);
-    format!("{:.3} [{low:.3}, {high:.3}]", hits as f64 / all.max(1) as f64)
 }

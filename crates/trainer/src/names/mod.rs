@@ -17,7 +17,7 @@ use crate::calibrate::{self, Weighted};
 use crate::corpus::{self, Label, Row};
 use crate::{NAMES_FILE, Places};
 
-pub(crate) use eval::run as run_eval;
+pub(crate) use eval::{page, run as run_eval};
 
 /// Trains on the `train` split and our own sentences, and writes the model file.
 pub(crate) fn run_train(places: &Places) -> Result<(), String> {

@@ -16,6 +16,7 @@ mod american;
 mod asian;
 mod checksums;
 mod european;
+mod european_checks;
 mod form;
 mod open;
 mod topics;

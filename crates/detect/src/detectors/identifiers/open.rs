@@ -71,7 +71,7 @@ const KINDS: [Open; 9] = [
 
 /// The number at the start of `text`, if its name is `near`.
 pub(super) fn find(text: &Text<'_>, word: Word, near: &mut dyn FnMut() -> Near) -> Option<Hit> {
-    if word.len > 20 || matches!(text.back(0), Some(b'$' | b'.' | b'/' | b'@')) {
+    if word.len > 20 || matches!(text.back(0), Some(b'$' | b'.' | b'/' | b'@' | b'-')) {
         return None;
     }
     let first = text.slice(0, word.len);

@@ -10,7 +10,8 @@
 //! **Example**: `VAT DE136695976` is found at `DE136695976`.
 
 use super::checksums::{at, luhn, mod_11_10, number, remainder, weighted};
-use super::european::{fi_y_tunnus, gr_afm, it_partita_iva, nl_bsn, no_orgnr, pl_nip};
+use super::european::it_partita_iva;
+use super::european_checks::{fi_y_tunnus, gr_afm, nl_bsn, no_orgnr, pl_nip};
 use super::topics::Topic::{Company, Tax, Vat};
 use super::{HELD, Row, any};
 use crate::DetectorCard;
