@@ -3,8 +3,11 @@
 //! INVARIANT: an engine that cannot find what it must find is never handed out: [`Engine::new`]
 //! runs the self-test first.
 
+use std::sync::Arc;
+
 use events::{Finding, Kind, Provenance, Rank, Span};
 
+use crate::custom::{Allow, CustomError, CustomPass, Rules, folded};
 use crate::decode::Views;
 use crate::detectors::{self, CARDS, Enabled, Id, linear_score};
 use crate::names::model::NamesModel;
@@ -21,10 +24,13 @@ pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A head of the score model is a finding from this rank on: one ordinary text in thirty.
 const FINDING_RANK_MIN: u8 = 15;
 
-/// Which detectors run. The default is all of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which detectors run, and what the configuration adds and takes back. The default is every detector and
+/// nothing else.
+#[derive(Clone, Debug, Default)]
 pub struct DetectSettings {
     off: Vec<&'static str>,
+    rules: Rules,
+    allow: Allow,
 }
 
 /// A name in the configuration that is no detector.
@@ -48,6 +54,35 @@ impl DetectSettings {
             self.off.push(card.name);
         }
         Ok(self)
+    }
+
+    /// Adds a pattern, a regular expression in the notation of the `regex` crate: its matches are reported
+    /// as `kind` (`family.name`) with `rank`, where one of the `context` words begins in the 64 bytes
+    /// before, or everywhere if there are none. Of several patterns the first decides.
+    pub fn add_pattern(
+        &mut self,
+        kind: &str,
+        rank: u8,
+        pattern: &str,
+        context: &[String],
+    ) -> Result<(), CustomError> {
+        self.rules.add_pattern(kind, rank, pattern, context)
+    }
+
+    /// Adds a dictionary, one word or phrase on a line, whose words are reported as `kind` with `rank`. Lines
+    /// that begin with `#` are remarks.
+    pub fn add_dictionary(&mut self, kind: &str, rank: u8, lines: &str) -> Result<(), CustomError> {
+        self.rules.add_dictionary(kind, rank, lines)
+    }
+
+    /// Never reports this value, or not as this kind or family.
+    pub fn allow_value(&mut self, kind: Option<&str>, value: &str) -> Result<(), CustomError> {
+        self.allow.add_value(kind, value)
+    }
+
+    /// Never reports values that match this pattern as a whole, or not as this kind or family.
+    pub fn allow_pattern(&mut self, kind: Option<&str>, pattern: &str) -> Result<(), CustomError> {
+        self.allow.add_pattern(kind, pattern)
     }
 
     fn enabled(&self) -> Enabled {
@@ -110,6 +145,10 @@ pub struct Engine {
     on: Enabled,
     model: Model,
     names: NamesModel,
+    /// Patterns and dictionaries, if there are any.
+    rules: Option<Arc<Rules>>,
+    /// What is not reported, if there is anything.
+    allow: Option<Arc<Allow>>,
 }
 
 impl Engine {
@@ -117,9 +156,15 @@ impl Engine {
     pub fn new(settings: &DetectSettings) -> Result<Self, SelfTestError> {
         let model = Model::shipped().map_err(|why| SelfTestError::Model { why })?;
         let names = NamesModel::shipped().map_err(|why| SelfTestError::Names { why })?;
-        let engine = Self { on: Enabled::ALL, model, names };
+        let engine = Self { on: Enabled::ALL, model, names, rules: None, allow: None };
         selftest::run(&engine)?;
-        Ok(Self { on: settings.enabled(), ..engine })
+        let (rules, allow) = (&settings.rules, &settings.allow);
+        Ok(Self {
+            on: settings.enabled(),
+            rules: (!rules.is_empty()).then(|| Arc::new(rules.clone())),
+            allow: (!allow.is_empty()).then(|| Arc::new(allow.clone())),
+            ..engine
+        })
     }
 
     /// Everything that is known about a whole text.
@@ -132,7 +177,7 @@ impl Engine {
         // Before others come to stand between the pieces of a value.
         sort(&mut held);
         coalesce(&mut held);
-        self.read(&views, cut, provenance, held)
+        self.read(text, &views, cut, provenance, held)
     }
 
     /// What only the whole text shows: decoded views and the score model. Together with what a
@@ -140,12 +185,13 @@ impl Engine {
     pub fn inspect_late(&self, text: &str, provenance: Provenance) -> Inspection {
         let (text, cut) = within_limit(text);
         let (normal, _) = self.normalise(text, &mut Vec::new());
-        self.read(&Views::of(text, normal), cut, provenance, Vec::new())
+        self.read(text, &Views::of(text, normal), cut, provenance, Vec::new())
     }
 
     /// What the views of a text show, beside the `findings` in the text itself.
     fn read(
         &self,
+        text: &str,
         views: &Views,
         cut: Option<&'static str>,
         provenance: Provenance,
@@ -160,12 +206,15 @@ impl Engine {
         if self.on.has(Id::Names)
             && let Some(whole) = views.views.first()
         {
-            detectors::names::find(
-                &self.names,
-                &whole.normal,
-                provenance,
-                &mut inspection.findings,
-            );
+            let mut names = Vec::new();
+            detectors::names::find(&self.names, &whole.normal, provenance, &mut names);
+            if let Some(allow) = &self.allow {
+                names.retain(|name: &Finding| {
+                    let value = text.get(name.span.range()).unwrap_or_default();
+                    !allow.has(name.kind.as_str(), folded(value).as_bytes())
+                });
+            }
+            inspection.findings.append(&mut names);
         }
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);
@@ -191,7 +240,7 @@ impl Engine {
 
     /// A scanner for one lane of a stream.
     pub fn stream(&self) -> Scanner {
-        Scanner::new(self.on)
+        Scanner::new(self.on, self.allow.clone(), self.custom_pass())
     }
 
     /// Every detector there is.
@@ -213,28 +262,41 @@ impl Engine {
 
     fn find_in_view(&self, views: &Views, at: usize, taken: usize, findings: &mut Vec<Finding>) {
         let Some(view) = views.views.get(at) else { return };
-        let mut located = Vec::new();
         let length = if at == 0 { taken } else { view.normal.text.len() };
-        Pass::new(self.on).advance(&view.normal, length, true, &mut located);
-        if at == 0 {
-            for hit in &located {
-                add_findings(hit, &view.normal, findings);
+        let mut add = |start, end, mut inside: Vec<Finding>| {
+            if at > 0 {
+                if views.is_plain(at, start, end) {
+                    return;
+                }
+                let (from, to) = views.to_original(at, start, end);
+                for finding in &mut inside {
+                    finding.span = Span::new(from, to);
+                    finding.view = view.path_of(start, end);
+                }
             }
-            return;
-        }
+            findings.append(&mut inside);
+        };
+        let mut located = Vec::new();
+        let mut pass = Pass::new(self.on, self.allow.clone());
+        pass.advance(&view.normal, length, true, &mut located);
         for hit in located {
-            if views.is_plain(at, hit.start, hit.end) {
-                continue;
-            }
-            let (start, end) = views.to_original(at, hit.start, hit.end);
             let mut inside = Vec::new();
             add_findings(&hit, &view.normal, &mut inside);
-            findings.extend(inside.into_iter().map(|finding| Finding {
-                span: Span::new(start, end),
-                view: view.path_of(hit.start, hit.end),
-                ..finding
-            }));
+            add(hit.start, hit.end, inside);
         }
+        if let Some(mut pass) = self.custom_pass() {
+            let mut matches = Vec::new();
+            pass.advance(&view.normal, length, true, &mut matches);
+            for found in matches {
+                let inside = pass.finding(&found, &view.normal).into_iter().collect();
+                add(found.start, found.end, inside);
+            }
+        }
+    }
+
+    fn custom_pass(&self) -> Option<CustomPass> {
+        let rules = Arc::clone(self.rules.as_ref()?);
+        Some(CustomPass::new(rules, self.allow.clone()))
     }
 
     fn score(&self, views: &Views, provenance: Provenance, inspection: &mut Inspection) {
@@ -276,11 +338,12 @@ impl Engine {
 
 fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
-        (a.span.start, a.span.end, &a.kind, &a.view).cmp(&(
+        (a.span.start, a.span.end, &a.kind, &a.view, &a.detector).cmp(&(
             b.span.start,
             b.span.end,
             &b.kind,
             &b.view,
+            &b.detector,
         ))
     });
 }

@@ -11,6 +11,7 @@
 //! and their restoration (`gateway`).
 
 mod card;
+mod custom;
 mod decode;
 mod detectors;
 mod engine;
@@ -28,6 +29,11 @@ mod text;
 pub mod training;
 
 pub use card::{DetectorCard, Reach, reference_markdown};
+pub use custom::{
+    ALLOW_PATTERNS_MAX, ALLOW_VALUES_MAX, AUTOMATA_BYTES_MAX, CONTEXT_WORDS_MAX, CustomError,
+    DICTIONARIES_MAX, DICTIONARY_BYTES_MAX, DICTIONARY_WORDS_MAX, KIND_BYTES_MAX, MATCH_BYTES_MAX,
+    PATTERN_AUTOMATON_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX,
+};
 pub use engine::{
     DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX, UnknownDetector,
 };

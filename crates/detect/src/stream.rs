@@ -7,8 +7,13 @@
 //!
 //! Not here: what needs the whole text (decoded views, the score model).
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use events::{Finding, Kind, Rank, Score, Span};
 
+use crate::custom::{Allow, CustomMatch, CustomPass};
 use crate::detectors::{Enabled, Id, invisible};
 use crate::engine::TEXT_BYTES_MAX;
 use crate::normalise::{Normal, Normaliser, Signal};
@@ -28,6 +33,8 @@ pub struct Scanner {
     normaliser: Normaliser,
     normal: Normal,
     pass: Pass,
+    /// The configured patterns and dictionaries, if there are any.
+    custom: Option<CustomPass>,
     /// Found, but not before everything that may start earlier.
     pending: Vec<Finding>,
     settled: usize,
@@ -35,20 +42,23 @@ pub struct Scanner {
     // Kept between pushes so that a push of plain text allocates nothing.
     signals: Vec<Signal>,
     located: Vec<Located>,
+    matches: Vec<CustomMatch>,
 }
 
 impl Scanner {
-    pub(crate) fn new(on: Enabled) -> Self {
+    pub(crate) fn new(on: Enabled, allow: Option<Arc<Allow>>, custom: Option<CustomPass>) -> Self {
         Self {
             on,
             normaliser: Normaliser::default(),
             normal: Normal::default(),
-            pass: Pass::new(on),
+            pass: Pass::new(on, allow),
+            custom,
             pending: Vec::new(),
             settled: 0,
             incomplete: None,
             signals: Vec::new(),
             located: Vec::new(),
+            matches: Vec::new(),
         }
     }
 
@@ -88,16 +98,19 @@ impl Scanner {
         for located in self.located.drain(..) {
             add_findings(&located, &self.normal, &mut self.pending);
         }
+        let mut at = self.pass.at();
+        if let Some(custom) = &mut self.custom {
+            custom.advance(&self.normal, taken, complete, &mut self.matches);
+            at = at.min(custom.at());
+            let findings = self.matches.drain(..);
+            self.pending.extend(findings.filter_map(|found| custom.finding(&found, &self.normal)));
+        }
         for signal in self.signals.drain(..) {
             if self.on.has(Id::Invisible) {
                 self.pending.push(signal_finding(signal));
             }
         }
-        let undecided = if self.pass.at() < self.normal.end() {
-            self.normal.map.start(self.pass.at())
-        } else {
-            taken
-        };
+        let undecided = if at < self.normal.end() { self.normal.map.start(at) } else { taken };
         self.settled = self.settled.max(undecided.min(self.normaliser.settled()));
         self.release(out);
         self.drop_decided();
@@ -115,7 +128,8 @@ impl Scanner {
     }
 
     fn drop_decided(&mut self) {
-        let keep_from = self.pass.needs_from();
+        let custom = self.custom.as_ref().map_or(usize::MAX, CustomPass::needs_from);
+        let keep_from = self.pass.needs_from().min(custom);
         let excess = keep_from.saturating_sub(self.normal.dropped);
         // Moving the rest to the front each time would cost more than it saves.
         if excess < 4 * crate::text::CONTEXT_BYTES_MAX {
@@ -168,24 +182,30 @@ pub(crate) fn signal_finding(signal: Signal) -> Finding {
     }
 }
 
-/// Joins pieces of one value: a finding that starts where the one before it ended and agrees with
-/// it in detector and kind, both in the undecoded text.
+/// Joins pieces of one value: a finding that starts where the one of the same detector and kind before it
+/// ended, both in the undecoded text. The findings come by start.
 pub fn coalesce(findings: &mut Vec<Finding>) {
-    findings.dedup_by(|next, previous| {
-        let continues = next.span.start == previous.span.end
-            && next.kind == previous.kind
-            && next.detector == previous.detector
-            && is_undecoded(next)
-            && is_undecoded(previous);
-        if continues {
+    let mut last: HashMap<(Cow<'static, str>, Kind), usize> = HashMap::new();
+    let mut joined: Vec<Finding> = Vec::with_capacity(findings.len());
+    for next in findings.drain(..) {
+        if !is_undecoded(&next) {
+            joined.push(next);
+            continue;
+        }
+        let place = last.entry((next.detector.clone(), next.kind.clone())).or_insert(usize::MAX);
+        let previous = joined.get_mut(*place);
+        if let Some(previous) = previous.filter(|last| last.span.end == next.span.start) {
             previous.span.end = next.span.end;
             previous.rank = previous.rank.max(next.rank);
             if next.view != previous.view {
                 previous.view = "nfkc".into();
             }
+        } else {
+            *place = joined.len();
+            joined.push(next);
         }
-        continues
-    });
+    }
+    *findings = joined;
 }
 
 /// Whether a finding was made in the text itself rather than in a decoded view of it.

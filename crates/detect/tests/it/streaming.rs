@@ -1,23 +1,23 @@
 //! Promise: what is found, and what may be shown, depends on the text and not on how it was cut.
 
-use detect::{HOLD_BYTES_MAX, TEXT_BYTES_MAX, coalesce};
+use detect::{Engine, HOLD_BYTES_MAX, TEXT_BYTES_MAX, coalesce};
 use events::{Finding, Provenance};
 use proptest::prelude::*;
 
-use crate::engine;
 use crate::generate::{cut_text, text};
+use crate::{custom, engine};
 
 /// What the whole-text inspection finds that a stream must find too.
-fn whole(text: &str) -> Vec<Finding> {
-    let mut findings = engine().inspect(text, Provenance::Output).findings;
+fn whole(engine: &Engine, text: &str) -> Vec<Finding> {
+    let mut findings = engine.inspect(text, Provenance::Output).findings;
     let is_late = |name: &str| matches!(name, "linear_score" | "names");
     findings.retain(|finding| !finding.view.contains('>') && !is_late(&finding.detector));
     findings
 }
 
 /// The findings of a stream cut at `cuts`, checked as they come.
-fn streamed(text: &str, cuts: &[usize]) -> Vec<Finding> {
-    let mut scanner = engine().stream();
+fn streamed(engine: &Engine, text: &str, cuts: &[usize]) -> Vec<Finding> {
+    let mut scanner = engine.stream();
     let mut findings = Vec::new();
     let (mut from, mut settled) = (0, 0);
     for cut in cuts.iter().copied().chain([text.len()]) {
@@ -45,7 +45,10 @@ fn streamed(text: &str, cuts: &[usize]) -> Vec<Finding> {
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.span.start, finding.span.end);
-        key(a).cmp(&key(b)).then_with(|| (&a.kind, &a.view).cmp(&(&b.kind, &b.view)))
+        let facts = |finding: &Finding| {
+            (finding.kind.clone(), finding.view.clone(), finding.detector.clone())
+        };
+        key(a).cmp(&key(b)).then_with(|| facts(a).cmp(&facts(b)))
     });
     coalesce(&mut findings);
     findings
@@ -56,7 +59,7 @@ proptest! {
 
     #[test]
     fn any_cut_finds_what_the_whole_text_has((text, cuts) in cut_text()) {
-        prop_assert_eq!(streamed(&text, &cuts), sorted(whole(&text)));
+        prop_assert_eq!(streamed(engine(), &text, &cuts), sorted(whole(engine(), &text)));
     }
 
     #[test]
@@ -64,10 +67,22 @@ proptest! {
         let late = engine().inspect_late(&text, Provenance::Output);
         let whole = engine().inspect(&text, Provenance::Output);
         prop_assert_eq!(
-            sorted(streamed(&text, &cuts).into_iter().chain(late.findings).collect()),
+            sorted(streamed(engine(), &text, &cuts).into_iter().chain(late.findings).collect()),
             sorted(whole.findings)
         );
         prop_assert_eq!((late.scores, late.views), (whole.scores, whole.views));
+    }
+
+    #[test]
+    fn patterns_and_dictionaries_are_found_under_any_cut((text, cuts) in cut_text()) {
+        let engine = custom::engine();
+        prop_assert_eq!(streamed(engine, &text, &cuts), sorted(whole(engine, &text)));
+        let late = engine.inspect_late(&text, Provenance::Output);
+        let whole = engine.inspect(&text, Provenance::Output);
+        prop_assert_eq!(
+            sorted(streamed(engine, &text, &cuts).into_iter().chain(late.findings).collect()),
+            sorted(whole.findings)
+        );
     }
 
     #[test]
@@ -82,6 +97,19 @@ proptest! {
             prop_assert_eq!(cut_scanner.settled(), scanner.settled());
         }
     }
+
+    #[test]
+    fn what_is_settled_with_patterns_depends_on_the_text_alone((text, cuts) in cut_text()) {
+        let mut cut_scanner = custom::engine().stream();
+        let mut from = 0;
+        for cut in cuts.iter().copied().chain([text.len()]) {
+            cut_scanner.push(&text[from..cut], &mut Vec::new());
+            from = cut;
+            let mut scanner = custom::engine().stream();
+            scanner.push(&text[..cut], &mut Vec::new());
+            prop_assert_eq!(cut_scanner.settled(), scanner.settled());
+        }
+    }
 }
 
 proptest! {
@@ -91,7 +119,7 @@ proptest! {
     fn one_character_at_a_time_is_a_cut_like_any_other(text in text()) {
         let text: String = text.chars().take(400).collect();
         let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-        prop_assert_eq!(streamed(&text, &cuts), sorted(whole(&text)));
+        prop_assert_eq!(streamed(engine(), &text, &cuts), sorted(whole(engine(), &text)));
     }
 }
 
