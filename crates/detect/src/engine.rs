@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use events::{Finding, Kind, Provenance, Rank, Span};
 
+use crate::calibration::Calibration;
 use crate::custom::{Allow, CustomError, CustomPass, Rules, folded};
 use crate::decode::Views;
 use crate::detectors::{self, CARDS, Enabled, Id, linear_score};
@@ -15,7 +16,7 @@ use crate::normalise::{Normal, Normaliser};
 use crate::pass::Pass;
 use crate::score::{Explanation, Group, Model, Reading};
 use crate::stream::{add_findings, coalesce, signal_finding};
-use crate::{DetectorCard, Head, Ranks, Scanner, Scores, selftest};
+use crate::{DetectorCard, Head, RankOffsetError, Ranks, Scanner, Scores, selftest};
 
 /// The longest text that is inspected, and the longest lane of a stream; what follows is reported
 /// as not scanned.
@@ -31,6 +32,7 @@ pub struct DetectSettings {
     off: Vec<&'static str>,
     rules: Rules,
     allow: Allow,
+    calibration: Calibration,
 }
 
 /// A name in the configuration that is no detector.
@@ -83,6 +85,16 @@ impl DetectSettings {
     /// Never reports values that match this pattern as a whole, or not as this kind or family.
     pub fn allow_pattern(&mut self, kind: Option<&str>, pattern: &str) -> Result<(), CustomError> {
         self.allow.add_pattern(kind, pattern)
+    }
+
+    /// Moves the ranks of a head by `offset`, for texts of one provenance.
+    pub fn calibrate(
+        &mut self,
+        head: Head,
+        provenance: Provenance,
+        offset: i8,
+    ) -> Result<(), RankOffsetError> {
+        self.calibration.set(head, provenance, offset)
     }
 
     fn enabled(&self) -> Enabled {
@@ -149,6 +161,7 @@ pub struct Engine {
     rules: Option<Arc<Rules>>,
     /// What is not reported, if there is anything.
     allow: Option<Arc<Allow>>,
+    calibration: Calibration,
 }
 
 impl Engine {
@@ -156,13 +169,15 @@ impl Engine {
     pub fn new(settings: &DetectSettings) -> Result<Self, SelfTestError> {
         let model = Model::shipped().map_err(|why| SelfTestError::Model { why })?;
         let names = NamesModel::shipped().map_err(|why| SelfTestError::Names { why })?;
-        let engine = Self { on: Enabled::ALL, model, names, rules: None, allow: None };
+        let calibration = Calibration::default();
+        let engine = Self { on: Enabled::ALL, model, names, rules: None, allow: None, calibration };
         selftest::run(&engine)?;
         let (rules, allow) = (&settings.rules, &settings.allow);
         Ok(Self {
             on: settings.enabled(),
             rules: (!rules.is_empty()).then(|| Arc::new(rules.clone())),
             allow: (!allow.is_empty()).then(|| Arc::new(allow.clone())),
+            calibration: settings.calibration.clone(),
             ..engine
         })
     }
@@ -314,7 +329,8 @@ impl Engine {
                 continue;
             };
             let length = views.views.get(at).map_or(0, |view| view.normal.text.len());
-            let rarity = rarity - allowance_for_length(length);
+            let offset = f32::from(self.calibration.offset(head, provenance));
+            let rarity = rarity - allowance_for_length(length) + offset;
             let (rank, score) = (Rank::new(rarity.max(0.0) as u8), Model::score(rarity));
             *inspection.scores.get_mut(head) = score;
             *inspection.ranks.get_mut(head) = rank;

@@ -10,6 +10,7 @@
 //! Not here: which field a text came from (`wire`), what follows from a finding (`policy`), masks
 //! and their restoration (`gateway`).
 
+mod calibration;
 mod card;
 mod custom;
 mod decode;
@@ -28,6 +29,7 @@ mod stream;
 mod text;
 pub mod training;
 
+pub use calibration::{RANK_OFFSET_MAX, RankOffsetError};
 pub use card::{DetectorCard, Reach, reference_markdown};
 pub use custom::{
     ALLOW_PATTERNS_MAX, ALLOW_VALUES_MAX, AUTOMATA_BYTES_MAX, CONTEXT_WORDS_MAX, CustomError,

@@ -32,6 +32,7 @@ impl Checker<'_> {
             let path = format!("guards.detectors_off[{index}]");
             self.problem(&path, format!("there is no detector `{name}`"), &help);
         }
+        self.own_detection(options, &mut settings);
         if !options.enabled {
             self.warn("`guards.enabled` is false: nothing is looked for and nothing is masked");
         } else if options.preset == PresetOption::Observe {
