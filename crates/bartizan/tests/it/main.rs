@@ -6,6 +6,7 @@
 )]
 
 mod config;
+mod feedback;
 mod inspect;
 mod keys;
 mod kill;
