@@ -23,6 +23,9 @@ pub(crate) enum Command {
     /// Check, explain or begin a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Label findings as right or false, and propose calibration from the labels
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
     /// Say what the detectors and the default rules make of a text
     Inspect(InspectArgs),
     /// Make, list and revoke virtual keys
@@ -127,6 +130,61 @@ fn parse_provenance(text: &str) -> Result<Provenance, String> {
         let names: Vec<&str> = Provenance::ALL.iter().map(|known| known.as_str()).collect();
         format!("choose one of: {}", names.join(", "))
     })
+}
+
+#[derive(Subcommand)]
+pub(crate) enum FeedbackCommand {
+    /// Say whether a finding was right; changes nothing by itself
+    Add(FeedbackAddArgs),
+    /// List the labels
+    List {
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Propose rank offsets from the labels, as `[guards.calibration]` for review
+    Calibrate {
+        /// A new file for the proposal [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The rank from which your rules act
+        #[arg(long, value_name = "RANK", default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=60))]
+        rank: u8,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct FeedbackAddArgs {
+    /// The interaction, as in the header `x-bartizan-interaction`, or any id or digest of an inspected text
+    #[arg(long)]
+    pub(crate) id: String,
+    /// Whether it was what it was reported as
+    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set)]
+    pub(crate) label: bool,
+    /// The kind that was reported
+    #[arg(long, default_value = "injection")]
+    pub(crate) kind: String,
+    /// The rank that was reported, as `inspect` and `log show` print it
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=60))]
+    pub(crate) rank: u8,
+    /// Where the text came from
+    #[arg(long, value_parser = parse_provenance, default_value = "user")]
+    pub(crate) provenance: Provenance,
+    /// Who says so
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 #[derive(Subcommand)]

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Up(args) => commands::up::run(&args),
         Command::Config(command) => commands::config::run(&command),
+        Command::Feedback(command) => commands::feedback::run(&command),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Keys(command) => commands::keys::run(command),
         Command::Log(command) => commands::log::run(&command),

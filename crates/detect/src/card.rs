@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use crate::Engine;
+use crate::custom;
 use crate::detectors::{identifiers, secrets};
 
 /// How a detector behaves in a stream.
@@ -91,11 +92,14 @@ pub fn reference_markdown() -> String {
         );
     }
     for (card, source) in Engine::detectors().iter().zip(PAGES) {
-        let _ = write!(page, "\n## `{}`\n\n", card.name);
-        for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
-            page.push_str(line.strip_prefix(' ').unwrap_or(line));
-            page.push('\n');
-        }
+        add_header(&mut page, card.name, source);
+    }
+    page.push_str(
+        "\n# Your own\n\nWhat `guards.patterns`, `guards.dictionaries` and `guards.allow` of the configuration add \
+         and take back. Patterns and dictionaries are held, at most 512 bytes.\n",
+    );
+    for (name, source) in custom::PAGES {
+        add_header(&mut page, name, source);
     }
     page.push_str("\n## Families of secrets\n\n| kind | begins with |\n|---|---|\n");
     for (kind, prefix) in secrets::kinds() {
@@ -113,6 +117,15 @@ pub fn reference_markdown() -> String {
     page
 }
 
+/// Adds the header of a source as a section.
+fn add_header(page: &mut String, name: &str, source: &str) {
+    let _ = write!(page, "\n## `{name}`\n\n");
+    for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
+        page.push_str(line.strip_prefix(' ').unwrap_or(line));
+        page.push('\n');
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +133,11 @@ mod tests {
     #[test]
     fn every_card_has_its_page() {
         assert_eq!(PAGES.len(), Engine::detectors().len());
+        for (name, page) in custom::PAGES {
+            for part in ["**Finds**", "**Does not find**", "**Example**"] {
+                assert!(page.contains(part), "{name}: {part}");
+            }
+        }
         for (card, page) in Engine::detectors().iter().zip(PAGES) {
             let header: String = page.lines().take_while(|line| line.starts_with("//!")).collect();
             for part in ["**Finds**", "**Does not find**", "**Example**"] {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use events::{Finding, Kind, Provenance, Rank, Span};
 
+use crate::calibration::Calibration;
+use crate::custom::{Allow, CustomError, CustomPass, Rules, folded};
 use crate::decode::Views;
 use crate::detectors::hosts::Hosts;
 use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score};
@@ -17,8 +19,8 @@ use crate::score::{Explanation, Group, Model, Reading};
 use crate::stream::{add_findings, coalesce, signal_finding};
 use crate::watch::{Guards, Watch};
 use crate::{
-    CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN, Corpus, DetectorCard, Head, Ranks, Reference,
-    Scanner, Scores, selftest,
+    CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN, Corpus, DetectorCard, Head, RankOffsetError,
+    Ranks, Reference, Scanner, Scores, selftest,
 };
 
 /// The longest text that is inspected, and the longest lane of a stream; what follows is reported
@@ -28,13 +30,17 @@ pub const TEXT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A head of the score model is a finding from this rank on: one ordinary text in thirty.
 const FINDING_RANK_MIN: u8 = 15;
 
-/// Which detectors run. The default is all of them.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// Which detectors run, and what the configuration adds and takes back. The default is every detector and
+/// nothing else.
+#[derive(Clone, Default)]
 pub struct DetectSettings {
     off: Vec<&'static str>,
     canaries: Vec<String>,
     hosts: Hosts,
     protected: Arc<Corpus>,
+    rules: Rules,
+    allow: Allow,
+    calibration: Calibration,
 }
 
 impl std::fmt::Debug for DetectSettings {
@@ -121,6 +127,45 @@ impl DetectSettings {
         &self.canaries
     }
 
+    /// Adds a pattern, a regular expression in the notation of the `regex` crate: its matches are reported
+    /// as `kind` (`family.name`) with `rank`, where one of the `context` words begins in the 64 bytes
+    /// before, or everywhere if there are none. Of several patterns the first decides.
+    pub fn add_pattern(
+        &mut self,
+        kind: &str,
+        rank: u8,
+        pattern: &str,
+        context: &[String],
+    ) -> Result<(), CustomError> {
+        self.rules.add_pattern(kind, rank, pattern, context)
+    }
+
+    /// Adds a dictionary, one word or phrase on a line, whose words are reported as `kind` with `rank`. Lines
+    /// that begin with `#` are remarks.
+    pub fn add_dictionary(&mut self, kind: &str, rank: u8, lines: &str) -> Result<(), CustomError> {
+        self.rules.add_dictionary(kind, rank, lines)
+    }
+
+    /// Never reports this value, or not as this kind or family.
+    pub fn allow_value(&mut self, kind: Option<&str>, value: &str) -> Result<(), CustomError> {
+        self.allow.add_value(kind, value)
+    }
+
+    /// Never reports values that match this pattern as a whole, or not as this kind or family.
+    pub fn allow_pattern(&mut self, kind: Option<&str>, pattern: &str) -> Result<(), CustomError> {
+        self.allow.add_pattern(kind, pattern)
+    }
+
+    /// Moves the ranks of a head by `offset`, for texts of one provenance.
+    pub fn calibrate(
+        &mut self,
+        head: Head,
+        provenance: Provenance,
+        offset: i8,
+    ) -> Result<(), RankOffsetError> {
+        self.calibration.set(head, provenance, offset)
+    }
+
     fn enabled(&self) -> Enabled {
         CARDS
             .iter()
@@ -160,6 +205,16 @@ const CALIBRATED_TEXT_BYTES: usize = 4096;
 /// The most that a rank falls for length.
 const LENGTH_ALLOWANCE_MAX: f32 = 10.0;
 
+/// A text that is read, and what is known of it beforehand.
+struct Seen<'a> {
+    text: &'a str,
+    /// The limit that was hit, if not all of it is read.
+    cut: Option<&'static str>,
+    /// How many bytes its normalised text stands for.
+    taken: usize,
+    provenance: Provenance,
+}
+
 /// What is known about one text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inspection {
@@ -182,6 +237,11 @@ pub struct Engine {
     guards: Arc<Guards>,
     model: Model,
     names: NamesModel,
+    /// Patterns and dictionaries, if there are any.
+    rules: Option<Arc<Rules>>,
+    /// What is not reported, if there is anything.
+    allow: Option<Arc<Allow>>,
+    calibration: Calibration,
 }
 
 impl Engine {
@@ -189,9 +249,25 @@ impl Engine {
     pub fn new(settings: &DetectSettings) -> Result<Self, SelfTestError> {
         let model = Model::shipped().map_err(|why| SelfTestError::Model { why })?;
         let names = NamesModel::shipped().map_err(|why| SelfTestError::Names { why })?;
-        let engine = Self { on: Enabled::ALL, guards: Arc::default(), model, names };
+        let engine = Self {
+            on: Enabled::ALL,
+            guards: Arc::default(),
+            model,
+            names,
+            rules: None,
+            allow: None,
+            calibration: Calibration::default(),
+        };
         selftest::run(&engine)?;
-        Ok(Self { on: settings.enabled(), guards: Arc::new(Guards::new(settings)), ..engine })
+        let (rules, allow) = (&settings.rules, &settings.allow);
+        Ok(Self {
+            on: settings.enabled(),
+            guards: Arc::new(Guards::new(settings)),
+            rules: (!rules.is_empty()).then(|| Arc::new(rules.clone())),
+            allow: (!allow.is_empty()).then(|| Arc::new(allow.clone())),
+            calibration: settings.calibration.clone(),
+            ..engine
+        })
     }
 
     /// Everything that is known about a whole text.
@@ -218,7 +294,7 @@ impl Engine {
         // Before others come to stand between the pieces of a value.
         sort(&mut held);
         coalesce(&mut held);
-        self.read(&views, cut, taken, provenance, &watch, held)
+        self.read(&Seen { text, cut, taken, provenance }, &views, &watch, held)
     }
 
     /// What only the whole text shows: decoded views and the score model. Together with what a
@@ -237,19 +313,19 @@ impl Engine {
         let (text, cut) = within_limit(text);
         let (normal, taken) = self.normalise(text, &mut Vec::new());
         let watch = Watch::new(self.on, &self.guards, reference, provenance);
-        self.read(&Views::of(text, normal), cut, taken, provenance, &watch, Vec::new())
+        let seen = Seen { text, cut, taken, provenance };
+        self.read(&seen, &Views::of(text, normal), &watch, Vec::new())
     }
 
     /// What the views of a text show, beside the `findings` in the text itself.
     fn read(
         &self,
+        seen: &Seen<'_>,
         views: &Views,
-        cut: Option<&'static str>,
-        taken: usize,
-        provenance: Provenance,
         watch: &Watch,
         findings: Vec<Finding>,
     ) -> Inspection {
+        let Seen { text, cut, taken, provenance } = *seen;
         let mut inspection = Inspection { findings, ..Inspection::default() };
         inspection.incomplete = cut.or(views.incomplete);
         inspection.views = views.views.len().saturating_sub(1) as u8;
@@ -259,12 +335,15 @@ impl Engine {
         if self.on.has(Id::Names)
             && let Some(whole) = views.views.first()
         {
-            detectors::names::find(
-                &self.names,
-                &whole.normal,
-                provenance,
-                &mut inspection.findings,
-            );
+            let mut names = Vec::new();
+            detectors::names::find(&self.names, &whole.normal, provenance, &mut names);
+            if let Some(allow) = &self.allow {
+                names.retain(|name: &Finding| {
+                    let value = text.get(name.span.range()).unwrap_or_default();
+                    !allow.has(name.kind.as_str(), folded(value).as_bytes())
+                });
+            }
+            inspection.findings.append(&mut names);
         }
         if provenance == Provenance::Output && self.on.has(Id::EncodedValues) {
             let encoded = inspection.findings.iter().filter_map(encoded);
@@ -302,7 +381,7 @@ impl Engine {
     /// A scanner for one lane of an answer in a conversation.
     pub fn stream_against(&self, reference: &Arc<Reference>) -> Scanner {
         let watch = Watch::new(self.on, &self.guards, reference, Provenance::Output);
-        Scanner::new(self.on, watch)
+        Scanner::new(self.on, self.allow.clone(), self.custom_pass(), watch)
     }
 
     /// Every detector there is.
@@ -324,28 +403,41 @@ impl Engine {
 
     fn find_in_view(&self, views: &Views, at: usize, taken: usize, findings: &mut Vec<Finding>) {
         let Some(view) = views.views.get(at) else { return };
-        let mut located = Vec::new();
         let length = if at == 0 { taken } else { view.normal.text.len() };
-        Pass::new(self.on).advance(&view.normal, length, true, &mut located);
-        if at == 0 {
-            for hit in &located {
-                add_findings(hit, &view.normal, findings);
+        let mut add = |start, end, mut inside: Vec<Finding>| {
+            if at > 0 {
+                if views.is_plain(at, start, end) {
+                    return;
+                }
+                let (from, to) = views.to_original(at, start, end);
+                for finding in &mut inside {
+                    finding.span = Span::new(from, to);
+                    finding.view = view.path_of(start, end);
+                }
             }
-            return;
-        }
+            findings.append(&mut inside);
+        };
+        let mut located = Vec::new();
+        let mut pass = Pass::new(self.on, self.allow.clone());
+        pass.advance(&view.normal, length, true, &mut located);
         for hit in located {
-            if views.is_plain(at, hit.start, hit.end) {
-                continue;
-            }
-            let (start, end) = views.to_original(at, hit.start, hit.end);
             let mut inside = Vec::new();
             add_findings(&hit, &view.normal, &mut inside);
-            findings.extend(inside.into_iter().map(|finding| Finding {
-                span: Span::new(start, end),
-                view: view.path_of(hit.start, hit.end),
-                ..finding
-            }));
+            add(hit.start, hit.end, inside);
         }
+        if let Some(mut pass) = self.custom_pass() {
+            let mut matches = Vec::new();
+            pass.advance(&view.normal, length, true, &mut matches);
+            for found in matches {
+                let inside = pass.finding(&found, &view.normal).into_iter().collect();
+                add(found.start, found.end, inside);
+            }
+        }
+    }
+
+    fn custom_pass(&self) -> Option<CustomPass> {
+        let rules = Arc::clone(self.rules.as_ref()?);
+        Some(CustomPass::new(rules, self.allow.clone()))
     }
 
     fn score(&self, views: &Views, provenance: Provenance, inspection: &mut Inspection) {
@@ -363,7 +455,8 @@ impl Engine {
                 continue;
             };
             let length = views.views.get(at).map_or(0, |view| view.normal.text.len());
-            let rarity = rarity - allowance_for_length(length);
+            let offset = f32::from(self.calibration.offset(head, provenance));
+            let rarity = rarity - allowance_for_length(length) + offset;
             let (rank, score) = (Rank::new(rarity.max(0.0) as u8), Model::score(rarity));
             *inspection.scores.get_mut(head) = score;
             *inspection.ranks.get_mut(head) = rank;
@@ -395,11 +488,12 @@ fn encoded(finding: &Finding) -> Option<Finding> {
 
 fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
-        (a.span.start, a.span.end, &a.kind, &a.view).cmp(&(
+        (a.span.start, a.span.end, &a.kind, &a.view, &a.detector).cmp(&(
             b.span.start,
             b.span.end,
             &b.kind,
             &b.view,
+            &b.detector,
         ))
     });
 }

@@ -10,9 +10,11 @@
 //! Not here: which field a text came from (`wire`), what follows from a finding (`policy`), masks
 //! and their restoration (`gateway`).
 
+mod calibration;
 mod card;
 mod conversation;
 mod corpus;
+mod custom;
 mod decode;
 mod detectors;
 mod engine;
@@ -33,11 +35,17 @@ pub mod training;
 mod watch;
 mod words;
 
+pub use calibration::{RANK_OFFSET_MAX, RankOffsetError};
 pub use card::{DetectorCard, Reach, reference_markdown};
 pub use conversation::{Risk, RiskScore, TurnFacts, TurnPrint};
 pub use corpus::{
     CORPUS_DOCUMENTS_MAX, CORPUS_PRINTS_MAX, Corpus, CorpusDocument, CorpusError,
     DOCUMENT_NAME_BYTES_MAX,
+};
+pub use custom::{
+    ALLOW_PATTERNS_MAX, ALLOW_VALUES_MAX, AUTOMATA_BYTES_MAX, CONTEXT_WORDS_MAX, CustomError,
+    DICTIONARIES_MAX, DICTIONARY_BYTES_MAX, DICTIONARY_WORDS_MAX, KIND_BYTES_MAX, MATCH_BYTES_MAX,
+    PATTERN_AUTOMATON_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX,
 };
 pub use detectors::canary::{CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN};
 pub use detectors::system_prompt::{KNOWN_WORDS_MAX, PROMPT_WORDS_MAX};

@@ -8,7 +8,10 @@
 //! on how it arrived: at every place the question is the same, and it is answered only when the answer
 //! can no longer change.
 
+use std::sync::Arc;
+
 use crate::HOLD_BYTES_MAX;
+use crate::custom::Allow;
 use crate::detectors::{self, Enabled, GoesOn, Hit, secrets::private_key};
 use crate::normalise::Normal;
 use crate::skim::{Stop, skim};
@@ -38,6 +41,8 @@ struct Open {
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     on: Enabled,
+    /// What is not reported.
+    allow: Option<Arc<Allow>>,
     /// Everything before this is decided, counted from the beginning of the lane.
     at: usize,
     open: Option<Open>,
@@ -46,9 +51,10 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    pub(crate) const fn new(on: Enabled) -> Self {
+    pub(crate) const fn new(on: Enabled, allow: Option<Arc<Allow>>) -> Self {
         Self {
             on,
+            allow,
             at: 0,
             open: None,
             #[cfg(test)]
@@ -109,6 +115,12 @@ impl Pass {
     fn step(&mut self, text: &Text<'_>, found: &mut Vec<Located>) -> Result<usize, Starved> {
         let (hit, step) = detectors::at_start(text, self.on)?;
         let Some(hit) = hit else { return Ok(step) };
+        if let Some(allow) = &self.allow
+            && let Some(len) = text.ask(|text| value_len(text, &hit))?
+            && allow.has(hit.kind, text.slice(0, len))
+        {
+            return Ok(len);
+        }
         found.push(Located { start: self.at, end: self.at + hit.len, hit });
         self.open = hit.goes_on.map(|until| Open {
             hit,
@@ -143,6 +155,30 @@ impl Pass {
     }
 }
 
+/// The length of the whole value that begins with `hit`, if it is short enough to be compared.
+fn value_len(text: &Text<'_>, hit: &Hit) -> Option<usize> {
+    match hit.goes_on {
+        None => Some(hit.len),
+        Some(GoesOn::UntilPemEnd) => None,
+        Some(GoesOn::UntilTokenEnd) => {
+            let mut len = hit.len;
+            loop {
+                len += text.run(len, is_token);
+                let dot = text.get(len) == Some(b'.');
+                if !dot || !text.get(len + 1).is_some_and(|byte| is_token(byte) || byte == b'.') {
+                    return Some(len);
+                }
+                len += 1;
+            }
+        }
+    }
+}
+
+/// What the rest of a token is made of.
+const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'+' | b'/')
+}
+
 /// Up to `window` bytes of a PEM block, and whether it ends with them.
 fn pem_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved> {
     let body = leading(text, window, |byte| byte != b'-');
@@ -162,8 +198,6 @@ fn pem_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved> {
 /// Up to `window` bytes of a token, and whether it ends there. A full stop belongs to it only if
 /// it goes on after that.
 fn token_piece(text: &Text<'_>, window: usize) -> Result<(usize, bool), Starved> {
-    let is_token =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'+' | b'/');
     let body = leading(text, window, is_token);
     if body > 0 {
         return Ok((body, false));
@@ -209,7 +243,7 @@ mod tests {
             let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
             normaliser.push(&text, &mut normal, &mut Vec::new());
             let mut found = Vec::new();
-            Pass::new(Enabled::ALL).advance(&normal, normaliser.taken(), true, &mut found);
+            Pass::new(Enabled::ALL, None).advance(&normal, normaliser.taken(), true, &mut found);
             assert_eq!(found.last().map(|piece| piece.end), Some(normal.end()));
             for piece in found {
                 assert!(
@@ -225,7 +259,7 @@ mod tests {
         let text = unit.repeat(40_000 / unit.len());
         let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
         normaliser.push(&text, &mut normal, &mut Vec::new());
-        let mut pass = Pass::new(Enabled::ALL);
+        let mut pass = Pass::new(Enabled::ALL, None);
         pass.advance(&normal, normaliser.taken(), true, &mut Vec::new());
         assert_eq!(pass.at(), normal.end());
         pass.reads / text.len()
@@ -334,7 +368,7 @@ mod tests {
         for unit in ["a.", "4111 ", "AKIA", "eyJ", "-----BEGIN ", "password=a", "word "] {
             let text = unit.repeat(4_000 / unit.len());
             let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
-            let mut pass = Pass::new(Enabled::ALL);
+            let mut pass = Pass::new(Enabled::ALL, None);
             for byte in text.chars() {
                 normaliser.push(byte.encode_utf8(&mut [0; 4]), &mut normal, &mut Vec::new());
                 pass.advance(&normal, normaliser.taken(), false, &mut Vec::new());

@@ -471,7 +471,7 @@ mod tests {
             let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
             normaliser.push(&text, &mut normal, &mut Vec::new());
             let mut found = Vec::new();
-            let mut pass = Pass::new(Enabled::ALL);
+            let mut pass = Pass::new(Enabled::ALL, None);
             pass.advance(&normal, normaliser.taken(), true, &mut found);
             prop_assert_eq!(pass.at(), normal.end());
             // The rest of a value that goes on is no business of the detectors.

@@ -7,8 +7,11 @@
 //!
 //! Not here: what needs the whole text (decoded views, the score model).
 
+use std::sync::Arc;
+
 use events::{Finding, Kind, Rank, Score, Span};
 
+use crate::custom::{Allow, CustomMatch, CustomPass};
 use crate::detectors::{Enabled, Id, invisible};
 use crate::engine::TEXT_BYTES_MAX;
 use crate::normalise::{Normal, Normaliser, Signal};
@@ -30,6 +33,8 @@ pub struct Scanner {
     normal: Normal,
     pass: Pass,
     watch: Watch,
+    /// The configured patterns and dictionaries, if there are any.
+    custom: Option<CustomPass>,
     /// Found, but not before everything that may start earlier.
     pending: Vec<Finding>,
     settled: usize,
@@ -37,21 +42,29 @@ pub struct Scanner {
     // Kept between pushes so that a push of plain text allocates nothing.
     signals: Vec<Signal>,
     located: Vec<Located>,
+    matches: Vec<CustomMatch>,
 }
 
 impl Scanner {
-    pub(crate) fn new(on: Enabled, watch: Watch) -> Self {
+    pub(crate) fn new(
+        on: Enabled,
+        allow: Option<Arc<Allow>>,
+        custom: Option<CustomPass>,
+        watch: Watch,
+    ) -> Self {
         Self {
             on,
             normaliser: Normaliser::default(),
             normal: Normal::default(),
-            pass: Pass::new(on),
+            pass: Pass::new(on, allow),
             watch,
+            custom,
             pending: Vec::new(),
             settled: 0,
             incomplete: None,
             signals: Vec::new(),
             located: Vec::new(),
+            matches: Vec::new(),
         }
     }
 
@@ -91,17 +104,20 @@ impl Scanner {
         for located in self.located.drain(..) {
             add_findings(&located, &self.normal, &mut self.pending);
         }
+        let mut at = self.pass.at();
+        if let Some(custom) = &mut self.custom {
+            custom.advance(&self.normal, taken, complete, &mut self.matches);
+            at = at.min(custom.at());
+            let findings = self.matches.drain(..);
+            self.pending.extend(findings.filter_map(|found| custom.finding(&found, &self.normal)));
+        }
         for signal in self.signals.drain(..) {
             if self.on.has(Id::Invisible) {
                 self.pending.push(signal_finding(signal));
             }
         }
         self.watch.advance(&self.normal, taken, complete, &mut self.pending);
-        let undecided = if self.pass.at() < self.normal.end() {
-            self.normal.map.start(self.pass.at())
-        } else {
-            taken
-        };
+        let undecided = if at < self.normal.end() { self.normal.map.start(at) } else { taken };
         let undecided = undecided.min(self.watch.open_from().unwrap_or(taken));
         self.settled = self.settled.max(undecided.min(self.normaliser.settled()));
         self.release(out);
@@ -120,7 +136,8 @@ impl Scanner {
     }
 
     fn drop_decided(&mut self) {
-        let keep_from = self.pass.needs_from().min(self.watch.needs_from());
+        let custom = self.custom.as_ref().map_or(usize::MAX, CustomPass::needs_from);
+        let keep_from = self.pass.needs_from().min(self.watch.needs_from()).min(custom);
         let excess = keep_from.saturating_sub(self.normal.dropped);
         // Moving the rest to the front each time would cost more than it saves.
         if excess < 4 * crate::text::CONTEXT_BYTES_MAX {

@@ -1,6 +1,8 @@
 //! The commands. One file each: it opens what it needs from the rooms below, asks, and prints.
 
 pub(crate) mod config;
+pub(crate) mod feedback;
+mod feedback_proposal;
 pub(crate) mod inspect;
 mod inspect_lines;
 mod key_changes;

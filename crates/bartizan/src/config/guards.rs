@@ -43,6 +43,7 @@ impl Checker<'_> {
         }
         let hosts = |hosts: &[String]| hosts.to_vec();
         settings = settings.with_hosts(hosts(&options.allowed_hosts), hosts(&options.denied_hosts));
+        self.own_detection(options, &mut settings);
         if !options.enabled {
             self.warn("`guards.enabled` is false: nothing is looked for and nothing is masked");
         } else if options.preset == PresetOption::Observe {

@@ -11,6 +11,7 @@ pub(crate) mod example;
 mod guards;
 mod known_keys;
 mod options;
+mod own_detection;
 mod parse;
 pub(crate) mod schema;
 mod secret;

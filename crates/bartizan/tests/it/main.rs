@@ -6,10 +6,12 @@
 )]
 
 mod config;
+mod feedback;
 mod inspect;
 mod keys;
 mod kill;
 mod log;
+mod own_detection;
 mod reference;
 mod up;
 

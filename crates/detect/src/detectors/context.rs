@@ -7,13 +7,13 @@ use crate::text::{Text, is_word};
 
 /// Whether one of `words` (lower case) stands in the last `within` bytes before the value, as a
 /// word of its own on the left. Right of it anything may follow: `phones`, `cards`.
-pub(crate) fn mentions(text: &Text<'_>, words: &[&str], within: usize) -> bool {
+pub(crate) fn mentions<W: AsRef<str>>(text: &Text<'_>, words: &[W], within: usize) -> bool {
     let context = text.context();
     let context = context.get(context.len().saturating_sub(within)..).unwrap_or_default();
     (0..context.len()).any(|at| {
         let begins = at == 0 || !context.get(at - 1).copied().is_some_and(is_word);
         let rest = context.get(at..).unwrap_or_default();
-        begins && words.iter().any(|word| begins_with_ignoring_case(rest, word.as_bytes()))
+        begins && words.iter().any(|word| begins_with_ignoring_case(rest, word.as_ref().as_bytes()))
     })
 }
 

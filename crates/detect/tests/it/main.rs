@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use detect::{DetectSettings, Engine};
 
+mod custom;
 mod findings;
 mod generate;
 mod hostile;

@@ -9,6 +9,7 @@ use detect::{
 use events::{Finding, Provenance};
 use proptest::prelude::*;
 
+use crate::custom;
 use crate::generate::{CANARY, PAGE, PROMPT, cut_text, text};
 
 /// The engine with everything on and everything set that can be set.
@@ -39,16 +40,16 @@ fn inspect(text: &str) -> Inspection {
 }
 
 /// What the whole-text inspection finds that a stream must find too.
-fn whole(text: &str) -> Vec<Finding> {
-    let mut findings = inspect(text).findings;
-    let late = engine().inspect_late_against(text, Provenance::Output, reference()).findings;
+fn whole(engine: &Engine, text: &str) -> Vec<Finding> {
+    let mut findings = engine.inspect_against(text, Provenance::Output, reference()).findings;
+    let late = engine.inspect_late_against(text, Provenance::Output, reference()).findings;
     findings.retain(|finding| !late.contains(finding));
     findings
 }
 
 /// The findings of a stream cut at `cuts`, checked as they come.
-fn streamed(text: &str, cuts: &[usize]) -> Vec<Finding> {
-    let mut scanner = scanner();
+fn streamed(engine: &Engine, text: &str, cuts: &[usize]) -> Vec<Finding> {
+    let mut scanner = engine.stream_against(reference());
     let mut findings = Vec::new();
     let (mut from, mut settled) = (0, 0);
     for cut in cuts.iter().copied().chain([text.len()]) {
@@ -77,7 +78,10 @@ fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     let sort = |findings: &mut Vec<Finding>| {
         findings.sort_by(|a, b| {
             let key = |finding: &Finding| (finding.span.start, finding.span.end);
-            key(a).cmp(&key(b)).then_with(|| (&a.kind, &a.view).cmp(&(&b.kind, &b.view)))
+            let facts = |finding: &Finding| {
+                (finding.kind.clone(), finding.view.clone(), finding.detector.clone())
+            };
+            key(a).cmp(&key(b)).then_with(|| facts(a).cmp(&facts(b)))
         });
     };
     sort(&mut findings);
@@ -92,7 +96,7 @@ proptest! {
 
     #[test]
     fn any_cut_finds_what_the_whole_text_has((text, cuts) in cut_text()) {
-        prop_assert_eq!(streamed(&text, &cuts), sorted(whole(&text)));
+        prop_assert_eq!(streamed(engine(), &text, &cuts), sorted(whole(engine(), &text)));
     }
 
     #[test]
@@ -100,10 +104,22 @@ proptest! {
         let late = engine().inspect_late_against(&text, Provenance::Output, reference());
         let whole = inspect(&text);
         prop_assert_eq!(
-            sorted(streamed(&text, &cuts).into_iter().chain(late.findings).collect()),
+            sorted(streamed(engine(), &text, &cuts).into_iter().chain(late.findings).collect()),
             sorted(whole.findings)
         );
         prop_assert_eq!((late.scores, late.views), (whole.scores, whole.views));
+    }
+
+    #[test]
+    fn patterns_and_dictionaries_are_found_under_any_cut((text, cuts) in cut_text()) {
+        let engine = custom::engine();
+        prop_assert_eq!(streamed(engine, &text, &cuts), sorted(whole(engine, &text)));
+        let late = engine.inspect_late_against(&text, Provenance::Output, reference());
+        let whole = engine.inspect_against(&text, Provenance::Output, reference());
+        prop_assert_eq!(
+            sorted(streamed(engine, &text, &cuts).into_iter().chain(late.findings).collect()),
+            sorted(whole.findings)
+        );
     }
 
     #[test]
@@ -118,6 +134,19 @@ proptest! {
             prop_assert_eq!(cut_scanner.settled(), scanner.settled());
         }
     }
+
+    #[test]
+    fn what_is_settled_with_patterns_depends_on_the_text_alone((text, cuts) in cut_text()) {
+        let mut cut_scanner = custom::engine().stream();
+        let mut from = 0;
+        for cut in cuts.iter().copied().chain([text.len()]) {
+            cut_scanner.push(&text[from..cut], &mut Vec::new());
+            from = cut;
+            let mut scanner = custom::engine().stream();
+            scanner.push(&text[..cut], &mut Vec::new());
+            prop_assert_eq!(cut_scanner.settled(), scanner.settled());
+        }
+    }
 }
 
 proptest! {
@@ -127,7 +156,7 @@ proptest! {
     fn one_character_at_a_time_is_a_cut_like_any_other(text in text()) {
         let text: String = text.chars().take(400).collect();
         let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-        prop_assert_eq!(streamed(&text, &cuts), sorted(whole(&text)));
+        prop_assert_eq!(streamed(engine(), &text, &cuts), sorted(whole(engine(), &text)));
     }
 }
 

@@ -39,6 +39,7 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "miette",
     "miniz_oxide",
     "regex-automata",
+    "regex-syntax",
     "rsigma",
     "rustc-hash",
     "serde",
