@@ -29,7 +29,7 @@ pub mod training;
 
 pub use card::{DetectorCard, Reach, reference_markdown};
 pub use engine::{
-    DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX, UnknownDetector,
+    Decoded, DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX, UnknownDetector,
 };
 pub use heads::{Head, Heads, Ranks, Scores};
 pub use score::{Explanation, Term};

@@ -2,7 +2,13 @@
 
 pub(crate) mod config;
 pub(crate) mod inspect;
+mod inspect_explain;
+mod inspect_files;
 mod inspect_lines;
+mod inspect_parts;
+mod inspect_pool;
+mod inspect_report;
+mod inspect_words;
 mod key_changes;
 pub(crate) mod keys;
 pub(crate) mod log;

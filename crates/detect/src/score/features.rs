@@ -26,7 +26,7 @@ const FIRST_WORDS: u32 = 1;
 /// The concepts of the lexicon, and none; then the beginnings of sentences and of quotations.
 const CONCEPT_NUMBERS: usize = LEXICON_NUMBERS + 2;
 /// The most ideographs in a word of the lexicon.
-const IDEOGRAPHS_MAX: usize = 4;
+pub(super) const IDEOGRAPHS_MAX: usize = 4;
 
 /// Where a feature ends in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,19 @@ pub struct Place {
 #[inline]
 pub const fn factor(bucket: u32) -> i32 {
     if bucket < 1 << BUCKETS_LOG2 { 1 } else { CONCEPT_FACTOR }
+}
+
+/// The concepts of a bucket of concepts, the last one last; 0 for none.
+pub(super) const fn concepts_of(bucket: u32) -> [u8; 3] {
+    let place = bucket.saturating_sub(1 << BUCKETS_LOG2) as usize;
+    let (first, rest) =
+        (place / (CONCEPT_NUMBERS * CONCEPT_NUMBERS), place % (CONCEPT_NUMBERS * CONCEPT_NUMBERS));
+    [first as u8, (rest / CONCEPT_NUMBERS) as u8, (rest % CONCEPT_NUMBERS) as u8]
+}
+
+/// Whether a character is a word of its own.
+pub(super) fn is_ideograph(character: char) -> bool {
+    !character.is_ascii() && matches!(wide(character), Symbol::Ideograph(_))
 }
 
 /// Calls `see` for every feature of `text`, which is normalised, in order.
