@@ -6,6 +6,7 @@
 //!
 //! Does not read: pictures, embedded files, macros; they are listed as unread. Styles are not applied.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::markup::{Token, Tokens, attribute, decoded, unescaped};
@@ -27,10 +28,15 @@ const OPAQUE_ENDINGS: [&str; 16] = [
     "m4a", "odttf", "ttf",
 ];
 
+/// The strings that cells share.
+const SHARED_STRINGS: &str = "xl/sharedStrings.xml";
+
 /// What sheets need from the rest of a workbook.
 #[derive(Default)]
 struct Book {
     strings: Vec<String>,
+    /// Which of them a cell shows.
+    shown: RefCell<Vec<bool>>,
     /// Name and state of a sheet, by the name of its entry.
     sheets: HashMap<String, (String, bool)>,
 }
@@ -54,13 +60,12 @@ pub(crate) fn read(bytes: &[u8], sink: &mut Sink) {
         let name = entry.name.as_str();
         if name.ends_with('/')
             || name.eq_ignore_ascii_case("[Content_Types].xml")
-            || name.ends_with("sharedStrings.xml")
+            || name.eq_ignore_ascii_case(SHARED_STRINGS)
         {
             continue;
         }
-        let is_xml = [".xml", ".rels", ".vml", ".svg"].iter().any(|ending| name.ends_with(ending));
-        if !is_xml {
-            let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+        let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+        if !["xml", "rels", "vml", "svg"].contains(&ending.as_str()) {
             let is_opaque = OPAQUE_ENDINGS.contains(&ending.as_str());
             let say = if is_opaque { Sink::opaque } else { Sink::unread };
             say(sink, &format!("{name}: it is no text"));
@@ -69,6 +74,12 @@ pub(crate) fn read(bytes: &[u8], sink: &mut Sink) {
         if let Some(text) = text_of(&mut archive, entry, sink) {
             part(name, &text, &book, sink);
         }
+    }
+    for (string, _) in book.strings.iter().zip(book.shown.take()).filter(|(_, shown)| !shown) {
+        sink.part("shared strings", Some("in no cell"));
+        sink.line();
+        sink.push(string);
+        sink.line();
     }
 }
 
@@ -96,9 +107,10 @@ fn text_of(archive: &mut Archive<'_>, entry: &Entry, sink: &mut Sink) -> Option<
 
 fn book(archive: &mut Archive<'_>, entries: &[Entry], sink: &mut Sink) -> Book {
     let mut book = Book::default();
-    let find = |ending: &str| entries.iter().find(|entry| entry.name.ends_with(ending));
-    if let Some(text) = find("sharedStrings.xml").and_then(|entry| text_of(archive, entry, sink)) {
+    let find = |name: &str| entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
+    if let Some(text) = find(SHARED_STRINGS).and_then(|entry| text_of(archive, entry, sink)) {
         book.strings = shared_strings(&text, sink);
+        book.shown = RefCell::new(vec![false; book.strings.len()]);
     }
     let Some(workbook) = find("xl/workbook.xml").and_then(|entry| text_of(archive, entry, sink))
     else {
@@ -158,7 +170,7 @@ fn name_of(entry: &str, book: &Book) -> (String, Option<&'static str>, bool) {
     let number = stem.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     let kind = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
     let numbered = |what: &str| format!("{what} {number}").trim_end().to_owned();
-    if entry.ends_with(".rels") {
+    if file.to_ascii_lowercase().rsplit('.').next() == Some("rels") {
         return (String::from("links"), Some("link"), false);
     }
     match (entry.split('/').next().unwrap_or_default(), kind) {
@@ -175,10 +187,6 @@ fn name_of(entry: &str, book: &Book) -> (String, Option<&'static str>, bool) {
         (_, "comments" | "comment" | "threadedComment" | "modernComment") => {
             (numbered("comments"), Some("comment"), true)
         }
-        (
-            "word" | "xl" | "ppt",
-            "styles" | "settings" | "theme" | "fontTable" | "webSettings" | "numbering",
-        ) => (entry.to_owned(), Some("not shown"), true),
         ("word" | "xl" | "ppt", _) => (entry.to_owned(), Some("not shown"), true),
         _ => (entry.to_owned(), Some("not shown"), false),
     }
@@ -244,16 +252,16 @@ impl Reader<'_> {
                 self.run = Some("not printed");
             }
             "color" | "srgbClr" if value().eq_ignore_ascii_case("ffffff") => {
-                self.run = Some("white")
+                self.run = Some("white");
             }
             "sz" if number("val").is_some_and(|size| size <= TINY_HALF_POINTS) => {
-                self.run = Some("tiny")
+                self.run = Some("tiny");
             }
             "rPr" if number("sz").is_some_and(|size| size <= TINY_HUNDREDTHS) => {
-                self.run = Some("tiny")
+                self.run = Some("tiny");
             }
             "row" => {
-                self.row = (attribute(attributes, "hidden") == Some("1")).then_some("hidden row")
+                self.row = (attribute(attributes, "hidden") == Some("1")).then_some("hidden row");
             }
             "c" => {
                 self.is_shared = attribute(attributes, "t") == Some("s");
@@ -299,14 +307,15 @@ impl Reader<'_> {
     }
 
     fn text(&self, text: &str, book: &Book, sink: &mut Sink) {
-        if self.only_text_elements && !self.is_text || !self.is_text && text.trim().is_empty() {
+        if !self.is_text && (self.only_text_elements || text.trim().is_empty()) {
             return;
         }
-        if self.is_shared
-            && let Some(shared) =
-                text.trim().parse().ok().and_then(|at: usize| book.strings.get(at))
-        {
-            return self.say(shared, sink);
+        let shared = if self.is_shared { text.trim().parse::<usize>().ok() } else { None };
+        if let Some((at, string)) = shared.and_then(|at| Some((at, book.strings.get(at)?))) {
+            if let Some(shown) = book.shown.borrow_mut().get_mut(at) {
+                *shown = true;
+            }
+            return self.say(string, sink);
         }
         self.say(text, sink);
     }
@@ -385,7 +394,7 @@ mod tests {
             ),
             (
                 "xl/sharedStrings.xml",
-                "<sst><si><t>first</t></si><si><r><t>sec</t></r><r><t>ond</t></r></si></sst>",
+                "<sst><si><t>first</t></si><si><r><t>sec</t></r><r><t>ond</t></r></si><si><t>spare</t></si></sst>",
             ),
             (
                 "xl/worksheets/sheet1.xml",
@@ -399,6 +408,7 @@ mod tests {
         ]);
         check(&extracted, "second 42", "sheet `Prices`");
         check(&extracted, "unseen row", "sheet `Prices`, hidden: hidden row");
+        check(&extracted, "spare", "shared strings, hidden: in no cell");
         check(&extracted, "first HYPERLINK(1)", "sheet `Other`, hidden: hidden sheet");
         assert!(extracted.unread.is_empty(), "{extracted:?}");
     }

@@ -52,7 +52,8 @@ pub(crate) fn stream(id: usize, entries: &str, content: &str) -> String {
 /// its resources. It has no index: readers repair that.
 pub(crate) fn pdf(pages: &[&str], more: &str) -> Vec<u8> {
     let first = 1000;
-    let kids: String = (0..pages.len()).map(|page| format!("{} 0 R ", first + 2 * page)).collect();
+    let kids = (0..pages.len()).map(|page| format!("{} 0 R ", first + 2 * page));
+    let kids = kids.collect::<Vec<_>>().concat();
     let mut file = format!(
         "%PDF-1.7\n1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj\n\
          2 0 obj << /Type /Pages /Kids [{kids}] /Resources << /XObject << /X1 61 0 R >> \
@@ -61,11 +62,12 @@ pub(crate) fn pdf(pages: &[&str], more: &str) -> Vec<u8> {
     );
     for (page, content) in pages.iter().enumerate() {
         let id = first + 2 * page;
-        file.push_str(&format!(
+        let page = format!(
             "{id} 0 obj << /Type /Page /Parent 2 0 R /Contents {} 0 R >> endobj\n{}",
             id + 1,
             stream(id + 1, "", content)
-        ));
+        );
+        file.push_str(&page);
     }
     file.push_str(more);
     file.into_bytes()

@@ -145,7 +145,7 @@ fn masked(text: &str, private: &[(Range<usize>, String)]) -> String {
         }
         if span.start >= done {
             out.push_str(text.get(done..span.start).unwrap_or_default());
-            out.push_str(&format!("[{kind}]"));
+            out.extend(["[", kind.as_str(), "]"]);
         }
         done = span.end;
     }

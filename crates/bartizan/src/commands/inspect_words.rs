@@ -175,7 +175,8 @@ pub(crate) fn rules(rules: &[RuleView]) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    let lines = text.lines().map(|line| ["  ", line, "\n"].concat());
+    lines.collect()
 }
 
 /// Lines of at most [`WIDTH_COLUMNS`] that begin with `indent`; what belongs to a line is set two further in.

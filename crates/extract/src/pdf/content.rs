@@ -3,6 +3,7 @@
 //! INVARIANT: a form that a page draws is read once per page, and forms are nested at most [`FORMS_DEPTH_MAX`] deep.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::document::Document;
 use super::font::Font;
@@ -52,7 +53,6 @@ struct Page<'a> {
     name: &'a str,
     /// How all of it is hidden.
     all: Option<&'static str>,
-    fonts: HashMap<(Option<Id>, String), Font>,
     forms: HashSet<Id>,
 }
 
@@ -60,7 +60,9 @@ struct Page<'a> {
 struct State {
     look: Look,
     saved: Vec<Look>,
-    font: Option<(Option<Id>, String)>,
+    /// The fonts of this stream, by the names it gives them.
+    fonts: HashMap<String, Rc<Font>>,
+    font: Option<Rc<Font>>,
     /// The height of the line.
     y: f64,
 }
@@ -90,7 +92,7 @@ pub(super) fn read_page(
             bytes.push(b'\n');
         }
     }
-    let mut page = Page { name, all, fonts: HashMap::new(), forms: HashSet::new() };
+    let mut page = Page { name, all, forms: HashSet::new() };
     page.read(document, &bytes, &resources, 0, sink);
     sink.line();
 }
@@ -117,7 +119,8 @@ impl Page<'_> {
         sink: &mut Sink,
     ) {
         let look = Look { is_white: false, mode: 0.0, size: 12.0, scale: 1.0 };
-        let mut state = State { look, saved: Vec::new(), font: None, y: 0.0 };
+        let mut state =
+            State { look, saved: Vec::new(), fonts: HashMap::new(), font: None, y: 0.0 };
         let mut lexer = Lexer::new(bytes, 0, false);
         let mut operands: Vec<Value> = Vec::new();
         loop {
@@ -132,7 +135,7 @@ impl Page<'_> {
                     } else if operator == "Do" {
                         self.draw(document, &operands, resources, depth, sink);
                     } else if operator == "Tf" {
-                        self.font(document, &operands, resources, &mut state, sink);
+                        Self::font(document, &operands, resources, &mut state, sink);
                     } else {
                         self.operator(&operator, &operands, &mut state, sink);
                     }
@@ -170,9 +173,9 @@ impl Page<'_> {
             "Tm" => {
                 state.look.scale = number(3).hypot(number(2));
                 if (number(5) - state.y).abs() > f64::EPSILON {
-                    sink.line()
+                    sink.line();
                 } else {
-                    sink.space()
+                    sink.space();
                 }
                 state.y = number(5);
             }
@@ -197,8 +200,7 @@ impl Page<'_> {
     fn show(&self, string: Option<&Value>, state: &State, sink: &mut Sink) {
         let Some(bytes) = string.and_then(Value::string) else { return };
         sink.part(self.name, state.look.hidden().or(self.all));
-        let font = state.font.as_ref().and_then(|key| self.fonts.get(key));
-        match font {
+        match &state.font {
             Some(font) => match font.text(bytes) {
                 Some(text) => sink.push(&text),
                 None => sink.unread(&format!("{}: a font has no map to characters", self.name)),
@@ -208,7 +210,6 @@ impl Page<'_> {
     }
 
     fn font(
-        &mut self,
         document: &mut Document<'_>,
         operands: &[Value],
         resources: &Value,
@@ -217,15 +218,15 @@ impl Page<'_> {
     ) {
         let Some(name) = operands.first().and_then(Value::name) else { return };
         state.look.size = operands.get(1).and_then(Value::number).unwrap_or(state.look.size);
-        let fonts = document.get(resources, "Font");
-        let entry = fonts.and_then(|fonts| fonts.get(name)).cloned();
-        // A font of its own is known by its number; one inside the resources, by its name in this stream.
-        let key = (entry.as_ref().and_then(Value::reference), name.to_owned());
-        if let Some(entry) = entry.filter(|_| key.0.is_none() || !self.fonts.contains_key(&key)) {
-            let font = document.resolved(&entry).clone();
-            self.fonts.insert(key.clone(), Font::of(document, &font, sink));
+        if !state.fonts.contains_key(name) {
+            let fonts = document.get(resources, "Font");
+            let Some(entry) = fonts.and_then(|fonts| fonts.get(name)).cloned() else {
+                state.font = None;
+                return;
+            };
+            state.fonts.insert(name.to_owned(), document.font(&entry, sink));
         }
-        state.font = Some(key);
+        state.font = state.fonts.get(name).cloned();
     }
 
     /// Draws a form; pictures are no text.

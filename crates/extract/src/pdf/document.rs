@@ -2,11 +2,13 @@
 //!
 //! INVARIANT: the file is searched once for objects and once for ends of streams, so work is in proportion to its length.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use memchr::memmem;
 
 use super::filters;
+use super::font::Font;
 use super::lexer::Lexer;
 use super::value::{Id, Value};
 use crate::INFLATED_BYTES_MAX;
@@ -14,6 +16,9 @@ use crate::sink::Sink;
 
 /// The most objects that are read.
 pub(super) const OBJECTS_MAX: usize = 200_000;
+
+/// How many times the length of the file is parsed at most: objects may be nested in each other.
+pub(super) const PARSED_TIMES_MAX: usize = 8;
 
 /// A document.
 pub(super) struct Document<'a> {
@@ -24,6 +29,8 @@ pub(super) struct Document<'a> {
     stream_ends: Vec<usize>,
     /// Bytes that may still be inflated.
     left: usize,
+    /// Fonts that were read.
+    fonts: HashMap<Id, Rc<Font>>,
 }
 
 impl<'a> Document<'a> {
@@ -35,17 +42,23 @@ impl<'a> Document<'a> {
             is_encrypted: is_encrypted_trailer(bytes),
             stream_ends,
             left: INFLATED_BYTES_MAX,
+            fonts: HashMap::new(),
         };
-        // An object inside the data of a stream is none.
-        let mut from = 0;
+        // An object inside the data of a stream is none, if the data is as long as is said.
+        let (mut from, mut work) = (0, 0);
         for at in memmem::find_iter(bytes, b"obj") {
             let Some(id) = (at >= from).then(|| id_before(bytes, at)).flatten() else { continue };
             if document.objects.len() >= OBJECTS_MAX {
                 sink.unread("the rest of the objects (objects_max)");
                 break;
             }
-            let (value, end) = document.object_at(at + 3);
-            from = end;
+            if work > bytes.len().saturating_mul(PARSED_TIMES_MAX) {
+                sink.unread("the rest of the objects (parsed_times_max)");
+                break;
+            }
+            let (value, parsed_to, next) = document.object_at(at + 3);
+            work += parsed_to.saturating_sub(at);
+            from = next;
             // Later revisions come later and replace earlier ones.
             if let Some(value) = value {
                 document.is_encrypted |= value.get("Encrypt").is_some();
@@ -85,6 +98,20 @@ impl<'a> Document<'a> {
         of.get(key).map(|value| self.resolved(value))
     }
 
+    /// A font; one that is an object of its own is read once.
+    pub(super) fn font(&mut self, font: &Value, sink: &mut Sink) -> Rc<Font> {
+        let known = font.reference().and_then(|id| self.fonts.get(&id));
+        if let Some(known) = known {
+            return Rc::clone(known);
+        }
+        let value = self.resolved(font).clone();
+        let read = Rc::new(Font::of(self, &value, sink));
+        if let Some(id) = font.reference() {
+            self.fonts.insert(id, Rc::clone(&read));
+        }
+        read
+    }
+
     /// What a stream holds; says so if it cannot be read.
     pub(super) fn stream(&mut self, id: Id, sink: &mut Sink) -> Option<Vec<u8>> {
         let value = self.object(id)?;
@@ -112,14 +139,15 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The object at a place, and where it ends.
-    fn object_at(&self, at: usize) -> (Option<Value>, usize) {
+    /// The object at a place, up to where it was parsed, and from where on the next one may stand.
+    fn object_at(&self, at: usize) -> (Option<Value>, usize, usize) {
         let mut lexer = Lexer::new(self.bytes, at, true);
         let value = lexer.value(0);
         lexer.skip_space();
         let is_stream = self.bytes.get(lexer.at..).is_some_and(|rest| rest.starts_with(b"stream"));
         let (Some(Value::Dictionary(entries)), true) = (&value, is_stream) else {
-            return (value, lexer.at);
+            // Not after its end: a string that never ends would hide whatever follows.
+            return (value, lexer.at, at);
         };
         let mut start = lexer.at + "stream".len();
         start += match (self.bytes.get(start), self.bytes.get(start + 1)) {
@@ -134,9 +162,10 @@ impl<'a> Document<'a> {
             let index = self.stream_ends.partition_point(|end| *end < from);
             self.stream_ends.get(index).copied()
         };
-        let end = said.and_then(|said| next(said).filter(|end| end - said <= 4).map(|_| said));
-        let end = end.or_else(|| next(start)).unwrap_or(self.bytes.len());
-        (Some(Value::Stream(entries.clone(), (start, end))), end)
+        let said = said.filter(|said| next(*said).is_some_and(|end| end - said <= 4));
+        let end = said.or_else(|| next(start)).unwrap_or(self.bytes.len());
+        let value = Value::Stream(entries.clone(), (start, end));
+        (Some(value), lexer.at, said.unwrap_or(start))
     }
 
     fn open_object_streams(&mut self, sink: &mut Sink) {

@@ -12,6 +12,9 @@ use crate::sink::Sink;
 /// The most codes of a map.
 const MAPPED_MAX: usize = 100_000;
 
+/// The most items of a list of differences: a number and a name for each of 256 codes.
+const DIFFERENCES_MAX: usize = 512;
+
 /// How the codes of a font are read.
 #[derive(Debug, Default)]
 pub(super) struct Font {
@@ -65,7 +68,7 @@ impl Font {
     /// `/Differences [65 /A /B]`: names of glyphs for codes from a number on.
     fn differences(&mut self, differences: &Value) {
         let mut code = 0_u32;
-        for item in differences.array().unwrap_or_default() {
+        for item in differences.array().unwrap_or_default().iter().take(DIFFERENCES_MAX) {
             if let Some(number) = item.number() {
                 code = number.max(0.0) as u32;
             } else if let Some(name) = item.name() {
@@ -166,6 +169,46 @@ pub(super) const fn latin(byte: u8) -> char {
     }
 }
 
+/// Names of glyphs that are not their characters.
+const NAMES: [(&str, char); 36] = [
+    ("space", ' '),
+    ("period", '.'),
+    ("comma", ','),
+    ("colon", ':'),
+    ("semicolon", ';'),
+    ("hyphen", '-'),
+    ("exclam", '!'),
+    ("question", '?'),
+    ("quotedbl", '"'),
+    ("quotesingle", '\''),
+    ("quoteright", '’'),
+    ("quoteleft", '‘'),
+    ("quotedblleft", '“'),
+    ("quotedblright", '”'),
+    ("parenleft", '('),
+    ("parenright", ')'),
+    ("slash", '/'),
+    ("at", '@'),
+    ("underscore", '_'),
+    ("endash", '–'),
+    ("emdash", '—'),
+    ("bullet", '•'),
+    ("zero", '0'),
+    ("one", '1'),
+    ("two", '2'),
+    ("three", '3'),
+    ("four", '4'),
+    ("five", '5'),
+    ("six", '6'),
+    ("seven", '7'),
+    ("eight", '8'),
+    ("nine", '9'),
+    ("fi", 'ﬁ'),
+    ("fl", 'ﬂ'),
+    ("ampersand", '&'),
+    ("equal", '='),
+];
+
 /// The character of a glyph's name, where that follows from it or is usual.
 fn glyph(name: &str) -> Option<char> {
     let mut characters = name.chars();
@@ -176,43 +219,5 @@ fn glyph(name: &str) -> Option<char> {
     if let Some(code) = code.and_then(|code| u32::from_str_radix(code, 16).ok()) {
         return char::from_u32(code);
     }
-    const NAMES: [(&str, char); 36] = [
-        ("space", ' '),
-        ("period", '.'),
-        ("comma", ','),
-        ("colon", ':'),
-        ("semicolon", ';'),
-        ("hyphen", '-'),
-        ("exclam", '!'),
-        ("question", '?'),
-        ("quotedbl", '"'),
-        ("quotesingle", '\''),
-        ("quoteright", '’'),
-        ("quoteleft", '‘'),
-        ("quotedblleft", '“'),
-        ("quotedblright", '”'),
-        ("parenleft", '('),
-        ("parenright", ')'),
-        ("slash", '/'),
-        ("at", '@'),
-        ("underscore", '_'),
-        ("endash", '–'),
-        ("emdash", '—'),
-        ("bullet", '•'),
-        ("zero", '0'),
-        ("one", '1'),
-        ("two", '2'),
-        ("three", '3'),
-        ("four", '4'),
-        ("five", '5'),
-        ("six", '6'),
-        ("seven", '7'),
-        ("eight", '8'),
-        ("nine", '9'),
-        ("fi", 'ﬁ'),
-        ("fl", 'ﬂ'),
-        ("ampersand", '&'),
-        ("equal", '='),
-    ];
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, character)| *character)
 }

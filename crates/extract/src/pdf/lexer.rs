@@ -172,7 +172,9 @@ impl<'a> Lexer<'a> {
                 _ => break,
             }
         }
-        Value::Dictionary(entries)
+        // Of two with the same key, the first counts.
+        entries.sort_by(|(one, _): &(String, Value), (other, _)| one.cmp(other));
+        Value::Dictionary(entries.into())
     }
 
     fn array(&mut self, depth: usize) -> Value {
@@ -187,7 +189,7 @@ impl<'a> Lexer<'a> {
             let Some(item) = self.value(depth + 1) else { break };
             items.push(item);
         }
-        Value::Array(items)
+        Value::Array(items.into())
     }
 
     fn word(&mut self) -> Value {
@@ -274,7 +276,7 @@ mod tests {
             Value::Word(String::from("true")),
             Value::Null,
         ];
-        assert_eq!(entries[0], (String::from("A"), Value::Array(items)));
+        assert_eq!(entries[0], (String::from("A"), Value::Array(items.into())));
         assert_eq!(entries[1], (String::from("BA"), Value::Name(String::from("C"))));
     }
 

@@ -153,7 +153,9 @@ fn collect(
         return;
     }
     if let Some(items) = value.array() {
-        items.iter().for_each(|item| collect(document, item, depth + 1, found));
+        for item in items {
+            collect(document, item, depth + 1, found);
+        }
     }
     for (key, inner) in value.entries() {
         let known = WORDS.iter().find(|(known, _)| known == key);
@@ -274,6 +276,23 @@ mod tests {
     }
 
     #[test]
+    fn nothing_hides_what_follows_it() {
+        for before in [
+            "50 0 obj (never ends ",
+            "50 0 obj << >> stream\n",
+            "50 0 obj << /Length 3 >> stream\nabc\n",
+        ] {
+            let mut bytes = before.as_bytes().to_vec();
+            bytes.splice(0..0, *b"%PDF-1.7\n");
+            bytes.extend(pdf(&["BT (words) Tj ET"], ""));
+            check(&extract(&bytes, Format::Pdf), "words", "page 1");
+        }
+        let nested = "5 0 obj (".repeat(30_000);
+        let extracted = extract(format!("%PDF-1.7\n{nested}").as_bytes(), Format::Pdf);
+        assert!(extracted.unread.iter().any(|unread| unread.contains("parsed_times_max")));
+    }
+
+    #[test]
     fn an_encrypted_file_is_said_to_be_one() {
         for more in [
             "trailer << /Root 1 0 R /Encrypt 9 0 R >>",
@@ -320,8 +339,8 @@ mod tests {
         };
         let pages = vec![""; super::PAGES_MAX + 1];
         said(&read(&pages, ""), "pages_max");
-        let objects: String =
-            (0..=super::document::OBJECTS_MAX).map(|id| format!("{id} 0 obj 1 endobj\n")).collect();
+        let objects = (0..=super::document::OBJECTS_MAX).map(|id| format!("{id} 0 obj 1 endobj\n"));
+        let objects = objects.collect::<Vec<_>>().concat();
         said(&extract(objects.as_bytes(), Format::Pdf), "objects_max");
         let nodes =
             (500..600).map(|id| format!("{id} 0 obj << /Kids [{} 0 R] >> endobj\n", id + 1));

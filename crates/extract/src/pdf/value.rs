@@ -1,7 +1,14 @@
 //! Values of PDF (ISO 32000-1, 7.3).
+//!
+//! INVARIANT: a copy costs nothing and a key is found in logarithmic time, however large a value is.
+
+use std::rc::Rc;
 
 /// The number of an object; generations are not told apart.
 pub(super) type Id = u32;
+
+/// The entries of a dictionary, by key.
+pub(super) type Entries = Rc<[(String, Value)]>;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,10 +17,10 @@ pub(super) enum Value {
     Number(f64),
     Name(String),
     String(Vec<u8>),
-    Array(Vec<Value>),
-    Dictionary(Vec<(String, Value)>),
+    Array(Rc<[Value]>),
+    Dictionary(Entries),
     /// A dictionary and the bytes of the file that follow it.
-    Stream(Vec<(String, Value)>, (usize, usize)),
+    Stream(Entries, (usize, usize)),
     Reference(Id),
     /// An operator, `true`, `false`.
     Word(String),
@@ -28,7 +35,9 @@ impl Value {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        self.entries().iter().find(|(known, _)| known == key).map(|(_, value)| value)
+        let entries = self.entries();
+        let at = entries.partition_point(|(known, _)| known.as_str() < key);
+        entries.get(at).filter(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     pub(super) fn name(&self) -> Option<&str> {
