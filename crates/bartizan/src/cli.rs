@@ -102,20 +102,26 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+/// The most threads that `inspect` works on.
+const JOBS_MAX: i64 = 256;
+
 #[derive(Args)]
 pub(crate) struct InspectArgs {
     /// Files to read; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub(crate) files: Vec<PathBuf>,
-    /// Where the text comes from
-    #[arg(long, value_parser = parse_provenance, default_value = "user")]
-    pub(crate) provenance: Provenance,
+    /// Where the text comes from [default: `user`, for documents `retrieved`]
+    #[arg(long, value_parser = parse_provenance)]
+    pub(crate) provenance: Option<Provenance>,
     /// Read one JSON object per line (`id`, `text`, `provenance`) and write one per line
     #[arg(long)]
     pub(crate) jsonl: bool,
-    /// Say which rules led to the verdict
+    /// Say why: words and concepts, decoded texts, the rules that led to the verdict
     #[arg(long)]
     pub(crate) explain: bool,
+    /// How many threads work [default: as many as the machine runs at once]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=JOBS_MAX))]
+    pub(crate) jobs: Option<u16>,
     /// The configuration whose rules apply [default: the shipped rules]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -41,6 +41,11 @@ impl Output {
         self.line("")
     }
 
+    /// One JSON value as it is, within a larger one.
+    pub(crate) fn json_value(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        Ok(serde_json::to_writer(&mut self.0, value).map_err(std::io::Error::from)?)
+    }
+
     /// One JSON value, indented, for a person or a program.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         serde_json::to_writer_pretty(&mut self.0, value).map_err(std::io::Error::from)?;

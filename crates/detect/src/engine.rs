@@ -9,7 +9,7 @@ use events::{Finding, Kind, Provenance, Rank, Span};
 
 use crate::calibration::Calibration;
 use crate::custom::{Allow, CustomError, CustomPass, Rules, folded};
-use crate::decode::Views;
+use crate::decode::{View, Views};
 use crate::detectors::hosts::Hosts;
 use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score};
 use crate::names::model::NamesModel;
@@ -230,6 +230,17 @@ pub struct Inspection {
     pub incomplete: Option<&'static str>,
 }
 
+/// What an encoding hides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// The encodings, outermost first: `base64>gzip>`.
+    pub path: String,
+    /// What was decoded, in the original text.
+    pub span: Span,
+    /// What it says, normalised.
+    pub text: String,
+}
+
 /// The detection engine. Immutable; clone it or share it, both are cheap.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -358,10 +369,9 @@ impl Engine {
         inspection
     }
 
-    /// Which character and word sequences made the score of `head` what it is, as of a user's text: for
-    /// people.
-    pub fn explain(&self, text: &str, head: Head) -> Explanation {
-        let group = Group::Prompts;
+    /// Which words and concepts made the score of `head` what it is, as of a text of that provenance: for people.
+    pub fn explain(&self, text: &str, head: Head, provenance: Provenance) -> Explanation {
+        let group = Group::of(provenance);
         let (text, _) = within_limit(text);
         let (normal, _) = self.normalise(text, &mut Vec::new());
         let views = Views::of(text, normal);
@@ -371,6 +381,22 @@ impl Engine {
         best.map_or_else(Explanation::default, |(view, reading)| {
             self.model.explain(&views, view, &reading, head, group)
         })
+    }
+
+    /// What the encodings in a text hide, one entry per view: for people.
+    pub fn decoded(&self, text: &str) -> Vec<Decoded> {
+        let (text, _) = within_limit(text);
+        let (normal, _) = self.normalise(text, &mut Vec::new());
+        let views = Views::of(text, normal);
+        let decoded = |(at, view): (usize, &View)| {
+            let (start, end) = views.to_original(at, 0, view.normal.text.len());
+            Decoded {
+                path: view.path.to_string(),
+                span: Span::new(start, end),
+                text: view.normal.text.clone(),
+            }
+        };
+        views.views.iter().enumerate().skip(1).map(decoded).collect()
     }
 
     /// A scanner for one lane of a stream.

@@ -50,7 +50,8 @@ pub use custom::{
 pub use detectors::canary::{CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN};
 pub use detectors::system_prompt::{KNOWN_WORDS_MAX, PROMPT_WORDS_MAX};
 pub use engine::{
-    BadCanary, DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX, UnknownDetector,
+    BadCanary, Decoded, DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX,
+    UnknownDetector,
 };
 pub use heads::{Head, Heads, Ranks, Scores};
 pub use reference::Reference;

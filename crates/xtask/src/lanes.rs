@@ -76,6 +76,7 @@ const STEPS: &[LaneStep] = &[
     LaneStep { name: "lints", is_quick: false, run: lints },
     LaneStep { name: "tests", is_quick: true, run: tests },
     LaneStep { name: "examples in the documentation", is_quick: true, run: examples },
+    LaneStep { name: "memory", is_quick: false, run: memory },
     LaneStep { name: "fuzz", is_quick: false, run: fuzz },
     LaneStep { name: "real clients: Python", is_quick: false, run: clients::python },
     LaneStep { name: "real clients: Node", is_quick: false, run: clients::node },
@@ -173,6 +174,15 @@ fn tests(checkout: &Checkout) -> Outcome {
     let seed = std::env::var("PROPTEST_RNG_SEED").unwrap_or_else(|_| PROPERTY_SEED.to_owned());
     // A page of frames would hide the input that failed.
     step.env("PROPTEST_RNG_SEED", seed).env("RUST_BACKTRACE", "0").run().into()
+}
+
+/// What is too long for every step of work: memory stays bounded whatever the input.
+fn memory(checkout: &Checkout) -> Outcome {
+    Step::new(&checkout.root, "cargo")
+        .args(["test", "--locked", "--package", "bartizan", "--test", "it", "--"])
+        .args(["--ignored", "memory_stays_bounded"])
+        .run()
+        .into()
 }
 
 /// Mutated inputs for every parser, a few seconds each; `cargo xtask long fuzz` takes longer.

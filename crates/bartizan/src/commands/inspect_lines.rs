@@ -4,18 +4,29 @@
 //! is, `provenance` may be missing, other keys are ignored. A line that cannot be read gives
 //! `{"id": …, "error": "…"}` and the work goes on.
 //!
-//! INVARIANT: exactly one line comes out for each that goes in, empty ones excepted.
+//! INVARIANT: exactly one line comes out for each that goes in, empty ones excepted. INVARIANT: a line is
+//! passed on as soon as no more have arrived, so that a program can wait for each answer.
 
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 
 use events::Provenance;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::inspect::{Inspector, TEXT_BYTES_MAX, Tally};
-use crate::exit::{Exit, Failure, Problem};
-use crate::output::{Output, Progress};
+use super::inspect::{Done, Inspector, Job, is_stdin};
+use super::inspect_files::Unread;
+use super::inspect_parts::Part;
+use super::inspect_pool::Feeder;
+use super::inspect_report::{Tally, Verdict};
+use super::inspect_words::Place;
+
+/// Bytes of one line.
+pub(crate) const LINE_BYTES_MAX: u64 = 32 << 20;
+/// Lines are worked on together until they have so many bytes.
+const BATCH_BYTES: usize = 64 << 10;
+/// Bytes read at once.
+const READ_BYTES: usize = 256 << 10;
 
 #[derive(Deserialize)]
 struct Line {
@@ -27,14 +38,24 @@ struct Line {
 }
 
 #[derive(Serialize)]
-struct Unread<'a> {
+struct UnreadLine<'a> {
     id: &'a Value,
     error: &'a str,
 }
 
+/// Lines that are worked on together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Whole lines with their ends.
+    bytes: Vec<u8>,
+    /// After them comes one that is too long.
+    too_long: bool,
+}
+
 /// What reading a line came to.
-enum Read {
-    /// A whole line is in the buffer, without its end.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    /// A whole line is in the buffer, with its end.
     Line,
     /// The line is longer than it may be; it was passed over.
     TooLong,
@@ -42,39 +63,72 @@ enum Read {
     End,
 }
 
-pub(crate) fn inspect(
-    inspector: &Inspector,
-    file: &Path,
-    tally: &mut Tally,
-    output: &mut Output,
-) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        let problem = Problem::new(format!("cannot read `{}`: {error}", file.display()));
-        Failure::Problems(Exit::Incomplete, vec![problem.with_help("check the path")])
-    };
-    let mut input: Box<dyn BufRead> = if file.as_os_str() == "-" {
-        Box::new(BufReader::new(std::io::stdin()))
+/// Feeds the lines of a file. `false` if nobody waits for results any more.
+pub(crate) fn feed(file: &Path, feeder: &Feeder<Job, Done>) -> bool {
+    let input: Result<Box<dyn Read>, _> = if is_stdin(file) {
+        Ok(Box::new(std::io::stdin()))
     } else {
-        Box::new(BufReader::new(std::fs::File::open(file).map_err(failed)?))
+        std::fs::File::open(file).map(|file| Box::new(file) as Box<dyn Read>)
     };
-    let mut line = Vec::new();
-    let mut progress = Progress::new("lines");
-    for count in 0_u64.. {
-        progress.reached(count);
-        let unread = match read_line(&mut input, &mut line, TEXT_BYTES_MAX).map_err(failed)? {
-            Read::End => return Ok(()),
-            Read::Line if line.trim_ascii().is_empty() => continue,
-            Read::Line => inspect_line(inspector, &line, tally, output)?,
-            Read::TooLong => {
-                Some((Value::Null, format!("the line has more than {TEXT_BYTES_MAX} bytes")))
+    let unread = |error: std::io::Error| {
+        feeder.add(Job::Unread(Unread::new(file, &error, "check the path")), 0)
+    };
+    let mut input = match input {
+        Ok(input) => BufReader::with_capacity(READ_BYTES, input),
+        Err(error) => return unread(error),
+    };
+    let mut batch = Batch::default();
+    loop {
+        let read = match read_line(&mut input, &mut batch.bytes, LINE_BYTES_MAX) {
+            Ok(read) => read,
+            Err(error) => {
+                let bytes = batch.bytes.len();
+                return feeder.add(Job::Lines(batch), bytes) && unread(error);
             }
         };
-        if let Some((id, error)) = unread {
-            tally.incomplete = true;
-            output.json_line(&Unread { id: &id, error: &error })?;
+        batch.too_long = read == Came::TooLong;
+        let is_full = batch.bytes.len() >= BATCH_BYTES || !input.buffer().contains(&b'\n');
+        if read != Came::Line || is_full {
+            let bytes = batch.bytes.len();
+            if !feeder.add(Job::Lines(std::mem::take(&mut batch)), bytes) {
+                return false;
+            }
+        }
+        if read == Came::End {
+            return true;
         }
     }
-    Ok(())
+}
+
+/// Inspects lines.
+pub(crate) fn inspect(inspector: &Inspector, batch: &Batch) -> Done {
+    let mut output = Vec::new();
+    let (mut tally, mut count) = (Tally::default(), 0);
+    for line in batch.bytes.split_inclusive(|byte| *byte == b'\n') {
+        count += 1;
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        if let Err((id, error)) = inspect_line(inspector, line, &mut tally, &mut output) {
+            tally.incomplete = true;
+            print(&UnreadLine { id: &id, error: &error }, &mut output);
+        }
+    }
+    if batch.too_long {
+        count += 1;
+        tally.incomplete = true;
+        let error = format!("the line has more than {LINE_BYTES_MAX} bytes");
+        print(&UnreadLine { id: &Value::Null, error: &error }, &mut output);
+    }
+    let output = String::from_utf8(output).unwrap_or_default();
+    Done::Lines { output, tally, count }
+}
+
+/// One JSON value on one line. Values made here can be written, and memory does not refuse.
+fn print(value: &impl Serialize, output: &mut Vec<u8>) {
+    let _cannot_fail = serde_json::to_writer(&mut *output, value).is_err();
+    output.push(b'\n');
 }
 
 /// Inspects one line; gives back its id and why, if it cannot be read.
@@ -82,29 +136,30 @@ fn inspect_line(
     inspector: &Inspector,
     line: &[u8],
     tally: &mut Tally,
-    output: &mut Output,
-) -> Result<Option<(Value, String)>, Failure> {
-    let Line { id, text, provenance } = match serde_json::from_slice::<Line>(line) {
-        Ok(line) => line,
-        Err(error) => return Ok(Some((id_of(line), format!("not an object to inspect: {error}")))),
-    };
+    output: &mut Vec<u8>,
+) -> Result<(), (Value, String)> {
+    let Line { id, text, provenance } = serde_json::from_slice::<Line>(line)
+        .map_err(|error| (id_of(line), format!("not an object to inspect: {error}")))?;
     let provenance = match provenance.as_deref() {
-        None => inspector.provenance,
+        None => inspector.provenance_of_lines(),
         Some("tool") => Provenance::ToolResult,
         Some(name) => {
             let known = Provenance::ALL.into_iter().find(|known| known.as_str() == name);
-            let Some(known) = known else {
+            known.ok_or_else(|| {
                 let names = Provenance::ALL.map(Provenance::as_str).join(", ");
-                return Ok(Some((id, format!("the provenance is not one of {names}"))));
-            };
-            known
+                (id.clone(), format!("the provenance is not one of {names}"))
+            })?
         }
     };
-    inspector.inspect(&id, &text, provenance, |report| {
-        tally.add(report);
-        output.json_line(report)
-    })?;
-    Ok(None)
+    let own = 0..text.len();
+    let part = Part { text, own, at: Place::default(), is_first: true, is_last: true };
+    let looked = inspector.look(&part, provenance, |_| None);
+    inspector.report(&id, &looked, provenance, |report| {
+        tally.not_allowed |= report.verdict != Verdict::Allow;
+        tally.incomplete |= report.incomplete.is_some();
+        print(report, output);
+    });
+    Ok(())
 }
 
 /// The id of a line that is JSON but not what was expected.
@@ -113,19 +168,23 @@ fn id_of(line: &[u8]) -> Value {
     value.get_mut("id").map(Value::take).unwrap_or_default()
 }
 
-/// Reads up to the next line end, keeping at most `bytes_max` bytes.
-fn read_line(input: &mut dyn BufRead, line: &mut Vec<u8>, bytes_max: u64) -> std::io::Result<Read> {
-    line.clear();
-    if (&mut *input).take(bytes_max + 1).read_until(b'\n', line)? == 0 {
-        return Ok(Read::End);
+/// Appends the next line with its end, if it has at most `bytes_max` bytes without it.
+fn read_line<R: Read>(
+    input: &mut BufReader<R>,
+    lines: &mut Vec<u8>,
+    bytes_max: u64,
+) -> std::io::Result<Came> {
+    let before = lines.len();
+    if (&mut *input).take(bytes_max + 1).read_until(b'\n', lines)? == 0 {
+        return Ok(Came::End);
     }
-    if line.pop_if(|last| *last == b'\n').is_some() || line.len() as u64 <= bytes_max {
-        return Ok(Read::Line);
+    if lines.last() == Some(&b'\n') || (lines.len() - before) as u64 <= bytes_max {
+        return Ok(Came::Line);
     }
-    line.clear();
-    line.shrink_to_fit();
+    lines.truncate(before);
+    lines.shrink_to_fit();
     input.skip_until(b'\n')?;
-    Ok(Read::TooLong)
+    Ok(Came::TooLong)
 }
 
 #[cfg(test)]
@@ -134,16 +193,16 @@ mod tests {
 
     #[test]
     fn lines_are_read_up_to_the_limit_and_no_further() {
-        let mut input: &[u8] = b"12345\n1234567\n123456\n\n12345678";
-        let mut line = Vec::new();
+        let mut input = BufReader::new(&b"12345\n1234567\n123456\n\n12345678"[..]);
         let mut seen = Vec::new();
         loop {
+            let mut line = Vec::new();
             match read_line(&mut input, &mut line, 6).expect("memory does not fail") {
-                Read::Line => seen.push(String::from_utf8_lossy(&line).into_owned()),
-                Read::TooLong => seen.push(String::from("too long")),
-                Read::End => break,
+                Came::Line => seen.push(String::from_utf8_lossy(&line).into_owned()),
+                Came::TooLong => seen.push(String::from("too long")),
+                Came::End => break,
             }
         }
-        assert_eq!(seen, ["12345", "too long", "123456", "", "too long"]);
+        assert_eq!(seen, ["12345\n", "too long", "123456\n", "\n", "too long"]);
     }
 }

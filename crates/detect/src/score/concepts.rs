@@ -126,6 +126,22 @@ fn hash_of(word: &str) -> u32 {
         .fold(0, |hash, letter| extended(hash, u32::from(letter)))
 }
 
+/// The name of a concept, or of a beginning.
+pub(super) fn name(number: u8) -> &'static str {
+    let number = usize::from(number);
+    let word = number.checked_sub(1).and_then(|at| CONCEPTS.get(at)).map(|(name, _)| *name);
+    word.unwrap_or(if number == LEXICON_NUMBERS {
+        "(a sentence begins)"
+    } else {
+        "(a quotation begins)"
+    })
+}
+
+/// The concept that characters which are words of their own mean together; 0 if none.
+pub(super) fn of_ideographs(text: &str) -> u8 {
+    Concepts::shipped().of(text.chars().fold(0, |hash, code| extended(hash, u32::from(code))), true)
+}
+
 /// The fewest characters after which a word is asked for.
 pub(super) const ASKED_FROM: u32 = STEM_CHARACTERS_MIN as u32;
 

@@ -29,7 +29,7 @@ const CONCEPT_NUMBERS: usize = LEXICON_NUMBERS + 2;
 const RECENT_SYMBOLS: u32 = 128;
 const RECENT_FEATURES: usize = 1024;
 /// The most ideographs in a word of the lexicon.
-const IDEOGRAPHS_MAX: usize = 4;
+pub(super) const IDEOGRAPHS_MAX: usize = 4;
 
 /// Where a feature ends in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,19 @@ impl Recent {
         *slot = (bucket, symbol);
         !is_again
     }
+}
+
+/// The concepts of a bucket of concepts, the last one last; 0 for none.
+pub(super) const fn concepts_of(bucket: u32) -> [u8; 3] {
+    let place = bucket.saturating_sub(1 << BUCKETS_LOG2) as usize;
+    let (first, rest) =
+        (place / (CONCEPT_NUMBERS * CONCEPT_NUMBERS), place % (CONCEPT_NUMBERS * CONCEPT_NUMBERS));
+    [first as u8, (rest / CONCEPT_NUMBERS) as u8, (rest % CONCEPT_NUMBERS) as u8]
+}
+
+/// Whether a character is a word of its own.
+pub(super) fn is_ideograph(character: char) -> bool {
+    !character.is_ascii() && matches!(wide(character), Symbol::Ideograph(_))
 }
 
 /// Calls `see` for every feature of `text`, which is normalised, in order; what was seen just before is left out.

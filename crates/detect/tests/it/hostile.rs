@@ -15,8 +15,14 @@ fn holds(text: &str) {
         assert!(text.get(range.clone()).is_some_and(|part| !part.is_empty()), "{finding:?}");
     }
     assert!(inspection.findings.is_sorted_by_key(|finding| finding.span.start));
-    let explanation = engine().explain(text, Head::Injection);
+    let explanation = engine().explain(text, Head::Injection, Provenance::Retrieved);
     assert!(text.get(explanation.span.range()).is_some());
+    for term in &explanation.terms {
+        assert!(text.get(term.span.range()).is_some(), "{term:?}");
+    }
+    for decoded in engine().decoded(text) {
+        assert!(text.get(decoded.span.range()).is_some(), "{decoded:?}");
+    }
 }
 
 /// The most views of a text, how deep they are, and how many times its length they have together.

@@ -3,6 +3,7 @@
 //! INVARIANT: every parser of the rooms that reads what others wrote stands in [`ALL`].
 
 mod detection;
+mod documents;
 mod messages;
 mod policies;
 mod records;
@@ -15,6 +16,7 @@ pub(crate) const ALL: &[Target] = &[
     detection::STREAM,
     detection::ENCODED,
     detection::NAMES,
+    documents::EXTRACT,
     messages::REQUEST,
     messages::RESPONSE,
     messages::STREAM,

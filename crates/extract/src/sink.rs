@@ -1,0 +1,126 @@
+//! Where extracted text is collected, with a map from the text back to the parts of the document.
+//!
+//! INVARIANT: at most [`TEXT_BYTES_MAX`] of text, [`PARTS_MAX`] parts and [`UNREAD_MAX`] remarks; what is beyond is
+//! said to be unread.
+
+/// The longest text of a document, in bytes.
+pub const TEXT_BYTES_MAX: usize = 16 << 20;
+/// The most parts a document is told apart into.
+pub const PARTS_MAX: usize = 20_000;
+/// The most remarks about what was not read.
+pub const UNREAD_MAX: usize = 50;
+/// Characters of a part's name.
+const NAME_CHARACTERS_MAX: usize = 80;
+
+/// What was read out of a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extracted {
+    /// The text, parts one after the other.
+    pub text: String,
+    /// The parts, by where they start in the text.
+    pub parts: Vec<Part>,
+    /// What was not read though it may be text, and why, in words.
+    pub unread: Vec<String>,
+    /// What is no text: pictures, sound.
+    pub opaque: Vec<String>,
+}
+
+/// Where a stretch of the text came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The byte of the text at which it starts; it goes on to the next part.
+    pub start: usize,
+    /// `page 3`, "sheet `Prices`", `metadata`.
+    pub name: String,
+    /// How a reader of the document is kept from seeing it, if so.
+    pub hidden: Option<&'static str>,
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.name)?;
+        self.hidden.map_or(Ok(()), |how| write!(formatter, ", hidden: {how}"))
+    }
+}
+
+impl Extracted {
+    /// The part that the byte at `offset` of the text came from.
+    pub fn part_at(&self, offset: usize) -> Option<&Part> {
+        let next = self.parts.partition_point(|part| part.start <= offset);
+        next.checked_sub(1).and_then(|at| self.parts.get(at))
+    }
+}
+
+/// Collects.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    extracted: Extracted,
+}
+
+impl Sink {
+    /// What follows belongs to this part. Begins a line if the part is another one, not if only its visibility
+    /// changes: a word may be half hidden.
+    pub(crate) fn part(&mut self, name: &str, hidden: Option<&'static str>) {
+        let last = self.extracted.parts.last();
+        if last.is_some_and(|last| last.name == name && last.hidden == hidden) {
+            return;
+        }
+        if last.is_none_or(|last| last.name != name) {
+            self.line();
+        }
+        if self.extracted.parts.len() >= PARTS_MAX {
+            return self.unread("the parts of the rest (parts_max)");
+        }
+        let start = self.extracted.text.len();
+        let name = name.chars().take(NAME_CHARACTERS_MAX).collect();
+        self.extracted.parts.push(Part { start, name, hidden });
+    }
+
+    pub(crate) fn push(&mut self, text: &str) {
+        let room = TEXT_BYTES_MAX - self.extracted.text.len();
+        let fits = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
+        self.extracted.text.push_str(fits);
+        if fits.len() < text.len() {
+            self.unread("the rest of the text (text_bytes_max)");
+        }
+    }
+
+    /// Ends the line, if one is begun.
+    pub(crate) fn line(&mut self) {
+        if !self.extracted.text.is_empty() && !self.extracted.text.ends_with('\n') {
+            self.push("\n");
+        }
+    }
+
+    /// Sets off the next word, if it is not yet.
+    pub(crate) fn space(&mut self) {
+        if !self.extracted.text.is_empty() && !self.extracted.text.ends_with([' ', '\n', '\t']) {
+            self.push(" ");
+        }
+    }
+
+    /// Whether no more text is taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.extracted.text.len() >= TEXT_BYTES_MAX
+    }
+
+    /// Says once that something was not read.
+    pub(crate) fn unread(&mut self, what: &str) {
+        add(&mut self.extracted.unread, what);
+    }
+
+    /// Says once that something is no text.
+    pub(crate) fn opaque(&mut self, what: &str) {
+        add(&mut self.extracted.opaque, what);
+    }
+
+    pub(crate) fn finish(self) -> Extracted {
+        self.extracted
+    }
+}
+
+fn add(to: &mut Vec<String>, what: &str) {
+    if to.len() < UNREAD_MAX && !to.iter().any(|known| known == what) {
+        to.push(what.to_owned());
+    }
+}
