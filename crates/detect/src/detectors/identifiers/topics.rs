@@ -736,11 +736,12 @@ impl Dictionary {
 
     /// Reports every word in `context` and the text from where it begins, until told to stop.
     fn each(&self, context: &[u8], mut report: impl FnMut(&Word, &[u8]) -> bool) {
-        let mut inside = false;
         for (at, byte) in context.iter().enumerate() {
-            let begins = !inside && (byte & 0xc0) != 0x80 && *byte > b' ';
-            inside = is_word(*byte);
-            if !begins || !self.firsts.get(usize::from(*byte)).is_some_and(|first| *first) {
+            if !self.firsts.get(usize::from(*byte)).is_some_and(|first| *first) {
+                continue;
+            }
+            let before = at.checked_sub(1).and_then(|before| context.get(before));
+            if before.copied().is_some_and(is_word) {
                 continue;
             }
             let rest = context.get(at..).unwrap_or_default();
