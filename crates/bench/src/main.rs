@@ -1,13 +1,16 @@
-//! What the gateway costs (`bench gateway`, which writes the report) and what it withstands
-//! (`bench kill`).
+//! What the gateway costs (`bench gateway`, which writes a report), what detection costs (`bench detect`, likewise)
+//! and what the gateway withstands (`bench kill`).
 //!
-//! `bench mock` and `bench proxy ADDRESS` are the processes it compares with; it starts them itself.
+//! `bench mock`, `bench proxy ADDRESS` and `bench memory KIND BYTES` are the processes that are compared and measured; it
+//! starts them itself.
 //!
 //! INVARIANT: everything that is compared is measured in one run, in turns.
 //!
 //! Not here: micro-benchmarks of single functions.
 
+mod aim;
 mod bodies;
+mod detection;
 mod gateway;
 mod kill;
 mod load;
@@ -25,6 +28,8 @@ use std::process::ExitCode;
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "usage: bench gateway [--quick] [--date YYYY-MM-DD] [--out FILE] [--bartizan FILE]\n       \
+bench detect [--quick] [--date YYYY-MM-DD] [--out FILE]\n       \
+bench memory KIND BYTES\n       \
 bench kill [--kills N] [--streams N] [--bartizan FILE]\n       bench mock\n       bench proxy ADDRESS";
 
 fn main() -> ExitCode {
@@ -36,6 +41,11 @@ fn main() -> ExitCode {
             Ok(upstream) => proxy::serve(upstream),
             Err(_) => Err(USAGE.into()),
         },
+        ["memory", kind, bytes] => match bytes.parse() {
+            Ok(bytes) => detection::memory::print(kind, bytes),
+            Err(_) => Err(USAGE.into()),
+        },
+        ["detect", options @ ..] => detection::run(options),
         ["gateway", options @ ..] => gateway::run(options),
         ["kill", options @ ..] => kill::run(options),
         _ => Err(USAGE.into()),

@@ -1,24 +1,20 @@
 //! The report: one page of Markdown, and the same figures as JSON.
 //!
-//! INVARIANT: an aim is shown beside its figure, with how far it was met or missed.
-//!
 //! Not here: measuring.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::Failure;
+use crate::aim::{Aim, Bound, publish, table};
 use crate::bodies::Content;
 use crate::gateway::{Cell, CpuPerRequest, Memory, Target};
 use crate::load::Shape;
 use crate::statistics::Spread;
 
-/// Where `cargo xtask` wants the figures, named by this variable.
-const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
 /// The crates a request passes through: a change to one makes the figures stale.
 const CRATES: [&str; 8] =
     ["bartizan", "detect", "events", "gateway", "journal", "net", "policy", "wire"];
@@ -48,44 +44,9 @@ pub(crate) struct Report {
     pub(crate) memory: Vec<Memory>,
 }
 
-/// One aim and what came of it.
-#[derive(Debug)]
-struct Aim {
-    what: String,
-    most: f64,
-    measured: f64,
-    unit: &'static str,
-}
-
-impl Aim {
-    fn is_met(&self) -> bool {
-        self.measured <= self.most
-    }
-
-    fn row(&self) -> String {
-        let Self { what, most, measured, unit } = self;
-        let off = (measured / most - 1.0).abs() * 100.0;
-        let verdict = if self.is_met() {
-            format!("met, {off:.0} % below")
-        } else {
-            format!("**missed** by {off:.0} %")
-        };
-        let decimals = usize::from(*most < 10.0) * 2;
-        format!("| {what} | ≤ {most} {unit} | {measured:.decimals$} {unit} | {verdict} |\n")
-    }
-}
-
-/// Writes the page to `file` and standard output, and the figures where they are wanted.
+/// Writes the page and the figures.
 pub(crate) fn write_report(report: &Report, file: &Path) -> Result<(), Failure> {
-    let page = report.page();
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(file, &page)?;
-    if let Some(figures) = std::env::var_os(FIGURES_VARIABLE) {
-        std::fs::write(figures, report.figures().to_string())?;
-    }
-    Ok(std::io::stdout().write_all(page.as_bytes())?)
+    publish(&report.page(), &report.figures(), file)
 }
 
 impl Report {
@@ -106,10 +67,7 @@ impl Report {
             self.rounds,
             self.took.as_secs_f64(),
         );
-        page.push_str("## Aims\n\n| aim | at most | measured | |\n|---|---|---|---|\n");
-        for aim in self.aims() {
-            page.push_str(&aim.row());
-        }
+        page.push_str(&table(&self.aims()));
         page.push_str(
             "\n## An upstream that takes 5 ms, its deltas 1 ms apart\n\nWork of the upstream is what the \
              sync overlaps. Added times are against the same round's direct call and bare proxy.\n\n",
@@ -143,20 +101,20 @@ impl Report {
             what: format!(
                 "pass-through, processor time against the bare proxy, 1 KB, 16 conn., {streamed}"
             ),
-            most: CPU_RATIO_AIM,
-            measured: self
+            bound: Bound::AtMost(CPU_RATIO_AIM),
+            measured: Ok(self
                 .ratio(OFF, shape(false, is_streamed, Content::Kb1, 16), |cell| {
                     cell.cpu_us_per_request
                 })
-                .median,
+                .median),
             unit: "×",
         };
         let added = |over: Target, content: &'static str| Aim {
             what: format!("pass-through, added at p50 over {content}, 1 KB, 1 conn."),
-            most: ADDED_US_AIM,
-            measured: self
+            bound: Bound::AtMost(ADDED_US_AIM),
+            measured: Ok(self
                 .added(OFF, over, shape(true, false, Content::Kb1, 1), |cell| cell.p50_us)
-                .median,
+                .median),
             unit: "µs",
         };
         let guarded = |content: Content, is_streamed: bool| {
@@ -168,8 +126,8 @@ impl Report {
             let streamed = if is_streamed { "streamed" } else { "whole" };
             Aim {
                 what: format!("guards on, processor time at p99, {}, {streamed}", content.name()),
-                most: GUARDED_CPU_US_AIM,
-                measured: single.map_or(f64::INFINITY, |single| single.p99_us),
+                bound: Bound::AtMost(GUARDED_CPU_US_AIM),
+                measured: Ok(single.map_or(f64::INFINITY, |single| single.p99_us)),
                 unit: "µs",
             }
         };
@@ -185,8 +143,10 @@ impl Report {
             guarded(Content::Kb8Personal, false),
             Aim {
                 what: "idle resident memory".to_owned(),
-                most: IDLE_MIB_AIM,
-                measured: idle.map(|memory| memory.idle_kib as f64 / 1024.0).fold(0.0, f64::max),
+                bound: Bound::AtMost(IDLE_MIB_AIM),
+                measured: Ok(idle
+                    .map(|memory| memory.idle_kib as f64 / 1024.0)
+                    .fold(0.0, f64::max)),
                 unit: "MiB",
             },
         ]
@@ -312,16 +272,7 @@ impl Report {
     }
 
     fn figures(&self) -> Value {
-        let aims: Vec<Value> = self
-            .aims()
-            .iter()
-            .map(|aim| {
-                json!({
-                    "aim": aim.what, "at_most": aim.most, "measured": aim.measured,
-                    "unit": aim.unit, "met": aim.is_met(),
-                })
-            })
-            .collect();
+        let aims: Vec<Value> = self.aims().iter().map(Aim::figure).collect();
         let failures: u64 = self.cells.iter().map(|cell| cell.failures).sum();
         json!({ "crates": CRATES, "aims": aims, "rounds": self.rounds, "failures": failures })
     }

@@ -17,6 +17,9 @@ const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
 const PROGRAM: &str = "bench";
 const FUZZ: &str = "fuzz";
 
+/// The measurement that links what it measures, and does not start the product.
+const DETECT: &str = "detect";
+
 /// Runs a measurement; `kind` is `bench` or `long`, and becomes part of the receipt's name.
 pub(crate) fn run(root: &Path, kind: &str, name: &str, rest: &[&str]) -> Result<(), String> {
     let figures = lanes::target_folder(root)?.join(format!("figures-{kind}-{name}.json"));
@@ -24,9 +27,19 @@ pub(crate) fn run(root: &Path, kind: &str, name: &str, rest: &[&str]) -> Result<
     let program: &[&str] = if name == FUZZ {
         &["run", "--release", "--package", FUZZ, "--"]
     } else {
-        Step::new(root, "cargo")
-            .args(["build", "--release", "--package", "bartizan", "--package", PROGRAM, "--bins"])
-            .run()?;
+        if name != DETECT {
+            Step::new(root, "cargo")
+                .args([
+                    "build",
+                    "--release",
+                    "--package",
+                    "bartizan",
+                    "--package",
+                    PROGRAM,
+                    "--bins",
+                ])
+                .run()?;
+        }
         &["run", "--release", "--package", PROGRAM, "--", name]
     };
     Step::new(root, "cargo")

@@ -31,7 +31,7 @@ struct Shape {
 }
 
 /// A run of letters and digits in a shape.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Group {
     len: usize,
     /// Bit by bit, where a digit must stand and where a letter must.
@@ -39,6 +39,30 @@ struct Group {
     letters: u64,
     /// What stands after it, 0 for the end.
     separator: u8,
+}
+
+/// Shapes whose first groups are alike. Sets of them are bits by their place here, so that all are asked at once.
+#[derive(Clone, Debug, Default)]
+struct Alike {
+    /// Indices into the shapes of [`Forms`].
+    shapes: Vec<u16>,
+    /// Those whose first group is hexadecimal.
+    hexadecimal: u128,
+    /// What they have in their first groups, in their second, and so on.
+    levels: Vec<Level>,
+}
+
+/// What shapes have in one place of their groups.
+#[derive(Clone, Debug, Default)]
+struct Level {
+    /// Different groups, without what stands after them, and who has them.
+    groups: Vec<(Group, u128)>,
+    /// The separators after the group, and who has them.
+    separators: Vec<(u8, u128)>,
+    /// The length of the next group and who has it; those without a next group are not here.
+    next: Vec<(usize, u128)>,
+    /// Who ends with this group.
+    ends: u128,
 }
 
 /// A value that has the form of an identifier.
@@ -57,8 +81,8 @@ pub(super) struct Candidate<'a> {
 #[derive(Debug)]
 pub(super) struct Forms {
     shapes: Vec<Shape>,
-    /// Indices into `shapes` by length and kind of the first group.
-    first: Vec<Vec<u16>>,
+    /// By length and kind of the first group.
+    first: Vec<Alike>,
 }
 
 /// What is read of a text.
@@ -77,7 +101,8 @@ struct Read {
 impl Forms {
     /// Forms and the row each belongs to.
     pub(super) fn new(forms: impl Iterator<Item = (u16, &'static str)>) -> Self {
-        let mut all = Self { shapes: Vec::new(), first: vec![Vec::new(); 3 * VALUE_BYTES_MAX] };
+        let mut all =
+            Self { shapes: Vec::new(), first: vec![Alike::default(); 3 * VALUE_BYTES_MAX] };
         for (row, form) in forms {
             all.add(Shape::new(row, form, false));
             if form.contains('_') {
@@ -96,8 +121,8 @@ impl Forms {
             (Kind::Letters, group.digits == 0),
             (Kind::Mixed, group.len > 1 && group.letters != whole && group.digits != whole),
         ] {
-            if may && let Some(list) = self.first.get_mut(bucket(group.len, kind)) {
-                list.push(place);
+            if may && let Some(alike) = self.first.get_mut(bucket(group.len, kind)) {
+                alike.add(place, &shape);
             }
         }
         self.shapes.push(shape);
@@ -105,8 +130,10 @@ impl Forms {
 
     /// Whether any form begins with these letters, given what stands after them.
     pub(super) fn letters_may_begin(&self, letters: &[u8], next: u8, after: u8) -> bool {
-        let list =
-            self.first.get(bucket(letters.len(), Kind::Letters)).map_or(&[][..], Vec::as_slice);
+        let list = self
+            .first
+            .get(bucket(letters.len(), Kind::Letters))
+            .map_or(&[][..], |alike| alike.shapes.as_slice());
         let upper = letters.iter().all(u8::is_ascii_uppercase);
         list.iter().filter_map(|place| self.shapes.get(usize::from(*place))).any(|shape| {
             let Some(group) = shape.groups.first().filter(|_| upper || shape.begins_hexadecimal())
@@ -128,8 +155,8 @@ impl Forms {
         mut report: impl FnMut(Candidate<'_>),
     ) {
         let first = text.slice(0, first_len);
-        let Some(list) = self.first.get(bucket(first_len, Kind::of(first))) else { return };
-        if list.is_empty() || first_len > VALUE_BYTES_MAX {
+        let Some(alike) = self.first.get(bucket(first_len, Kind::of(first))) else { return };
+        if alike.shapes.is_empty() || first_len > VALUE_BYTES_MAX {
             return;
         }
         let mut read =
@@ -138,16 +165,16 @@ impl Forms {
         let mut alive = u128::MAX;
         // Letters alone are a word unless they are capitals.
         if first.iter().all(u8::is_ascii_alphabetic) && first.iter().any(u8::is_ascii_lowercase) {
-            alive = self
-                .each(list, alive)
-                .filter(|(_, shape)| shape.begins_hexadecimal())
-                .fold(0, |alive, (bit, _)| alive | bit);
+            alive = alike.hexadecimal;
         }
         let mut separator = 0;
         for group in 0..GROUPS_MAX {
-            alive = self.still_alive(list, alive, group, &read, separator);
-            let next = self.next_group(list, alive, group, text, &read);
-            self.report(list, alive, group, text, &read, &mut report);
+            let Some(level) = alike.levels.get(group) else { return };
+            let before = group.checked_sub(1).and_then(|before| alike.levels.get(before));
+            alive &= level.have(&read)
+                & before.map_or(u128::MAX, |level| level.followed_by(separator, read.uniform));
+            let next = level.next_group(alive, text, &read);
+            self.report(alike, alive & level.ends, group, text, &read, &mut report);
             let Some((sign, len)) = next else { return };
             if sign != b'(' && sign != b')' && sign != b':' && sign != b'/' && group == 0 {
                 read.uniform = Some(sign);
@@ -164,71 +191,11 @@ impl Forms {
         }
     }
 
-    /// Which of the shapes in `list` have the group just read, after `separator`.
-    fn still_alive(
-        &self,
-        list: &[u16],
-        alive: u128,
-        group: usize,
-        read: &Read,
-        separator: u8,
-    ) -> u128 {
-        let written = read.last_group();
-        let digits = mask(written, |byte| byte.is_ascii_digit());
-        let mut still = 0;
-        for (bit, shape) in self.each(list, alive) {
-            let Some(expected) = shape.groups.get(group) else { continue };
-            let before = group.checked_sub(1).and_then(|before| shape.groups.get(before));
-            let fits_before =
-                before.is_none_or(|before| fits(before.separator, separator, read.uniform));
-            let whole = (1_u64 << expected.len) - 1;
-            if fits_before
-                && expected.len == written.len()
-                && digits & expected.letters == 0
-                && (!digits & whole) & expected.digits == 0
-            {
-                still |= bit;
-            }
-        }
-        still
-    }
-
-    /// The sign after the group just read and the length of the group after that, if a shape that is
-    /// still alive goes on so.
-    fn next_group(
-        &self,
-        list: &[u16],
-        alive: u128,
-        group: usize,
-        text: &Text<'_>,
-        read: &Read,
-    ) -> Option<(u8, usize)> {
-        let mut sign = None;
-        let mut longest = 0;
-        for (_, shape) in self.each(list, alive) {
-            let (Some(this), Some(next)) = (shape.groups.get(group), shape.groups.get(group + 1))
-            else {
-                continue;
-            };
-            let found = match sign {
-                Some(found) => found,
-                None => text.get(read.end)?,
-            };
-            sign = Some(found);
-            if fits(this.separator, found, read.uniform) {
-                longest = longest.max(next.len);
-            }
-        }
-        let sign = sign.filter(|_| longest > 0)?;
-        let len = text.run_within(read.end + 1, longest + 1, |byte| byte.is_ascii_alphanumeric());
-        (len > 0 && len <= longest && read.len + len <= VALUE_BYTES_MAX).then_some((sign, len))
-    }
-
     /// Reports the shapes that end with the group just read.
     fn report(
         &self,
-        list: &[u16],
-        alive: u128,
+        alike: &Alike,
+        ended: u128,
         group: usize,
         text: &Text<'_>,
         read: &Read,
@@ -236,11 +203,14 @@ impl Forms {
     ) {
         let value = read.value.get(..read.len).unwrap_or_default();
         let mut follows = None;
-        for (_, shape) in self.each(list, alive) {
-            let Some(last) = shape.groups.get(group).filter(|_| shape.groups.len() == group + 1)
-            else {
+        let mut left = ended;
+        while left != 0 {
+            let place = alike.shapes.get(left.trailing_zeros() as usize);
+            left &= left - 1;
+            let Some(shape) = place.and_then(|place| self.shapes.get(usize::from(*place))) else {
                 continue;
             };
+            let Some(last) = shape.groups.get(group) else { continue };
             if !shape.classes.iter().zip(value).all(|(class, byte)| has_class(*class, *byte)) {
                 continue;
             }
@@ -257,17 +227,78 @@ impl Forms {
         }
     }
 
-    fn each<'s>(&'s self, list: &'s [u16], alive: u128) -> impl Iterator<Item = (u128, &'s Shape)> {
-        list.iter().take(ALIKE_MAX).enumerate().filter_map(move |(place, shape)| {
-            let bit = 1 << place;
-            if alive & bit == 0 { None } else { Some((bit, self.shapes.get(usize::from(*shape))?)) }
-        })
-    }
-
     /// The most shapes whose first groups are alike.
     #[cfg(test)]
     pub(super) fn alike(&self) -> usize {
-        self.first.iter().map(Vec::len).max().unwrap_or_default()
+        self.first.iter().map(|alike| alike.shapes.len()).max().unwrap_or_default()
+    }
+}
+
+impl Alike {
+    /// Shapes past [`ALIKE_MAX`] have no bit; a test holds that there are none.
+    fn add(&mut self, place: u16, shape: &Shape) {
+        let bit = if self.shapes.len() < ALIKE_MAX { 1_u128 << self.shapes.len() } else { 0 };
+        self.shapes.push(place);
+        if shape.begins_hexadecimal() {
+            self.hexadecimal |= bit;
+        }
+        for (at, group) in shape.groups.iter().enumerate() {
+            if self.levels.len() <= at {
+                self.levels.push(Level::default());
+            }
+            let Some(level) = self.levels.get_mut(at) else { continue };
+            join(&mut level.groups, Group { separator: 0, ..*group }, bit);
+            join(&mut level.separators, group.separator, bit);
+            match shape.groups.get(at + 1) {
+                Some(next) => join(&mut level.next, next.len, bit),
+                None => level.ends |= bit,
+            }
+        }
+    }
+}
+
+/// Puts `bit` into the set of `key`.
+fn join<Key: PartialEq>(sets: &mut Vec<(Key, u128)>, key: Key, bit: u128) {
+    match sets.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, set)) => *set |= bit,
+        None => sets.push((key, bit)),
+    }
+}
+
+impl Level {
+    /// Who has the group just read here.
+    fn have(&self, read: &Read) -> u128 {
+        let written = read.last_group();
+        let digits = mask(written, |byte| byte.is_ascii_digit());
+        let fitting = self.groups.iter().filter(|(expected, _)| {
+            let whole = (1_u64 << expected.len) - 1;
+            expected.len == written.len()
+                && digits & expected.letters == 0
+                && (!digits & whole) & expected.digits == 0
+        });
+        fitting.fold(0, |all, (_, set)| all | set)
+    }
+
+    /// Who has a separator after this group that `found` is.
+    fn followed_by(&self, found: u8, uniform: Option<u8>) -> u128 {
+        let fitting =
+            self.separators.iter().filter(|(expected, _)| fits(*expected, found, uniform));
+        fitting.fold(0, |all, (_, set)| all | set)
+    }
+
+    /// The sign after the group just read and the length of the group after that, if someone who is still `alive` goes
+    /// on so.
+    fn next_group(&self, alive: u128, text: &Text<'_>, read: &Read) -> Option<(u8, usize)> {
+        let going_on = alive & !self.ends;
+        if going_on == 0 {
+            return None;
+        }
+        let sign = text.get(read.end)?;
+        let going_on = going_on & self.followed_by(sign, read.uniform);
+        let fitting = self.next.iter().filter(|(_, set)| set & going_on != 0);
+        let longest = fitting.map(|(len, _)| *len).max()?;
+        let len = text.run_within(read.end + 1, longest + 1, |byte| byte.is_ascii_alphanumeric());
+        (len > 0 && len <= longest && read.len + len <= VALUE_BYTES_MAX).then_some((sign, len))
     }
 }
 

@@ -152,8 +152,7 @@ pub(crate) fn find(text: &Text<'_>, word: Word, on: Enabled) -> Option<Found> {
     let mut near = None;
     let mut best: Option<Best> = None;
     all.forms.candidates(text, word.len, |candidate| {
-        let near = near.get_or_insert_with(|| all.dictionary.read(text.context()));
-        all.consider(candidate, near, on, &mut best);
+        all.consider(candidate, &mut near, text, on, &mut best);
     });
     if let Some(named) = best.filter(|best| best.distance.is_some()) {
         return Some(Found { hit: named.hit, evidence: Evidence::Named });
@@ -191,14 +190,17 @@ impl Identifiers {
     fn consider(
         &self,
         candidate: Candidate<'_>,
-        near: &Near,
+        near: &mut Option<Near>,
+        text: &Text<'_>,
         on: Enabled,
         best: &mut Option<Best>,
     ) {
         let Some((id, card, row)) = self.rows.get(usize::from(candidate.row)) else { return };
-        if !on.has(*id) {
+        // What is named is read last: most numbers fail here.
+        if !on.has(*id) || !(row.check)(candidate.value) {
             return;
         }
+        let near = near.get_or_insert_with(|| self.dictionary.read(text.context()));
         let own = near.row(candidate.row);
         let shared = row.topics.iter().filter_map(|topic| near.topic(*topic)).min();
         // A name of its own says more than one that others share.
@@ -208,7 +210,7 @@ impl Identifiers {
             (None, None) if candidate.goes_on => return,
             (None, None) => (None, row.alone),
         };
-        if rank == 0 || !(row.check)(candidate.value) {
+        if rank == 0 {
             return;
         }
         let hit = Hit::new(card, row.kind, candidate.end, rank);

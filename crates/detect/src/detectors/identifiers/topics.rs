@@ -651,34 +651,31 @@ pub(super) const WORDS: &[(Topic, &[&str])] = &[
     ),
 ];
 
-/// How many words may name rows of their own.
-const NAMES_MAX: usize = 512;
-
-/// Which topics and rows are named before a value, and how many bytes before it.
+/// Which topics and rows are named before a value, and how many bytes before it. Mostly nothing is.
 #[derive(Clone, Debug)]
 pub(super) struct Near {
-    distance: [u8; TOPICS + NAMES_MAX],
-    any: bool,
+    named: Vec<(u16, u8)>,
 }
-
-/// Nothing names it.
-const FAR: u8 = u8::MAX;
 
 impl Near {
     /// How far before the value the topic is named.
     pub(super) fn topic(&self, topic: Topic) -> Option<u8> {
-        self.distance.get(topic as usize).copied().filter(|distance| *distance != FAR)
+        self.distance(topic as u16)
     }
 
     /// How far before the value the row is named by a word of its own.
     pub(super) fn row(&self, row: u16) -> Option<u8> {
-        let distance = self.distance.get(TOPICS + usize::from(row));
-        distance.copied().filter(|distance| *distance != FAR)
+        self.distance(TOPICS as u16 + row)
     }
 
     /// Whether anything is named at all.
     pub(super) const fn any(&self) -> bool {
-        self.any
+        !self.named.is_empty()
+    }
+
+    fn distance(&self, names: u16) -> Option<u8> {
+        let all = self.named.iter().filter(|(named, _)| *named == names);
+        all.map(|(_, distance)| *distance).min()
     }
 }
 
@@ -695,6 +692,8 @@ pub(super) struct Dictionary {
     words: Vec<Word>,
     /// Where the words of each bucket begin, and after the last where they end.
     begins: Vec<u16>,
+    /// Which bytes a word begins with, in either case.
+    firsts: [bool; 256],
 }
 
 const BUCKETS: usize = 4096;
@@ -713,7 +712,15 @@ impl Dictionary {
         let begins = (0..=BUCKETS)
             .map(|place| words.partition_point(|word| bucket(&word.bytes) < place) as u16)
             .collect();
-        Self { words, begins }
+        let mut firsts = [false; 256];
+        for first in words.iter().filter_map(|word| word.bytes.first()) {
+            for byte in [*first, first.to_ascii_uppercase()] {
+                if let Some(begins) = firsts.get_mut(usize::from(byte)) {
+                    *begins = true;
+                }
+            }
+        }
+        Self { words, begins, firsts }
     }
 
     /// The words that may begin where `text` does.
@@ -729,11 +736,12 @@ impl Dictionary {
 
     /// Reports every word in `context` and the text from where it begins, until told to stop.
     fn each(&self, context: &[u8], mut report: impl FnMut(&Word, &[u8]) -> bool) {
-        let mut inside = false;
         for (at, byte) in context.iter().enumerate() {
-            let begins = !inside && (byte & 0xc0) != 0x80 && *byte > b' ';
-            inside = is_word(*byte);
-            if !begins {
+            if !self.firsts.get(usize::from(*byte)).is_some_and(|first| *first) {
+                continue;
+            }
+            let before = at.checked_sub(1).and_then(|before| context.get(before));
+            if before.copied().is_some_and(is_word) {
                 continue;
             }
             let rest = context.get(at..).unwrap_or_default();
@@ -747,13 +755,10 @@ impl Dictionary {
 
     /// What `context`, the text before a value, names.
     pub(super) fn read(&self, context: &[u8]) -> Near {
-        let mut near = Near { distance: [FAR; TOPICS + NAMES_MAX], any: false };
+        let mut near = Near { named: Vec::new() };
         self.each(context, |word, rest| {
             let distance = rest.len().saturating_sub(word.bytes.len()).min(254) as u8;
-            if let Some(known) = near.distance.get_mut(usize::from(word.names)) {
-                *known = (*known).min(distance);
-                near.any = true;
-            }
+            near.named.push((word.names, distance));
             true
         });
         near
