@@ -32,7 +32,7 @@ const TEXT_BYTES_MAX: usize = 1024;
 /// One label. The names are a contract.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Label {
+struct Entry {
     id: String,
     kind: String,
     provenance: String,
@@ -97,7 +97,7 @@ fn add(args: &FeedbackAddArgs, output: &mut Output) -> Result<(), Failure> {
             return Err(Failure::usage(message, "write less; labels carry no text of messages"));
         }
     }
-    let label = Label {
+    let label = Entry {
         id: args.id.clone(),
         kind: args.kind.clone(),
         provenance: args.provenance.as_str().to_owned(),
@@ -136,7 +136,7 @@ fn append(path: &Path, line: &str) -> Result<(), Failure> {
 }
 
 /// Every label. A line that is none is the file's fault, and none is left out in silence.
-fn read(dir: &Path) -> Result<Vec<Label>, Failure> {
+fn read(dir: &Path) -> Result<Vec<Entry>, Failure> {
     let path = DataDir::open(dir)?.path().join(LABELS_FILE);
     if !path.exists() {
         return Ok(Vec::new());
@@ -158,7 +158,7 @@ fn read(dir: &Path) -> Result<Vec<Label>, Failure> {
     parsed.collect()
 }
 
-fn table(labels: &[Label]) -> String {
+fn table(labels: &[Entry]) -> String {
     let mut table = Table::new(&["AT", "ID", "KIND", "PROVENANCE", "RANK", "LABEL", "BY", "WHY"]);
     for label in labels {
         table.row([
