@@ -1,4 +1,4 @@
-//! `extract`: PDF, Office and HTML.
+//! `extract`: any bytes read as PDF, as an Office archive and as HTML.
 
 use extract::{Format, extract};
 
