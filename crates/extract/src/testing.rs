@@ -1,4 +1,4 @@
-//! Files for the tests, made in code.
+//! Zip archives and PDF files for the tests, made in code: no binary file lies in the repository.
 
 use miniz_oxide::deflate::compress_to_vec;
 

@@ -120,7 +120,7 @@ pub(crate) enum Done {
     /// Lines of output, from so many of input.
     Lines { output: String, tally: Tally, count: u64 },
     /// What is known about a text, or a part of one.
-    Text(inspect_files::Text, Looked),
+    Text(inspect_files::Text, Box<Looked>),
     /// As it was.
     Unread(inspect_files::Unread),
 }
@@ -147,7 +147,7 @@ impl Writer {
             }
             Next::Result(Done::Text(text, looked)) => {
                 self.done += looked.bytes;
-                self.tally.add(self.printer.text(&text, looked, &mut self.output)?);
+                self.tally.add(self.printer.text(&text, &looked, &mut self.output)?);
                 self.progress.reached(self.done / 1_000_000);
             }
             Next::Result(Done::Unread(unread)) => {
@@ -209,11 +209,11 @@ impl Inspector {
                 if let Some(broken) = &text.broken {
                     looked.incomplete = Some(broken.clone().into());
                 }
-                Done::Text(text, looked)
+                Done::Text(text, Box::new(looked))
             }
             Job::Document(document) => {
                 let (text, looked) = document.inspect(self);
-                Done::Text(text, looked)
+                Done::Text(text, Box::new(looked))
             }
             Job::Unread(unread) => Done::Unread(unread),
         }
@@ -271,7 +271,9 @@ impl Inspector {
             bytes: part.own.len() as u64,
             ..Looked::default()
         };
-        findings.iter().for_each(|finding| looked.count(finding));
+        for finding in findings {
+            looked.count(finding);
+        }
         looked
     }
 

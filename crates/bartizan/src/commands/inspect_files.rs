@@ -184,11 +184,11 @@ impl Printer {
     pub(crate) fn text(
         &mut self,
         text: &Text,
-        looked: Looked,
+        looked: &Looked,
         output: &mut Output,
     ) -> Result<Tally, Failure> {
         if text.is_whole() {
-            return self.whole(text, &looked, output);
+            return self.whole(text, looked, output);
         }
         self.part(text, looked, output)?;
         if text.part.is_last { self.ending(text, output) } else { Ok(Tally::default()) }
@@ -216,7 +216,7 @@ impl Printer {
         })
     }
 
-    fn part(&mut self, text: &Text, looked: Looked, output: &mut Output) -> Result<(), Failure> {
+    fn part(&mut self, text: &Text, looked: &Looked, output: &mut Output) -> Result<(), Failure> {
         let is_json = self.is_json;
         if self.open.is_none() {
             if is_json {
@@ -231,7 +231,7 @@ impl Printer {
             looked: Looked::default(),
             has_findings: false,
         });
-        open.looked.add(&looked);
+        open.looked.add(looked);
         if !is_json {
             return output.text(&inspect_words::findings(&looked.findings));
         }

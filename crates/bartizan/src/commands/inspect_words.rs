@@ -75,7 +75,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -98,7 +98,9 @@ pub(crate) fn summary(looked: &Looked) -> String {
         text.push_str(&wrapped(&format!("text read out of a document: {document}"), "  "));
     }
     for (remark, of) in [("not read", &looked.unread), ("no text", &looked.opaque)] {
-        of.iter().for_each(|what| text.push_str(&wrapped(&format!("{remark}: {what}"), "  ")));
+        for what in of {
+            text.push_str(&wrapped(&format!("{remark}: {what}"), "  "));
+        }
     }
     let scores = Head::ALL.iter().zip(&looked.scores.0).zip(&looked.ranks.0);
     let scores = scores

@@ -1,4 +1,4 @@
-//! `extract`: PDF, Office and HTML.
+//! `extract`: any bytes read as PDF, as an Office archive and as HTML.
 
 use extract::{Format, extract};
 
@@ -17,7 +17,7 @@ const HTML: &str = "<!DOCTYPE html><title>a</title><p style='display:none'>b &am
 /// An archive of one stored entry, `a.xml`.
 const ZIP: &[u8] = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x18\0\0\0\x18\0\0\0\x05\0\0\0a.xml<w:r><w:t>bc</w:t></w:r>\
     PK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x18\0\0\0\x18\0\0\0\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0a.xml\
-    PK\x05\x06\0\0\0\0\x01\0\x01\03\0\0\0;\0\0\0\0\0";
+    PK\x05\x06\0\0\0\0\x01\0\x01\x003\0\0\0;\0\0\0\0\0";
 
 const DICTIONARY: &[&[u8]] = &[
     b" 0 obj ",
