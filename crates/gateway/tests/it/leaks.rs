@@ -19,7 +19,9 @@ const PAGE: &str = "The lamp of the harbour is lit at dusk by the keeper, who wr
 fn bed(upstream: &Canned) -> Bed {
     let mut corpus = Corpus::default();
     corpus.add("page", PAGE).expect("it fits");
-    let detect = DetectSettings::default().with_canary(CANARY).expect("a canary");
+    // The score has an opinion about such answers too; it is not what is tested here.
+    let detect = DetectSettings::default().without("linear_score").expect("it exists");
+    let detect = detect.with_canary(CANARY).expect("a canary");
     let plan = Plan { detect: detect.protecting(Arc::new(corpus)), ..Plan::default() };
     Bed::new(&upstream.base_url, plan)
 }
