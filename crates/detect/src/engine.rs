@@ -9,7 +9,7 @@ use events::{Finding, Kind, Provenance, Rank, Span};
 
 use crate::decode::Views;
 use crate::detectors::hosts::Hosts;
-use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score};
+use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score, whole};
 use crate::names::model::NamesModel;
 use crate::normalise::{Normal, Normaliser};
 use crate::pass::Pass;
@@ -218,7 +218,7 @@ impl Engine {
         // Before others come to stand between the pieces of a value.
         sort(&mut held);
         coalesce(&mut held);
-        self.read(&views, cut, taken, provenance, &watch, held)
+        self.read(&views, cut, text, provenance, &watch, held)
     }
 
     /// What only the whole text shows: decoded views and the score model. Together with what a
@@ -235,17 +235,17 @@ impl Engine {
         reference: &Arc<Reference>,
     ) -> Inspection {
         let (text, cut) = within_limit(text);
-        let (normal, taken) = self.normalise(text, &mut Vec::new());
+        let (normal, _) = self.normalise(text, &mut Vec::new());
         let watch = Watch::new(self.on, &self.guards, reference, provenance);
-        self.read(&Views::of(text, normal), cut, taken, provenance, &watch, Vec::new())
+        self.read(&Views::of(text, normal), cut, text, provenance, &watch, Vec::new())
     }
 
-    /// What the views of a text show, beside the `findings` in the text itself.
+    /// What a text and its views show as a whole, beside the `findings` in the text itself.
     fn read(
         &self,
         views: &Views,
         cut: Option<&'static str>,
-        taken: usize,
+        text: &str,
         provenance: Provenance,
         watch: &Watch,
         findings: Vec<Finding>,
@@ -271,7 +271,8 @@ impl Engine {
             let encoded: Vec<_> = encoded.collect();
             inspection.findings.extend(encoded);
         }
-        watch.find_late(views, taken, &mut inspection.findings);
+        watch.find_late(views, text.len(), &mut inspection.findings);
+        whole::find(self.on, text, provenance, &mut inspection.findings);
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);
         }

@@ -10,6 +10,7 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use detect::Head;
 use events::{Action, Decision, Finding, LocatedFinding, Outcome, Principal, Provenance};
@@ -20,6 +21,7 @@ use serde_json::Value;
 use super::inspect_lines;
 use crate::cli::InspectArgs;
 use crate::config;
+use crate::data_dir::DataDir;
 use crate::exit::{Exit, Failure, Problem};
 use crate::files::read_text;
 use crate::output::{Output, Table, note, printable, report};
@@ -158,6 +160,13 @@ impl Inspector {
         } else {
             let policy = policy::Engine::new(&policy::PolicyOptions::default());
             (detect::DetectSettings::default(), policy.map_err(Failure::environment_as_told)?)
+        };
+        let detect_settings = match &args.data {
+            Some(path) => {
+                let protected = DataDir::open(path)?.protected().load()?;
+                detect_settings.protecting(Arc::new(protected))
+            }
+            None => detect_settings,
         };
         let detect = detect::Engine::new(&detect_settings).map_err(|error| {
             Failure::environment(error, "the program is damaged: install it again")

@@ -10,6 +10,7 @@ mod inspect;
 mod keys;
 mod kill;
 mod log;
+mod protect;
 mod reference;
 mod up;
 
