@@ -22,6 +22,7 @@ mod grammar;
 mod learn;
 mod names;
 mod obfuscate;
+mod risk;
 mod shuffle;
 mod speed;
 mod statistics;
@@ -34,6 +35,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 trainer train --data DIR [--seeds DIR] [--out FILE]
 trainer eval  --data DIR [--seeds DIR]
+trainer risk --data DIR        which level of risk whole conversations reach
 trainer values --data DIR       what is found of personal data and secrets, all splits
 trainer speed --data DIR        a first look at the time it takes
 trainer train-names --data DIR [--out FILE]
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
     let result = places(rest).and_then(|places| match command.as_str() {
         "train" => train::run(&places),
         "eval" => eval::run(&places),
+        "risk" => risk::run(&places),
         "speed" => speed::run(&places),
         "train-names" => names::run_train(&places),
         "eval-names" => names::run_eval(&places),
