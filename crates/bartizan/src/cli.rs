@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Read and verify the record
     #[command(subcommand)]
     Log(LogCommand),
+    /// Name documents whose verbatim repetition in an answer is a finding
+    #[command(subcommand)]
+    Protect(ProtectCommand),
 }
 
 /// How a report is printed.
@@ -125,6 +128,9 @@ pub(crate) struct InspectArgs {
     /// The configuration whose rules apply [default: the shipped rules]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// The data folder whose protected documents are looked for [default: none]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }
@@ -291,5 +297,37 @@ pub(crate) enum LogCommand {
     Checkpoint {
         #[command(flatten)]
         state: StateArgs,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ProtectCommand {
+    /// Protect the text files under a folder, or again after they changed
+    Add {
+        /// The folder
+        dir: PathBuf,
+        /// What it is called in findings [default: the folder's name]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// List what is protected
+    List {
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Protect a folder no longer
+    Remove {
+        /// Its name, as in `protect list`
+        name: String,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
     },
 }

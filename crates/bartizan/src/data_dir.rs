@@ -6,6 +6,7 @@
 //! DATA/state.db           control-plane documents (SQLite)
 //! DATA/keys/pepper        the pepper of virtual keys
 //! DATA/keys/identity      the key under which end users, conversations and masks are hashed
+//! DATA/protected/NAME.corpus  fingerprints of protected documents
 //! DATA/keys/…, journal/, content/   the record's own
 //! ```
 //!
@@ -19,6 +20,7 @@ use stdx::Secret;
 use store::{KeysError, SECRET_BYTES, Store, StoreError, VirtualKeys, load_or_create_secret};
 
 use crate::exit::Failure;
+use crate::protected::Protected;
 
 /// A data folder that exists.
 #[derive(Clone, Debug)]
@@ -64,6 +66,11 @@ impl DataDir {
 
     pub(crate) fn first_key_file(&self) -> PathBuf {
         self.0.join("first-key.txt")
+    }
+
+    /// The fingerprints of protected documents.
+    pub(crate) fn protected(&self) -> Protected {
+        Protected::new(self.0.join("protected"))
     }
 
     /// The virtual keys of this folder.

@@ -12,6 +12,7 @@ mod data_dir;
 mod exit;
 mod files;
 mod output;
+mod protected;
 mod telemetry;
 mod time;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Keys(command) => commands::keys::run(command),
         Command::Log(command) => commands::log::run(&command),
+        Command::Protect(command) => commands::protect::run(&command),
     };
     let exit = match ended {
         Ok(exit) => exit,

@@ -31,7 +31,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 36] = [
+const PAGES: [&str; 39] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -68,6 +68,9 @@ const PAGES: [&str; 36] = [
     include_str!("detectors/template_injection.rs"),
     include_str!("detectors/encoded_values.rs"),
     include_str!("detectors/regurgitation.rs"),
+    include_str!("detectors/refusal.rs"),
+    include_str!("detectors/repetition.rs"),
+    include_str!("detectors/homograph_host.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.

@@ -8,6 +8,8 @@
 //!
 //! Not here: where the states are kept (`gateway`), and what follows from a score (policies read `context.risk`).
 
+use events::Finding;
+
 use crate::words::{sequence_hash, words_of};
 
 /// The time in which what happened counts half, in milliseconds.
@@ -38,6 +40,31 @@ pub struct TurnFacts {
     pub is_refused: bool,
     /// When, in milliseconds.
     pub time_ms: u64,
+}
+
+/// The families of findings that speak of an attack.
+const SUSPICIOUS_FAMILIES: [&str; 7] =
+    ["injection", "extraction", "jailbreak", "exfiltration", "tool_abuse", "obfuscation", "canary"];
+
+impl TurnFacts {
+    /// Of what the user wrote in one turn, and what was found in the turn; `time_ms` is in milliseconds.
+    pub fn of<'a>(
+        text: &str,
+        findings: impl IntoIterator<Item = &'a Finding>,
+        time_ms: u64,
+    ) -> Self {
+        let mut facts = Self { print: TurnPrint::of(text), time_ms, ..Self::default() };
+        for finding in findings {
+            let family = finding.kind.family();
+            if let Some(bit) = SUSPICIOUS_FAMILIES.iter().position(|known| *known == family) {
+                facts.rank = facts.rank.max(finding.rank.get());
+                if finding.rank.get() >= RANK_MIN {
+                    facts.families |= 1 << bit;
+                }
+            }
+        }
+        facts
+    }
 }
 
 /// What remains of a text for comparing it with later ones.

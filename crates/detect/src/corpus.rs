@@ -66,6 +66,43 @@ pub struct Corpus {
 impl Corpus {
     /// Adds a document. A name that is there already is another document's: remove that first.
     pub fn add(&mut self, name: &str, text: &str) -> Result<(), CorpusError> {
+        self.extend([(name, text)])
+    }
+
+    /// Adds documents, each with its name and its text. After an error those before it are added.
+    pub fn extend<N: AsRef<str>, T: AsRef<str>>(
+        &mut self,
+        documents: impl IntoIterator<Item = (N, T)>,
+    ) -> Result<(), CorpusError> {
+        let mut added = Ok(());
+        for (name, text) in documents {
+            added = self.append(name.as_ref(), text.as_ref());
+            if added.is_err() {
+                break;
+            }
+        }
+        // Once for all: a corpus may have tens of thousands of documents.
+        self.prints.sort_unstable();
+        added
+    }
+
+    /// Adds all documents of another corpus.
+    pub fn merge(&mut self, other: &Self) -> Result<(), CorpusError> {
+        let first = self.documents.len();
+        if first + other.documents.len() > CORPUS_DOCUMENTS_MAX
+            || self.prints.len() + other.prints.len() > CORPUS_PRINTS_MAX
+        {
+            return Err(CorpusError::TooLarge);
+        }
+        self.documents.extend_from_slice(&other.documents);
+        let moved = other.prints.iter().map(|(print, document)| (*print, document + first as u32));
+        self.prints.extend(moved);
+        self.prints.sort_unstable();
+        Ok(())
+    }
+
+    /// Adds a document and leaves the fingerprints unsorted.
+    fn append(&mut self, name: &str, text: &str) -> Result<(), CorpusError> {
         let document = self.documents.len() as u32;
         let mut winnow = Winnow::default();
         let mut prints: Vec<u64> =
@@ -80,7 +117,6 @@ impl Corpus {
         let count = prints.len() as u32;
         self.documents.push(CorpusDocument { name: tidy_name(name), prints: count });
         self.prints.extend(prints.into_iter().map(|print| (print, document)));
-        self.prints.sort_unstable();
         Ok(())
     }
 
@@ -264,6 +300,24 @@ mod tests {
     }
 
     #[test]
+    fn corpora_are_merged_within_the_limits() {
+        let other = "Whoever borrows the long ladder of the boat house writes a name and an hour on the slate by the door.";
+        let (mut both, mut first, mut second) =
+            (Corpus::default(), Corpus::default(), Corpus::default());
+        both.extend([("a", TEXT), ("b", other)]).expect("it fits");
+        first.add("a", TEXT).expect("it fits");
+        second.add("b", other).expect("it fits");
+        first.merge(&second).expect("it fits");
+        assert_eq!(first, both);
+        let many = Corpus {
+            documents: vec![first.documents[0].clone(); CORPUS_DOCUMENTS_MAX],
+            ..Corpus::default()
+        };
+        assert_eq!(first.merge(&many), Err(CorpusError::TooLarge));
+        assert_eq!(first, both, "nothing was added");
+    }
+
+    #[test]
     fn what_many_documents_share_is_nobodys() {
         let mut corpus = Corpus::default();
         for at in 0..=COMMON_DOCUMENTS_MAX {
@@ -276,9 +330,7 @@ mod tests {
     #[test]
     fn too_many_documents_are_refused() {
         let mut corpus = Corpus::default();
-        for _ in 0..CORPUS_DOCUMENTS_MAX {
-            corpus.add("d", "").expect("it fits");
-        }
+        corpus.extend((0..CORPUS_DOCUMENTS_MAX).map(|_| ("d", ""))).expect("it fits");
         assert_eq!(corpus.add("d", ""), Err(CorpusError::TooLarge));
     }
 }

@@ -11,7 +11,7 @@ use crate::calibration::Calibration;
 use crate::custom::{Allow, CustomError, CustomPass, Rules, folded};
 use crate::decode::{View, Views};
 use crate::detectors::hosts::Hosts;
-use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score};
+use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score, whole};
 use crate::names::model::NamesModel;
 use crate::normalise::{Normal, Normaliser};
 use crate::pass::Pass;
@@ -210,8 +210,6 @@ struct Seen<'a> {
     text: &'a str,
     /// The limit that was hit, if not all of it is read.
     cut: Option<&'static str>,
-    /// How many bytes its normalised text stands for.
-    taken: usize,
     provenance: Provenance,
 }
 
@@ -305,7 +303,7 @@ impl Engine {
         // Before others come to stand between the pieces of a value.
         sort(&mut held);
         coalesce(&mut held);
-        self.read(&Seen { text, cut, taken, provenance }, &views, &watch, held)
+        self.read(&Seen { text, cut, provenance }, &views, &watch, held)
     }
 
     /// What only the whole text shows: decoded views and the score model. Together with what a
@@ -322,13 +320,13 @@ impl Engine {
         reference: &Arc<Reference>,
     ) -> Inspection {
         let (text, cut) = within_limit(text);
-        let (normal, taken) = self.normalise(text, &mut Vec::new());
+        let (normal, _) = self.normalise(text, &mut Vec::new());
         let watch = Watch::new(self.on, &self.guards, reference, provenance);
-        let seen = Seen { text, cut, taken, provenance };
+        let seen = Seen { text, cut, provenance };
         self.read(&seen, &Views::of(text, normal), &watch, Vec::new())
     }
 
-    /// What the views of a text show, beside the `findings` in the text itself.
+    /// What a text and its views show as a whole, beside the `findings` in the text itself.
     fn read(
         &self,
         seen: &Seen<'_>,
@@ -336,7 +334,7 @@ impl Engine {
         watch: &Watch,
         findings: Vec<Finding>,
     ) -> Inspection {
-        let Seen { text, cut, taken, provenance } = *seen;
+        let Seen { text, cut, provenance } = *seen;
         let mut inspection = Inspection { findings, ..Inspection::default() };
         inspection.incomplete = cut.or(views.incomplete);
         inspection.views = views.views.len().saturating_sub(1) as u8;
@@ -361,7 +359,8 @@ impl Engine {
             let encoded: Vec<_> = encoded.collect();
             inspection.findings.extend(encoded);
         }
-        watch.find_late(views, taken, &mut inspection.findings);
+        watch.find_late(views, text.len(), &mut inspection.findings);
+        whole::find(self.on, text, provenance, &mut inspection.findings);
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);
         }

@@ -215,6 +215,9 @@ pub struct InteractionClosed {
     pub response_bytes: u64,
     /// Values of the caller's own restored in the answer.
     pub restored: u32,
+    /// The risk of the conversation after this turn, 0 to 100.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub risk: u32,
     /// The HTTP status sent to the client.
     pub status: u16,
     /// What no guard read.
@@ -313,6 +316,7 @@ mod tests {
                 reason: Some("upstream_reset".into()),
                 response_bytes: 2,
                 restored: 3,
+                risk: 4,
                 status: 200,
                 unscanned: vec![unscanned],
                 usage: Some(TokenUsage { input: 1, output: 2 }),

@@ -29,6 +29,7 @@ pub(crate) fn subject() -> Arc<Subject> {
         model_granted: true,
         principal: Principal::default(),
         request_bytes: 1,
+        risk: 0,
         route: "r".to_owned(),
         streamed: true,
         tainted: false,

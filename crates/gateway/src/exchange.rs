@@ -18,7 +18,7 @@ use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
 use wire::Dialect;
 
-use crate::answer::Verdict;
+use crate::{answer::Verdict, risk::Turn};
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
 const FINDINGS_RECORDED_MAX: usize = 1_000;
@@ -44,6 +44,7 @@ pub(crate) struct Exchange {
     sent: Vec<u8>,
     state: State,
     ticket: Option<Ticket>,
+    turn: Option<Turn>,
 }
 
 /// What is known before anything was read.
@@ -80,12 +81,18 @@ impl Exchange {
             sent: Vec::new(),
             state: State::Unopened,
             ticket: None,
+            turn: None,
         }
     }
 
     /// Notes who asks, for the case that nothing more comes to be known.
     pub(crate) fn asked_by(&mut self, principal: &Principal) {
         self.early.principal.clone_from(principal);
+    }
+
+    /// Notes what the request adds to its conversation.
+    pub(crate) fn turn(&mut self, turn: Option<Turn>) {
+        self.turn = turn;
     }
 
     /// The open record as far as it is known now.
@@ -198,6 +205,8 @@ impl Exchange {
         let emptied = closing(self.interaction());
         let mut close = std::mem::replace(&mut self.close, emptied);
         close.ending = ending;
+        let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
+        close.risk = risk.unwrap_or_default().into();
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
         let written = (|| {
@@ -311,6 +320,7 @@ fn closing(interaction: InteractionId) -> InteractionClosed {
         reason: None,
         response_bytes: 0,
         restored: 0,
+        risk: 0,
         status: 0,
         unscanned: Vec::new(),
         usage: None,

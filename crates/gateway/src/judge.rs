@@ -38,6 +38,8 @@ pub(crate) struct Subject {
     pub(crate) model_granted: bool,
     pub(crate) principal: Principal,
     pub(crate) request_bytes: u64,
+    /// The risk of the conversation with this turn, 0 to 100.
+    pub(crate) risk: u8,
     pub(crate) route: String,
     pub(crate) streamed: bool,
     /// Whether low-trust content of this request was found to steer; recomputed with each request.
@@ -58,6 +60,7 @@ impl Subject {
             model_granted: false,
             principal: opened.principal.clone(),
             request_bytes: opened.request_bytes,
+            risk: 0,
             route: String::new(),
             streamed: opened.streamed,
             tainted: false,
@@ -178,7 +181,7 @@ impl Judge {
                 route: &subject.route,
                 upstream: &subject.upstream,
             },
-            risk: 0,
+            risk: subject.risk,
             stage,
             streamed: subject.streamed,
             tainted: subject.tainted,

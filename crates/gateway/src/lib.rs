@@ -19,6 +19,7 @@ mod mask;
 mod refusal;
 mod reply;
 mod request;
+mod risk;
 mod service;
 mod settings;
 mod stream;
@@ -39,6 +40,7 @@ pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use settings::{Accept, Limits, RouteSettings, Settings, SettingsError, UpstreamOptions};
 
 use exchange::Randomness;
+use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
 
@@ -96,6 +98,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shared = Arc::new(Shared {
         bodies: BodyBudget::new(limits.bodies_bytes_max),
+        conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),
         hash_key: purpose("identity"),
         journal,

@@ -23,6 +23,7 @@ use crate::{
     judge::{Inspected, Subject},
     mask::{Masker, Vault},
     refusal::Refusal,
+    risk::Turn,
     service::Shared,
     settings::{Accept, Route},
 };
@@ -129,11 +130,13 @@ pub(crate) struct Received {
     pub(crate) path: String,
     /// What the body takes of the memory for all bodies.
     pub(crate) share: BodyShare,
+    /// What it adds to its conversation, once that is known.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// Reads, inspects, judges and, where policy says so, masks a request.
 pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepared, Refusal> {
-    let Received { body, caller, client_address, opened, operation, path, .. } = received;
+    let Received { body, caller, client_address, opened, operation, path, turn, .. } = received;
     let operation = *operation;
     opened.principal = caller.principal.clone();
     opened.request_bytes = body.len() as u64;
@@ -162,13 +165,16 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
     }
     opened.guards = shared.judge.report();
     let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
+    let begun = Turn::begin(&shared.conversations, conversation, &document, &inspected, now_ms());
     let subject = Subject {
         client_address: *client_address,
         model_granted: model.is_none_or(may_use),
+        risk: begun.risk,
         route: route.name.clone(),
         verb: verb(operation),
         ..Subject::of(opened)
     };
+    *turn = Some(begun);
     let judgement = shared.judge.request(&subject, &inspected.findings);
     let subject =
         Subject { tainted: judgement.decision().actions.contains(&Action::Taint), ..subject };

@@ -28,6 +28,7 @@ use crate::{
     refusal::Refusal,
     reply,
     request::{self, Caller, Prepared, Received},
+    risk::Conversations,
     settings::{Limits, Routes},
 };
 
@@ -38,6 +39,7 @@ const DECISION_HEADER: &str = "x-bartizan-decision";
 /// What every request shares.
 pub(crate) struct Shared {
     pub(crate) bodies: BodyBudget,
+    pub(crate) conversations: Arc<Conversations>,
     pub(crate) cpu: Arc<Semaphore>,
     pub(crate) hash_key: hmac::Key,
     pub(crate) journal: Journal,
@@ -113,6 +115,7 @@ impl Service {
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
                 share: BodyShare::default(),
+                turn: None,
             },
             exchange,
         };
@@ -143,8 +146,9 @@ impl Service {
         if let Err(refusal) = self.receive(&mut journey, head, body).await {
             return Err((journey, refusal));
         }
-        let Journey { exchange, received } = journey;
-        let (received, prepared) = self.examine(received).await;
+        let Journey { mut exchange, received } = journey;
+        let (mut received, prepared) = self.examine(received).await;
+        exchange.turn(received.turn.take());
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -221,9 +225,9 @@ impl Service {
                 let client_address = opened.client_address.parse().unwrap_or(UNKNOWN_ADDRESS);
                 let caller = Caller::default();
                 let path = String::new();
-                let share = BodyShare::default();
+                let (share, turn) = (BodyShare::default(), None);
                 let received =
-                    Received { body, caller, client_address, opened, operation, path, share };
+                    Received { body, caller, client_address, opened, operation, path, share, turn };
                 (
                     received,
                     Err(Refusal::internal("internal_examine", "the request could not be read")),

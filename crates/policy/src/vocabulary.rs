@@ -7,7 +7,7 @@
 use events::Provenance;
 
 /// The families of findings, as `context.findings.<family>` names them.
-pub const FAMILIES: [&str; 15] = [
+pub const FAMILIES: [&str; 16] = [
     "injection",
     "extraction",
     "jailbreak",
@@ -22,6 +22,7 @@ pub const FAMILIES: [&str; 15] = [
     "leak",
     "regurgitation",
     "code",
+    "output",
     "custom",
 ];
 

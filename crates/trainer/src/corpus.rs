@@ -315,7 +315,7 @@ fn definitions(folder: &Path) -> Result<BTreeMap<String, String>, String> {
     parse(&lines(&path)?.join("\n"), &path)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -335,7 +335,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-fn lines(path: &Path) -> Result<Vec<String>, String> {
+pub(crate) fn lines(path: &Path) -> Result<Vec<String>, String> {
     let failed = |error: String| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| failed(error.to_string()))?;
     let mut text = String::new();
@@ -350,7 +350,7 @@ fn lines(path: &Path) -> Result<Vec<String>, String> {
     Ok(text.split('\n').filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
 }
 
-fn parse<'a, T: Deserialize<'a>>(line: &'a str, path: &Path) -> Result<T, String> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(line: &'a str, path: &Path) -> Result<T, String> {
     serde_json::from_str(line)
         .map_err(|error| format!("{}: {error} in `{line:.80}`", path.display()))
 }

@@ -23,6 +23,7 @@ mod learn;
 mod names;
 mod obfuscate;
 mod page;
+mod risk;
 mod shuffle;
 mod speed;
 mod statistics;
@@ -35,6 +36,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 trainer train --data DIR [--seeds DIR] [--out FILE]
 trainer eval  --data DIR [--seeds DIR] [--out docs/reference/detection.md]
+trainer risk --data DIR        which level of risk whole conversations reach
 trainer values --data DIR       what is found of personal data and secrets, all splits
 trainer speed --data DIR        a first look at the time it takes
 trainer train-names --data DIR [--out FILE]
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
     let result = places(rest).and_then(|places| match command.as_str() {
         "train" => train::run(&places),
         "eval" => eval::run(&places),
+        "risk" => risk::run(&places),
         "speed" => speed::run(&places),
         "train-names" => names::run_train(&places),
         "eval-names" => names::run_eval(&places),

@@ -27,6 +27,7 @@ use super::inspect_words::{self, Place};
 use super::{inspect_files, inspect_lines};
 use crate::cli::InspectArgs;
 use crate::config;
+use crate::data_dir::DataDir;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Progress, note, report};
 
@@ -193,6 +194,13 @@ impl Inspector {
         } else {
             let policy = policy::Engine::new(&policy::PolicyOptions::default());
             (detect::DetectSettings::default(), policy.map_err(Failure::environment_as_told)?)
+        };
+        let detect_settings = match &args.data {
+            Some(path) => {
+                let protected = DataDir::open(path)?.protected().load()?;
+                detect_settings.protecting(Arc::new(protected))
+            }
+            None => detect_settings,
         };
         let detect = detect::Engine::new(&detect_settings).map_err(|error| {
             Failure::environment(error, "the program is damaged: install it again")

@@ -191,6 +191,9 @@ fn closed_block(text: &mut String, record: &Record, closed: &InteractionClosed) 
         row("tokens", format!("{} in, {} out", usage.input, usage.output));
     }
     row("values", format!("{} masked, {} restored", closed.masked, closed.restored));
+    if closed.risk > 0 {
+        row("risk", closed.risk.to_string());
+    }
     row("decision", decision_words(&closed.decision));
     rule_rows(&mut row, &closed.decision);
     finding_rows(&mut row, &closed.findings);

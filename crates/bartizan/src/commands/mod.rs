@@ -16,6 +16,7 @@ pub(crate) mod keys;
 pub(crate) mod log;
 mod log_text;
 mod process_limits;
+pub(crate) mod protect;
 pub(crate) mod up;
 mod up_welcome;
 

@@ -56,7 +56,9 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let data = DataDir::create(&settings.data_dir)?;
     let keys = data.keys().await?;
     let secret = data.identity_secret()?;
-    let detect = detect::Engine::new(&settings.guards.detect)
+    let protected = data.protected().load()?;
+    let detect_settings = settings.guards.detect.clone().protecting(Arc::new(protected));
+    let detect = detect::Engine::new(&detect_settings)
         .map_err(|error| Failure::environment(error, "the program is damaged: install it again"))?;
     let (journal, recovery) = Journal::open(data.path(), settings.journal, Arc::new(RealDisk))
         .map_err(Failure::environment_as_told)?;

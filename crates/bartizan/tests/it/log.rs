@@ -54,6 +54,7 @@ fn recorded(home: &Home) -> InteractionId {
         reason: None,
         response_bytes: 99,
         restored: 1,
+        risk: 25,
         status: 200,
         unscanned: Vec::new(),
         usage: None,
@@ -128,6 +129,7 @@ fn one_interaction_is_shown_whole_with_its_content_if_asked() {
         "ending    answered\n",
         "took      12 ms, first byte after 900 µs\n",
         "values    0 masked, 1 restored\n",
+        "risk      25\n",
     ] {
         assert!(ran.stdout.contains(expected), "{expected}\n{}", ran.stdout);
     }

@@ -12,6 +12,7 @@ mod keys;
 mod kill;
 mod log;
 mod own_detection;
+mod protect;
 mod reference;
 mod up;
 

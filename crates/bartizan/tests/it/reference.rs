@@ -32,6 +32,10 @@ const COMMANDS: &[&[&str]] = &[
     &["log"],
     &["log", "tail"],
     &["log", "show"],
+    &["protect"],
+    &["protect", "add"],
+    &["protect", "list"],
+    &["protect", "remove"],
     &["log", "verify"],
     &["log", "checkpoint"],
 ];

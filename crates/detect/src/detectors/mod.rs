@@ -29,8 +29,11 @@ pub(crate) mod canary;
 pub(crate) mod constructs;
 pub(crate) mod encoded_values;
 pub(crate) mod exfiltration;
+pub(crate) mod homograph_host;
 pub(crate) mod hosts;
+pub(crate) mod refusal;
 pub(crate) mod regurgitation;
+pub(crate) mod repetition;
 pub(crate) mod script_injection;
 pub(crate) mod shell_command;
 pub(crate) mod sql_statement;
@@ -38,12 +41,13 @@ pub(crate) mod suspicious_url;
 pub(crate) mod system_prompt;
 pub(crate) mod template_injection;
 pub(crate) mod url;
+pub(crate) mod whole;
 
 use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 36] = [
+pub(crate) const CARDS: [DetectorCard; 39] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -80,6 +84,9 @@ pub(crate) const CARDS: [DetectorCard; 36] = [
     template_injection::CARD,
     encoded_values::CARD,
     regurgitation::CARD,
+    refusal::CARD,
+    repetition::CARD,
+    homograph_host::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -121,6 +128,9 @@ pub(crate) enum Id {
     TemplateInjection,
     EncodedValues,
     Regurgitation,
+    Refusal,
+    Repetition,
+    HomographHost,
 }
 
 /// What asks a text whether a value starts there.

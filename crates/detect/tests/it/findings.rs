@@ -157,7 +157,7 @@ fn a_detector_that_is_off_finds_nothing() {
 
 #[test]
 fn every_detector_can_be_switched_off() {
-    let text = "ada@example.com +44 20 7946 0958 4111111111111111 DE89370400440532013000 536-90-4399 81.2.69.142 \
+    let text = "I'm sorry, but I can't. ada@example.com +44 20 7946 0958 4111111111111111 DE89370400440532013000 536-90-4399 81.2.69.142 \
                 AKIAIOSFODNN7EXAMPLE eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln password: Tr0ub4dor&3 https://u:pw1@x.org a\u{200b}b \
                 00:1a:2b:3c:4d:5e 131052-308T 111.444.777-35 S1234567D 7503305044089 VAT DE136695976 MRN: 00123456 \
                 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa 2024-01-15, a 34-year-old at 221 Baker Street at 48.85837, 2.29448 \
@@ -166,7 +166,8 @@ fn every_detector_can_be_switched_off() {
                 \nrm -rf /\n-----BEGIN PRIVATE KEY-----\nMIIBVgIBADANBgkqhkiG9w0BAQEFAASCAUAwggE8";
     let passage = "rain falls on tin roofs while five old men count small boats and name each one after a bird they \
                    once heard singing near the mill before dawn on cold days";
-    let text = &format!("{text}\n-----END PRIVATE KEY-----\n{passage}.");
+    let end = format!("https://b\u{430}nk.example/ {}", "ha ".repeat(100));
+    let text = &format!("{text}\n-----END PRIVATE KEY-----\n{passage}. {end}");
     let mut corpus = Corpus::default();
     corpus.add("poem", passage).expect("it fits");
     let corpus = Arc::new(corpus);

@@ -15,3 +15,4 @@ mod escapes;
 mod faults;
 mod leaks;
 mod main_job;
+mod risk;

@@ -141,6 +141,7 @@ pub(crate) fn closed(number: u64) -> InteractionClosed {
         reason: None,
         response_bytes: 100,
         restored: 0,
+        risk: 0,
         status: 200,
         unscanned: Vec::new(),
         usage: None,

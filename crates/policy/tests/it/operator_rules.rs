@@ -140,7 +140,7 @@ fn mistakes_are_explained() {
     );
     check(
         "@id(\"a\") @action(\"redact\") @applies_to(\"pii@nowhere\") forbid (principal, action, resource);",
-        "own.cedar:1: `pii@nowhere` in `@applies_to` does not name findings; hint: write a family or kind, and if need be where and from which rank on, as in `pii.email@user>=20`; families are `injection`, `extraction`, `jailbreak`, `exfiltration`, `tool_abuse`, `toxicity`, `pii`, `secret`, `obfuscation`, `canary`, `url`, `leak`, `regurgitation`, `code`, `custom`",
+        "own.cedar:1: `pii@nowhere` in `@applies_to` does not name findings; hint: write a family or kind, and if need be where and from which rank on, as in `pii.email@user>=20`; families are `injection`, `extraction`, `jailbreak`, `exfiltration`, `tool_abuse`, `toxicity`, `pii`, `secret`, `obfuscation`, `canary`, `url`, `leak`, `regurgitation`, `code`, `output`, `custom`",
     );
     check(
         "\n@id(\"key-expired\") forbid (principal, action, resource);",

@@ -1,0 +1,175 @@
+//! The risk of conversations: kept between exchanges, given to policies.
+//!
+//! What a request adds to its conversation (its last turn: what stands after the model's last words) is weighed before it is judged,
+//! and kept when the exchange ends, with whether it was refused.
+//!
+//! INVARIANT: bounded: [`CONVERSATIONS_MAX`] conversations of a fixed size each, about 30 MB. When there are more, those that were silent
+//! longest are forgotten. INVARIANT: history that a client of a stateless dialect sends again counts once.
+//!
+//! Not here: how turns make a score (`detect::Risk`), which conversation a request belongs to (`conversation`).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use detect::{Risk, TurnFacts};
+use events::{ConversationId, Ending, LocatedFinding, Provenance, Trust};
+use wire::Document;
+
+use crate::judge::Inspected;
+
+/// Conversations whose risk is kept.
+const CONVERSATIONS_MAX: usize = 65_536;
+/// Conversations are kept in so many parts, so that requests seldom wait for each other.
+const PARTS: usize = 16;
+/// Bytes of what the user wrote in a turn that are compared with later turns.
+const TURN_BYTES_MAX: usize = 64 << 10;
+
+/// The risk of every conversation.
+#[derive(Default)]
+pub(crate) struct Conversations([Mutex<Generations>; PARTS]);
+
+/// Two generations: when the younger is full it becomes the older, and what nobody asked for since is forgotten.
+#[derive(Default)]
+struct Generations {
+    young: HashMap<ConversationId, Risk>,
+    old: HashMap<ConversationId, Risk>,
+}
+
+impl Generations {
+    fn get(&self, id: &ConversationId) -> Option<&Risk> {
+        self.young.get(id).or_else(|| self.old.get(id))
+    }
+
+    fn put(&mut self, id: ConversationId, risk: Risk) {
+        if self.young.len() >= CONVERSATIONS_MAX / PARTS / 2 && !self.young.contains_key(&id) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(&id);
+        self.young.insert(id, risk);
+    }
+}
+
+impl Conversations {
+    fn part(&self, id: ConversationId) -> MutexGuard<'_, Generations> {
+        let part = usize::from(id.to_bytes()[0]) % PARTS;
+        // A state is put in whole: nothing is left half done by a panic.
+        self.0[part].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The risk of a conversation, should this be its next turn.
+    fn preview(&self, id: ConversationId, facts: &TurnFacts) -> u8 {
+        let known = self.part(id).get(&id).cloned();
+        known.unwrap_or_default().update(facts).score
+    }
+
+    fn update(&self, id: ConversationId, facts: &TurnFacts) -> u8 {
+        let mut part = self.part(id);
+        let mut risk = part.get(&id).cloned().unwrap_or_default();
+        let score = risk.update(facts).score;
+        part.put(id, risk);
+        score
+    }
+}
+
+/// A turn that has begun.
+pub(crate) struct Turn {
+    conversations: Arc<Conversations>,
+    facts: TurnFacts,
+    id: ConversationId,
+    /// The risk of its conversation, with it.
+    pub(crate) risk: u8,
+}
+
+impl Turn {
+    pub(crate) fn begin(
+        conversations: &Arc<Conversations>,
+        id: ConversationId,
+        document: &Document<'_>,
+        inspected: &Inspected,
+        time_ms: u64,
+    ) -> Self {
+        let facts = facts(document, inspected, time_ms);
+        let risk = conversations.preview(id, &facts);
+        Self { conversations: Arc::clone(conversations), facts, id, risk }
+    }
+
+    /// Keeps the turn, knowing how it ended; the risk of its conversation from now on.
+    pub(crate) fn end(mut self, ending: Ending, found: &[LocatedFinding]) -> u8 {
+        let is_declined = || found.iter().any(|one| one.finding.kind.as_str() == "output.refusal");
+        self.facts.is_refused = match ending {
+            // Who leaves out a card number that was refused has done as told.
+            Ending::Refused => self.facts.families != 0,
+            Ending::Blocked => true,
+            _ => is_declined(),
+        };
+        self.conversations.update(self.id, &self.facts)
+    }
+}
+
+/// What the last turn of a request says.
+fn facts(document: &Document<'_>, inspected: &Inspected, time_ms: u64) -> TurnFacts {
+    let fields = &document.fields;
+    let is_turn = |from: Provenance| from == Provenance::User || from.trust() == Trust::Low;
+    let last = fields.iter().rposition(|field| is_turn(field.provenance)).unwrap_or_default();
+    let before = fields.get(..last).unwrap_or_default();
+    let models = before.iter().rposition(|field| field.provenance.trust() == Trust::Model);
+    let first = models.map_or(0, |at| at + 1);
+    let findings = inspected.fields.iter().zip(&inspected.findings);
+    let findings = findings
+        .filter(|(field, found)| (first..=last).contains(*field) && is_turn(found.provenance))
+        .map(|(_, found)| &found.finding);
+    let mut text = String::new();
+    for field in fields.get(first..=last).unwrap_or_default() {
+        let room = TURN_BYTES_MAX.saturating_sub(text.len());
+        if field.provenance == Provenance::User && room > 0 {
+            text.push_str(&field.text[..field.text.floor_char_boundary(room)]);
+            text.push('\n');
+        }
+    }
+    TurnFacts::of(&text, findings, time_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> ConversationId {
+        let mut hash = [0; 16];
+        hash[..4].copy_from_slice(&number.to_le_bytes());
+        ConversationId::from_hash(hash)
+    }
+
+    fn suspicious() -> TurnFacts {
+        TurnFacts { rank: 40, families: 1, ..TurnFacts::default() }
+    }
+
+    #[test]
+    fn a_preview_changes_nothing() {
+        let conversations = Conversations::default();
+        let previewed = conversations.preview(id(1), &suspicious());
+        assert_eq!(conversations.preview(id(1), &suspicious()), previewed);
+        assert_eq!(conversations.update(id(1), &suspicious()), previewed);
+        assert!(conversations.preview(id(1), &suspicious()) > previewed);
+    }
+
+    #[test]
+    fn no_more_conversations_are_kept_than_there_is_room_for() {
+        let conversations = Conversations::default();
+        let mut number = 0;
+        while number < 3 * CONVERSATIONS_MAX as u32 {
+            conversations.update(id(number), &suspicious());
+            // One that goes on is not forgotten.
+            if number.is_multiple_of(100) {
+                conversations.update(id(0), &suspicious());
+            }
+            number += 1;
+        }
+        let kept = |part: &Mutex<Generations>| {
+            let part = part.lock().expect("not poisoned");
+            part.young.len() + part.old.len()
+        };
+        assert!(conversations.0.iter().map(kept).sum::<usize>() <= CONVERSATIONS_MAX);
+        assert!(conversations.preview(id(0), &TurnFacts::default()) > 50);
+        assert_eq!(conversations.preview(id(17), &TurnFacts::default()), 0);
+    }
+}
