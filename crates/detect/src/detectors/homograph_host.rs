@@ -72,7 +72,7 @@ fn rank(host: &str) -> Option<u8> {
             && normalised(label).text.is_ascii()
             && !label.chars().any(|letter| script(letter) == Some(LATIN))
     };
-    let top_is_ascii = labels.clone().last().is_some_and(|top| top.is_ascii());
+    let top_is_ascii = labels.clone().next_back().is_some_and(str::is_ascii);
     (top_is_ascii && labels.clone().count() > 1 && labels.clone().any(is_disguised))
         .then_some(DISGUISED_RANK)
 }
