@@ -111,22 +111,24 @@ fn add(
 
 fn in_words(added: &Added<'_>) -> String {
     let again = if added.replaced { "protected again" } else { "protected" };
-    let mut text = format!(
-        "`{}` is {again}: {} documents, {} fingerprints\n",
+    let mut lines = vec![format!(
+        "`{}` is {again}: {} documents, {} fingerprints",
         added.name, added.documents, added.fingerprints
-    );
+    )];
     if added.too_short > 0 {
-        text += &format!("  too few words for a fingerprint: {} documents\n", added.too_short);
+        lines.push(format!("  too few words for a fingerprint: {} documents", added.too_short));
     }
     for (what, paths) in [("not protected", added.passed_over), ("not read", added.unread)] {
         for path in paths.iter().take(SHOWN_MAX) {
-            text += &format!("  {what}: {} ({})\n", printable(&path.path), path.why);
+            lines.push(format!("  {what}: {} ({})", printable(&path.path), path.why));
         }
         if paths.len() > SHOWN_MAX {
-            text += &format!("  {what}: {} more; `--json` lists all\n", paths.len() - SHOWN_MAX);
+            let more = paths.len() - SHOWN_MAX;
+            lines.push(format!("  {what}: {more} more; `--json` lists all"));
         }
     }
-    text
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// The texts of the files that were found, with their names, as they are asked for.
