@@ -165,16 +165,15 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
     }
     opened.guards = shared.judge.report();
     let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
-    let begun = Turn::begin(&shared.conversations, conversation, &document, &inspected, now_ms());
+    let turn = turn.insert(Turn::begin(&shared.conversations, conversation, &document, &inspected));
     let subject = Subject {
         client_address: *client_address,
         model_granted: model.is_none_or(may_use),
-        risk: begun.risk,
+        risk: turn.risk,
         route: route.name.clone(),
         verb: verb(operation),
         ..Subject::of(opened)
     };
-    *turn = Some(begun);
     let judgement = shared.judge.request(&subject, &inspected.findings);
     let subject =
         Subject { tainted: judgement.decision().actions.contains(&Action::Taint), ..subject };

@@ -15,6 +15,7 @@ use detect::{Risk, TurnFacts};
 use events::{ConversationId, Ending, LocatedFinding, Provenance, Trust};
 use wire::Document;
 
+use crate::exchange::now_ms;
 use crate::judge::Inspected;
 
 /// Conversations whose risk is kept.
@@ -86,9 +87,8 @@ impl Turn {
         id: ConversationId,
         document: &Document<'_>,
         inspected: &Inspected,
-        time_ms: u64,
     ) -> Self {
-        let facts = facts(document, inspected, time_ms);
+        let facts = facts(document, inspected, now_ms());
         let risk = conversations.preview(id, &facts);
         Self { conversations: Arc::clone(conversations), facts, id, risk }
     }

@@ -216,7 +216,8 @@ fn a_long_text_is_read_in_parts_and_reported_as_one() {
     let text: String = log(6 << 20).collect();
     let expected = text.matches("ada@example.com").count();
     home.write("long.log", &text);
-    let one = home.run(&["inspect", "--json", "--jobs", "1", "long.log"]);
+    let one =
+        home.run(&["inspect", "--provenance", "retrieved", "--json", "--jobs", "1", "long.log"]);
     let report = &lines(&one.stdout)[0];
     let findings = report["findings"].as_array().expect("findings");
     let emails = findings.iter().filter(|finding| finding["kind"] == "pii.email");
@@ -227,7 +228,8 @@ fn a_long_text_is_read_in_parts_and_reported_as_one() {
     let places: Vec<usize> = text.match_indices("ada@example.com").map(|(at, _)| at).collect();
     assert_eq!((starts.len(), starts == places), (expected, true));
     assert_eq!((&report["id"], &report["verdict"]), (&json!("long.log"), &json!("redact")));
-    let many = home.run(&["inspect", "--json", "--jobs", "5", "long.log"]);
+    let many =
+        home.run(&["inspect", "--provenance", "retrieved", "--json", "--jobs", "5", "long.log"]);
     assert!(one == many, "the number of threads changes nothing");
 }
 

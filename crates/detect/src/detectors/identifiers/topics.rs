@@ -46,6 +46,7 @@ const EXACT_BYTES_MAX: usize = 4;
 
 /// The words of every topic.
 // tidy: table - identifiers and the words that name them
+// tidy: table - words that name identifiers
 pub(super) const WORDS: &[(Topic, &[&str])] = &[
     (
         Topic::NationalId,
