@@ -28,6 +28,7 @@ mod pass;
 mod reference;
 mod score;
 mod selftest;
+mod settings;
 mod skim;
 mod stream;
 mod text;
@@ -49,11 +50,9 @@ pub use custom::{
 };
 pub use detectors::canary::{CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN};
 pub use detectors::system_prompt::{KNOWN_WORDS_MAX, PROMPT_WORDS_MAX};
-pub use engine::{
-    BadCanary, Decoded, DetectSettings, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX,
-    UnknownDetector,
-};
+pub use engine::{Decoded, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX};
 pub use heads::{Head, Heads, Ranks, Scores};
 pub use reference::Reference;
 pub use score::{Explanation, Term};
+pub use settings::{BadCanary, DetectSettings, UnknownDetector};
 pub use stream::{HOLD_BYTES_MAX, Scanner, coalesce};

@@ -44,9 +44,8 @@ pub(super) const TOPICS: usize = Topic::Age as usize + 1;
 /// Words up to this length count only by themselves.
 const EXACT_BYTES_MAX: usize = 4;
 
-/// The words of every topic.
-// tidy: table - identifiers and the words that name them
 // tidy: table - words that name identifiers
+/// The words of every topic.
 pub(super) const WORDS: &[(Topic, &[&str])] = &[
     (
         Topic::NationalId,
