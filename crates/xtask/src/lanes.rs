@@ -15,8 +15,10 @@ use crate::{clients, tidy};
 /// What the property tests of the lanes draw their cases from.
 const PROPERTY_SEED: &str = "20261122";
 
-/// Seconds of fuzzing per target in the landing lane.
+/// Seconds of fuzzing per target in the landing lane, and inputs at most: the same ones on every machine, as far as the
+/// seconds allow.
 const FUZZ_SECONDS: &str = "4";
+const FUZZ_EXECUTIONS: &str = "500";
 
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +196,7 @@ fn fuzz(checkout: &Checkout) -> Outcome {
     let seed = std::env::var("FUZZ_SEED").unwrap_or_else(|_| PROPERTY_SEED.to_owned());
     Step::new(&checkout.root, "cargo")
         .args(["run", "--locked", "--quiet", "--package", "fuzz", "--", "--seconds", FUZZ_SECONDS])
-        .args(["--seed", &seed])
+        .args(["--executions", FUZZ_EXECUTIONS, "--seed", &seed])
         .run()
         .into()
 }
