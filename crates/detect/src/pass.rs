@@ -109,7 +109,8 @@ impl Pass {
         let seen = horizon(normal, self.at, taken);
         let (at, stop) = skim(bytes.get(..seen).unwrap_or(bytes), self.at - normal.dropped);
         self.at = normal.dropped + at;
-        if seen < bytes.len() { Stop::Ask } else { stop }
+        // As much has arrived as is waited for, even if all of the rest is not seen.
+        if seen <= bytes.len() { Stop::Ask } else { stop }
     }
 
     fn step(&mut self, text: &Text<'_>, found: &mut Vec<Located>) -> Result<usize, Starved> {
