@@ -184,6 +184,9 @@ impl AnswerGuard {
         if is_value && value.is_some_and(|value| self.vault.is_callers_own(&value)) {
             return None;
         }
+        if is_value && state.is_in_mask(finding.span, span, &self.vault) {
+            return None;
+        }
         let read = finding.span;
         finding.span = span;
         let (is_removed, is_refused) = self.judge_finding(state_path(&self.lanes, lane), &finding);

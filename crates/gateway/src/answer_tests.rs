@@ -42,11 +42,14 @@ pub(crate) fn subject() -> Arc<Subject> {
 }
 
 const MASK: &str = "[EMAIL-K7Q2M9XA]";
+/// A mask whose code happens to be a valid bank identifier.
+const BANK_MASK: &str = "[EMAIL-DEUTDEFF]";
 const OWN: &str = "ann \"a\" <ann.own@example.org>";
 
 fn guard() -> AnswerGuard {
     let mut vault = Vault::default();
     assert!(vault.keep(MASK.to_owned(), OWN.to_owned()));
+    assert!(vault.keep(BANK_MASK.to_owned(), OWN.to_owned()));
     vault.saw("seen.own@example.org");
     AnswerGuard::new(judge(), subject(), Arc::new(vault), Arc::default())
 }
@@ -97,6 +100,16 @@ fn inside_json_a_restored_value_is_escaped() {
 }
 
 #[test]
+fn a_mask_that_looks_like_a_value_is_still_a_mask() {
+    for lane in [LANE, ARGUMENTS] {
+        let text = format!("\"Its BIC is DEUTDEFF, SWIFT {BANK_MASK}\"");
+        let (out, verdict) = pass(lane, &[&text]);
+        assert!(out.starts_with("\"Its BIC is [BIC REMOVED], SWIFT ann"), "{out}");
+        assert_eq!((verdict.masked, verdict.restored), (1, 1));
+    }
+}
+
+#[test]
 fn ordinary_prose_passes_unchanged_and_is_hardly_held() {
     let mut guard = guard();
     let mut out = String::new();
@@ -129,6 +142,7 @@ fn text() -> impl Strategy<Value = String> {
         1 => Just("203.0.113.77".to_owned()),
         1 => Just("AKIAIOSFODNN7EXAMPLX".to_owned()),
         2 => Just(MASK.to_owned()),
+        1 => Just(format!("BIC {BANK_MASK}")),
         1 => Just("[EMAIL-".to_owned()),
         1 => Just("[".to_owned()),
         1 => Just("\u{200b}".to_owned()),

@@ -213,6 +213,17 @@ impl LaneText {
         Some(if self.json.is_some() { Unescaped::of(text).text } else { Cow::Borrowed(text) })
     }
 
+    /// Whether what was found, given as in [`Self::value`], is a mask of this request or lies in one: a
+    /// mask's code may look like a value, and the value behind it is the caller's own.
+    pub(crate) fn is_in_mask(&self, read: Span, located: Span, vault: &Vault) -> bool {
+        let in_held = || {
+            let range = located.range();
+            Some((&*self.held, range.start.checked_sub(self.base)?..range.end - self.base))
+        };
+        let in_seen = || (read.end as usize <= self.seen.len()).then(|| (&*self.seen, read.range()));
+        in_seen().or_else(in_held).is_some_and(|(text, found)| vault.covers(text, &found))
+    }
+
     /// Takes the text up to the offset `to` out, edited; less if a span to be removed lies across it.
     pub(crate) fn release(&mut self, mut to: usize, vault: &Vault) -> Released {
         for (span, _) in self.marks.iter().rev() {

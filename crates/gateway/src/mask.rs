@@ -12,6 +12,7 @@
 //! Not here: what is masked (policy decides), where masks are looked for in a stream (`lane`).
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use data_encoding::BASE32;
 use events::{ConversationId, Kind, Principal};
@@ -113,6 +114,31 @@ impl Vault {
         self.echoes.contains(value)
     }
 
+    /// Whether all letters and digits of `found`, a range of bytes of `text`, belong to one mask of this
+    /// request.
+    pub(crate) fn covers(&self, text: &str, found: &Range<usize>) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let start = text.floor_char_boundary(found.start.saturating_sub(MASK_BYTES_MAX));
+        let end = text.floor_char_boundary(found.end.saturating_add(MASK_BYTES_MAX));
+        let around = &text[start..end];
+        let is_bare = |range: Range<usize>| {
+            !text.get(range).unwrap_or_default().contains(char::is_alphanumeric)
+        };
+        let mut at = 0;
+        while let Some(mask) = find_mask(around, at) {
+            at = mask.end;
+            let whole = start + mask.start..start + mask.end;
+            if whole.start < found.end && found.start < whole.end {
+                return self.value(&around[mask]).is_some()
+                    && (found.start >= whole.start || is_bare(found.start..whole.start))
+                    && (found.end <= whole.end || is_bare(whole.end..found.end));
+            }
+        }
+        false
+    }
+
     /// Whether anything can be restored at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -120,7 +146,7 @@ impl Vault {
 }
 
 /// The next whole mask at or after `from`, as a range of bytes.
-pub(crate) fn find_mask(text: &str, from: usize) -> Option<std::ops::Range<usize>> {
+pub(crate) fn find_mask(text: &str, from: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let mut at = from;
     while let Some(offset) = memchr::memchr(b'[', bytes.get(at..)?) {
