@@ -26,6 +26,7 @@ mod normalise;
 mod offsets;
 mod pass;
 mod reference;
+mod rows;
 mod score;
 mod selftest;
 mod settings;

@@ -75,7 +75,7 @@ fn class(byte: u8) -> u8 {
 /// Passes over what is plain in `bytes` from `from` on, and says where it stopped and why. What
 /// lies past the end of `bytes` may be anything.
 pub(crate) fn skim(bytes: &[u8], from: usize) -> (usize, Stop) {
-    let mut skim = Skim { bytes, no_address_before: 0, local_until: 0 };
+    let mut skim = Skim { bytes, no_address_before: 0, local_until: 0, unnamed: 0 };
     let mut at = from;
     // No text before the first byte is as good as a byte that means nothing.
     let mut before = from.checked_sub(1).and_then(|last| bytes.get(last)).copied().unwrap_or(0);
@@ -110,6 +110,8 @@ struct Skim<'a> {
     no_address_before: usize,
     /// As far as an address could go on from there.
     local_until: usize,
+    /// The last place where a number would not be named.
+    unnamed: usize,
 }
 
 impl Skim<'_> {
@@ -180,9 +182,12 @@ impl Skim<'_> {
     }
 
     /// Whether what stands before `at` says what the number there is.
-    fn is_named_number(&self, at: usize) -> bool {
-        let context = self.bytes.get(at.saturating_sub(CONTEXT_BYTES_MAX)..at);
-        context.is_some_and(identifiers::names_number)
+    fn is_named_number(&mut self, at: usize) -> bool {
+        let is_named = identifiers::names_number(self.bytes, at, self.unnamed);
+        if !is_named {
+            self.unnamed = at;
+        }
+        is_named
     }
 
     /// Whether the digits before `end` are not the first of several groups, nor of an IP address.

@@ -39,6 +39,7 @@ trainer eval  --data DIR [--seeds DIR] [--out docs/reference/detection.md]
 trainer risk --data DIR        which level of risk whole conversations reach
 trainer values --data DIR       what is found of personal data and secrets, all splits
 trainer speed --data DIR        a first look at the time it takes
+trainer common-words --data DIR [--out FILE]   words that ordinary texts have in lower case
 trainer train-names --data DIR [--out FILE]
 trainer eval-names --data DIR   what is found of names, per source
 ";
@@ -53,6 +54,8 @@ struct Places {
 
 /// Where the tagger's model goes.
 const NAMES_FILE: &str = "crates/detect/model/names-v1.bin";
+/// Where the list of common words goes.
+const COMMON_FILE: &str = "crates/detect/src/names/words/common.txt";
 /// Where the score model goes.
 const MODEL_FILE: &str = "crates/detect/model/linear-v1.bin";
 
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         "eval" => eval::run(&places),
         "risk" => risk::run(&places),
         "speed" => speed::run(&places),
+        "common-words" => names::run_common(&places),
         "train-names" => names::run_train(&places),
         "eval-names" => names::run_eval(&places),
         "values" => eval::run_values(&places),

@@ -1,7 +1,7 @@
 //! Whether letters read like words, by pairs of letters and by the commonest short words.
 //!
 //! Two questions are answered. While the signs are collected: which words look like none, and which look like
-//! words read backwards ([`word_sums`]). Before a view is kept: does it read like text, and better than what it
+//! words read backwards ([`WordSums`]). Before a view is kept: does it read like text, and better than what it
 //! was made from ([`Reading`]).
 //!
 //! INVARIANT: only ASCII letters count, in either case; other scripts are neither odd nor plain.
@@ -70,21 +70,39 @@ static SUMS: [i32; 32 * 32] = {
 };
 
 /// The most letters of a word that are looked at: the sums of more might not fit.
-const WORD_LETTERS_MAX: usize = 64;
+pub(super) const WORD_LETTERS_MAX: usize = 64;
 
-/// How odd a word is (above 0: it looks like none), and how much more it looks like one backwards. `word` is
-/// ASCII letters.
-pub(super) fn word_sums(word: &[u8]) -> (i32, i32) {
-    // Five bits each: the table has a place for every pair.
-    let (mut sum, mut before) = (0_i32, 0_usize);
-    for byte in word.iter().take(WORD_LETTERS_MAX) {
-        let letter = usize::from(byte & 0x1f);
-        sum += SUMS[before * 32 + letter];
-        before = letter;
+/// How odd a word is (above 0: it looks like none), and how much more it looks like one backwards, as its letters
+/// are added.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WordSums {
+    sum: i32,
+    before: usize,
+}
+
+impl WordSums {
+    /// Adds an ASCII letter; there may be [`WORD_LETTERS_MAX`].
+    #[inline]
+    pub(super) fn add(&mut self, letter: u8) {
+        // Five bits each: the table has a place for every pair.
+        let letter = usize::from(letter & 0x1f);
+        self.sum = self.sum.wrapping_add(SUMS[self.before * 32 + letter]);
+        self.before = letter;
     }
-    sum += SUMS[before * 32];
-    let backwards = i32::from(sum as i16);
-    ((sum - backwards) >> 16, backwards)
+
+    /// How odd the word is, and how much better backwards.
+    pub(super) fn total(self) -> (i32, i32) {
+        let sum = self.sum.wrapping_add(SUMS[self.before * 32]);
+        let backwards = i32::from(sum as i16);
+        (sum.wrapping_sub(backwards) >> 16, backwards)
+    }
+}
+
+/// [`WordSums::total`] of the first letters of a word of ASCII letters.
+pub(super) fn word_sums(word: &[u8]) -> (i32, i32) {
+    let mut sums = WordSums::default();
+    word.iter().take(WORD_LETTERS_MAX).for_each(|letter| sums.add(*letter));
+    sums.total()
 }
 
 /// How common one letter is after another; anything that is no letter is the edge of a word.

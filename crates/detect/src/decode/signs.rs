@@ -5,7 +5,7 @@
 //!
 //! INVARIANT: one pass, constant work per byte. INVARIANT: no codec is run that has no sign here.
 
-use super::reads::word_sums;
+use super::reads::{WORD_LETTERS_MAX, WordSums, word_sums};
 
 /// The shortest token that is decoded.
 pub(super) const TOKEN_BYTES_MIN: usize = 16;
@@ -148,16 +148,18 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Reads the run of letters of base64 at `start`; gives its end.
     fn run(&mut self, start: usize) -> usize {
-        let (mut all, mut at) = (0, start);
-        while let Some(byte) = self.bytes.get(at).copied() {
-            let class = class(byte);
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let (mut all, mut len, mut sums) = (0, 0, WordSums::default());
+        for byte in rest {
+            let class = class(*byte);
             if class & BASE64 == 0 {
                 break;
             }
             all |= class;
-            at += 1;
+            len += 1;
+            sums.add(*byte);
         }
-        let len = at - start;
+        let at = start + len;
         if all == LETTER {
             if len == 1 {
                 self.single(start);
@@ -166,7 +168,8 @@ impl Pass<'_> {
             if len >= TOKEN_BYTES_MIN {
                 self.signs.runs.push((start, at));
             }
-            self.word(start, at);
+            let sums = if len > WORD_LETTERS_MAX { word_sums(rest) } else { sums.total() };
+            self.word(start, at, sums);
             return at;
         }
         self.mixed_run(start, at, all);
@@ -209,14 +212,13 @@ impl Pass<'_> {
         let mut at = start;
         for word in run.split(|byte| class(*byte) != LETTER) {
             if word.len() > 1 {
-                self.word(at, at + word.len());
+                self.word(at, at + word.len(), word_sums(word));
             }
             at += word.len() + 1;
         }
     }
 
-    fn word(&mut self, start: usize, end: usize) {
-        let (odd, backwards) = word_sums(self.bytes.get(start..end).unwrap_or_default());
+    fn word(&mut self, start: usize, end: usize, (odd, backwards): (i32, i32)) {
         if odd > 0 || self.odd.is_open() {
             self.odd.add(start, end, odd, ODD_SUM_MIN, &mut self.signs.odd);
         }

@@ -3,11 +3,11 @@
 //! INVARIANT: training and tagging call the same function, so both see the same features.
 
 use super::tokens::{self, Sort, Token};
-use super::words::{self, NO_NAME};
+use super::words::{self, COMMON, NO_NAME};
 
 /// Features are hashed to so many places.
 pub const BUCKETS: usize = 1 << BUCKETS_LOG2;
-pub(crate) const BUCKETS_LOG2: u32 = 16;
+pub(crate) const BUCKETS_LOG2: u32 = 15;
 
 /// Neighbouring tokens in which a name is looked for, with what is known of each.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +55,8 @@ pub fn stretches(text: &str, mut take: impl FnMut(Stretch)) {
     let mut tokens = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let may_hold = line.bytes().any(may_be_capital);
+        let capitals: u32 = line.bytes().map(|byte| u32::from(CAPITAL[usize::from(byte)])).sum();
+        let may_hold = capitals > 1 || (capitals == 1 && !begins_with_no_name(line));
         let mut from = 0;
         while may_hold && from < line.len() {
             from = tokens::read(line, from, &mut tokens);
@@ -65,9 +66,30 @@ pub fn stretches(text: &str, mut take: impl FnMut(Stretch)) {
     }
 }
 
-/// Whether a capital letter may begin with this byte: ASCII, and the scripts that have capitals.
-const fn may_be_capital(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || matches!(byte, 0xc3..=0xd6 | 0xe1)
+/// 1 for a byte that a capital letter may begin with: ASCII, and the scripts that have capitals.
+static CAPITAL: [u8; 256] = {
+    let mut capital = [0; 256];
+    let mut byte = 0;
+    while byte < capital.len() {
+        capital[byte] = matches!(byte as u8, b'A'..=b'Z' | 0xc3..=0xd6 | 0xe1) as u8;
+        byte += 1;
+    }
+    capital
+};
+
+/// Whether a line begins with a word that is no name there, and plainly ends before the next.
+fn begins_with_no_name(line: &str) -> bool {
+    let word = line.trim_start_matches(|first: char| first.is_whitespace() || may_precede(first));
+    let end = word.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let (word, rest) = word.split_at_checked(end).unwrap_or_default();
+    word.starts_with(|first: char| first.is_ascii_uppercase())
+        && rest.bytes().next().is_none_or(|next| matches!(next, b' ' | b',' | b'\n' | b'\r'))
+        && matches!(words::lists_of(words::hash_of(word)), NO_NAME | COMMON)
+}
+
+/// Whether a sentence may begin after this sign, and the sign before it.
+const fn may_precede(sign: char) -> bool {
+    matches!(sign, '"' | '\'' | '(' | '*' | '-' | '#' | '>' | '•' | '“' | '‘')
 }
 
 /// What is known of a line's token, computed once.
@@ -104,7 +126,7 @@ impl<'a> Line<'a> {
                 continue;
             }
             let end = self.stretch_end(at);
-            if end > at + 1 || !self.is_no_name(*token) {
+            if end > at + 1 || !self.is_no_name(at, *token) {
                 take(self.describe(at, end, offset));
             }
             at = end;
@@ -112,9 +134,9 @@ impl<'a> Line<'a> {
     }
 
     /// Whether a word is capitalised for other reasons than being a name, and on no list of names.
-    fn is_no_name(&self, token: Token) -> bool {
+    fn is_no_name(&self, at: usize, token: Token) -> bool {
         let lists = words::lists_of(words::hash_of(self.word(token)));
-        lists == NO_NAME
+        lists == NO_NAME || (lists == COMMON && self.begins_sentence(at))
     }
 
     /// One past the last token of the stretch that begins at `from`.
@@ -162,13 +184,13 @@ impl<'a> Line<'a> {
         let text = self.word(*token);
         let word = words::hash_of(text);
         let mut lists = words::lists_of(word);
-        if lists == 0 && text.contains('-') {
+        if lists & !COMMON == 0 && text.contains('-') {
             lists = text
                 .split('-')
                 .map(|part| words::lists_of(words::hash_of(part)))
                 .fold(0, |a, b| a | b);
         }
-        Known { word, shape: shape(text), lists }
+        Known { word, shape: shape(text), lists: lists & !COMMON }
     }
 
     /// Everything about the token at `at`; `around` are it and two on each side, `place` is its place in
@@ -234,12 +256,7 @@ impl<'a> Line<'a> {
     /// Whether the token at `at` is the first of its line or sentence.
     fn begins_sentence(&self, at: usize) -> bool {
         let mut before = self.tokens.get(..at).unwrap_or_default().iter().rev();
-        let skipped = |token: &&Token| {
-            matches!(
-                token.sort,
-                Sort::Sign('"' | '\'' | '(' | '*' | '-' | '#' | '>' | '•' | '“' | '‘')
-            )
-        };
+        let skipped = |token: &&Token| matches!(token.sort, Sort::Sign(sign) if may_precede(sign));
         match before.find(|token| !skipped(token)) {
             None => true,
             Some(token) => {

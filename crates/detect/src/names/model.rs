@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::features::BUCKETS;
 use super::{CLASSES, Class, TAGS};
+use crate::rows::{self, ROW};
 use crate::score::model::{CALIBRATED_RANK_MAX, Group};
 
 /// The weights that ship with the program.
@@ -19,8 +20,8 @@ static SHIPPED: &[u8] = include_bytes!("../../model/names-v1.bin");
 
 const MAGIC: &[u8; 8] = b"BTZNAM\x00\x01";
 const DIGEST_BYTES: usize = 32;
-/// Weights of one bucket: one per tag, and one unused, so that they are added eight at a time.
-const ROW: usize = TAGS + 1;
+// One weight per tag, and one unused.
+const _: () = assert!(TAGS + 1 == ROW);
 const TABLES: usize = CLASSES * 2 * CALIBRATED_RANK_MAX;
 
 /// Per class and group of text: the lowest margin of each rank from 1 on.
@@ -103,14 +104,8 @@ impl NamesModel {
 
     /// The score of every tag for a token with these features.
     pub(crate) fn emission(&self, features: &[u16]) -> [i32; TAGS] {
-        let mut scores = [0; ROW];
-        let (rows, _) = self.weights.as_chunks::<ROW>();
-        for row in features.iter().filter_map(|bucket| rows.get(usize::from(*bucket))) {
-            for (score, weight) in scores.iter_mut().zip(row) {
-                *score += i32::from(weight.cast_signed());
-            }
-        }
-        let [scores @ .., _] = scores;
+        let (table, _) = self.weights.as_chunks::<ROW>();
+        let [scores @ .., _] = rows::sum(table, features.iter().map(|bucket| usize::from(*bucket)));
         scores
     }
 

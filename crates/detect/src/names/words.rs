@@ -1,7 +1,9 @@
 //! Lists of words that say something about names, written by us: first names and surnames of many cultures,
-//! places, organisations, what companies end with, titles, and words that are capitalised and no names.
+//! places, organisations, what companies end with, titles, and words that are capitalised and no names. One more list,
+//! of common words, is written by `trainer common-words`: words that ordinary texts have in lower case.
 //!
-//! INVARIANT: a list is a hint for the model and never a reason by itself.
+//! INVARIANT: a list is a hint for the model and never a reason by itself; but a common word that stands alone at the
+//! beginning of a sentence is not even looked at.
 
 use std::sync::LazyLock;
 
@@ -12,8 +14,9 @@ pub(crate) const ORGANISATION: u8 = 1 << 3;
 pub(crate) const SUFFIX: u8 = 1 << 4;
 pub(crate) const TITLE: u8 = 1 << 5;
 pub(crate) const NO_NAME: u8 = 1 << 6;
+pub(crate) const COMMON: u8 = 1 << 7;
 
-const LISTS: [(&str, u8); 7] = [
+const LISTS: [(&str, u8); 8] = [
     (include_str!("words/first.txt"), FIRST),
     (include_str!("words/last.txt"), LAST),
     (include_str!("words/place.txt"), PLACE),
@@ -21,39 +24,48 @@ const LISTS: [(&str, u8); 7] = [
     (include_str!("words/suffix.txt"), SUFFIX),
     (include_str!("words/title.txt"), TITLE),
     (include_str!("words/never.txt"), NO_NAME),
+    (include_str!("words/common.txt"), COMMON),
 ];
 
 /// Places of the table below: more than twice as many as there are words.
 const PLACES: usize = 1 << 14;
 
-/// Hashes of all words with the lists they are on, each at the first free place from its hash on. No word
-/// has the hash 0.
-static WORDS: LazyLock<Vec<(u32, u8)>> = LazyLock::new(|| {
-    let mut table = vec![(0, 0); PLACES];
+/// All words, each at the first free place from its hash on: the lists it is on, in the lowest eight bits, and the
+/// other bits of its hash. 0 is nothing.
+static WORDS: LazyLock<Vec<u32>> = LazyLock::new(|| {
+    let mut table = vec![0; PLACES];
     for (list, bit) in LISTS {
         for hash in list.split_whitespace().map(hash_of) {
-            let may_hold = |entry: &(u32, u8)| entry.0 == 0 || entry.0 == hash;
-            let free = probe(hash).find(|place| table.get(*place).is_some_and(may_hold));
+            let free = probe(hash).find(|place| {
+                table.get(*place).is_some_and(|entry| *entry == 0 || is_of(*entry, hash))
+            });
             if let Some(entry) = free.and_then(|place| table.get_mut(place)) {
-                *entry = (hash, entry.1 | bit);
+                *entry = (hash & !LISTS_MASK) | (*entry & LISTS_MASK) | u32::from(bit);
             }
         }
     }
     table
 });
 
+const LISTS_MASK: u32 = 0xff;
+
+const fn is_of(entry: u32, hash: u32) -> bool {
+    (entry ^ hash) & !LISTS_MASK == 0
+}
+
 /// The places where a hash may be.
 fn probe(hash: u32) -> impl Iterator<Item = usize> {
-    let first = (hash >> 7) as usize;
+    // All of it counts: the lowest bits are not in the entry.
+    let first = (hash ^ (hash >> 16)) as usize;
     (0..PLACES).map(move |step| (first + step) % PLACES)
 }
 
 /// The lists that a word is on, by its hash.
 pub(crate) fn lists_of(hash: u32) -> u8 {
-    let table: &[(u32, u8)] = &WORDS;
+    let table: &[u32] = &WORDS;
     for entry in probe(hash).filter_map(|place| table.get(place)) {
-        if entry.0 == hash || entry.0 == 0 {
-            return entry.1;
+        if *entry == 0 || is_of(*entry, hash) {
+            return *entry as u8;
         }
     }
     0
@@ -88,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_table_has_room() {
-        let words = WORDS.iter().filter(|entry| entry.0 != 0).count();
+        let words = WORDS.iter().filter(|entry| **entry != 0).count();
         assert!(words > 3_000 && words * 2 < PLACES, "{words}");
     }
 

@@ -30,7 +30,7 @@ struct Slot {
 /// The lexicon, ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Concepts {
-    filter: Box<[u64]>,
+    filter: Box<[u64; FILTER_BITS / 64]>,
     slots: Box<[Slot]>,
 }
 
@@ -44,7 +44,7 @@ impl Concepts {
 
     fn build() -> Self {
         let mut concepts = Self {
-            filter: vec![0; FILTER_BITS / 64].into(),
+            filter: Box::new([0; FILTER_BITS / 64]),
             slots: vec![Slot::default(); SLOTS].into(),
         };
         for (number, (_, words)) in (1..).zip(CONCEPTS) {

@@ -52,19 +52,26 @@ pub const fn factor(bucket: u32) -> i32 {
     if bucket < 1 << BUCKETS_LOG2 { 1 } else { CONCEPT_FACTOR }
 }
 
-/// The features seen last, so that what is said again and again counts once.
-struct Recent([(u32, u32); RECENT_FEATURES]);
+/// The features seen last, so that what is said again and again counts once: a bucket, and the last bits of the
+/// number of the symbol that it ended with.
+struct Recent([u32; RECENT_FEATURES]);
 
 impl Recent {
+    const SYMBOL_BITS: u32 = 14;
+    const SYMBOLS: u32 = (1 << Self::SYMBOL_BITS) - 1;
+    const NOTHING: Self = Self([u32::MAX; RECENT_FEATURES]);
+
     /// Whether a feature is not among those just seen; from now on it is.
     #[inline]
     fn is_new(&mut self, bucket: u32, symbol: u32) -> bool {
         let Some(slot) = self.0.get_mut(bucket as usize % RECENT_FEATURES) else { return true };
-        let is_again = slot.0 == bucket && symbol.wrapping_sub(slot.1) < RECENT_SYMBOLS;
-        *slot = (bucket, symbol);
-        !is_again
+        let new = (bucket << Self::SYMBOL_BITS) | (symbol & Self::SYMBOLS);
+        let old = std::mem::replace(slot, new);
+        (old ^ new) > Self::SYMBOLS || (new.wrapping_sub(old) & Self::SYMBOLS) >= RECENT_SYMBOLS
     }
 }
+
+const _: () = assert!(BUCKETS < 1 << (32 - Recent::SYMBOL_BITS), "none is taken for nothing");
 
 /// The concepts of a bucket of concepts, the last one last; 0 for none.
 pub(super) const fn concepts_of(bucket: u32) -> [u8; 3] {
@@ -82,7 +89,7 @@ pub(super) fn is_ideograph(character: char) -> bool {
 /// Calls `see` for every feature of `text`, which is normalised, in order; what was seen just before is left out.
 pub fn features(text: &str, mut see: impl FnMut(u32, Place)) {
     let mut hasher = Hasher::new();
-    let mut recent = Recent([(u32::MAX, 0); RECENT_FEATURES]);
+    let mut recent = Recent::NOTHING;
     let mut see = |bucket, place: Place| {
         if recent.is_new(bucket, place.symbol) {
             see(bucket, place);

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::features::{BUCKETS, BUCKETS_LOG2, CONCEPT_FACTOR, features};
 use super::windows::{BLOCK_SYMBOLS, Total, highest, window_blocks};
 use crate::Head;
+use crate::rows::{self, ROW};
 
 /// The weights that ship with the program.
 static SHIPPED: &[u8] = include_bytes!("../../model/linear-v1.bin");
@@ -23,7 +24,7 @@ static SHIPPED: &[u8] = include_bytes!("../../model/linear-v1.bin");
 const MAGIC: &[u8; 8] = b"BTZLIN\x00\x02";
 const DIGEST_BYTES: usize = 32;
 /// The most heads a file has.
-pub const HEADS_MAX: usize = 8;
+pub const HEADS_MAX: usize = ROW;
 /// Ranks that a calibration table goes up to.
 pub const CALIBRATED_RANK_MAX: usize = 45;
 
@@ -267,26 +268,22 @@ pub fn sigmoid(x: f32) -> f32 {
 
 /// Sums of weights up to every block, and where the blocks are in the text.
 struct Blocks<'a> {
-    rows: &'a [[u8; HEADS_MAX]],
     /// Nothing, and then one for every block.
     totals: Vec<Total>,
     /// Where the text begins, and then where every block ends.
     ends: Vec<u32>,
-    /// What has been seen of the block that is open: sequences, and concepts. They are looked up together, so
-    /// that the memory works on many at a time; one after the other, the score waits for each.
-    sequences: Vec<u32>,
-    concepts: Vec<u32>,
+    sequences: Batch<'a>,
+    concepts: Batch<'a>,
 }
 
 impl<'a> Blocks<'a> {
     fn of(model: &'a Model, text: &str) -> Self {
         let count = text.len() / BLOCK_SYMBOLS as usize + 3;
         let mut blocks = Self {
-            rows: model.rows(),
             totals: Vec::with_capacity(count),
             ends: Vec::with_capacity(count),
-            sequences: Vec::with_capacity(8 * BLOCK_SYMBOLS as usize),
-            concepts: Vec::with_capacity(8 * BLOCK_SYMBOLS as usize),
+            sequences: Batch::new(model.rows()),
+            concepts: Batch::new(model.rows()),
         };
         blocks.totals.push(Total::default());
         blocks.ends.push(0);
@@ -297,9 +294,9 @@ impl<'a> Blocks<'a> {
                 block_end += BLOCK_SYMBOLS;
             }
             if place.concepts > 0 {
-                blocks.concepts.push(bucket);
+                blocks.concepts.add(bucket);
             } else {
-                blocks.sequences.push(bucket);
+                blocks.sequences.add(bucket);
             }
             last_end = place.end;
         });
@@ -308,33 +305,70 @@ impl<'a> Blocks<'a> {
     }
 
     fn close(&mut self, end: u32) {
-        let (sequences, concepts) = (self.sum(&self.sequences), self.sum(&self.concepts));
+        let (sequences, concepts) = (self.sequences.take(), self.concepts.take());
         let mut total = self.totals.last().copied().unwrap_or_default();
         for (sum, (sequences, concepts)) in
-            total.sums.iter_mut().zip(sequences.iter().zip(concepts))
+            total.sums.iter_mut().zip(sequences.sums.iter().zip(concepts.sums))
         {
-            *sum += i64::from(sequences + concepts * CONCEPT_FACTOR);
+            *sum = sum.wrapping_add(sequences + concepts * CONCEPT_FACTOR);
         }
-        total.count += (self.sequences.len() + self.concepts.len()) as u32;
+        total.count = total.count.wrapping_add(sequences.count + concepts.count);
         self.totals.push(total);
         self.ends.push(end);
-        self.sequences.clear();
-        self.concepts.clear();
-    }
-
-    fn sum(&self, buckets: &[u32]) -> [i32; HEADS_MAX] {
-        let mut sums = [0; HEADS_MAX];
-        for row in buckets.iter().filter_map(|bucket| self.rows.get(*bucket as usize)) {
-            for (sum, weight) in sums.iter_mut().zip(row) {
-                *sum += i32::from(weight.cast_signed());
-            }
-        }
-        sums
     }
 
     /// Where the first `blocks` blocks end.
     fn end(&self, blocks: usize) -> u32 {
         self.ends.get(blocks).copied().unwrap_or_default()
+    }
+}
+
+/// Rows that are looked up together, so that the memory works on many at a time; one after the other, the score
+/// waits for each.
+const BATCH_ROWS: usize = 64;
+
+/// The sum of the rows of some buckets.
+struct Batch<'a> {
+    rows: &'a [[u8; HEADS_MAX]],
+    /// What has not been looked up.
+    buckets: [u32; BATCH_ROWS],
+    waiting: usize,
+    total: Total,
+}
+
+impl<'a> Batch<'a> {
+    const fn new(rows: &'a [[u8; HEADS_MAX]]) -> Self {
+        let total = Total { sums: [0; HEADS_MAX], count: 0 };
+        Self { rows, buckets: [0; BATCH_ROWS], waiting: 0, total }
+    }
+
+    #[inline]
+    fn add(&mut self, bucket: u32) {
+        if let Some(slot) = self.buckets.get_mut(self.waiting) {
+            *slot = bucket;
+            self.waiting += 1;
+        }
+        if self.waiting == BATCH_ROWS {
+            self.look_up();
+        }
+    }
+
+    /// The sum of what was added since the last time.
+    fn take(&mut self) -> Total {
+        if self.waiting > 0 {
+            self.look_up();
+        }
+        std::mem::take(&mut self.total)
+    }
+
+    fn look_up(&mut self) {
+        let buckets = self.buckets.get(..self.waiting).unwrap_or_default();
+        let sums = rows::sum(self.rows, buckets.iter().map(|bucket| *bucket as usize));
+        for (total, sum) in self.total.sums.iter_mut().zip(sums) {
+            *total += sum;
+        }
+        self.total.count += self.waiting as u32;
+        self.waiting = 0;
     }
 }
 

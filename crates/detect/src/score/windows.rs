@@ -38,22 +38,25 @@ pub(crate) struct Window {
     pub(crate) height: f32,
 }
 
-/// Sums of the weights of every head, and how many features they are of, from the beginning of a text.
+/// Sums of the weights of every head, and how many features they are of, from the beginning of a text. The sums
+/// of a long text wrap around; those of a window, which are differences, are far from doing so.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Total {
-    pub(crate) sums: [i64; HEADS_MAX],
+    pub(crate) sums: [i32; HEADS_MAX],
     pub(crate) count: u32,
 }
 
 impl Total {
-    /// One over the length of the vector of the features between two places.
-    fn inverse_length(self, from: Self) -> f32 {
-        1.0 / ((self.count - from.count).max(FEATURES_MIN) as f32).sqrt()
-    }
-
-    fn height(self, from: Self, head: usize, inverse_length: f32) -> f32 {
-        let sum = |of: Self| of.sums.get(head).copied().unwrap_or_default();
-        (sum(self) - sum(from)) as f32 * inverse_length
+    /// The sum of every head since `from` over the length of the vector of the features in between.
+    #[inline]
+    fn heights(&self, from: &Self) -> [f32; HEADS_MAX] {
+        let count = self.count.wrapping_sub(from.count).max(FEATURES_MIN);
+        let inverse_length = 1.0 / (count as f32).sqrt();
+        let mut heights = [0.0; HEADS_MAX];
+        for (height, (to, from)) in heights.iter_mut().zip(self.sums.iter().zip(&from.sums)) {
+            *height = to.wrapping_sub(*from) as f32 * inverse_length;
+        }
+        heights
     }
 }
 
@@ -65,25 +68,27 @@ pub(crate) fn highest(totals: &[Total], sizes: &[&[usize]]) -> [Window; HEADS_MA
     let mut best = [Window { start: 0, end: 0, height: 0.0 }; HEADS_MAX];
     for (head, (window, sizes)) in best.iter_mut().zip(sizes).enumerate() {
         let end = blocks.min(sizes.last().copied().unwrap_or_default());
-        let height = at(end).height(at(0), head, at(end).inverse_length(at(0)));
+        let height = at(end).heights(&at(0)).get(head).copied().unwrap_or_default();
         *window = Window { start: 0, end, height };
     }
-    for (these, sizes) in [(DOCUMENT_WINDOWS, sizes), (PROMPT_WINDOWS, sizes)] {
-        let heads: Vec<usize> = sizes
-            .iter()
-            .enumerate()
-            .filter(|(_, of)| **of == these)
-            .map(|(head, _)| head)
-            .collect();
+    for these in [DOCUMENT_WINDOWS, PROMPT_WINDOWS] {
+        // What a window has to be higher than; endless for heads that have other windows.
+        let mut bar = [f32::INFINITY; HEADS_MAX];
+        for ((bar, window), sizes) in bar.iter_mut().zip(&best).zip(sizes) {
+            if *sizes == these {
+                *bar = window.height;
+            }
+        }
         for size in these.iter().copied() {
             for (start, (from, to)) in totals.iter().zip(totals.iter().skip(size)).enumerate() {
-                let inverse_length = to.inverse_length(*from);
-                for head in heads.iter().copied() {
-                    let height = to.height(*from, head, inverse_length);
-                    if let Some(window) = best.get_mut(head)
-                        && height > window.height
-                    {
-                        *window = Window { start, end: start + size, height };
+                let heights = to.heights(from);
+                let higher = heights.iter().zip(&bar).map(|(height, bar)| u32::from(height > bar));
+                if higher.sum::<u32>() == 0 {
+                    continue;
+                }
+                for ((window, bar), height) in best.iter_mut().zip(&mut bar).zip(heights) {
+                    if height > *bar {
+                        (*window, *bar) = (Window { start, end: start + size, height }, height);
                     }
                 }
             }
@@ -97,7 +102,7 @@ mod tests {
     use super::*;
 
     /// The highest window over blocks of one head, each a sum and how many features it is of.
-    fn highest_of(blocks: &[(i64, u32)], sizes: &'static [usize]) -> Window {
+    fn highest_of(blocks: &[(i32, u32)], sizes: &'static [usize]) -> Window {
         let mut totals = vec![Total::default()];
         for (sum, count) in blocks {
             let mut total = totals.last().copied().unwrap_or_default();

@@ -7,6 +7,7 @@
 //!
 //! Not here: the features and the reading of a model, which `detect` owns.
 
+mod common;
 mod eval;
 mod learn;
 mod samples;
@@ -17,6 +18,7 @@ use crate::calibrate::{self, Weighted};
 use crate::corpus::{self, Label, Row};
 use crate::{NAMES_FILE, Places};
 
+pub(crate) use common::run as run_common;
 pub(crate) use eval::{page, run as run_eval};
 
 /// Trains on the `train` split and our own sentences, and writes the model file.

@@ -249,9 +249,9 @@ pub(crate) fn names_age(context: &[u8]) -> bool {
     near.topic(Topic::Age).is_some_and(|distance| distance <= AGE_DISTANCE_MAX)
 }
 
-/// Whether `context`, the text before a short number, names it.
-pub(crate) fn names_number(context: &[u8]) -> bool {
-    IDENTIFIERS.dictionary.names_any(context)
+/// Whether the text before `at` names a short number there; it is known not to name one at `unnamed`.
+pub(crate) fn names_number(text: &[u8], at: usize, unnamed: usize) -> bool {
+    IDENTIFIERS.dictionary.names_any(text, at, unnamed)
 }
 
 /// Kind, what it is, how it is written, and both ranks, of every row: for the documentation.

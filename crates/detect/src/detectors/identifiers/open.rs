@@ -79,6 +79,12 @@ pub(super) fn find(text: &Text<'_>, word: Word, near: &mut dyn FnMut() -> Near) 
     if !digit && !word.next.is_some_and(|next| letters_may_begin(first, next)) {
         return None;
     }
+    let (end, count, digits) = number(text)?;
+    let fits = |open: &Open| open.len.contains(&count) && digits >= open.digits_min;
+    if !KINDS.iter().any(fits) {
+        return None;
+    }
+    // What is named is read last: most numbers fail before.
     let near = near();
     if !near.any() {
         return None;
@@ -89,10 +95,8 @@ pub(super) fn find(text: &Text<'_>, word: Word, near: &mut dyn FnMut() -> Near) 
         .filter_map(|open| Some((open, near.topic(open.topic)?)))
         .filter(|(_, distance)| *distance <= NAME_DISTANCE_MAX && *distance < phone)
         .min_by_key(|(_, distance)| *distance)?;
-    let (end, count, digits) = number(text)?;
-    let fits =
-        open.len.contains(&count) && digits >= open.digits_min && !is_date_or_amount(text, end);
-    fits.then(|| Hit::new(&CARD, open.kind, end, open.rank))
+    (fits(open) && !is_date_or_amount(text, end))
+        .then(|| Hit::new(&CARD, open.kind, end, open.rank))
 }
 
 /// Whether a number may begin with letters alone, `next` after them: `E-10234`.

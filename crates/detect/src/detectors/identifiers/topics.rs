@@ -10,7 +10,7 @@
 //! (`passports`).
 
 use crate::fold::{Folded, fold};
-use crate::text::is_word;
+use crate::text::{CONTEXT_BYTES_MAX, is_word};
 
 /// What a group of words says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -694,6 +694,8 @@ pub(super) struct Dictionary {
     begins: Vec<u16>,
     /// Which bytes a word begins with, in either case.
     firsts: [bool; 256],
+    /// Bytes of the longest word.
+    longest: usize,
 }
 
 const BUCKETS: usize = 4096;
@@ -720,7 +722,8 @@ impl Dictionary {
                 }
             }
         }
-        Self { words, begins, firsts }
+        let longest = words.iter().map(|word| word.bytes.len()).max().unwrap_or_default();
+        Self { words, begins, firsts, longest }
     }
 
     /// The words that may begin where `text` does.
@@ -734,17 +737,18 @@ impl Dictionary {
         .unwrap_or_default()
     }
 
-    /// Reports every word in `context` and the text from where it begins, until told to stop.
-    fn each(&self, context: &[u8], mut report: impl FnMut(&Word, &[u8]) -> bool) {
-        for (at, byte) in context.iter().enumerate() {
+    /// Reports every word in `text` that begins at `from` or later and the text from where it begins, until told to
+    /// stop.
+    fn each(&self, text: &[u8], from: usize, mut report: impl FnMut(&Word, &[u8]) -> bool) {
+        for (at, byte) in text.iter().enumerate().skip(from) {
             if !self.firsts.get(usize::from(*byte)).is_some_and(|first| *first) {
                 continue;
             }
-            let before = at.checked_sub(1).and_then(|before| context.get(before));
+            let before = at.checked_sub(1).and_then(|before| text.get(before));
             if before.copied().is_some_and(is_word) {
                 continue;
             }
-            let rest = context.get(at..).unwrap_or_default();
+            let rest = text.get(at..).unwrap_or_default();
             for word in self.may_begin(rest) {
                 if word.begins(rest) && !report(word, rest) {
                     return;
@@ -756,7 +760,7 @@ impl Dictionary {
     /// What `context`, the text before a value, names.
     pub(super) fn read(&self, context: &[u8]) -> Near {
         let mut near = Near { named: Vec::new() };
-        self.each(context, |word, rest| {
+        self.each(context, first_start(context.len()), |word, rest| {
             let distance = rest.len().saturating_sub(word.bytes.len()).min(254) as u8;
             near.named.push((word.names, distance));
             true
@@ -764,15 +768,23 @@ impl Dictionary {
         near
     }
 
-    /// Whether `context` names anything at all.
-    pub(super) fn names_any(&self, context: &[u8]) -> bool {
+    /// Whether [`Dictionary::read`] finds anything in the text before `at`, where it found nothing before `unnamed`.
+    pub(super) fn names_any(&self, text: &[u8], at: usize, unnamed: usize) -> bool {
+        let start = at.saturating_sub(CONTEXT_BYTES_MAX);
+        let from = start + first_start(at - start);
         let mut any = false;
-        self.each(context, |_, _| {
+        let text = text.get(..at).unwrap_or_default();
+        self.each(text, from.max(unnamed.saturating_sub(self.longest)), |_, _| {
             any = true;
             false
         });
         any
     }
+}
+
+/// Where the first word of a context of so many bytes may begin: what stands before a full one is not known.
+const fn first_start(context_bytes: usize) -> usize {
+    if context_bytes < CONTEXT_BYTES_MAX { 0 } else { 1 }
 }
 
 impl Word {
@@ -808,7 +820,6 @@ fn normal(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::CONTEXT_BYTES_MAX;
 
     #[test]
     fn words_stand_in_the_order_of_their_topics() {
