@@ -1,6 +1,6 @@
 //! Documents to text: what a model would be shown of a PDF, Office or HTML file, hidden text included.
 //!
-//! [`sniff`] says what a file is by its content; [`extract`] gives its text, which part of the text came from
+//! [`sniff`] and [`recognise`] say what a file is by its content; [`extract`] gives its text, which part of the text came from
 //! where, and what could not be read. Hidden text (invisible or white letters, hidden sheets, comments, notes,
 //! metadata) is text like any other and marked: it is how orders to a model travel.
 //!
@@ -8,17 +8,19 @@
 //! the file claims about itself. INVARIANT: what was not read is said in [`Extracted::unread`]; a damaged,
 //! encrypted or endless file is a result and not an error.
 //!
+//! [`plain_text`] is the text of a file that is no document, [`media`] what it is if it is no text either.
+//!
 //! Not here: images, sound, fonts (they are listed as unread), what the text means (`detect`).
 
 mod html;
 mod markup;
 mod office;
 mod pdf;
+mod plain;
 mod sink;
-#[cfg(test)]
-mod testing;
 mod zip;
 
+pub use plain::{Media, media, plain_text};
 pub use sink::{Extracted, PARTS_MAX, Part, TEXT_BYTES_MAX, UNREAD_MAX};
 pub use zip::{ENTRIES_MAX, INFLATED_BYTES_MAX};
 
@@ -70,13 +72,18 @@ pub fn sniff(beginning: &[u8]) -> Option<Format> {
     is_html.then_some(Format::Html)
 }
 
+/// As [`sniff`], of a whole file: a zip archive may have anything before it.
+pub fn recognise(bytes: &[u8]) -> Option<Format> {
+    sniff(bytes).or_else(|| zip::has_end(bytes).then_some(Format::Office))
+}
+
 /// The text of a file.
 pub fn extract(bytes: &[u8], format: Format) -> Extracted {
     let mut sink = Sink::default();
     let (bytes, is_cut) =
         bytes.get(..FILE_BYTES_MAX).map_or((bytes, false), |most| (most, most.len() < bytes.len()));
     if is_cut {
-        sink.unread("the rest of the file (file_bytes_max)");
+        sink.limit("the rest of the file", "file_bytes_max");
     }
     match format {
         Format::Pdf => pdf::read(bytes, &mut sink),
@@ -113,7 +120,8 @@ mod tests {
         let extracted = extract(&page, Format::Html);
         assert!(extracted.unread.iter().any(|unread| unread.contains("file_bytes_max")));
         assert!(extracted.unread.iter().any(|unread| unread.contains("text_bytes_max")));
-        assert!(extracted.text.len() <= TEXT_BYTES_MAX);
+        assert!(extracted.text.len() <= TEXT_BYTES_MAX && extracted.is_cut);
+        assert!(extracted.reasons.contains(&"file_bytes_max"));
     }
 
     #[test]
@@ -125,7 +133,7 @@ mod tests {
         let names: Vec<String> =
             (0..UNREAD_MAX + 9).map(|number| format!("{number}.bin")).collect();
         let entries: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
-        assert_eq!(extract(&testing::zip(&entries), Format::Office).unread.len(), UNREAD_MAX);
+        assert_eq!(extract(&testkit::zip(&entries), Format::Office).unread.len(), UNREAD_MAX);
     }
 
     proptest! {
@@ -139,8 +147,8 @@ mod tests {
 
         #[test]
         fn damaged_files_are_read_without_panic(at in 0_usize..2000, byte in any::<u8>(), cut in 0_usize..2000) {
-            let pdf = testing::pdf(&["BT /F1 12 Tf (some words) Tj ET"], "");
-            let office = testing::zip(&[("[Content_Types].xml", "<T/>"), ("word/document.xml", "<w:t>words</w:t>")]);
+            let pdf = testkit::pdf(&["BT /F1 12 Tf (some words) Tj ET"], "");
+            let office = testkit::zip(&[("[Content_Types].xml", "<T/>"), ("word/document.xml", "<w:t>words</w:t>")]);
             for (mut bytes, format) in [(pdf, Format::Pdf), (office, Format::Office)] {
                 bytes.truncate(cut.max(1));
                 let at = at % bytes.len();

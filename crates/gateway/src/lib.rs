@@ -12,6 +12,7 @@
 mod answer;
 mod conversation;
 mod exchange;
+mod files;
 mod judge;
 mod lane;
 mod loopback;

@@ -27,7 +27,7 @@ use crate::{
     judge::Judge,
     refusal::Refusal,
     reply,
-    request::{self, Caller, Prepared, Received},
+    request::{self, Caller, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, Routes},
 };
@@ -203,10 +203,13 @@ impl Service {
         Ok(())
     }
 
-    /// Examines small requests here and large ones on the CPU pool, so that nobody else waits.
+    /// Examines small requests here, and large ones and those with files on the CPU pool, so that nobody else
+    /// waits.
     async fn examine(&self, mut received: Received) -> (Received, Result<Prepared, Refusal>) {
-        if received.body.len() <= self.0.limits.inline_inspection_bytes_max {
-            let prepared = request::examine(&self.0, &mut received);
+        if received.body.len() <= self.0.limits.inline_inspection_bytes_max
+            && let Some(prepared) =
+                request::examine(&self.0, &mut received, Worker::Io).transpose()
+        {
             return (received, prepared);
         }
         let lost = (received.opened.clone(), received.body.clone(), received.operation);
@@ -214,8 +217,8 @@ impl Service {
         let shared = Arc::clone(&self.0);
         let examined = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let prepared = request::examine(&shared, &mut received);
-            (received, prepared)
+            let prepared = request::examine(&shared, &mut received, Worker::Cpu);
+            (received, prepared.and_then(|prepared| prepared.ok_or_else(not_examined)))
         });
         match examined.await {
             Ok(examined) => examined,
@@ -230,7 +233,7 @@ impl Service {
                     Received { body, caller, client_address, opened, operation, path, share, turn };
                 (
                     received,
-                    Err(Refusal::internal("internal_examine", "the request could not be read")),
+                    Err(not_examined()),
                 )
             }
         }
@@ -270,6 +273,10 @@ impl Journey {
         let opened = std::mem::replace(&mut self.received.opened, known);
         self.exchange.open(opened, &self.received.body)
     }
+}
+
+fn not_examined() -> Refusal {
+    Refusal::internal("internal_examine", "the request could not be read")
 }
 
 fn decision_words(decision: &Decision) -> String {

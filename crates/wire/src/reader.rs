@@ -15,11 +15,12 @@ use std::ops::Range;
 use events::Provenance;
 
 use crate::document::{
-    Document, Echo, EchoOf, Embedded, Field, Finish, Literal, Pending, REPORTED_PATHS_MAX,
+    Document, Echo, EchoOf, Embedded, Field, FilePart, Finish, Literal, Pending,
+    REPORTED_PATHS_MAX,
 };
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
-use crate::form::{is_data_url, is_long_number, is_web_url};
+use crate::form::{Form, is_data_url, is_long_number, is_web_url};
 use crate::frames::{Frame, path_of_member};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
@@ -240,6 +241,7 @@ impl<'a> Reader<'a> {
             // Servers leave out what they have nothing to say about, or write it empty.
             _ if value.is_empty() && !self.request => true,
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.admits_text(&value),
+            Rule::File(_) => Form::Base64.admits_text(&value),
             Rule::Media(_) => value.is_empty() || is_web_url(&value) || is_data_url(&value),
             _ => true,
         };
@@ -254,7 +256,8 @@ impl<'a> Reader<'a> {
         }
         match row.rule {
             Rule::OpaqueForm(_, why) => self.note_unscanned(why),
-            Rule::Media(_) if is_data_url(&value) => self.note_unscanned(MEDIA_INLINE),
+            Rule::File(why) => return self.file(value, why, false),
+            Rule::Media(_) if is_data_url(&value) => return self.file(value, MEDIA_INLINE, true),
             Rule::Media(_) => {
                 self.note_unscanned(MEDIA_REMOTE);
                 return self.field(row, value, range, Literal::Text);
@@ -432,6 +435,23 @@ impl<'a> Reader<'a> {
             path,
             pending,
         });
+        Ok(())
+    }
+
+    /// A file in a request; what is inline in an answer is not opened.
+    fn file(
+        &mut self,
+        value: Cow<'a, str>,
+        why: &'static str,
+        is_media: bool,
+    ) -> Result<(), ReadError> {
+        if !self.request {
+            self.note_unscanned(why);
+            return Ok(());
+        }
+        self.room_for(self.document.files.len())?;
+        let (path, position) = (self.here(), self.document.fields.len());
+        self.document.files.push(FilePart { value, why, is_media, position, path });
         Ok(())
     }
 

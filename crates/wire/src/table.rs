@@ -4,9 +4,10 @@
 //! of an object, `.**` everything at or below this place. Several rows may share a path if they take
 //! different JSON types (`input[]` takes text as guarded and numbers as opaque).
 //!
-//! INVARIANT: each row is one of four typings. *Guarded*: text that is scanned. *Constrained*: a value of
-//! a form that admits no sentence. *Opaque*: content no guard can read, forwarded and listed.
-//! *Denied*: never forwarded. `null` is accepted everywhere and says nothing.
+//! INVARIANT: each row is one of five typings. *Guarded*: text that is scanned. *File*: base64, handed over to
+//! be read if it is a document. *Constrained*: a value of a form that admits no sentence. *Opaque*: content no
+//! guard can read, forwarded and listed. *Denied*: never forwarded. `null` is accepted everywhere and says
+//! nothing.
 //!
 //! Not here: the tables themselves (`openai/`), how they are matched (`machine`).
 
@@ -59,8 +60,10 @@ pub(crate) enum Rule {
     OpaqueForm(Form, &'static str),
     /// Content no guard can read, of any type; what is inside is not looked at.
     Opaque(&'static str),
-    /// A URL to fetch (guarded text) or inline data (opaque).
+    /// A URL to fetch (guarded text) or inline data (a file).
     Media(Origin),
+    /// A file as base64: read if it is a document, else listed for this reason.
+    File(&'static str),
     /// A repetition of guarded text in another form.
     Echo(EchoOf, &'static str),
     /// Never forwarded.
@@ -191,6 +194,10 @@ impl Row {
         Self::new(path, Rule::Media(origin))
     }
 
+    pub(crate) const fn file(path: &'static str, why: &'static str) -> Self {
+        Self::new(path, Rule::File(why))
+    }
+
     pub(crate) const fn echo(path: &'static str, of: EchoOf, why: &'static str) -> Self {
         Self::new(path, Rule::Echo(of, why))
     }
@@ -222,6 +229,7 @@ impl Row {
     pub(crate) const fn expected(&self) -> &'static str {
         match self.rule {
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.expected(),
+            Rule::File(_) => Form::Base64.expected(),
             Rule::Media(_) => "an http or https URL, or a `data:` URL of base64",
             _ => "text",
         }
@@ -233,7 +241,9 @@ impl Row {
             Rule::Guarded { free, .. } => {
                 Takes { text: true, number: free, flag: free, whole: false }
             }
-            Rule::Media(_) => Takes { text: true, number: false, flag: false, whole: false },
+            Rule::Media(_) | Rule::File(_) => {
+                Takes { text: true, number: false, flag: false, whole: false }
+            }
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => match form.kind() {
                 Kind::Text => Takes { text: true, number: false, flag: false, whole: false },
                 Kind::Number => Takes { text: false, number: true, flag: false, whole: false },
