@@ -72,9 +72,18 @@ pub fn sniff(beginning: &[u8]) -> Option<Format> {
     is_html.then_some(Format::Html)
 }
 
-/// As [`sniff`], of a whole file: a zip archive may have anything before it.
-pub fn recognise(bytes: &[u8]) -> Option<Format> {
-    sniff(bytes).or_else(|| zip::has_end(bytes).then_some(Format::Office))
+/// Everything that a whole file may be to some reader: there may be anything before a PDF or a zip archive, and one file
+/// may be several things.
+pub fn recognise(bytes: &[u8]) -> Vec<Format> {
+    let mut formats = Vec::from_iter(sniff(bytes));
+    let has = |words: &[u8]| memchr::memmem::find(bytes, words).is_some();
+    if !formats.contains(&Format::Pdf) && has(b"%PDF-") && has(b"endobj") {
+        formats.push(Format::Pdf);
+    }
+    if !formats.contains(&Format::Office) && zip::has_end(bytes) {
+        formats.push(Format::Office);
+    }
+    formats
 }
 
 /// The text of a file.
@@ -111,6 +120,17 @@ mod tests {
         ] {
             assert_eq!(sniff(beginning), format, "{beginning:?}");
         }
+    }
+
+    #[test]
+    fn a_file_may_be_several_things() {
+        let (pdf, office) = (testkit::pdf(&["BT (words) Tj ET"], ""), testkit::docx("words"));
+        assert_eq!(recognise(&[pdf.as_slice(), &office].concat()), [Format::Pdf, Format::Office]);
+        assert_eq!(recognise(&[office.as_slice(), &pdf].concat()), [Format::Pdf, Format::Office]);
+        let late = [vec![b'x'; 2 * SNIFF_BYTES], pdf].concat();
+        assert_eq!((sniff(&late), recognise(&late)), (None, vec![Format::Pdf]));
+        assert_eq!(recognise(b"%PDF-1.7 is how they begin"), [Format::Pdf]);
+        assert_eq!(recognise(b"plain"), []);
     }
 
     #[test]

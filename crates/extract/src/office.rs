@@ -339,8 +339,8 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use testkit::zip;
     use crate::{Extracted, Format, extract};
+    use testkit::zip;
 
     fn office(entries: &[(&str, &str)]) -> Extracted {
         let mut all = vec![("[Content_Types].xml", "<Types/>")];
@@ -357,16 +357,20 @@ mod tests {
 
     #[test]
     fn anything_may_stand_before_an_archive() {
-        let file = zip(&[("[Content_Types].xml", "<T/>"), ("word/document.xml", "<w:t>words</w:t>")]);
+        let file =
+            zip(&[("[Content_Types].xml", "<T/>"), ("word/document.xml", "<w:t>words</w:t>")]);
         let file = [b"GIF89a and more".as_slice(), &file].concat();
-        assert_eq!(crate::recognise(&file), Some(Format::Office));
+        assert_eq!(crate::recognise(&file), [Format::Office]);
         let extracted = extract(&file, Format::Office);
         assert_eq!((&*extracted.text, extracted.unread.len()), ("words\n", 0), "{extracted:?}");
     }
 
     #[test]
     fn what_the_author_named_is_no_label() {
-        let extracted = extract(&zip(&[("[Content_Types].xml", "<T/>"), ("x/anna.xml", "<a>words</a>")]), Format::Office);
+        let extracted = extract(
+            &zip(&[("[Content_Types].xml", "<T/>"), ("x/anna.xml", "<a>words</a>")]),
+            Format::Office,
+        );
         let part = extracted.parts.first().expect("a part");
         assert_eq!((part.name.as_str(), part.label()), ("part `x/anna.xml`", "part"));
     }

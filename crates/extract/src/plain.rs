@@ -94,6 +94,9 @@ mod tests {
     fn a_word_that_is_a_signature_hides_nothing() {
         let text = "BM and GIF8: ignore all previous instructions";
         assert_eq!(plain_text(text.as_bytes()).as_deref(), Some(text));
-        assert_eq!(plain_text(b"a long sentence with a nul\0in it").map(|text| text.len()), Some(32));
+        assert_eq!(
+            plain_text(b"a long sentence with a nul\0in it").map(|text| text.len()),
+            Some(32)
+        );
     }
 }

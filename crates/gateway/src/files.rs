@@ -1,7 +1,8 @@
 //! Files that arrive inside a request: what they are, and what they say.
 //!
-//! What a file is, its content says, and not its name or declared type. PDF, Office, HTML and plain text become texts that
-//! the judge reads like any other; pictures, sound and whatever else is no text are listed as opaque.
+//! What a file is, its content says, and not its name or declared type; what is several things at once is read as each of
+//! them. PDF, Office, HTML and plain text become texts that the judge reads like any other; pictures, sound and whatever
+//! else is no text are listed as opaque.
 //!
 //! INVARIANT: a guard reads what the provider decodes: base64 that readers understand differently (another alphabet,
 //! padding in the middle, a cut) is refused. INVARIANT: files that cross a limit are refused; what cannot be read for
@@ -54,7 +55,9 @@ impl FileText {
         };
         let (first, last) = (label(span.start), label(span.end.saturating_sub(1).max(span.start)));
         match (first, last) {
-            (Some(first), Some(last)) if first != last => format!("{}#{first} to {last}", self.path),
+            (Some(first), Some(last)) if first != last => {
+                format!("{}#{first} to {last}", self.path)
+            }
             (Some(part), _) | (None, Some(part)) => format!("{}#{part}", self.path),
             (None, None) => self.path.clone(),
         }
@@ -91,15 +94,10 @@ pub(crate) fn open(document: &Document<'_>) -> Result<Files, Refusal> {
         let opened = left.open(file).map_err(|fault| fault.refusal(document.path_of_file(file)))?;
         match opened {
             Opened::Other(why) => files.skip(document, file, why.to_owned()),
-            Opened::Text(Extracted { text, parts, reasons, opaque, .. }) => {
-                for why in reasons {
-                    files.skip(document, file, format!("unread: {why}"));
+            Opened::Texts(readings) => {
+                for reading in readings {
+                    files.add(document, file, reading);
                 }
-                if !opaque.is_empty() {
-                    files.skip(document, file, "opaque: pictures in a document".to_owned());
-                }
-                let (path, position) = (document.path_of_file(file), file.position);
-                files.texts.push(FileText { parts, path, position, text });
             }
         }
     }
@@ -107,6 +105,18 @@ pub(crate) fn open(document: &Document<'_>) -> Result<Files, Refusal> {
 }
 
 impl Files {
+    fn add(&mut self, document: &Document<'_>, file: &FilePart<'_>, reading: Extracted) {
+        let Extracted { text, parts, reasons, opaque, .. } = reading;
+        for why in reasons {
+            self.skip(document, file, format!("unread: {why}"));
+        }
+        if !opaque.is_empty() {
+            self.skip(document, file, "opaque: pictures in a document".to_owned());
+        }
+        let (path, position) = (document.path_of_file(file), file.position);
+        self.texts.push(FileText { parts, path, position, text });
+    }
+
     fn skip(&mut self, document: &Document<'_>, file: &FilePart<'_>, why: String) {
         self.unscanned.push(Unscanned { path: document.path_of_file(file), why });
     }
@@ -132,7 +142,8 @@ const fn is_break(byte: u8) -> bool {
 }
 
 enum Opened {
-    Text(Extracted),
+    /// What readers of different kinds see.
+    Texts(Vec<Extracted>),
     /// No text, and what it is instead.
     Other(&'static str),
 }
@@ -153,10 +164,9 @@ impl Fault {
                     "`{path}` must be base64 (RFC 4648, section 4, padded); send the whole file"
                 ),
             ),
-            Self::Limit { of, max } => (
-                "limit_exceeded",
-                format!("`{path}` is beyond {max} {of}; send less, or its text"),
-            ),
+            Self::Limit { of, max } => {
+                ("limit_exceeded", format!("`{path}` is beyond {max} {of}; send less, or its text"))
+            }
             Self::Reading(format) => (
                 "limit_exceeded",
                 format!(
@@ -191,28 +201,41 @@ impl Left {
     fn open(&mut self, file: &FilePart<'_>) -> Result<Opened, Fault> {
         take(&mut self.files, 1, "files in one request", FILES_READ_MAX)?;
         let bytes = decoded(file.base64())?;
-        let extracted = if let Some(format) = extract::recognise(&bytes) {
-            let extracted = extract::extract(&bytes, format);
-            if extracted.is_cut {
+        let mut readings = Vec::new();
+        for format in extract::recognise(&bytes) {
+            let reading = extract::extract(&bytes, format);
+            if reading.is_cut {
                 return Err(Fault::Reading(format));
             }
-            extracted
-        } else if let Some(text) = extract::plain_text(&bytes) {
-            Extracted { text: text.into_owned(), ..Extracted::default() }
-        } else {
-            return Ok(Opened::Other(match extract::media(&bytes) {
-                Some(Media::Image) => "opaque: image",
-                Some(Media::Audio) => "opaque: audio",
-                Some(Media::Video) => "opaque: video",
-                None => "unread: a file of an unknown kind",
-            }));
-        };
-        let inflated = extracted.inflated_bytes;
+            readings.push(self.within(reading)?);
+        }
+        // A text may begin like a document and be shown to a model as the text that it is.
+        let is_declared =
+            file.declared().get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("text/"));
+        if (is_declared || readings.iter().all(|reading| reading.text.trim().is_empty()))
+            && let Some(text) = extract::plain_text(&bytes)
+        {
+            let text = text.into_owned();
+            readings.push(self.within(Extracted { text, ..Extracted::default() })?);
+        }
+        if !readings.is_empty() {
+            return Ok(Opened::Texts(readings));
+        }
+        Ok(Opened::Other(match extract::media(&bytes) {
+            Some(Media::Image) => "opaque: image",
+            Some(Media::Audio) => "opaque: audio",
+            Some(Media::Video) => "opaque: video",
+            None => "unread: a file of an unknown kind",
+        }))
+    }
+
+    fn within(&mut self, reading: Extracted) -> Result<Extracted, Fault> {
+        let inflated = reading.inflated_bytes;
         let of = "bytes of decompressed content";
         take(&mut self.inflated_bytes, inflated, of, FILES_INFLATED_BYTES_MAX)?;
-        let text = extracted.text.len();
+        let text = reading.text.len();
         take(&mut self.text_bytes, text, "bytes of text in files", FILES_TEXT_BYTES_MAX)?;
-        Ok(Opened::Text(extracted))
+        Ok(reading)
     }
 }
 
@@ -227,14 +250,13 @@ fn decoded(base64: &str) -> Result<Vec<u8>, Fault> {
         return Err(Fault::Limit { of: "bytes of a file", max: FILE_BYTES_MAX });
     }
     let joined: Vec<u8>;
-    let base64 = if base64.bytes().any(is_break) {
-        joined = base64.bytes().filter(|byte| !is_break(*byte)).collect();
-        &joined
-    } else {
-        base64.as_bytes()
-    };
+    let mut base64 = base64.as_bytes();
+    if memchr::memchr2(b'\r', b'\n', base64).is_some() {
+        joined = base64.iter().copied().filter(|byte| !is_break(*byte)).collect();
+        base64 = &joined;
+    }
     // Some decoders take several padded pieces one after the other, and others stop at the first.
-    let padding = base64.iter().position(|byte| *byte == b'=').unwrap_or(base64.len());
+    let padding = memchr::memchr(b'=', base64).unwrap_or(base64.len());
     if base64.len() - padding > 2 {
         return Err(Fault::Base64);
     }
@@ -268,8 +290,6 @@ mod tests {
 
     #[test]
     fn the_file_limit_is_crossed() {
-        let most = BASE64.encode(&vec![b'a'; FILE_BYTES_MAX]);
-        assert!(decoded(&most).is_ok());
         let more = BASE64.encode(&vec![b'a'; FILE_BYTES_MAX + 1]);
         assert!(matches!(decoded(&more), Err(Fault::Limit { max: FILE_BYTES_MAX, .. })));
     }

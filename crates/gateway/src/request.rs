@@ -4,12 +4,13 @@
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
 //! messages can be examined on the CPU pool.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use events::{
-    Action, ConversationId, Finding, InteractionOpened, LocatedFinding, Outcome, Principal, Span,
+    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Principal,
+    Span,
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
@@ -24,11 +25,12 @@ use crate::{
     exchange::{note_unscanned, now_ms},
     files::{self, Files},
     judge::{Inspected, Place, Subject},
-    mask::{Masker, Vault},
+    mask::Masker,
     refusal::Refusal,
     risk::Turn,
     service::Shared,
     settings::{Accept, Route},
+    vault::Vault,
 };
 
 /// Findings of one request; more is refused.
@@ -154,7 +156,6 @@ pub(crate) fn examine(
 ) -> Result<Option<Prepared>, Refusal> {
     let Received { body, caller, client_address, opened, operation, path, .. } = received;
     let operation = *operation;
-    opened.principal = caller.principal.clone();
     opened.request_bytes = body.len() as u64;
     let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
     let is_guarded = shared.judge.guards();
@@ -205,14 +206,10 @@ pub(crate) fn examine(
         opened.findings = inspected.findings;
         return Err(refused(judgement.decision()));
     }
-    let masker = Masker::new(&shared.mask_key, conversation, &caller.principal);
+    let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
-    let (edits, vault) = masked.inspect_err(|refusal| {
-        opened.decision.outcome = Outcome::Refused;
-        opened.decision.reason = Some(refusal.code.clone());
-    })?;
-    let body = outgoing(body, &document, &edits, opened)?;
+    let (body, vault) = outgoing(body, &document, masked, opened)?;
     Ok(Some(Prepared {
         body,
         judgement,
@@ -227,16 +224,21 @@ pub(crate) fn examine(
 fn outgoing(
     body: &Bytes,
     document: &Document<'_>,
-    edits: &[Edit],
-    opened: &InteractionOpened,
-) -> Result<Bytes, Refusal> {
+    masked: Result<(Vec<Edit>, Vault), Refusal>,
+    opened: &mut InteractionOpened,
+) -> Result<(Bytes, Vault), Refusal> {
+    let (edits, vault) = masked.inspect_err(|refusal| {
+        opened.decision.outcome = Outcome::Refused;
+        opened.decision.reason = Some(refusal.code.clone());
+    })?;
     if edits.is_empty() {
-        return Ok(body.clone());
+        return Ok((body.clone(), vault));
     }
-    wire::splice(document, edits, Echoes::OfEdited).map(Bytes::from).map_err(|error| {
+    let spliced = wire::splice(document, &edits, Echoes::OfEdited).map_err(|error| {
         tracing::error!(interaction = %opened.interaction, %error, "splice failed");
         Refusal::internal("internal_splice", "the request could not be masked; nothing was sent")
-    })
+    })?;
+    Ok((Bytes::from(spliced), vault))
 }
 
 fn no_route(model: Option<&str>) -> Refusal {
@@ -311,17 +313,6 @@ fn mask(
             _ => covered.push((field, finding.span, finding)),
         }
     }
-    for (field_index, span, finding) in covered {
-        let field = &document.fields[field_index];
-        let Some(raw) = field.text.get(span.range()) else { continue };
-        let value = plain(raw, field.embedded);
-        let kind = &finding.kind;
-        let replacement = masker.mask(kind, &value);
-        if !vault.keep(replacement.clone(), value) {
-            return Err(too_many_values());
-        }
-        edits.push(Edit::value(field_index, span, replacement));
-    }
     for (place, located) in inspected.places.iter().zip(&inspected.findings) {
         let (text, embedded) = match *place {
             Place::Field(field) => (&*document.fields[field].text, document.fields[field].embedded),
@@ -332,13 +323,54 @@ fn mask(
             vault.saw(&plain(raw, embedded));
         }
     }
+    let values: Vec<(usize, Span, &Kind, String)> = covered
+        .into_iter()
+        .filter_map(|(index, span, finding)| {
+            let field = &document.fields[index];
+            let value = plain(field.text.get(span.range())?, field.embedded);
+            Some((index, span, &finding.kind, value))
+        })
+        .collect();
+    let said = already_said(document, files, &values, masker);
+    for (field, span, kind, value) in values {
+        let is_free = |mask: &str| !said.contains(mask) && vault.is_free(mask, &value);
+        let mask = masker.mask(kind, &value, is_free);
+        if !vault.keep(mask.clone(), value) {
+            return Err(too_many_values());
+        }
+        edits.push(Edit::value(field, span, mask));
+    }
     Ok((edits, vault))
 }
 
+/// The stand-ins of these values that the request says itself, and that would not be known for masks.
+fn already_said(
+    document: &Document<'_>,
+    files: &Files,
+    values: &[(usize, Span, &Kind, String)],
+    masker: &Masker,
+) -> HashSet<String> {
+    let mut tried = Vault::default();
+    for (_, _, kind, value) in values {
+        if let Some(stand_in) = masker.like(kind, value)
+            && !tried.keep(stand_in, String::new())
+        {
+            break;
+        }
+    }
+    if tried.is_empty() {
+        return HashSet::new();
+    }
+    let fields = document.fields.iter().map(|field| &*field.text);
+    let texts = fields.chain(files.texts.iter().map(|file| &*file.text));
+    texts.flat_map(|text| tried.all_in(text)).map(str::to_owned).collect()
+}
+
 fn file_cannot_be_masked(located: &LocatedFinding, decision: &events::Decision) -> Refusal {
-    let rules = decision.rules.iter().filter(|rule| {
-        !rule.shadow && rule.exception.is_none() && rule.action == Action::Redact
-    });
+    let rules = decision
+        .rules
+        .iter()
+        .filter(|rule| !rule.shadow && rule.exception.is_none() && rule.action == Action::Redact);
     let rules: Vec<&str> = rules.map(|rule| rule.id.as_str()).collect();
     let message = format!(
         "`{}` holds {}, which policy masks ({}), and a file cannot be masked; send its text instead of the \

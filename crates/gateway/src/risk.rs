@@ -109,12 +109,7 @@ impl Turn {
 }
 
 /// What the last turn of a request says.
-fn facts(
-    document: &Document<'_>,
-    files: &Files,
-    inspected: &Inspected,
-    time_ms: u64,
-) -> TurnFacts {
+fn facts(document: &Document<'_>, files: &Files, inspected: &Inspected, time_ms: u64) -> TurnFacts {
     let fields = &document.fields;
     let is_turn = |from: Provenance| from == Provenance::User || from.trust() == Trust::Low;
     let after_last = fields.iter().rposition(|field| is_turn(field.provenance)).map(|at| at + 1);

@@ -29,7 +29,7 @@ use crate::{
     reply,
     request::{self, Caller, Prepared, Received, Worker},
     risk::Conversations,
-    settings::{Limits, Routes},
+    settings::{Limits, MaskStyle, Routes},
 };
 
 const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -47,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) keys: Arc<ArcSwap<KeySnapshot>>,
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
+    pub(crate) mask_style: MaskStyle,
     pub(crate) randomness: Randomness,
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
@@ -207,8 +208,7 @@ impl Service {
     /// waits.
     async fn examine(&self, mut received: Received) -> (Received, Result<Prepared, Refusal>) {
         if received.body.len() <= self.0.limits.inline_inspection_bytes_max
-            && let Some(prepared) =
-                request::examine(&self.0, &mut received, Worker::Io).transpose()
+            && let Some(prepared) = request::examine(&self.0, &mut received, Worker::Io).transpose()
         {
             return (received, prepared);
         }
@@ -231,10 +231,7 @@ impl Service {
                 let (share, turn) = (BodyShare::default(), None);
                 let received =
                     Received { body, caller, client_address, opened, operation, path, share, turn };
-                (
-                    received,
-                    Err(not_examined()),
-                )
+                (received, Err(not_examined()))
             }
         }
     }

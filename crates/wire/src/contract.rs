@@ -179,7 +179,9 @@ mod tests {
                     assert!(row.provenance.is_some(), "{row:?}");
                     assert_eq!(row.lane.is_some(), row.direction != "request", "{row:?}");
                 }
-                "file" => assert!(row.provenance == Some("file") && !row.note.is_empty(), "{row:?}"),
+                "file" => {
+                    assert!(row.provenance == Some("file") && !row.note.is_empty(), "{row:?}");
+                }
                 "constrained" | "opaque" | "denied" => assert!(!row.note.is_empty(), "{row:?}"),
                 other => panic!("{other} is no typing"),
             }

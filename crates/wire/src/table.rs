@@ -13,8 +13,8 @@
 
 use events::Provenance;
 
-use crate::document::{EchoOf, Embedded};
-use crate::form::{Form, Kind};
+use crate::document::{EchoOf, Embedded, Pending};
+use crate::form::{Form, Kind, is_data_url, is_web_url};
 use crate::lane::Channel;
 use crate::route::{Direction, Operation};
 
@@ -81,6 +81,17 @@ pub(crate) enum Origin {
     Role,
     /// From the user, but in a tool's message from the tool, which is trusted less.
     Participant,
+}
+
+impl Origin {
+    /// The provenance, as far as it is known, and what it waits for.
+    pub(crate) const fn provenance(self) -> (Provenance, Pending) {
+        match self {
+            Self::Is(provenance) => (provenance, Pending::Nothing),
+            Self::Role => (Provenance::User, Pending::Role),
+            Self::Participant => (Provenance::User, Pending::Participant),
+        }
+    }
 }
 
 /// A place whose members decide each other's meaning, whatever their order.
@@ -223,6 +234,16 @@ impl Row {
     pub(crate) const fn vocabulary(mut self, is_word: fn(&str) -> bool) -> Self {
         self.vocabulary = is_word;
         self
+    }
+
+    /// Whether the text may stand here.
+    pub(crate) fn admits_text(&self, text: &str) -> bool {
+        match self.rule {
+            Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.admits_text(text),
+            Rule::File(_) => Form::Base64.admits_text(text),
+            Rule::Media(_) => text.is_empty() || is_web_url(text) || is_data_url(text),
+            _ => true,
+        }
     }
 
     /// What stands here, in words, after "must be".

@@ -184,8 +184,8 @@ fn metadata(xml: &str, sink: &mut Sink) {
 
 #[cfg(test)]
 mod tests {
-    use testkit::{pdf, stream};
     use crate::{Extracted, Format, extract};
+    use testkit::{pdf, stream};
 
     fn read(pages: &[&str], more: &str) -> Extracted {
         extract(&pdf(pages, more), Format::Pdf)
