@@ -24,6 +24,8 @@ const FILES_READ_MAX: usize = 64;
 const FILES_TEXT_BYTES_MAX: usize = extract::TEXT_BYTES_MAX;
 /// What all files of one request may inflate to, in bytes; more is refused.
 const FILES_INFLATED_BYTES_MAX: usize = INFLATED_BYTES_MAX;
+/// Pieces of files that are listed as not scanned; what follows is of the same sort.
+const UNSCANNED_MAX: usize = 128;
 /// Characters of base64 that say what a file begins with: whole groups of four.
 const SNIFF_CHARACTERS: usize = SNIFF_BYTES.div_ceil(3) * 4;
 
@@ -118,6 +120,9 @@ impl Files {
     }
 
     fn skip(&mut self, document: &Document<'_>, file: &FilePart<'_>, why: String) {
+        if self.unscanned.len() >= UNSCANNED_MAX {
+            return;
+        }
         self.unscanned.push(Unscanned { path: document.path_of_file(file), why });
     }
 }

@@ -15,7 +15,7 @@ use events::{ConversationId, Kind, Principal};
 use ring::hmac;
 
 use crate::settings::MaskStyle;
-use crate::stand_in::{DRAWN_BYTES, Draw, like};
+use crate::stand_in::{DRAWN_BYTES, Draw, compact, like};
 
 /// Bytes of the longest mask, brackets included.
 pub(crate) const MASK_BYTES_MAX: usize = 64;
@@ -70,8 +70,21 @@ impl Masker {
             return None;
         }
         let mut drawn = [0; DRAWN_BYTES];
-        drawn.copy_from_slice(self.sign(kind, value).as_ref());
+        // The same number is the same, however it is grouped.
+        let plain = compact(kind.as_str(), value);
+        drawn.copy_from_slice(self.sign(kind, plain.as_deref().unwrap_or(value)).as_ref());
         like(kind.as_str(), value, Draw::new(drawn)).filter(|it| it.len() <= MASK_BYTES_MAX)
+    }
+
+    /// A number's stand-in and the number as a model may write them: without what separates their groups.
+    pub(crate) fn without_separators(
+        kind: &Kind,
+        stand_in: &str,
+        value: &str,
+    ) -> Option<(String, String)> {
+        let is_label = stand_in.starts_with('[');
+        let plain = compact(kind.as_str(), stand_in).filter(|_| !is_label)?;
+        Some((plain, compact(kind.as_str(), value)?))
     }
 
     fn label(&self, kind: &Kind, value: &str) -> String {

@@ -335,8 +335,12 @@ fn mask(
     for (field, span, kind, value) in values {
         let is_free = |mask: &str| !said.contains(mask) && vault.is_free(mask, &value);
         let mask = masker.mask(kind, &value, is_free);
+        let other = Masker::without_separators(kind, &mask, &value);
         if !vault.keep(mask.clone(), value) {
             return Err(too_many_values());
+        }
+        if let Some((mask, value)) = other.filter(|(mask, _)| !said.contains(mask)) {
+            vault.keep_beside(mask, value);
         }
         edits.push(Edit::value(field, span, mask));
     }
@@ -352,11 +356,11 @@ fn already_said(
 ) -> HashSet<String> {
     let mut tried = Vault::default();
     for (_, _, kind, value) in values {
-        if let Some(stand_in) = masker.like(kind, value)
-            && !tried.keep(stand_in, String::new())
-        {
-            break;
+        let Some(stand_in) = masker.like(kind, value) else { continue };
+        if let Some((plain, _)) = Masker::without_separators(kind, &stand_in, value) {
+            tried.keep_beside(plain, String::new());
         }
+        tried.keep_beside(stand_in, String::new());
     }
     if tried.is_empty() {
         return HashSet::new();

@@ -71,6 +71,16 @@ pub(crate) fn like(kind: &str, value: &str, mut draw: Draw) -> Option<String> {
     }
 }
 
+/// A number without its separators, as a model may write it; nothing, if it is written so already.
+pub(crate) fn compact(kind: &str, text: &str) -> Option<String> {
+    if !matches!(kind, "pii.phone" | "pii.card" | "pii.iban" | "pii.us_ssn") {
+        return None;
+    }
+    let is_kept = |character: &char| character.is_ascii_alphanumeric() || *character == '+';
+    let compact: String = text.chars().filter(is_kept).collect();
+    (compact != text).then_some(compact)
+}
+
 fn email(draw: &Draw) -> String {
     let (bytes, _) = draw.bytes.split_at(10 * 5 / 8 + 1);
     let code = BASE32.encode(bytes).to_ascii_lowercase();

@@ -23,6 +23,8 @@ pub(crate) struct Vault {
     echoes: HashSet<String>,
     /// The ASCII characters with which stand-ins begin.
     begins: u128,
+    /// How many values were masked.
+    masked: usize,
     /// The values, by what stands in for them.
     values: BTreeMap<String, String>,
 }
@@ -50,12 +52,20 @@ impl Vault {
     /// Remembers a masked value. `false` when the vault is full.
     #[must_use]
     pub(crate) fn keep(&mut self, stand_in: String, value: String) -> bool {
-        if self.values.len() >= MASKED_VALUES_MAX {
+        if self.masked >= MASKED_VALUES_MAX && !self.values.contains_key(&stand_in) {
             return false;
         }
         self.begins |= stand_in.bytes().next().map_or(0, bit);
-        self.values.insert(stand_in, value);
+        self.masked += usize::from(self.values.insert(stand_in, value).is_none());
         true
+    }
+
+    /// Remembers another way to write a masked value, if it is free.
+    pub(crate) fn keep_beside(&mut self, stand_in: String, value: String) {
+        if self.values.len() < 2 * MASKED_VALUES_MAX && self.is_free(&stand_in, &value) {
+            self.begins |= stand_in.bytes().next().map_or(0, bit);
+            self.values.insert(stand_in, value);
+        }
     }
 
     /// Whether this may stand in for the value: it is nothing that the request says itself, stands for nothing else, and
@@ -257,5 +267,6 @@ mod tests {
             assert!(vault.keep(format!("[A-{index}]"), String::new()));
         }
         assert!(!vault.keep("[B]".to_owned(), String::new()));
+        assert!(vault.keep("[A-0]".to_owned(), String::new()), "one that is known takes no room");
     }
 }

@@ -269,8 +269,9 @@ fn what_crosses_a_limit_or_is_cut_is_refused() {
     assert!(upstream.take_received().is_empty());
     assert!(bed.closed(count).iter().all(|closed| closed.ending == Ending::Malformed));
     // Pictures are not opened, so they do not count.
-    let pictures = vec![picture("image/png", PNG); 65];
+    let pictures = vec![picture("image/png", PNG); 200];
     assert_eq!(bed.client().send(&chat(&pictures)).expect("an answer").status, 200);
+    assert_eq!(bed.opened().last().map(|opened| opened.unscanned.len()), Some(128), "and no more");
 }
 
 #[test]

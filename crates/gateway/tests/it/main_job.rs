@@ -5,7 +5,7 @@ use gateway::MaskStyle;
 use serde_json::json;
 use testkit::{FakeUpstream, Lane, Request};
 
-use crate::bed::{Bed, PROVIDER_KEY, Plan};
+use crate::bed::{Bed, COMPLETION, Canned, PROVIDER_KEY, Plan};
 
 const EMAIL: &str = "jane.doe@example.org";
 const CARD: &str = "4111 1111 1111 1111";
@@ -125,6 +125,30 @@ fn masks_that_keep_the_format_come_back_too() {
             assert!(text.contains(kept), "`{kept}` in {text}");
         }
     }
+}
+
+#[test]
+fn a_number_comes_back_without_its_separators_too() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION);
+    let bed = Bed::new(&upstream.base_url, Plan { masks: MaskStyle::Format, ..Plan::default() });
+    let ask = || {
+        let request = Request::chat("m", &format!("Charge {CARD}, please."), &json!({}));
+        bed.client().send(&request).expect("an answer")
+    };
+    ask();
+    let sent = String::from_utf8(upstream.take_received()[0].to_vec()).expect("text");
+    let start = sent.find("9999 ").expect("a stand-in");
+    let stand_in = sent[start..start + CARD.len()].replace(' ', "");
+    let call = format!("{{\\\"card\\\":\\\"{stand_in}\\\",\\\"number\\\":{stand_in}}}");
+    let tool = format!(
+        r#"null,"tool_calls":[{{"id":"c","type":"function","function":{{"name":"pay","arguments":"{call}"}}}}]"#
+    );
+    upstream.answer("application/json", COMPLETION.replace("\"ok\"", &tool));
+    let answer = ask().json();
+    let arguments = answer.pointer("/choices/0/message/tool_calls/0/function/arguments");
+    let arguments = arguments.and_then(|arguments| arguments.as_str()).expect("arguments");
+    assert_eq!(arguments, r#"{"card":"4111111111111111","number":"4111111111111111"}"#);
 }
 
 #[test]
