@@ -1,6 +1,6 @@
 //! Documents to text: what a model would be shown of a PDF, Office or HTML file, hidden text included.
 //!
-//! [`sniff`] says what a file is by its content; [`extract`] gives its text, which part of the text came from
+//! [`sniff`] and [`recognise`] say what a file is by its content; [`extract`] gives its text, which part of the text came from
 //! where, and what could not be read. Hidden text (invisible or white letters, hidden sheets, comments, notes,
 //! metadata) is text like any other and marked: it is how orders to a model travel.
 //!
@@ -8,17 +8,19 @@
 //! the file claims about itself. INVARIANT: what was not read is said in [`Extracted::unread`]; a damaged,
 //! encrypted or endless file is a result and not an error.
 //!
+//! [`plain_text`] is the text of a file that is no document, [`media`] what it is if it is no text either.
+//!
 //! Not here: images, sound, fonts (they are listed as unread), what the text means (`detect`).
 
 mod html;
 mod markup;
 mod office;
 mod pdf;
+mod plain;
 mod sink;
-#[cfg(test)]
-mod testing;
 mod zip;
 
+pub use plain::{Media, media, plain_text};
 pub use sink::{Extracted, PARTS_MAX, Part, TEXT_BYTES_MAX, UNREAD_MAX};
 pub use zip::{ENTRIES_MAX, INFLATED_BYTES_MAX};
 
@@ -70,13 +72,27 @@ pub fn sniff(beginning: &[u8]) -> Option<Format> {
     is_html.then_some(Format::Html)
 }
 
+/// Everything that a whole file may be to some reader: there may be anything before a PDF or a zip archive, and one file
+/// may be several things.
+pub fn recognise(bytes: &[u8]) -> Vec<Format> {
+    let mut formats = Vec::from_iter(sniff(bytes));
+    let has = |words: &[u8]| memchr::memmem::find(bytes, words).is_some();
+    if !formats.contains(&Format::Pdf) && has(b"%PDF-") && has(b"endobj") {
+        formats.push(Format::Pdf);
+    }
+    if !formats.contains(&Format::Office) && zip::has_end(bytes) {
+        formats.push(Format::Office);
+    }
+    formats
+}
+
 /// The text of a file.
 pub fn extract(bytes: &[u8], format: Format) -> Extracted {
     let mut sink = Sink::default();
     let (bytes, is_cut) =
         bytes.get(..FILE_BYTES_MAX).map_or((bytes, false), |most| (most, most.len() < bytes.len()));
     if is_cut {
-        sink.unread("the rest of the file (file_bytes_max)");
+        sink.limit("the rest of the file", "file_bytes_max");
     }
     match format {
         Format::Pdf => pdf::read(bytes, &mut sink),
@@ -107,13 +123,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_be_several_things() {
+        let (pdf, office) = (testkit::pdf(&["BT (words) Tj ET"], ""), testkit::docx("words"));
+        assert_eq!(recognise(&[pdf.as_slice(), &office].concat()), [Format::Pdf, Format::Office]);
+        assert_eq!(recognise(&[office.as_slice(), &pdf].concat()), [Format::Pdf, Format::Office]);
+        let late = [vec![b'x'; 2 * SNIFF_BYTES], pdf].concat();
+        assert_eq!((sniff(&late), recognise(&late)), (None, vec![Format::Pdf]));
+        assert_eq!(recognise(b"%PDF-1.7 is how they begin"), [Format::Pdf]);
+        assert_eq!(recognise(b"plain"), []);
+    }
+
+    #[test]
     fn a_file_is_read_up_to_the_limit() {
         let mut page = b"<html>begins ".to_vec();
         page.resize(FILE_BYTES_MAX + 1, b' ');
         let extracted = extract(&page, Format::Html);
         assert!(extracted.unread.iter().any(|unread| unread.contains("file_bytes_max")));
         assert!(extracted.unread.iter().any(|unread| unread.contains("text_bytes_max")));
-        assert!(extracted.text.len() <= TEXT_BYTES_MAX);
+        assert!(extracted.text.len() <= TEXT_BYTES_MAX && extracted.is_cut);
+        assert!(extracted.reasons.contains(&"file_bytes_max"));
     }
 
     #[test]
@@ -125,7 +153,7 @@ mod tests {
         let names: Vec<String> =
             (0..UNREAD_MAX + 9).map(|number| format!("{number}.bin")).collect();
         let entries: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
-        assert_eq!(extract(&testing::zip(&entries), Format::Office).unread.len(), UNREAD_MAX);
+        assert_eq!(extract(&testkit::zip(&entries), Format::Office).unread.len(), UNREAD_MAX);
     }
 
     proptest! {
@@ -139,8 +167,8 @@ mod tests {
 
         #[test]
         fn damaged_files_are_read_without_panic(at in 0_usize..2000, byte in any::<u8>(), cut in 0_usize..2000) {
-            let pdf = testing::pdf(&["BT /F1 12 Tf (some words) Tj ET"], "");
-            let office = testing::zip(&[("[Content_Types].xml", "<T/>"), ("word/document.xml", "<w:t>words</w:t>")]);
+            let pdf = testkit::pdf(&["BT /F1 12 Tf (some words) Tj ET"], "");
+            let office = testkit::zip(&[("[Content_Types].xml", "<T/>"), ("word/document.xml", "<w:t>words</w:t>")]);
             for (mut bytes, format) in [(pdf, Format::Pdf), (office, Format::Office)] {
                 bytes.truncate(cut.max(1));
                 let at = at % bytes.len();

@@ -11,10 +11,12 @@ use std::collections::HashMap;
 
 use crate::markup::{Token, Tokens, attribute, decoded, unescaped};
 use crate::sink::Sink;
-use crate::zip::{Archive, Entry};
+use crate::zip::{Archive, Entry, Incomplete};
 
 /// The most strings that cells share.
 const SHARED_STRINGS_MAX: usize = 500_000;
+/// The most digits of the number of a slide or sheet.
+const NUMBER_DIGITS_MAX: usize = 6;
 /// Half points below which nobody reads: two points.
 const TINY_HALF_POINTS: u32 = 4;
 /// Hundredths of points below which nobody reads: two points.
@@ -43,14 +45,18 @@ struct Book {
 
 pub(crate) fn read(bytes: &[u8], sink: &mut Sink) {
     let Some(mut archive) = Archive::open(bytes) else {
-        return sink.unread("the file: its archive has no directory");
+        return sink.unread("the file", "its archive has no directory");
     };
-    if let Some(why) = archive.incomplete {
-        sink.unread(why);
+    match archive.incomplete {
+        None => {}
+        Some(Incomplete::Limit(limit)) => sink.limit("the rest of the archive", limit),
+        Some(Incomplete::Damaged) => {
+            sink.unread("the rest of the archive", "its directory is damaged");
+        }
     }
     let entries = archive.entries.clone();
     if !entries.iter().any(|entry| entry.name.eq_ignore_ascii_case("[Content_Types].xml")) {
-        sink.unread("the archive: it is no Office document");
+        sink.unread("the archive", "it is no Office document");
     }
     let book = book(&mut archive, &entries, sink);
     for entry in &entries {
@@ -66,9 +72,11 @@ pub(crate) fn read(bytes: &[u8], sink: &mut Sink) {
         }
         let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
         if !["xml", "rels", "vml", "svg"].contains(&ending.as_str()) {
-            let is_opaque = OPAQUE_ENDINGS.contains(&ending.as_str());
-            let say = if is_opaque { Sink::opaque } else { Sink::unread };
-            say(sink, &format!("{name}: it is no text"));
+            if OPAQUE_ENDINGS.contains(&ending.as_str()) {
+                sink.opaque(&format!("{name}: it is no text"));
+            } else {
+                sink.unread(name, "it is no text");
+            }
             continue;
         }
         if let Some(text) = text_of(&mut archive, entry, sink) {
@@ -86,20 +94,21 @@ pub(crate) fn read(bytes: &[u8], sink: &mut Sink) {
 /// The XML of an entry; says so if it cannot be read.
 fn text_of(archive: &mut Archive<'_>, entry: &Entry, sink: &mut Sink) -> Option<String> {
     let read = archive.read(entry);
+    sink.inflated(archive.inflated_bytes());
     if archive.is_spent() {
-        sink.unread("the rest of the archive (inflated_bytes_max)");
+        sink.limit("the rest of the archive", "inflated_bytes_max");
     }
     match read {
         Ok(bytes) => {
             let text = decoded(&bytes).into_owned();
             // A document ends with the end of its outermost element.
             if !text.trim_end().ends_with('>') {
-                sink.unread(&format!("{}: it ends early", entry.name));
+                sink.unread(&entry.name, "it ends early");
             }
             Some(text)
         }
         Err(why) => {
-            sink.unread(&format!("{}: {why}", entry.name));
+            sink.unread(&entry.name, why);
             None
         }
     }
@@ -150,7 +159,7 @@ fn shared_strings(text: &str, sink: &mut Sink) -> Vec<String> {
             Token::Close("t") => is_text = false,
             Token::Close("si") => {
                 if strings.len() >= SHARED_STRINGS_MAX {
-                    sink.unread("the rest of the shared strings (shared_strings_max)");
+                    sink.limit("the rest of the shared strings", "shared_strings_max");
                     return strings;
                 }
                 strings.push(std::mem::take(&mut current));
@@ -169,6 +178,8 @@ fn name_of(entry: &str, book: &Book) -> (String, Option<&'static str>, bool) {
     let stem = file.split('.').next().unwrap_or(file);
     let number = stem.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     let kind = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    // A longer one is somebody's and no place in a document.
+    let number = if number.len() > NUMBER_DIGITS_MAX { "" } else { number };
     let numbered = |what: &str| format!("{what} {number}").trim_end().to_owned();
     if file.to_ascii_lowercase().rsplit('.').next() == Some("rels") {
         return (String::from("links"), Some("link"), false);
@@ -187,8 +198,8 @@ fn name_of(entry: &str, book: &Book) -> (String, Option<&'static str>, bool) {
         (_, "comments" | "comment" | "threadedComment" | "modernComment") => {
             (numbered("comments"), Some("comment"), true)
         }
-        ("word" | "xl" | "ppt", _) => (entry.to_owned(), Some("not shown"), true),
-        _ => (entry.to_owned(), Some("not shown"), false),
+        ("word" | "xl" | "ppt", _) => (format!("part `{entry}`"), Some("not shown"), true),
+        _ => (format!("part `{entry}`"), Some("not shown"), false),
     }
 }
 
@@ -328,8 +339,8 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::zip;
     use crate::{Extracted, Format, extract};
+    use testkit::zip;
 
     fn office(entries: &[(&str, &str)]) -> Extracted {
         let mut all = vec![("[Content_Types].xml", "<Types/>")];
@@ -342,6 +353,26 @@ mod tests {
         let at = extracted.text.find(words).unwrap_or_else(|| panic!("{extracted:?}"));
         let found = extracted.part_at(at).map(ToString::to_string);
         assert_eq!(found.as_deref(), Some(part), "{extracted:?}");
+    }
+
+    #[test]
+    fn anything_may_stand_before_an_archive() {
+        let file =
+            zip(&[("[Content_Types].xml", "<T/>"), ("word/document.xml", "<w:t>words</w:t>")]);
+        let file = [b"GIF89a and more".as_slice(), &file].concat();
+        assert_eq!(crate::recognise(&file), [Format::Office]);
+        let extracted = extract(&file, Format::Office);
+        assert_eq!((&*extracted.text, extracted.unread.len()), ("words\n", 0), "{extracted:?}");
+    }
+
+    #[test]
+    fn what_the_author_named_is_no_label() {
+        let extracted = extract(
+            &zip(&[("[Content_Types].xml", "<T/>"), ("x/anna.xml", "<a>words</a>")]),
+            Format::Office,
+        );
+        let part = extracted.parts.first().expect("a part");
+        assert_eq!((part.name.as_str(), part.label()), ("part `x/anna.xml`", "part"));
     }
 
     #[test]
@@ -374,7 +405,7 @@ mod tests {
         check(&extracted, "remark", "comments, hidden: comment");
         check(&extracted, "titled", "metadata, hidden: metadata");
         check(&extracted, "https://x.example/", "links, hidden: link");
-        check(&extracted, "elsewhere", "other/strange.xml, hidden: not shown");
+        check(&extracted, "elsewhere", "part `other/strange.xml`, hidden: not shown");
         assert_eq!(extracted.opaque, ["word/media/image1.png: it is no text"]);
         assert_eq!(extracted.unread, ["word/embeddings/ole.bin: it is no text"]);
     }

@@ -23,6 +23,12 @@ pub struct Extracted {
     pub unread: Vec<String>,
     /// What is no text: pictures, sound.
     pub opaque: Vec<String>,
+    /// Why something was not read, in words that hold nothing of the document.
+    pub reasons: Vec<&'static str>,
+    /// Whether a limit ended the reading, so that text may follow which is not there.
+    pub is_cut: bool,
+    /// What was inflated on the way, in bytes.
+    pub inflated_bytes: usize,
 }
 
 /// Where a stretch of the text came from.
@@ -34,6 +40,14 @@ pub struct Part {
     pub name: String,
     /// How a reader of the document is kept from seeing it, if so.
     pub hidden: Option<&'static str>,
+}
+
+impl Part {
+    /// The name without what the document's author chose: `page 3`, `sheet`.
+    pub fn label(&self) -> &str {
+        // Whatever the author chose stands between backticks.
+        self.name.split('`').next().unwrap_or_default().trim_end()
+    }
 }
 
 impl std::fmt::Display for Part {
@@ -69,7 +83,7 @@ impl Sink {
             self.line();
         }
         if self.extracted.parts.len() >= PARTS_MAX {
-            return self.unread("the parts of the rest (parts_max)");
+            return self.unread("the parts of the rest", "not told apart (parts_max)");
         }
         let start = self.extracted.text.len();
         let name = name.chars().take(NAME_CHARACTERS_MAX).collect();
@@ -81,7 +95,7 @@ impl Sink {
         let fits = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
         self.extracted.text.push_str(fits);
         if fits.len() < text.len() {
-            self.unread("the rest of the text (text_bytes_max)");
+            self.limit("the rest of the text", "text_bytes_max");
         }
     }
 
@@ -104,23 +118,40 @@ impl Sink {
         self.extracted.text.len() >= TEXT_BYTES_MAX
     }
 
-    /// Says once that something was not read.
-    pub(crate) fn unread(&mut self, what: &str) {
-        add(&mut self.extracted.unread, what);
+    /// Says once that something was not read, and why.
+    pub(crate) fn unread(&mut self, what: &str, why: &'static str) {
+        add(&mut self.extracted.unread, format!("{what}: {why}"));
+        add(&mut self.extracted.reasons, why);
+    }
+
+    /// Says once that a limit kept something from being read.
+    pub(crate) fn limit(&mut self, what: &str, limit: &'static str) {
+        self.extracted.is_cut = true;
+        add(&mut self.extracted.unread, format!("{what} ({limit})"));
+        add(&mut self.extracted.reasons, limit);
+    }
+
+    /// Says how much was inflated on the way.
+    pub(crate) const fn inflated(&mut self, bytes: usize) {
+        self.extracted.inflated_bytes = bytes;
     }
 
     /// Says once that something is no text.
     pub(crate) fn opaque(&mut self, what: &str) {
-        add(&mut self.extracted.opaque, what);
+        add(&mut self.extracted.opaque, what.to_owned());
     }
 
-    pub(crate) fn finish(self) -> Extracted {
+    pub(crate) fn finish(mut self) -> Extracted {
+        // Who sees that there is no room stops without a word.
+        if self.is_full() {
+            self.limit("the rest of the text", "text_bytes_max");
+        }
         self.extracted
     }
 }
 
-fn add(to: &mut Vec<String>, what: &str) {
-    if to.len() < UNREAD_MAX && !to.iter().any(|known| known == what) {
-        to.push(what.to_owned());
+fn add<T: PartialEq>(to: &mut Vec<T>, what: T) {
+    if to.len() < UNREAD_MAX && !to.contains(&what) {
+        to.push(what);
     }
 }

@@ -21,12 +21,20 @@ pub(crate) struct Entry {
     offset: usize,
 }
 
+/// Why a directory was not read to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Incomplete {
+    /// The limit so called.
+    Limit(&'static str),
+    Damaged,
+}
+
 /// An archive.
 pub(crate) struct Archive<'a> {
     bytes: &'a [u8],
     pub(crate) entries: Vec<Entry>,
     /// Why the directory was not read to its end.
-    pub(crate) incomplete: Option<&'static str>,
+    pub(crate) incomplete: Option<Incomplete>,
     /// Bytes that may still be inflated.
     left: usize,
 }
@@ -41,27 +49,48 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<usize> {
     Some(u32::from_le_bytes(bytes) as usize)
 }
 
+/// Where the end record of an archive is.
+fn end_of(bytes: &[u8]) -> Option<usize> {
+    let from = bytes.len().saturating_sub(END_BYTES_MAX);
+    Some(from + memchr::memmem::rfind(bytes.get(from..)?, b"PK\x05\x06")?)
+}
+
+/// Whether the file ends like an archive, whatever it begins with.
+pub(crate) fn has_end(bytes: &[u8]) -> bool {
+    end_of(bytes).is_some()
+}
+
 impl<'a> Archive<'a> {
     /// Reads the directory; `None` if there is none.
     pub(crate) fn open(bytes: &'a [u8]) -> Option<Self> {
-        let from = bytes.len().saturating_sub(END_BYTES_MAX);
-        let end = from + memchr::memmem::rfind(bytes.get(from..)?, b"PK\x05\x06")?;
+        let end = end_of(bytes)?;
         let mut archive =
             Self { bytes, entries: Vec::new(), incomplete: None, left: INFLATED_BYTES_MAX };
-        let mut at = u32_at(bytes, end + 16)?;
-        while bytes.get(at..).is_some_and(|rest| rest.starts_with(b"PK\x01\x02")) {
-            if archive.entries.len() >= ENTRIES_MAX {
-                archive.incomplete = Some("the rest of the archive (entries_max)");
-                break;
-            }
-            let Some((entry, next)) = entry(bytes, at) else {
-                archive.incomplete = Some("the rest of the archive: its directory is damaged");
-                break;
-            };
-            archive.entries.push(entry);
-            at = next;
+        let said = u32_at(bytes, end + 16)?;
+        archive.directory(said, 0);
+        // Some readers look where the directory ends, and so take archives with anything before them.
+        let found = end.saturating_sub(u32_at(bytes, end + 12)?);
+        if found > said {
+            archive.directory(found, found - said);
         }
         Some(archive)
+    }
+
+    /// Reads the directory at a place; its offsets count from `before`.
+    fn directory(&mut self, mut at: usize, before: usize) {
+        while self.bytes.get(at..).is_some_and(|rest| rest.starts_with(b"PK\x01\x02")) {
+            if self.entries.len() >= ENTRIES_MAX {
+                self.incomplete = Some(Incomplete::Limit("entries_max"));
+                return;
+            }
+            let Some((mut entry, next)) = entry(self.bytes, at) else {
+                self.incomplete = Some(Incomplete::Damaged);
+                return;
+            };
+            entry.offset = entry.offset.saturating_add(before);
+            self.entries.push(entry);
+            at = next;
+        }
     }
 
     /// What is in an entry, or why it cannot be read.
@@ -87,6 +116,11 @@ impl<'a> Archive<'a> {
         };
         self.left = self.left.saturating_sub(bytes.len());
         Ok(bytes)
+    }
+
+    /// What was inflated so far, in bytes.
+    pub(crate) const fn inflated_bytes(&self) -> usize {
+        INFLATED_BYTES_MAX - self.left
     }
 
     /// Whether nothing more may be inflated.

@@ -23,7 +23,7 @@ use wire::Lane;
 use crate::{
     judge::{Judge, Subject},
     lane::LaneText,
-    mask::Vault,
+    vault::Vault,
 };
 
 /// Findings of one answer that are kept for the record; what follows is acted on all the same.

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use wire::Channel;
 
 use super::*;
+use crate::mask::MASK_BYTES_MAX;
 
 const LANE: Lane = Lane { choice: 0, channel: Channel::Content };
 const ARGUMENTS: Lane = Lane { choice: 0, channel: Channel::ToolArguments(0) };
@@ -44,12 +45,25 @@ pub(crate) fn subject() -> Arc<Subject> {
 const MASK: &str = "[EMAIL-K7Q2M9XA]";
 /// A mask whose code happens to be a valid bank identifier.
 const BANK_MASK: &str = "[EMAIL-DEUTDEFF]";
+/// Stand-ins that keep their format, and beginnings of more than one.
+const LIKE: [&str; 7] = [
+    "k7q2m9xafw@masked.invalid",
+    "9999 0000 0000 0004",
+    "+1 312 555 0107",
+    "000-30-7418",
+    "192.0.2.17",
+    "DE64 0000 3704 0044 0532 01",
+    "2001:db8::1118:1f26",
+];
 const OWN: &str = "ann \"a\" <ann.own@example.org>";
 
 fn guard() -> AnswerGuard {
     let mut vault = Vault::default();
     assert!(vault.keep(MASK.to_owned(), OWN.to_owned()));
     assert!(vault.keep(BANK_MASK.to_owned(), OWN.to_owned()));
+    for (index, like) in LIKE.iter().enumerate() {
+        assert!(vault.is_free(like, "") && vault.keep((*like).to_owned(), format!("own {index}")));
+    }
     vault.saw("seen.own@example.org");
     AnswerGuard::new(judge(), subject(), Arc::new(vault), Arc::default())
 }
@@ -64,6 +78,8 @@ fn pass(lane: Lane, pieces: &[&str]) -> (String, Verdict) {
             Passed::Text(text) => out.push_str(&text),
             Passed::Stopped(text) => return (out + &text, guard.verdict),
         }
+        let held = guard.lanes[&lane].held_bytes();
+        assert!(held <= detect::HOLD_BYTES_MAX + MASK_BYTES_MAX, "{held} bytes held");
     }
     match guard.finish(lane) {
         Passed::Unchanged => {}
@@ -110,6 +126,21 @@ fn a_mask_that_looks_like_a_value_is_still_a_mask() {
 }
 
 #[test]
+fn stand_ins_of_any_format_come_back_alone() {
+    let text = format!(
+        "\"Mail {}, pay with {}, call {}, SSN {}, from {}, IBAN {} or {}. Not 1192.0.2.17 nor 192.0.2.171.\"",
+        LIKE[0], LIKE[1], LIKE[2], LIKE[3], LIKE[4], LIKE[5], LIKE[6]
+    );
+    for lane in [LANE, ARGUMENTS] {
+        let (out, verdict) = pass(lane, &[&text]);
+        let expect = "\"Mail own 0, pay with own 1, call own 2, SSN own 3, from own 4, IBAN own 5 or own 6. Not ";
+        assert!(out.starts_with(expect), "{out}");
+        assert!(!out[expect.len()..].contains("own"), "{out}");
+        assert_eq!(verdict.restored, 7);
+    }
+}
+
+#[test]
 fn ordinary_prose_passes_unchanged_and_is_hardly_held() {
     let mut guard = guard();
     let mut out = String::new();
@@ -143,6 +174,10 @@ fn text() -> impl Strategy<Value = String> {
         1 => Just("AKIAIOSFODNN7EXAMPLX".to_owned()),
         2 => Just(MASK.to_owned()),
         1 => Just(format!("BIC {BANK_MASK}")),
+        2 => prop::sample::select(&LIKE).prop_map(str::to_owned),
+        2 => (prop::sample::select(&LIKE), any::<prop::sample::Index>())
+            .prop_map(|(like, end)| like[..end.index(like.len())].to_owned()),
+        1 => "[0-9.]{1,2}",
         1 => Just("[EMAIL-".to_owned()),
         1 => Just("[".to_owned()),
         1 => Just("\u{200b}".to_owned()),

@@ -13,7 +13,7 @@ use events::{
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};
 
-use crate::exchange::now_ms;
+use crate::{exchange::now_ms, files::Files};
 
 /// The detectors and the policy of this process.
 pub struct Judge {
@@ -73,11 +73,20 @@ impl Subject {
     }
 }
 
+/// Where a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// In this field of the document.
+    Field(usize),
+    /// In the text of this file.
+    File(usize),
+}
+
 /// What the detectors made of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Inspected {
-    /// Each finding with the index of its field in the document.
-    pub(crate) fields: Vec<usize>,
+    /// Where each finding is.
+    pub(crate) places: Vec<Place>,
     pub(crate) findings: Vec<LocatedFinding>,
     pub(crate) unscanned: Vec<Unscanned>,
 }
@@ -93,8 +102,8 @@ impl Judge {
         self.guards
     }
 
-    /// Reads every field of a request.
-    pub(crate) fn inspect(&self, document: &Document<'_>) -> Inspected {
+    /// Reads every field of a request, and the texts of its files.
+    pub(crate) fn inspect(&self, document: &Document<'_>, files: &Files) -> Inspected {
         let mut inspected = Inspected::default();
         if !self.guards {
             return inspected;
@@ -114,12 +123,25 @@ impl Judge {
                     let place = |offset: u32| unescaped.original_offset(offset as usize);
                     finding.span = Span::new(place(finding.span.start), place(finding.span.end));
                 }
-                inspected.fields.push(index);
+                inspected.places.push(Place::Field(index));
                 inspected.findings.push(LocatedFinding {
                     finding,
                     path: document.path_of(field),
                     provenance: field.provenance,
                 });
+            }
+        }
+        for (index, file) in files.texts.iter().enumerate() {
+            let inspection = self.detect.inspect(&file.text, Provenance::File);
+            if let Some(why) = inspection.incomplete {
+                let path = file.path().to_owned();
+                inspected.unscanned.push(Unscanned { path, why: why.to_owned() });
+            }
+            for finding in inspection.findings {
+                let path = file.path_of(finding.span);
+                inspected.places.push(Place::File(index));
+                let provenance = Provenance::File;
+                inspected.findings.push(LocatedFinding { finding, path, provenance });
             }
         }
         inspected

@@ -9,6 +9,7 @@
 //! Not here: whether a finding matters (`answer`, which asks policy).
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use events::{Finding, Kind, Rank, Span};
@@ -16,7 +17,8 @@ use wire::{EmbeddedJson, Unescaped};
 
 use crate::{
     judge::Judge,
-    mask::{Vault, find_mask, open_mask, removed},
+    mask::removed,
+    vault::{Match, Reading, Vault},
 };
 
 /// Bytes of a lane that are kept for the checks at its end; what follows is reported as not scanned
@@ -27,6 +29,8 @@ const LATE_BYTES_MAX: usize = 256 << 10;
 pub(crate) struct LaneText {
     /// Where `held` begins in the lane's text.
     base: usize,
+    /// The byte before it.
+    before: Option<u8>,
     /// What has arrived and not been released.
     held: String,
     json: Option<JsonState>,
@@ -75,6 +79,7 @@ impl LaneText {
     pub(crate) fn new(scanner: detect::Scanner, is_json: bool, path: &str) -> Self {
         Self {
             base: 0,
+            before: None,
             held: String::new(),
             json: is_json.then(JsonState::default),
             marks: Vec::new(),
@@ -188,7 +193,11 @@ impl LaneText {
     /// How far the lane's text may be released while more can come.
     pub(crate) fn settled(&self, vault: &Vault) -> usize {
         let settled = self.original(self.scanner.settled());
-        if vault.is_empty() { settled } else { settled.min(self.base + open_mask(&self.held)) }
+        if vault.is_empty() {
+            return settled;
+        }
+        let held = Reading { text: &self.held, before: self.before, is_end: false };
+        self.base + vault.cut(held, settled.saturating_sub(self.base).min(self.held.len()))
     }
 
     /// The end of what has arrived.
@@ -220,7 +229,8 @@ impl LaneText {
             let range = located.range();
             Some((&*self.held, range.start.checked_sub(self.base)?..range.end - self.base))
         };
-        let in_seen = || (read.end as usize <= self.seen.len()).then(|| (&*self.seen, read.range()));
+        let in_seen =
+            || (read.end as usize <= self.seen.len()).then(|| (&*self.seen, read.range()));
         in_seen().or_else(in_held).is_some_and(|(text, found)| vault.covers(text, &found))
     }
 
@@ -235,18 +245,20 @@ impl LaneText {
         if length == 0 {
             return Released::default();
         }
-        let rest = self.held.split_off(length);
-        let text = std::mem::replace(&mut self.held, rest);
         let base = self.base;
         self.base += length;
         let due = self.marks.iter().take_while(|(span, _)| (span.start as usize) < to).count();
         let marks: Vec<_> = self.marks.drain(..due).collect();
         let mut released = Released::default();
-        if marks.is_empty() && (vault.is_empty() || !text.contains('[')) {
-            released.text = text;
+        if marks.is_empty() && vault.is_empty() {
+            let rest = self.held.split_off(length);
+            released.text = std::mem::replace(&mut self.held, rest);
         } else {
             let json = self.json.as_ref().map(|json| json.released);
-            released.edit(&text, base, &marks, vault, json);
+            let held = Reading { text: &self.held, before: self.before, is_end: true };
+            released.edit(held, length, base, &marks, vault, json);
+            self.before = self.held.as_bytes().get(..length).and_then(<[u8]>::last).copied();
+            self.held.drain(..length);
         }
         if let Some(json) = &mut self.json {
             json.released.advance(&released.text);
@@ -280,11 +292,12 @@ impl JsonState {
 }
 
 impl Released {
-    /// Removes the marked spans (offsets in the lane; the text begins at `base`) and restores the
-    /// vault's masks in between.
+    /// Removes the marked spans (offsets in the lane; the text begins at `base`) of the first `length` bytes,
+    /// and restores the vault's masks in between.
     fn edit(
         &mut self,
-        text: &str,
+        text: Reading<'_>,
+        length: usize,
         base: usize,
         marks: &[(Span, Option<Kind>)],
         vault: &Vault,
@@ -293,9 +306,9 @@ impl Released {
         let mut at = 0;
         for (span, kind) in marks {
             let start = (span.start as usize).saturating_sub(base);
-            let end = (span.end as usize).saturating_sub(base).min(text.len());
+            let end = (span.end as usize).saturating_sub(base).min(length);
             if start >= at {
-                self.restore(text.get(at..start).unwrap_or_default(), vault, &mut json);
+                self.restore(text, at..start, vault, &mut json);
                 if let Some(kind) = kind {
                     self.put(&removed(kind), json);
                     self.masked += 1;
@@ -304,22 +317,29 @@ impl Released {
             // A mark that overlaps the one before only extends what is removed.
             at = at.max(end);
         }
-        self.restore(text.get(at..).unwrap_or_default(), vault, &mut json);
+        self.restore(text, at..length, vault, &mut json);
     }
 
-    fn restore(&mut self, text: &str, vault: &Vault, json: &mut Option<EmbeddedJson>) {
-        let mut at = 0;
-        while let Some(mask) = find_mask(text, at) {
-            self.keep(&text[at..mask.start], json);
-            at = mask.end;
-            if let Some(value) = vault.value(&text[mask.clone()]) {
+    fn restore(
+        &mut self,
+        of: Reading<'_>,
+        within: Range<usize>,
+        vault: &Vault,
+        json: &mut Option<EmbeddedJson>,
+    ) {
+        let piece = |range: Range<usize>| of.text.get(range).unwrap_or_default();
+        let (mut at, mut from) = (within.start, within.start);
+        while let Some(Match::StandIn(mask)) = vault.find(of, from..within.end) {
+            from = mask.start + 1;
+            let value = vault.value(piece(mask.clone())).filter(|_| mask.end <= within.end);
+            if let Some(value) = value {
+                self.keep(piece(at..mask.start), json);
                 self.put(value, *json);
                 self.restored += 1;
-            } else {
-                self.keep(&text[mask], json);
+                (at, from) = (mask.end, mask.end);
             }
         }
-        self.keep(&text[at..], json);
+        self.keep(piece(at..within.end), json);
     }
 
     /// Text as it arrived.

@@ -12,6 +12,7 @@
 mod answer;
 mod conversation;
 mod exchange;
+mod files;
 mod judge;
 mod lane;
 mod loopback;
@@ -22,7 +23,9 @@ mod request;
 mod risk;
 mod service;
 mod settings;
+mod stand_in;
 mod stream;
+mod vault;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -37,7 +40,9 @@ use wire::ReadLimits;
 
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
-pub use settings::{Accept, Limits, RouteSettings, Settings, SettingsError, UpstreamOptions};
+pub use settings::{
+    Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamOptions,
+};
 
 use exchange::Randomness;
 use risk::Conversations;
@@ -80,7 +85,7 @@ pub enum StartError {
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     let Parts { journal, judge, keys, secret, mut settings, shutdown, tasks } = parts;
     let routes = Routes::new(&mut settings)?;
-    let Settings { limits, listen, tls, unknown_fields, .. } = settings;
+    let Settings { limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
         address: listen,
         connections_max: limits.connections_max,
@@ -105,6 +110,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         judge: Arc::new(judge),
         keys,
         mask_key: purpose("masks"),
+        mask_style: masks,
         randomness: Randomness::default(),
         read_limits: ReadLimits {
             body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),

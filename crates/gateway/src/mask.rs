@@ -1,33 +1,31 @@
-//! Masks: what stands in for a value on its way to the model, and how the value comes back.
+//! Masks: what stands in for a value on its way to the model.
 //!
-//! A mask is `[EMAIL-K7Q2M9XA]`: what it was, and eight characters of a keyed hash over
-//! conversation, principal, kind and value. The same value has the same mask for the length of a
-//! conversation, so providers' prompt caches stay warm, and another one in every other conversation.
-//! Square brackets, capitals and hyphens survive JSON, Markdown and models' habits.
+//! A mask is a label, `[EMAIL-K7Q2M9XA]`: what it was, and eight characters of a keyed hash over
+//! conversation, principal, kind and value; or, if so configured, a stand-in of the value's own format. The same
+//! value has the same mask for the length of a conversation, so providers' prompt caches stay warm, and
+//! another one in every other conversation. Square brackets, capitals and hyphens survive JSON,
+//! Markdown and models' habits.
 //!
-//! INVARIANT: the vault holds only values of this very request, so nothing is ever restored to
-//! somebody who did not just send it. INVARIANT: a mask is recognised by its grammar, bounded by
-//! `MASK_BYTES_MAX`, and looked up; text that merely looks like one is left alone.
+//! INVARIANT: a mask is at most [`MASK_BYTES_MAX`] bytes of ASCII.
 //!
-//! Not here: what is masked (policy decides), where masks are looked for in a stream (`lane`).
-
-use std::collections::{HashMap, HashSet};
-use std::ops::Range;
+//! Not here: what is masked (policy decides), what stands behind a mask and how it comes back (`vault`).
 
 use data_encoding::BASE32;
 use events::{ConversationId, Kind, Principal};
 use ring::hmac;
 
+use crate::settings::MaskStyle;
+use crate::stand_in::{DRAWN_BYTES, Draw, compact, like};
+
 /// Bytes of the longest mask, brackets included.
 pub(crate) const MASK_BYTES_MAX: usize = 64;
 /// Characters of the keyed hash: 40 bits, far beyond chance within one request.
 const CODE_CHARACTERS: usize = 8;
-/// Values one request may have masked; more is refused as unreadable.
-pub(crate) const MASKED_VALUES_MAX: usize = 10_000;
 
 /// Makes masks for one conversation of one principal.
 pub(crate) struct Masker {
     key: hmac::Key,
+    style: MaskStyle,
 }
 
 impl Masker {
@@ -36,6 +34,7 @@ impl Masker {
         key: &hmac::Key,
         conversation: ConversationId,
         principal: &Principal,
+        style: MaskStyle,
     ) -> Self {
         let mut context = hmac::Context::with_key(key);
         context.update(&conversation.to_bytes());
@@ -51,17 +50,54 @@ impl Masker {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref()) }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, context.sign().as_ref()), style }
     }
 
-    /// The mask of a value.
-    pub(crate) fn mask(&self, kind: &Kind, value: &str) -> String {
+    /// The mask of a value: of its own format if that is wanted, there is one, and it `is_free`; else a label.
+    pub(crate) fn mask(
+        &self,
+        kind: &Kind,
+        value: &str,
+        is_free: impl FnOnce(&str) -> bool,
+    ) -> String {
+        let like = self.like(kind, value).filter(|stand_in| is_free(stand_in));
+        like.unwrap_or_else(|| self.label(kind, value))
+    }
+
+    /// What stands in for a value in its own format, if that is wanted and there is one.
+    pub(crate) fn like(&self, kind: &Kind, value: &str) -> Option<String> {
+        if self.style == MaskStyle::Label {
+            return None;
+        }
+        let mut drawn = [0; DRAWN_BYTES];
+        // The same number is the same, however it is grouped.
+        let plain = compact(kind.as_str(), value);
+        drawn.copy_from_slice(self.sign(kind, plain.as_deref().unwrap_or(value)).as_ref());
+        like(kind.as_str(), value, Draw::new(drawn)).filter(|it| it.len() <= MASK_BYTES_MAX)
+    }
+
+    /// A number's stand-in and the number as a model may write them: without what separates their groups.
+    pub(crate) fn without_separators(
+        kind: &Kind,
+        stand_in: &str,
+        value: &str,
+    ) -> Option<(String, String)> {
+        let is_label = stand_in.starts_with('[');
+        let plain = compact(kind.as_str(), stand_in).filter(|_| !is_label)?;
+        Some((plain, compact(kind.as_str(), value)?))
+    }
+
+    fn label(&self, kind: &Kind, value: &str) -> String {
+        let code = BASE32.encode(&self.sign(kind, value).as_ref()[..CODE_CHARACTERS * 5 / 8]);
+        format!("[{}-{code}]", label(kind))
+    }
+
+    fn sign(&self, kind: &Kind, value: &str) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(kind.as_str().as_bytes());
         context.update(&[0]);
         context.update(value.as_bytes());
-        let code = BASE32.encode(&context.sign().as_ref()[..CODE_CHARACTERS * 5 / 8]);
-        format!("[{}-{code}]", label(kind))
+        context.sign()
     }
 }
 
@@ -79,107 +115,6 @@ fn label(kind: &Kind) -> String {
         .collect()
 }
 
-/// The values of one request: those masked, and those seen and let through.
-#[derive(Default)]
-pub(crate) struct Vault {
-    echoes: HashSet<String>,
-    values: HashMap<String, String>,
-}
-
-impl Vault {
-    /// Remembers a masked value. `false` when the vault is full.
-    #[must_use]
-    pub(crate) fn keep(&mut self, mask: String, value: String) -> bool {
-        if self.values.len() >= MASKED_VALUES_MAX {
-            return false;
-        }
-        self.values.insert(mask, value);
-        true
-    }
-
-    /// Remembers a value the caller sent in the clear: an answer that repeats it leaks nothing.
-    pub(crate) fn saw(&mut self, value: &str) {
-        if self.echoes.len() < MASKED_VALUES_MAX {
-            self.echoes.insert(value.to_owned());
-        }
-    }
-
-    /// The value behind a mask of this request.
-    pub(crate) fn value(&self, mask: &str) -> Option<&str> {
-        self.values.get(mask).map(String::as_str)
-    }
-
-    /// Whether the caller itself sent this value, masked or in the clear.
-    pub(crate) fn is_callers_own(&self, value: &str) -> bool {
-        self.echoes.contains(value)
-    }
-
-    /// Whether all letters and digits of `found`, a range of bytes of `text`, belong to one mask of this
-    /// request.
-    pub(crate) fn covers(&self, text: &str, found: &Range<usize>) -> bool {
-        if self.is_empty() {
-            return false;
-        }
-        let start = text.floor_char_boundary(found.start.saturating_sub(MASK_BYTES_MAX));
-        let end = text.floor_char_boundary(found.end.saturating_add(MASK_BYTES_MAX));
-        let around = &text[start..end];
-        let is_bare = |range: Range<usize>| {
-            !text.get(range).unwrap_or_default().contains(char::is_alphanumeric)
-        };
-        let mut at = 0;
-        while let Some(mask) = find_mask(around, at) {
-            at = mask.end;
-            let whole = start + mask.start..start + mask.end;
-            if whole.start < found.end && found.start < whole.end {
-                return self.value(&around[mask]).is_some()
-                    && (found.start >= whole.start || is_bare(found.start..whole.start))
-                    && (found.end <= whole.end || is_bare(whole.end..found.end));
-            }
-        }
-        false
-    }
-
-    /// Whether anything can be restored at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-}
-
-/// The next whole mask at or after `from`, as a range of bytes.
-pub(crate) fn find_mask(text: &str, from: usize) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut at = from;
-    while let Some(offset) = memchr::memchr(b'[', bytes.get(at..)?) {
-        let start = at + offset;
-        let inner = bytes[start + 1..].iter().take(MASK_BYTES_MAX).position(|b| !is_inner(*b));
-        if let Some(length) = inner
-            && length > CODE_CHARACTERS
-            && bytes[start + 1 + length] == b']'
-            && length + 2 <= MASK_BYTES_MAX
-        {
-            return Some(start..start + length + 2);
-        }
-        at = start + 1;
-    }
-    None
-}
-
-/// Where a mask may have begun that the end of the text cuts off; the length of the text if none.
-pub(crate) fn open_mask(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let window = bytes.len().saturating_sub(MASK_BYTES_MAX - 1);
-    match memchr::memrchr(b'[', &bytes[window..]) {
-        Some(offset) if bytes[window + offset + 1..].iter().all(|byte| is_inner(*byte)) => {
-            window + offset
-        }
-        _ => bytes.len(),
-    }
-}
-
-const fn is_inner(byte: u8) -> bool {
-    matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'-')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,48 +124,36 @@ mod tests {
             &hmac::Key::new(hmac::HMAC_SHA256, key),
             ConversationId::from_hash([conversation; 16]),
             &Principal::default(),
+            MaskStyle::Label,
         )
     }
 
     #[test]
     fn masks_are_stable_in_a_conversation_and_differ_between_them() {
         let kind = Kind::of("pii.email");
-        let mask = masker(1, b"k").mask(&kind, "a@example.org");
-        assert_eq!(mask, masker(1, b"k").mask(&kind, "a@example.org"));
-        assert_ne!(mask, masker(2, b"k").mask(&kind, "a@example.org"));
-        assert_ne!(mask, masker(1, b"other").mask(&kind, "a@example.org"));
+        let mask = masker(1, b"k").label(&kind, "a@example.org");
+        assert_eq!(mask, masker(1, b"k").label(&kind, "a@example.org"));
+        assert_ne!(mask, masker(2, b"k").label(&kind, "a@example.org"));
+        assert_ne!(mask, masker(1, b"other").label(&kind, "a@example.org"));
         assert!(mask.starts_with("[EMAIL-") && mask.ends_with(']'), "{mask}");
     }
 
     #[test]
-    fn every_mask_is_found_by_its_grammar_and_held_while_cut() {
+    fn every_mask_has_a_limit() {
         let long = Kind::named(format!("custom.{}", "x".repeat(300)));
         for kind in [Kind::of("pii.us_ssn"), Kind::of("secret.github_token"), long] {
-            let mask = masker(1, b"k").mask(&kind, "value");
-            assert!(mask.len() <= MASK_BYTES_MAX);
-            let text = format!("see [x] and [{mask}");
-            let found = find_mask(&text, 0).map(|range| text[range].to_owned());
-            assert_eq!(found.as_deref(), Some(mask.as_str()));
-            for cut in 1..mask.len() {
-                let text = format!("see {}", &mask[..cut]);
-                assert_eq!(open_mask(&text), 4, "cut after {cut}");
-            }
-            assert_eq!(open_mask(&mask), mask.len(), "a whole mask is not held");
+            assert!(masker(1, b"k").label(&kind, "value").len() <= MASK_BYTES_MAX);
         }
     }
 
     #[test]
-    fn an_open_bracket_is_held_no_longer_than_a_mask() {
-        let text = format!("[{}", "A".repeat(MASK_BYTES_MAX));
-        assert_eq!(open_mask(&text), text.len());
-    }
-
-    #[test]
-    fn the_vault_is_bounded() {
-        let mut vault = Vault::default();
-        for index in 0..MASKED_VALUES_MAX {
-            assert!(vault.keep(format!("[A-{index}]"), String::new()));
-        }
-        assert!(!vault.keep("[B]".to_owned(), String::new()));
+    fn a_stand_in_that_is_taken_becomes_a_label() {
+        let kind = Kind::of("pii.email");
+        let with_format = Masker { style: MaskStyle::Format, ..masker(1, b"k") };
+        let first = with_format.mask(&kind, "a@example.org", |_| true);
+        assert!(first.ends_with("@masked.invalid"), "{first}");
+        assert_eq!(first, with_format.mask(&kind, "a@example.org", |_| true));
+        let label = with_format.mask(&kind, "a@example.org", |stand_in| stand_in != first);
+        assert_eq!(label, masker(1, b"k").label(&kind, "a@example.org"));
     }
 }

@@ -18,11 +18,11 @@ use crate::{
     answer::{AnswerGuard, Passed, Verdict},
     exchange::Exchange,
     judge::Subject,
-    mask::Vault,
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
     stream::{GuardedStream, StreamParts},
+    vault::Vault,
 };
 
 const USER_AGENT: HeaderValue =

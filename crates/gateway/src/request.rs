@@ -4,11 +4,14 @@
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
 //! messages can be examined on the CPU pool.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use events::{Action, ConversationId, Finding, InteractionOpened, Outcome, Principal, Span};
+use events::{
+    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Principal,
+    Span,
+};
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
 use policy::{Judgement, Verb};
@@ -20,12 +23,14 @@ use wire::{Document, Echoes, Edit, Embedded, Operation};
 use crate::{
     conversation,
     exchange::{note_unscanned, now_ms},
-    judge::{Inspected, Subject},
-    mask::{Masker, Vault},
+    files::{self, Files},
+    judge::{Inspected, Place, Subject},
+    mask::Masker,
     refusal::Refusal,
     risk::Turn,
     service::Shared,
     settings::{Accept, Route},
+    vault::Vault,
 };
 
 /// Findings of one request; more is refused.
@@ -134,13 +139,29 @@ pub(crate) struct Received {
     pub(crate) turn: Option<Turn>,
 }
 
-/// Reads, inspects, judges and, where policy says so, masks a request.
-pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepared, Refusal> {
-    let Received { body, caller, client_address, opened, operation, path, turn, .. } = received;
+/// Where a request is examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Worker {
+    /// Others wait meanwhile.
+    Io,
+    Cpu,
+}
+
+/// Reads, inspects, judges and, where policy says so, masks a request. Nothing, if it has to be done on a
+/// [`Worker::Cpu`]: files take longer than their length tells.
+pub(crate) fn examine(
+    shared: &Shared,
+    received: &mut Received,
+    worker: Worker,
+) -> Result<Option<Prepared>, Refusal> {
+    let Received { body, caller, client_address, opened, operation, path, .. } = received;
     let operation = *operation;
-    opened.principal = caller.principal.clone();
     opened.request_bytes = body.len() as u64;
     let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
+    let is_guarded = shared.judge.guards();
+    if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
+        return Ok(None);
+    }
     let facts = &document.facts;
     let shown = wire::shown_model(path);
     let model = facts.model.as_deref().or(shown.as_deref());
@@ -158,14 +179,17 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
 
-    let inspected = shared.judge.inspect(&document);
+    let files = if is_guarded { files::open(&document)? } else { files::leave(&document) };
+    note_unscanned(&mut opened.unscanned, &files.unscanned);
+    let inspected = shared.judge.inspect(&document, &files);
     note_unscanned(&mut opened.unscanned, &inspected.unscanned);
     if inspected.findings.len() > FINDINGS_MAX {
         return Err(too_many_values());
     }
     opened.guards = shared.judge.report();
     let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
-    let turn = turn.insert(Turn::begin(&shared.conversations, conversation, &document, &inspected));
+    let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
+    let turn = received.turn.insert(turn);
     let subject = Subject {
         client_address: *client_address,
         model_granted: model.is_none_or(may_use),
@@ -182,28 +206,39 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
         opened.findings = inspected.findings;
         return Err(refused(judgement.decision()));
     }
-    let masker = Masker::new(&shared.mask_key, conversation, &caller.principal);
-    let (edits, vault) = mask(&document, &inspected, &judgement, &masker)?;
+    let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
+    let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
-    let outgoing = if edits.is_empty() {
-        body.clone()
-    } else {
-        wire::splice(&document, &edits, Echoes::OfEdited).map(Bytes::from).map_err(|error| {
-            tracing::error!(interaction = %opened.interaction, %error, "splice failed");
-            Refusal::internal(
-                "internal_splice",
-                "the request could not be masked; nothing was sent",
-            )
-        })?
-    };
-    Ok(Prepared {
-        body: outgoing,
+    let (body, vault) = outgoing(body, &document, masked, opened)?;
+    Ok(Some(Prepared {
+        body,
         judgement,
         reference: Arc::new(shared.judge.reference(&document)),
         route: Arc::clone(route),
         subject: Arc::new(subject),
         vault: Arc::new(vault),
-    })
+    }))
+}
+
+/// What is sent on: what was received, unless something in it is masked.
+fn outgoing(
+    body: &Bytes,
+    document: &Document<'_>,
+    masked: Result<(Vec<Edit>, Vault), Refusal>,
+    opened: &mut InteractionOpened,
+) -> Result<(Bytes, Vault), Refusal> {
+    let (edits, vault) = masked.inspect_err(|refusal| {
+        opened.decision.outcome = Outcome::Refused;
+        opened.decision.reason = Some(refusal.code.clone());
+    })?;
+    if edits.is_empty() {
+        return Ok((body.clone(), vault));
+    }
+    let spliced = wire::splice(document, &edits, Echoes::OfEdited).map_err(|error| {
+        tracing::error!(interaction = %opened.interaction, %error, "splice failed");
+        Refusal::internal("internal_splice", "the request could not be masked; nothing was sent")
+    })?;
+    Ok((Bytes::from(spliced), vault))
 }
 
 fn no_route(model: Option<&str>) -> Refusal {
@@ -249,20 +284,25 @@ fn identify(shared: &Shared, caller: &Caller, document: &Document<'_>) -> Conver
 /// The edits that mask what policy wants masked, and the vault that restores it.
 fn mask(
     document: &Document<'_>,
+    files: &Files,
     inspected: &Inspected,
     judgement: &Judgement,
     masker: &Masker,
 ) -> Result<(Vec<Edit>, Vault), Refusal> {
     let mut vault = Vault::default();
-    let mut redacted: Vec<usize> = judgement.redactions().collect();
-    let place =
-        |index: &usize| (inspected.fields[*index], inspected.findings[*index].finding.span.start);
-    redacted.sort_by_key(place);
+    let mut redacted: Vec<(usize, &Finding)> = Vec::new();
+    for index in judgement.redactions() {
+        let located = &inspected.findings[index];
+        match inspected.places[index] {
+            Place::Field(field) => redacted.push((field, &located.finding)),
+            Place::File(_) => return Err(file_cannot_be_masked(located, judgement.decision())),
+        }
+    }
+    redacted.sort_by_key(|(field, finding)| (*field, finding.span.start));
     let mut edits: Vec<Edit> = Vec::new();
     // Overlapping findings are masked as one value, named after the surest of them.
     let mut covered: Vec<(usize, Span, &Finding)> = Vec::new();
-    for index in &redacted {
-        let (field, finding) = (inspected.fields[*index], &inspected.findings[*index].finding);
+    for (field, finding) in redacted {
         match covered.last_mut() {
             Some((last, hull, surest)) if *last == field && finding.span.start < hull.end => {
                 hull.end = hull.end.max(finding.span.end);
@@ -273,25 +313,82 @@ fn mask(
             _ => covered.push((field, finding.span, finding)),
         }
     }
-    for (field_index, span, finding) in covered {
-        let field = &document.fields[field_index];
-        let Some(raw) = field.text.get(span.range()) else { continue };
-        let value = plain(raw, field.embedded);
-        let kind = &finding.kind;
-        let replacement = masker.mask(kind, &value);
-        if !vault.keep(replacement.clone(), value) {
+    for (place, located) in inspected.places.iter().zip(&inspected.findings) {
+        let (text, embedded) = match *place {
+            Place::Field(field) => (&*document.fields[field].text, document.fields[field].embedded),
+            Place::File(file) => (&*files.texts[file].text, Embedded::Plain),
+        };
+        let is_value = matches!(located.finding.kind.family(), "pii" | "secret");
+        if let Some(raw) = text.get(located.finding.span.range()).filter(|_| is_value) {
+            vault.saw(&plain(raw, embedded));
+        }
+    }
+    let values: Vec<(usize, Span, &Kind, String)> = covered
+        .into_iter()
+        .filter_map(|(index, span, finding)| {
+            let field = &document.fields[index];
+            let value = plain(field.text.get(span.range())?, field.embedded);
+            Some((index, span, &finding.kind, value))
+        })
+        .collect();
+    let said = already_said(document, files, &values, masker);
+    for (field, span, kind, value) in values {
+        let is_free = |mask: &str| !said.contains(mask) && vault.is_free(mask, &value);
+        let mask = masker.mask(kind, &value, is_free);
+        let other = Masker::without_separators(kind, &mask, &value);
+        if !vault.keep(mask.clone(), value) {
             return Err(too_many_values());
         }
-        edits.push(Edit::value(field_index, span, replacement));
-    }
-    for (index, located) in inspected.findings.iter().enumerate() {
-        let field = &document.fields[inspected.fields[index]];
-        let is_value = matches!(located.finding.kind.family(), "pii" | "secret");
-        if let Some(raw) = field.text.get(located.finding.span.range()).filter(|_| is_value) {
-            vault.saw(&plain(raw, field.embedded));
+        if let Some((mask, value)) = other.filter(|(mask, _)| !said.contains(mask)) {
+            vault.keep_beside(mask, value);
         }
+        edits.push(Edit::value(field, span, mask));
     }
     Ok((edits, vault))
+}
+
+/// The stand-ins of these values that the request says itself, and that would not be known for masks.
+fn already_said(
+    document: &Document<'_>,
+    files: &Files,
+    values: &[(usize, Span, &Kind, String)],
+    masker: &Masker,
+) -> HashSet<String> {
+    let mut tried = Vault::default();
+    for (_, _, kind, value) in values {
+        let Some(stand_in) = masker.like(kind, value) else { continue };
+        if let Some((plain, _)) = Masker::without_separators(kind, &stand_in, value) {
+            tried.keep_beside(plain, String::new());
+        }
+        tried.keep_beside(stand_in, String::new());
+    }
+    if tried.is_empty() {
+        return HashSet::new();
+    }
+    let fields = document.fields.iter().map(|field| &*field.text);
+    let texts = fields.chain(files.texts.iter().map(|file| &*file.text));
+    texts.flat_map(|text| tried.all_in(text)).map(str::to_owned).collect()
+}
+
+fn file_cannot_be_masked(located: &LocatedFinding, decision: &events::Decision) -> Refusal {
+    let rules = decision
+        .rules
+        .iter()
+        .filter(|rule| !rule.shadow && rule.exception.is_none() && rule.action == Action::Redact);
+    let rules: Vec<&str> = rules.map(|rule| rule.id.as_str()).collect();
+    let message = format!(
+        "`{}` holds {}, which policy masks ({}), and a file cannot be masked; send its text instead of the \
+         file, take the value out, or ask your platform team for an exception",
+        located.path,
+        located.finding.kind,
+        rules.join(", ")
+    );
+    Refusal {
+        ending: events::Ending::Refused,
+        kind: "policy_violation",
+        param: located.path.split('#').next().map(str::to_owned),
+        ..Refusal::request(StatusCode::FORBIDDEN, "file_cannot_be_masked", message)
+    }
 }
 
 fn too_many_values() -> Refusal {

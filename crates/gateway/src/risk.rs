@@ -16,7 +16,8 @@ use events::{ConversationId, Ending, LocatedFinding, Provenance, Trust};
 use wire::Document;
 
 use crate::exchange::now_ms;
-use crate::judge::Inspected;
+use crate::files::Files;
+use crate::judge::{Inspected, Place};
 
 /// Conversations whose risk is kept.
 const CONVERSATIONS_MAX: usize = 65_536;
@@ -86,9 +87,10 @@ impl Turn {
         conversations: &Arc<Conversations>,
         id: ConversationId,
         document: &Document<'_>,
+        files: &Files,
         inspected: &Inspected,
     ) -> Self {
-        let facts = facts(document, inspected, now_ms());
+        let facts = facts(document, files, inspected, now_ms());
         let risk = conversations.preview(id, &facts);
         Self { conversations: Arc::clone(conversations), facts, id, risk }
     }
@@ -107,19 +109,26 @@ impl Turn {
 }
 
 /// What the last turn of a request says.
-fn facts(document: &Document<'_>, inspected: &Inspected, time_ms: u64) -> TurnFacts {
+fn facts(document: &Document<'_>, files: &Files, inspected: &Inspected, time_ms: u64) -> TurnFacts {
     let fields = &document.fields;
     let is_turn = |from: Provenance| from == Provenance::User || from.trust() == Trust::Low;
-    let last = fields.iter().rposition(|field| is_turn(field.provenance)).unwrap_or_default();
-    let before = fields.get(..last).unwrap_or_default();
+    let after_last = fields.iter().rposition(|field| is_turn(field.provenance)).map(|at| at + 1);
+    // A file is part of the turn in which it is sent.
+    let after_file = files.texts.last().map(|file| file.position);
+    let end = after_last.max(after_file).unwrap_or_default();
+    let before = fields.get(..end).unwrap_or_default();
     let models = before.iter().rposition(|field| field.provenance.trust() == Trust::Model);
     let first = models.map_or(0, |at| at + 1);
-    let findings = inspected.fields.iter().zip(&inspected.findings);
+    let is_within = |place: &Place| match place {
+        Place::Field(field) => (first..end).contains(field),
+        Place::File(file) => files.texts.get(*file).is_some_and(|file| file.position >= first),
+    };
+    let findings = inspected.places.iter().zip(&inspected.findings);
     let findings = findings
-        .filter(|(field, found)| (first..=last).contains(*field) && is_turn(found.provenance))
+        .filter(|(place, found)| is_within(place) && is_turn(found.provenance))
         .map(|(_, found)| &found.finding);
     let mut text = String::new();
-    for field in fields.get(first..=last).unwrap_or_default() {
+    for field in fields.get(first..end).unwrap_or_default() {
         let room = TURN_BYTES_MAX.saturating_sub(text.len());
         if field.provenance == Provenance::User && room > 0 {
             text.push_str(&field.text[..field.text.floor_char_boundary(room)]);

@@ -27,9 +27,9 @@ use crate::{
     judge::Judge,
     refusal::Refusal,
     reply,
-    request::{self, Caller, Prepared, Received},
+    request::{self, Caller, Prepared, Received, Worker},
     risk::Conversations,
-    settings::{Limits, Routes},
+    settings::{Limits, MaskStyle, Routes},
 };
 
 const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -47,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) keys: Arc<ArcSwap<KeySnapshot>>,
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
+    pub(crate) mask_style: MaskStyle,
     pub(crate) randomness: Randomness,
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
@@ -203,10 +204,12 @@ impl Service {
         Ok(())
     }
 
-    /// Examines small requests here and large ones on the CPU pool, so that nobody else waits.
+    /// Examines small requests here, and large ones and those with files on the CPU pool, so that nobody else
+    /// waits.
     async fn examine(&self, mut received: Received) -> (Received, Result<Prepared, Refusal>) {
-        if received.body.len() <= self.0.limits.inline_inspection_bytes_max {
-            let prepared = request::examine(&self.0, &mut received);
+        if received.body.len() <= self.0.limits.inline_inspection_bytes_max
+            && let Some(prepared) = request::examine(&self.0, &mut received, Worker::Io).transpose()
+        {
             return (received, prepared);
         }
         let lost = (received.opened.clone(), received.body.clone(), received.operation);
@@ -214,8 +217,8 @@ impl Service {
         let shared = Arc::clone(&self.0);
         let examined = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let prepared = request::examine(&shared, &mut received);
-            (received, prepared)
+            let prepared = request::examine(&shared, &mut received, Worker::Cpu);
+            (received, prepared.and_then(|prepared| prepared.ok_or_else(not_examined)))
         });
         match examined.await {
             Ok(examined) => examined,
@@ -228,10 +231,7 @@ impl Service {
                 let (share, turn) = (BodyShare::default(), None);
                 let received =
                     Received { body, caller, client_address, opened, operation, path, share, turn };
-                (
-                    received,
-                    Err(Refusal::internal("internal_examine", "the request could not be read")),
-                )
+                (received, Err(not_examined()))
             }
         }
     }
@@ -270,6 +270,10 @@ impl Journey {
         let opened = std::mem::replace(&mut self.received.opened, known);
         self.exchange.open(opened, &self.received.body)
     }
+}
+
+fn not_examined() -> Refusal {
+    Refusal::internal("internal_examine", "the request could not be read")
 }
 
 fn decision_words(decision: &Decision) -> String {

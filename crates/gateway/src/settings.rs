@@ -18,6 +18,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Limits.
     pub limits: Limits,
+    /// What stands in for a masked value.
+    pub masks: MaskStyle,
     /// Model patterns in order; the first that fits decides the upstream.
     pub routes: Vec<RouteSettings>,
     /// TLS, when the listener speaks it.
@@ -26,6 +28,16 @@ pub struct Settings {
     pub unknown_fields: UnknownFields,
     /// Where requests may go.
     pub upstreams: Vec<UpstreamOptions>,
+}
+
+/// What stands in for a masked value on its way to the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MaskStyle {
+    /// What it was and a code: `[EMAIL-K7Q2M9XA]`.
+    #[default]
+    Label,
+    /// A value of the same format that is nobody's, where there is such a thing; else a label.
+    Format,
 }
 
 /// Limits of the data plane.

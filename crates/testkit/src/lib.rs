@@ -13,6 +13,7 @@
 mod child;
 mod client;
 mod cut;
+mod documents;
 mod fixtures;
 mod gateway;
 mod http;
@@ -27,6 +28,7 @@ mod upstream;
 pub use child::{Child, free_port, target_binary};
 pub use client::{Client, Connection, Ending, Request, Response};
 pub use cut::Cut;
+pub use documents::{docx, pdf, stream, zip};
 pub use fixtures::{FIXTURES, fixture};
 pub use gateway::{Gateway, Said};
 pub use kill::{KillPlan, KillReport, kill_in_the_middle};

@@ -75,6 +75,8 @@ Every field of every message that passes, and what is done with it. This page is
 reader runs on (`crates/wire/src/openai/`); a canary is planted in every guarded path in the tests.
 
 - **guarded**: text. Every guard reads it, under the provenance named here; in answers on the lane named here.
+- **file**: base64. If it is a document or text, every guard reads what it says, under the provenance `file`, and a
+  request is refused if policy masks anything in it; else it is opaque. What crosses a limit is refused.
 - **constrained**: a value that cannot hold a sentence. Anything else there is refused in a request, and read as text of
   an unknown field in an answer.
 - **opaque**: content that no guard can read. It is forwarded, and the record lists it as not scanned.
@@ -84,6 +86,12 @@ reader runs on (`crates/wire/src/openai/`); a canary is planted in every guarded
 that the sender chooses, `**` alone what no row names. `null` is accepted everywhere. Numbers of seven digits and more
 are text wherever text is free in form.
 ";
+
+const MEDIA_ASKED: &str = "a web address, and what is behind it is opaque; or base64 data, which is read like a file if it \
+     is a document or text, else opaque; no other scheme";
+const MEDIA_SAID: &str =
+    "a web address, and what is behind it is opaque; or base64 data, opaque; no other scheme";
+const FILE: &str = "base64: PDF, Office, HTML and text are read; pictures, sound and what cannot be read are opaque";
 
 const COLUMNS: &str = "| path | typing | provenance | lane | note |\n|---|---|---|---|---|\n";
 
@@ -98,9 +106,15 @@ fn described(table: &MessageTable, row: &Row) -> Option<ContractRow> {
             ContractRow { note: "a JSON schema, without the words of JSON Schema itself", ..base }
         }
         Rule::Guarded { .. } => base,
-        Rule::Media(_) => ContractRow {
-            note: "a web address, and what is behind it is opaque; or base64 data, opaque; no other scheme",
-            ..base
+        Rule::Media(_) if table.direction == crate::Direction::Request => {
+            ContractRow { note: MEDIA_ASKED, ..base }
+        }
+        Rule::Media(_) => ContractRow { note: MEDIA_SAID, ..base },
+        Rule::File(_) => ContractRow {
+            typing: "file",
+            provenance: Some(events::Provenance::File.as_str()),
+            note: FILE,
+            ..bare
         },
         Rule::Constrained(form) => {
             ContractRow { typing: "constrained", note: form.expected(), ..bare }
@@ -164,6 +178,9 @@ mod tests {
                 "guarded" => {
                     assert!(row.provenance.is_some(), "{row:?}");
                     assert_eq!(row.lane.is_some(), row.direction != "request", "{row:?}");
+                }
+                "file" => {
+                    assert!(row.provenance == Some("file") && !row.note.is_empty(), "{row:?}");
                 }
                 "constrained" | "opaque" | "denied" => assert!(!row.note.is_empty(), "{row:?}"),
                 other => panic!("{other} is no typing"),

@@ -22,6 +22,8 @@ pub const REPORTED_PATHS_MAX: usize = 64;
 pub struct Document<'a> {
     /// Every piece of text that is not empty, in the order of the bytes.
     pub fields: Vec<Field<'a>>,
+    /// Requests: files that stand in the message itself, in the order of the bytes.
+    pub files: Vec<FilePart<'a>>,
     /// What routing and accounting need.
     pub facts: Facts<'a>,
     /// Values that repeat guarded text in another form.
@@ -49,6 +51,39 @@ pub struct Field<'a> {
     pub literal: Literal,
     pub(crate) path: PathId,
     pub(crate) pending: Pending,
+}
+
+/// A file that stands in the message itself, as base64. Its bytes are not looked at here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePart<'a> {
+    /// Base64, or a `data:` URL of base64.
+    pub value: Cow<'a, str>,
+    /// What the record says of it if nobody reads it.
+    pub why: &'static str,
+    /// Whether it stands where pictures, sound and video belong.
+    pub is_media: bool,
+    /// How many of the fields stand before it.
+    pub position: usize,
+    pub(crate) path: PathId,
+}
+
+impl FilePart<'_> {
+    /// The base64.
+    pub fn base64(&self) -> &str {
+        self.parts().1
+    }
+
+    /// The type that its sender declares, as it is written: `application/pdf`; the empty text without one.
+    pub fn declared(&self) -> &str {
+        self.parts().0
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        // Base64 has no comma.
+        let Some((head, body)) = self.value.split_once(',') else { return ("", &self.value) };
+        let declared = head.split([':', ';']).nth(1).unwrap_or_default();
+        (declared, body)
+    }
 }
 
 /// What a field's provenance waits for: the message's role may come after its text.
@@ -170,6 +205,7 @@ impl<'a> Document<'a> {
     pub(crate) fn empty() -> Self {
         Self {
             fields: Vec::new(),
+            files: Vec::new(),
             facts: Facts { choices: 1, ..Facts::default() },
             echoes: Vec::new(),
             source: "",
@@ -197,6 +233,11 @@ impl<'a> Document<'a> {
         self.paths.render(self.source, field.path)
     }
 
+    /// The path of one of this document's own files.
+    pub fn path_of_file(&self, file: &FilePart<'_>) -> String {
+        self.paths.render(self.source, file.path)
+    }
+
     /// The paths that the content map does not know, at most [`REPORTED_PATHS_MAX`]. Their text is
     /// among the fields.
     pub fn unknown(&self) -> Vec<String> {
@@ -215,7 +256,7 @@ impl<'a> Document<'a> {
         !self.unknown.is_empty()
     }
 
-    /// What no guard can read, and why, at most [`REPORTED_PATHS_MAX`] entries.
+    /// What no guard can read besides the files, and why, at most [`REPORTED_PATHS_MAX`] entries.
     pub fn unscanned(&self) -> Vec<Unscanned> {
         let entry = |(id, why): &(PathId, &'static str)| Unscanned {
             path: self.paths.render(self.source, *id),

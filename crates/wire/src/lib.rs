@@ -43,7 +43,7 @@ mod table_tests;
 
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
-    Document, Echo, EchoOf, Embedded, Facts, Field, Finish, Literal, REPORTED_PATHS_MAX,
+    Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Literal, REPORTED_PATHS_MAX,
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;

@@ -66,7 +66,10 @@ impl Node {
     /// A row whose form a value of another type violates.
     pub(crate) fn constraint(&self) -> Option<&'static Row> {
         [self.text, self.number, self.flag].into_iter().flatten().find(|row| {
-            matches!(row.rule, Rule::Constrained(_) | Rule::OpaqueForm(..) | Rule::Media(_))
+            matches!(
+                row.rule,
+                Rule::Constrained(_) | Rule::OpaqueForm(..) | Rule::Media(_) | Rule::File(_)
+            )
         })
     }
 }

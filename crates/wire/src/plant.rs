@@ -3,6 +3,7 @@
 //! The tests of this crate, and of everything that stands on it, plant a canary in every guarded path and
 //! look whether it was seen. INVARIANT: every guarded row has a planting, so a row that is added is tested.
 
+use data_encoding::BASE64;
 use events::Provenance;
 
 use crate::form::Form;
@@ -30,7 +31,8 @@ pub struct Planting {
 }
 
 /// For every guarded path of a message, a minimal message with `canary` planted there: in values, in
-/// keys that the sender chooses, for every role, and in fields that the map does not know.
+/// keys that the sender chooses, for every role, in fields that the map does not know, and as a text file
+/// where files may stand (provenance [`Provenance::File`]).
 ///
 /// Web addresses get the canary as their path, so it should read well there.
 pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Vec<Planting> {
@@ -59,7 +61,11 @@ pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Ve
 fn plant_row(table: &MessageTable, row: &Row, canary: &str, plantings: &mut Vec<Planting>) {
     let (origin, value) = match row.rule {
         Rule::Guarded { origin, .. } => (origin, quoted(canary)),
-        Rule::Media(origin) => (origin, quoted(&format!("https://images.example/{canary}"))),
+        Rule::Media(origin) => {
+            plant_file(table, row, canary, plantings);
+            (origin, quoted(&format!("https://images.example/{canary}")))
+        }
+        Rule::File(_) => return plant_file(table, row, canary, plantings),
         _ => return,
     };
     let roles: &[&str] = match origin {
@@ -73,6 +79,21 @@ fn plant_row(table: &MessageTable, row: &Row, canary: &str, plantings: &mut Vec<
     if row.path.ends_with('*') {
         plant_key(table, row, row.path, canary, true, plantings);
     }
+}
+
+/// Plants the canary as the text of a file.
+fn plant_file(table: &MessageTable, row: &Row, canary: &str, plantings: &mut Vec<Planting>) {
+    if table.direction != Direction::Request {
+        return;
+    }
+    let value = quoted(&format!("data:text/plain;base64,{}", BASE64.encode(canary.as_bytes())));
+    plantings.push(Planting {
+        path: row.path.to_owned(),
+        message: message_with(table, row.path, &value, "user"),
+        provenance: Provenance::File,
+        channel: None,
+        known: true,
+    });
 }
 
 /// Plants the canary as a key.

@@ -12,14 +12,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use events::Provenance;
-
 use crate::document::{
-    Document, Echo, EchoOf, Embedded, Field, Finish, Literal, Pending, REPORTED_PATHS_MAX,
+    Document, Echo, EchoOf, Embedded, Field, FilePart, Finish, Literal, REPORTED_PATHS_MAX,
 };
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
-use crate::form::{is_data_url, is_long_number, is_web_url};
+use crate::form::{is_data_url, is_long_number};
 use crate::frames::{Frame, path_of_member};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
@@ -236,14 +234,8 @@ impl<'a> Reader<'a> {
             self.refuse_misfit(place)?;
             return self.unfit(value, range, Literal::Text);
         };
-        let admitted = match row.rule {
-            // Servers leave out what they have nothing to say about, or write it empty.
-            _ if value.is_empty() && !self.request => true,
-            Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.admits_text(&value),
-            Rule::Media(_) => value.is_empty() || is_web_url(&value) || is_data_url(&value),
-            _ => true,
-        };
-        if !admitted {
+        // Servers leave out what they have nothing to say about, or write it empty.
+        if !row.admits_text(&value) && (self.request || !value.is_empty()) {
             if self.request {
                 return Err(self.violation(row.expected()));
             }
@@ -254,7 +246,8 @@ impl<'a> Reader<'a> {
         }
         match row.rule {
             Rule::OpaqueForm(_, why) => self.note_unscanned(why),
-            Rule::Media(_) if is_data_url(&value) => self.note_unscanned(MEDIA_INLINE),
+            Rule::File(_) => return self.file(row, value),
+            Rule::Media(_) if is_data_url(&value) => return self.file(row, value),
             Rule::Media(_) => {
                 self.note_unscanned(MEDIA_REMOTE);
                 return self.field(row, value, range, Literal::Text);
@@ -412,11 +405,7 @@ impl<'a> Reader<'a> {
             }
             _ => (Origin::Participant, None, Embedded::Plain),
         };
-        let (provenance, pending) = match origin {
-            Origin::Is(provenance) => (provenance, Pending::Nothing),
-            Origin::Role => (Provenance::User, Pending::Role),
-            Origin::Participant => (Provenance::User, Pending::Participant),
-        };
+        let (provenance, pending) = origin.provenance();
         let path = self.here();
         let lane = (!self.request).then(|| Lane {
             choice: 0,
@@ -432,6 +421,20 @@ impl<'a> Reader<'a> {
             path,
             pending,
         });
+        Ok(())
+    }
+
+    /// A file in a request; what is inline in an answer is not opened.
+    fn file(&mut self, row: &'static Row, value: Cow<'a, str>) -> Result<(), ReadError> {
+        let is_media = matches!(row.rule, Rule::Media(_));
+        let why = if let Rule::File(why) = row.rule { why } else { MEDIA_INLINE };
+        if !self.request {
+            self.note_unscanned(why);
+            return Ok(());
+        }
+        self.room_for(self.document.files.len())?;
+        let (path, position) = (self.here(), self.document.fields.len());
+        self.document.files.push(FilePart { value, why, is_media, position, path });
         Ok(())
     }
 

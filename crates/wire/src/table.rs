@@ -4,16 +4,17 @@
 //! of an object, `.**` everything at or below this place. Several rows may share a path if they take
 //! different JSON types (`input[]` takes text as guarded and numbers as opaque).
 //!
-//! INVARIANT: each row is one of four typings. *Guarded*: text that is scanned. *Constrained*: a value of
-//! a form that admits no sentence. *Opaque*: content no guard can read, forwarded and listed.
-//! *Denied*: never forwarded. `null` is accepted everywhere and says nothing.
+//! INVARIANT: each row is one of five typings. *Guarded*: text that is scanned. *File*: base64, handed over to
+//! be read if it is a document. *Constrained*: a value of a form that admits no sentence. *Opaque*: content no
+//! guard can read, forwarded and listed. *Denied*: never forwarded. `null` is accepted everywhere and says
+//! nothing.
 //!
 //! Not here: the tables themselves (`openai/`), how they are matched (`machine`).
 
 use events::Provenance;
 
-use crate::document::{EchoOf, Embedded};
-use crate::form::{Form, Kind};
+use crate::document::{EchoOf, Embedded, Pending};
+use crate::form::{Form, Kind, is_data_url, is_web_url};
 use crate::lane::Channel;
 use crate::route::{Direction, Operation};
 
@@ -59,8 +60,10 @@ pub(crate) enum Rule {
     OpaqueForm(Form, &'static str),
     /// Content no guard can read, of any type; what is inside is not looked at.
     Opaque(&'static str),
-    /// A URL to fetch (guarded text) or inline data (opaque).
+    /// A URL to fetch (guarded text) or inline data (a file).
     Media(Origin),
+    /// A file as base64: read if it is a document, else listed for this reason.
+    File(&'static str),
     /// A repetition of guarded text in another form.
     Echo(EchoOf, &'static str),
     /// Never forwarded.
@@ -78,6 +81,17 @@ pub(crate) enum Origin {
     Role,
     /// From the user, but in a tool's message from the tool, which is trusted less.
     Participant,
+}
+
+impl Origin {
+    /// The provenance, as far as it is known, and what it waits for.
+    pub(crate) const fn provenance(self) -> (Provenance, Pending) {
+        match self {
+            Self::Is(provenance) => (provenance, Pending::Nothing),
+            Self::Role => (Provenance::User, Pending::Role),
+            Self::Participant => (Provenance::User, Pending::Participant),
+        }
+    }
 }
 
 /// A place whose members decide each other's meaning, whatever their order.
@@ -191,6 +205,10 @@ impl Row {
         Self::new(path, Rule::Media(origin))
     }
 
+    pub(crate) const fn file(path: &'static str, why: &'static str) -> Self {
+        Self::new(path, Rule::File(why))
+    }
+
     pub(crate) const fn echo(path: &'static str, of: EchoOf, why: &'static str) -> Self {
         Self::new(path, Rule::Echo(of, why))
     }
@@ -218,10 +236,21 @@ impl Row {
         self
     }
 
+    /// Whether the text may stand here.
+    pub(crate) fn admits_text(&self, text: &str) -> bool {
+        match self.rule {
+            Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.admits_text(text),
+            Rule::File(_) => Form::Base64.admits_text(text),
+            Rule::Media(_) => text.is_empty() || is_web_url(text) || is_data_url(text),
+            _ => true,
+        }
+    }
+
     /// What stands here, in words, after "must be".
     pub(crate) const fn expected(&self) -> &'static str {
         match self.rule {
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.expected(),
+            Rule::File(_) => Form::Base64.expected(),
             Rule::Media(_) => "an http or https URL, or a `data:` URL of base64",
             _ => "text",
         }
@@ -233,7 +262,9 @@ impl Row {
             Rule::Guarded { free, .. } => {
                 Takes { text: true, number: free, flag: free, whole: false }
             }
-            Rule::Media(_) => Takes { text: true, number: false, flag: false, whole: false },
+            Rule::Media(_) | Rule::File(_) => {
+                Takes { text: true, number: false, flag: false, whole: false }
+            }
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => match form.kind() {
                 Kind::Text => Takes { text: true, number: false, flag: false, whole: false },
                 Kind::Number => Takes { text: false, number: true, flag: false, whole: false },

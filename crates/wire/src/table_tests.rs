@@ -73,6 +73,15 @@ fn a_canary_in_every_guarded_place_is_found() {
         for planting in plantings(table.operation, table.direction, CANARY) {
             let what = format!("{} in {}", planting.path, text(&planting.message));
             let check = |document: &Document<'_>| {
+                if planting.provenance == Provenance::File {
+                    let file = document.files.first().unwrap_or_else(|| panic!("no file: {what}"));
+                    assert_eq!(file.declared(), "text/plain", "{what}");
+                    let decoded = data_encoding::BASE64.decode(file.base64().as_bytes());
+                    assert_eq!(decoded.as_deref(), Ok(CANARY.as_bytes()), "{what}");
+                    let path = planting.path.replace("[]", "[0]");
+                    assert_eq!(document.path_of_file(file), path, "{what}");
+                    return;
+                }
                 let field = document
                     .fields
                     .iter()
@@ -112,7 +121,11 @@ fn violation(form: Form) -> &'static [&'static str] {
 fn a_violation_in_every_constrained_place_is_refused_or_read() {
     for table in TABLES {
         for row in table.rows() {
-            let (Rule::Constrained(form) | Rule::OpaqueForm(form, _)) = row.rule else { continue };
+            let form = match row.rule {
+                Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form,
+                Rule::File(_) => Form::Base64,
+                _ => continue,
+            };
             for value in violation(form) {
                 let takes = |takes: Takes| match value.as_bytes()[0] {
                     b'"' => takes.text,
@@ -337,14 +350,25 @@ fn the_request_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> 
     assert_eq!(opening.first(), Some(&"be kind"));
     assert_eq!(opening.last(), Some(&"cv.pdf"));
 
+    let files: Vec<(String, &str, &str)> = document
+        .files
+        .iter()
+        .map(|file| (document.path_of_file(file), file.declared(), file.base64()))
+        .collect();
+    let path = |part| format!("messages[2].content[{part}]");
+    assert_eq!(
+        files,
+        [
+            (path("2") + ".image_url.url", "image/png", "iVBORw0KGgo="),
+            (path("4") + ".file.file_data", "application/pdf", "JVBERi0="),
+        ]
+    );
     let unscanned: Vec<String> = document.unscanned().into_iter().map(|entry| entry.path).collect();
     assert_eq!(
         unscanned,
         [
             "messages[2].content[1].image_url.url",
-            "messages[2].content[2].image_url.url",
             "messages[2].content[3].input_audio.data",
-            "messages[2].content[4].file.file_data",
             "messages[3].audio.id",
             "web_search_options",
         ]

@@ -51,7 +51,7 @@ pub(crate) fn print(settings: &Settings, json: bool, output: &mut Output) -> Res
         if row.direction == "stream" { late.map(|card| card.name).collect() } else { Vec::new() }
     };
     let rows = wire::contract().into_iter().map(|row| {
-        let is_guarded = row.typing == "guarded";
+        let is_guarded = matches!(row.typing, "guarded" | "file");
         let names = detectors.iter().map(|card| card.name);
         CoverageRow {
             guards: if is_guarded { names.collect() } else { Vec::new() },
@@ -94,9 +94,10 @@ pub(crate) fn print(settings: &Settings, json: bool, output: &mut Output) -> Res
 /// What happens to a field, in words.
 fn guard(row: &CoverageRow) -> String {
     match row.typing {
-        "guarded" if row.guards.is_empty() => String::from("nothing: no detector runs"),
+        "guarded" | "file" if row.guards.is_empty() => String::from("nothing: no detector runs"),
         "guarded" if row.late.is_empty() => String::from("detectors, policy"),
         "guarded" => format!("detectors, policy (late: {})", row.late.join(", ")),
+        "file" => String::from("detectors, policy, if it is text (pictures, sound: not read)"),
         "constrained" => format!("checked: {}", row.note),
         "opaque" => format!("not read: {}", row.note),
         _ => format!("refused: {}", row.note),

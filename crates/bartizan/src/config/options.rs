@@ -177,6 +177,10 @@ pub(crate) struct GuardOptions {
     /// the request. Unless given: `refuse` with the preset `strict`, `scan` otherwise.
     #[schemars(example = UnknownFieldsOption::Scan)]
     pub(crate) unknown_fields: Option<UnknownFieldsOption>,
+    /// What stands in for a masked value on its way to the model: a `label` that says what it was, or a value of
+    /// the same `format` that is nobody's (e-mail, phone, card, IBAN, SSN, IP address; a label for the rest), for
+    /// tools that check what they are given.
+    pub(crate) masks: MaskOption,
     /// Your own Cedar policies, added to the shipped ones.
     #[schemars(example = ["policies/house-rules.cedar"])]
     pub(crate) policies: Vec<PathBuf>,
@@ -267,6 +271,17 @@ pub(crate) enum PresetOption {
     Balanced,
     /// Refuse what is not certain.
     Strict,
+}
+
+/// What stands in for a masked value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MaskOption {
+    /// `[EMAIL-K7Q2M9XA]`.
+    #[default]
+    Label,
+    /// `k7q2m9xafw@masked.invalid`.
+    Format,
 }
 
 /// What happens to fields that the content map does not know.
@@ -395,6 +410,7 @@ impl Default for GuardOptions {
             enabled: true,
             preset: PresetOption::default(),
             unknown_fields: None,
+            masks: MaskOption::default(),
             policies: Vec::new(),
             shadow: Vec::new(),
             detectors_off: Vec::new(),

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use detect::DetectSettings;
-use gateway::Limits;
+use gateway::{Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use policy::PolicyOptions;
 
 use super::guards::unknown_fields;
 use super::options::{
-    ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, ServerOptions, SyncOption,
-    TlsOptions,
+    ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption, ServerOptions,
+    SyncOption, TlsOptions,
 };
 use super::parse::ConfigText;
 use super::{Origin, Surroundings};
@@ -131,6 +131,10 @@ impl<'a> Checker<'a> {
             data_dir,
             gateway: gateway::Settings {
                 guards: options.guards.enabled,
+                masks: match options.guards.masks {
+                    MaskOption::Label => MaskStyle::Label,
+                    MaskOption::Format => MaskStyle::Format,
+                },
                 listen,
                 limits,
                 routes,

@@ -304,9 +304,12 @@ fn coverage_lists_every_field_of_the_content_map() {
     assert_eq!(rows.len(), wire::contract().len());
     for row in rows {
         let has_guards = !row["guards"].as_array().expect("guards").is_empty();
-        assert_eq!(has_guards, row["typing"] == "guarded", "{row}");
+        let is_read = row["typing"] == "guarded" || row["typing"] == "file";
+        assert_eq!(has_guards, is_read, "{row}");
     }
     let text = home.run(&["config", "coverage"]).stdout;
     let line = text.lines().find(|line| line.contains(" messages[].content[].text "));
     assert!(line.is_some_and(|line| line.contains("detectors, policy")), "{text}");
+    let line = text.lines().find(|line| line.contains(".file.file_data "));
+    assert!(line.is_some_and(|line| line.contains("detectors, policy, if it is text")), "{text}");
 }

@@ -203,7 +203,7 @@ impl Page<'_> {
         match &state.font {
             Some(font) => match font.text(bytes) {
                 Some(text) => sink.push(&text),
-                None => sink.unread(&format!("{}: a font has no map to characters", self.name)),
+                None => sink.unread(self.name, "a font has no map to characters"),
             },
             None => sink.push(&super::value::text_string(bytes)),
         }
@@ -248,7 +248,7 @@ impl Page<'_> {
         match object.get("Subtype").and_then(Value::name) {
             Some("Image") => sink.opaque(&format!("{}: a picture", self.name)),
             Some("Form") if depth >= FORMS_DEPTH_MAX => {
-                sink.unread(&format!("{}: a form in too many forms (forms_depth_max)", self.name));
+                sink.limit(&format!("{}: a form in too many forms", self.name), "forms_depth_max");
             }
             Some("Form") if self.forms.insert(id) => {
                 let own = document.get(object, "Resources").cloned();

@@ -49,11 +49,11 @@ impl<'a> Document<'a> {
         for at in memmem::find_iter(bytes, b"obj") {
             let Some(id) = (at >= from).then(|| id_before(bytes, at)).flatten() else { continue };
             if document.objects.len() >= OBJECTS_MAX {
-                sink.unread("the rest of the objects (objects_max)");
+                sink.limit("the rest of the objects", "objects_max");
                 break;
             }
             if work > bytes.len().saturating_mul(PARSED_TIMES_MAX) {
-                sink.unread("the rest of the objects (parsed_times_max)");
+                sink.limit("the rest of the objects", "parsed_times_max");
                 break;
             }
             let (value, parsed_to, next) = document.object_at(at + 3);
@@ -130,10 +130,11 @@ impl<'a> Document<'a> {
         match filters::undo(raw, &filters, self.left) {
             Ok(bytes) => {
                 self.left = self.left.saturating_sub(bytes.len());
+                sink.inflated(INFLATED_BYTES_MAX - self.left);
                 Some(bytes)
             }
             Err(filter) => {
-                sink.unread(&format!("a stream encoded with {filter}"));
+                sink.unread(&format!("a stream encoded with {filter}"), "not undone here");
                 None
             }
         }
@@ -186,7 +187,7 @@ impl<'a> Document<'a> {
                 let offset = index.value(0).and_then(|value| value.number());
                 let (Some(id), Some(offset)) = (id, offset) else { break };
                 if self.objects.len() >= OBJECTS_MAX {
-                    return sink.unread("the rest of the objects (objects_max)");
+                    return sink.limit("the rest of the objects", "objects_max");
                 }
                 let at = first.saturating_add(offset.max(0.0) as usize);
                 let value = Lexer::new(&bytes, at.min(bytes.len()), true).value(0);

@@ -54,15 +54,15 @@ const WORDS: [(&str, &str); 17] = [
 pub(crate) fn read(bytes: &[u8], sink: &mut Sink) {
     let mut document = Document::open(bytes, sink);
     if document.is_encrypted() {
-        return sink.unread("the file: encrypted");
+        return sink.unread("the file", "encrypted");
     }
     let (pages, in_tree) = pages(&document, sink);
     if pages.is_empty() {
-        sink.unread("the file: it has no pages");
+        sink.unread("the file", "it has no pages");
     }
     for (index, page) in pages.iter().enumerate() {
         if index >= PAGES_MAX {
-            sink.unread("the rest of the pages (pages_max)");
+            sink.limit("the rest of the pages", "pages_max");
             break;
         }
         let is_loose = index >= in_tree;
@@ -77,7 +77,7 @@ pub(crate) fn read(bytes: &[u8], sink: &mut Sink) {
     }
     other_words(&mut document, sink);
     if document.is_spent() {
-        sink.unread("the rest of the streams (inflated_bytes_max)");
+        sink.limit("the rest of the streams", "inflated_bytes_max");
     }
 }
 
@@ -93,7 +93,7 @@ fn pages(document: &Document<'_>, sink: &mut Sink) -> (Vec<Id>, usize) {
                 continue;
             }
             if depth > TREE_DEPTH_MAX {
-                sink.unread("some pages: their tree is too deep (tree_depth_max)");
+                sink.limit("some pages: their tree is too deep", "tree_depth_max");
                 continue;
             }
             let Some(node) = document.object(id) else { continue };
@@ -129,7 +129,7 @@ fn other_words(document: &mut Document<'_>, sink: &mut Sink) {
                 }
                 continue;
             }
-            Some("EmbeddedFile") => sink.unread("an embedded file"),
+            Some("EmbeddedFile") => sink.unread("an embedded file", "not opened"),
             _ => {}
         }
         let mut found = Vec::new();
@@ -184,8 +184,8 @@ fn metadata(xml: &str, sink: &mut Sink) {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{pdf, stream};
     use crate::{Extracted, Format, extract};
+    use testkit::{pdf, stream};
 
     fn read(pages: &[&str], more: &str) -> Extracted {
         extract(&pdf(pages, more), Format::Pdf)

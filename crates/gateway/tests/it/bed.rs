@@ -12,7 +12,7 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use events::{EventBody, InteractionClosed, InteractionOpened};
-use gateway::{Accept, Judge, Limits, Parts, RouteSettings, Settings, UpstreamOptions};
+use gateway::{Accept, Judge, Limits, MaskStyle, Parts, RouteSettings, Settings, UpstreamOptions};
 use http::{HeaderValue, Response, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
 use net::{
@@ -37,6 +37,7 @@ pub(crate) struct Plan {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
+    pub(crate) masks: MaskStyle,
     pub(crate) policies: Vec<PolicySource>,
     pub(crate) preset: Preset,
     pub(crate) unknown_fields: UnknownFields,
@@ -49,6 +50,7 @@ impl Default for Plan {
             disk: Arc::new(RealDisk),
             guards: true,
             limits: Limits::default(),
+            masks: MaskStyle::default(),
             policies: Vec::new(),
             preset: Preset::Balanced,
             unknown_fields: UnknownFields::Scan,
@@ -162,6 +164,7 @@ async fn start(
     let settings = Settings {
         guards: plan.guards,
         limits: plan.limits,
+        masks: plan.masks,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         routes: vec![RouteSettings {
             accept: Accept::VirtualKey,

@@ -1,10 +1,11 @@
 //! The main job: benign passes, attacks are refused, personal data goes out masked and comes back.
 
 use events::{Ending, Outcome};
+use gateway::MaskStyle;
 use serde_json::json;
 use testkit::{FakeUpstream, Lane, Request};
 
-use crate::bed::{Bed, PROVIDER_KEY, Plan};
+use crate::bed::{Bed, COMPLETION, Canned, PROVIDER_KEY, Plan};
 
 const EMAIL: &str = "jane.doe@example.org";
 const CARD: &str = "4111 1111 1111 1111";
@@ -88,6 +89,89 @@ fn personal_data_goes_out_masked_and_comes_back() {
         assert!(!text.contains(EMAIL) && !text.contains(CARD), "sent in the clear: {text}");
         assert!(text.contains("[EMAIL-"), "{text}");
     }
+}
+
+#[test]
+fn masks_that_keep_the_format_come_back_too() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let plan = Plan { masks: MaskStyle::Format, ..Plan::default() };
+    let bed = Bed::new(&upstream.base_url(), plan);
+    let values =
+        [EMAIL, CARD, "+1 415 867 5309", "536-90-4399", "8.8.4.4", "DE89 3704 0044 0532 0130 00"];
+    let prompt = format!(
+        "Write to {} about card {}, phone {}, SSN {}, IP address {}, IBAN {}. My name is Jane Doe.",
+        values[0], values[1], values[2], values[3], values[4], values[5]
+    );
+    for (model, stream) in [
+        ("fake-echo", false),
+        ("fake-tools", false),
+        ("fake-echo+token+cut1", true),
+        ("fake-tools+token+cut-chunk", true),
+        ("fake-echo+adversarial+cut-utf8", true),
+    ] {
+        let request = Request::chat(model, &prompt, &json!({ "stream": stream }));
+        let response = bed.client().send(&request).expect("an answer");
+        assert_eq!(response.status, 200, "{}", response.text());
+        let seen = if stream { format!("{:?}", response.sse()) } else { response.text() };
+        for value in values {
+            assert!(seen.contains(value), "{model}: `{value}` is not in {seen}");
+        }
+        assert!(!seen.contains("masked.invalid") && !seen.contains("REMOVED"), "{seen}");
+    }
+    for request in upstream.requests() {
+        let text = request.text();
+        assert!(values.iter().all(|value| !text.contains(value)), "sent in the clear: {text}");
+        for kept in ["@masked.invalid", " 9999 ", "+1 ", "SSN 000-", "IBAN DE"] {
+            assert!(text.contains(kept), "`{kept}` in {text}");
+        }
+    }
+}
+
+#[test]
+fn a_number_comes_back_without_its_separators_too() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION);
+    let bed = Bed::new(&upstream.base_url, Plan { masks: MaskStyle::Format, ..Plan::default() });
+    let ask = || {
+        let request = Request::chat("m", &format!("Charge {CARD}, please."), &json!({}));
+        bed.client().send(&request).expect("an answer")
+    };
+    ask();
+    let sent = String::from_utf8(upstream.take_received()[0].to_vec()).expect("text");
+    let start = sent.find("9999 ").expect("a stand-in");
+    let stand_in = sent[start..start + CARD.len()].replace(' ', "");
+    let call = format!("{{\\\"card\\\":\\\"{stand_in}\\\",\\\"number\\\":{stand_in}}}");
+    let tool = format!(
+        r#"null,"tool_calls":[{{"id":"c","type":"function","function":{{"name":"pay","arguments":"{call}"}}}}]"#
+    );
+    upstream.answer("application/json", COMPLETION.replace("\"ok\"", &tool));
+    let answer = ask().json();
+    let arguments = answer.pointer("/choices/0/message/tool_calls/0/function/arguments");
+    let arguments = arguments.and_then(|arguments| arguments.as_str()).expect("arguments");
+    assert_eq!(arguments, r#"{"card":"4111111111111111","number":"4111111111111111"}"#);
+}
+
+#[test]
+fn a_stand_in_that_the_request_says_itself_is_a_label() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let plan = Plan { masks: MaskStyle::Format, ..Plan::default() };
+    let bed = Bed::new(&upstream.base_url(), plan);
+    let send = |last: &str| {
+        let messages = json!([
+            { "role": "user", "content": format!("My address is {EMAIL}.") },
+            { "role": "user", "content": last },
+        ]);
+        let body = json!({ "model": "fake-echo", "messages": messages }).to_string();
+        let request = Request::post("/v1/chat/completions", body)
+            .with_header("content-type", "application/json");
+        assert_eq!(bed.client().send(&request).expect("an answer").status, 200);
+        upstream.requests().last().expect("a request").text()
+    };
+    let sent = send("Thanks.");
+    let end = sent.find("@masked.invalid").expect("a stand-in");
+    let stand_in = &sent[end - 10..end + "@masked.invalid".len()];
+    let sent = send(&format!("Who is x{stand_in}x?"));
+    assert!(sent.contains("My address is [EMAIL-"), "{sent}");
 }
 
 #[test]

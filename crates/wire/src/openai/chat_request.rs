@@ -5,7 +5,7 @@
 //! clients send in the same body.
 //!
 //! Judgements: what would let the caller choose a host, a template or a stored prompt is denied, because
-//! no guard sees what it stands for. So is a stored file (`file_id`): files do not pass this gateway.
+//! no guard sees what it stands for. So is a stored file (`file_id`); a file in the request itself is read.
 //! A web address of an image is scanned as text, forwarded, and listed as unread. Ids that the caller
 //! writes are scanned like text, since an id is as good a hiding place as any.
 
@@ -67,7 +67,7 @@ const PARTS: &[Row] = &[
     Row::media("messages[].content[].audio_url.url", Origin::Role),
     Row::opaque_form("messages[].content[].input_audio.data", Form::Base64, "opaque: audio"),
     Row::word("messages[].content[].input_audio.format"),
-    Row::opaque_form("messages[].content[].file.file_data", Form::Base64, "opaque: file"),
+    Row::file("messages[].content[].file.file_data", "opaque: file"),
     Row::guarded("messages[].content[].file.filename", Origin::Participant),
     Row::denied("messages[].content[].file.file_id", STORED),
     Row::denied("messages[].content[].uuid", STORED),

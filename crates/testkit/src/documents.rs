@@ -1,9 +1,13 @@
-//! Zip archives and PDF files for the tests, made in code: no binary file lies in the repository.
+//! Zip archives and PDF files, made in code: no binary file lies in the repository.
+//!
+//! INVARIANT: the same parts make the same bytes.
+//!
+//! Not here: damaged files; a test breaks what it needs broken.
 
 use miniz_oxide::deflate::compress_to_vec;
 
 /// A zip archive, long entries compressed.
-pub(crate) fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
+pub fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
     let (mut file, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in entries {
         let is_deflated = content.len() > 200;
@@ -40,8 +44,14 @@ pub(crate) fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
     file
 }
 
+/// A docx of one paragraph.
+pub fn docx(text: &str) -> Vec<u8> {
+    let paragraph = format!("<w:document><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:document>");
+    zip(&[("[Content_Types].xml", "<Types/>"), ("word/document.xml", &paragraph)])
+}
+
 /// An object with a stream.
-pub(crate) fn stream(id: usize, entries: &str, content: &str) -> String {
+pub fn stream(id: usize, entries: &str, content: &str) -> String {
     format!(
         "{id} 0 obj << {entries} /Length {} >> stream\n{content}\nendstream endobj\n",
         content.len()
@@ -50,7 +60,7 @@ pub(crate) fn stream(id: usize, entries: &str, content: &str) -> String {
 
 /// A PDF with a content stream per page; fonts `F1`, `G1` to `G3` (objects 80, 82, 83) and a form `X1` (object 61) are
 /// its resources. It has no index: readers repair that.
-pub(crate) fn pdf(pages: &[&str], more: &str) -> Vec<u8> {
+pub fn pdf(pages: &[&str], more: &str) -> Vec<u8> {
     let first = 1000;
     let kids = (0..pages.len()).map(|page| format!("{} 0 R ", first + 2 * page));
     let kids = kids.collect::<Vec<_>>().concat();
