@@ -10,6 +10,8 @@ use events::{Finding, Kind, Provenance, Rank, Span};
 use crate::calibration::Calibration;
 use crate::custom::{Allow, CustomPass, Rules, folded};
 use crate::decode::{View, Views};
+use crate::detectors::suffix::SuffixModel;
+use crate::detectors::whole::Look;
 use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score, whole};
 use crate::names::model::NamesModel;
 use crate::normalise::{Normal, Normaliser};
@@ -38,6 +40,12 @@ pub enum SelfTestError {
     /// The model of the tagger of names is not what its digest says.
     #[error("the model of names is damaged: {why}")]
     Names {
+        /// What did not fit.
+        why: &'static str,
+    },
+    /// The model that tells writing from soup is not what its digest says.
+    #[error("the model of suffixes is damaged: {why}")]
+    Suffix {
         /// What did not fit.
         why: &'static str,
     },
@@ -97,6 +105,7 @@ pub struct Engine {
     guards: Arc<Guards>,
     model: Model,
     names: NamesModel,
+    suffix: SuffixModel,
     /// Patterns and dictionaries, if there are any.
     rules: Option<Arc<Rules>>,
     /// What is not reported, if there is anything.
@@ -109,11 +118,13 @@ impl Engine {
     pub fn new(settings: &DetectSettings) -> Result<Self, SelfTestError> {
         let model = Model::shipped().map_err(|why| SelfTestError::Model { why })?;
         let names = NamesModel::shipped().map_err(|why| SelfTestError::Names { why })?;
+        let suffix = SuffixModel::shipped().map_err(|why| SelfTestError::Suffix { why })?;
         let engine = Self {
             on: Enabled::ALL,
             guards: Arc::default(),
             model,
             names,
+            suffix,
             rules: None,
             allow: None,
             calibration: Calibration::default(),
@@ -211,7 +222,8 @@ impl Engine {
             inspection.findings.extend(encoded);
         }
         watch.find_late(views, text.len(), &mut inspection.findings);
-        whole::find(self.on, text, provenance, &mut inspection.findings);
+        let look = Look { text, views, provenance, suffix: &self.suffix };
+        whole::find(self.on, &look, &mut inspection.findings);
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);
         }

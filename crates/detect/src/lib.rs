@@ -30,6 +30,7 @@ mod score;
 mod selftest;
 mod settings;
 mod skim;
+mod soup;
 mod stream;
 mod text;
 pub mod training;

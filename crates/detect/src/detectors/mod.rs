@@ -37,6 +37,7 @@ pub(crate) mod repetition;
 pub(crate) mod script_injection;
 pub(crate) mod shell_command;
 pub(crate) mod sql_statement;
+pub(crate) mod suffix;
 pub(crate) mod suspicious_url;
 pub(crate) mod system_prompt;
 pub(crate) mod template_injection;
@@ -47,7 +48,7 @@ use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 39] = [
+pub(crate) const CARDS: [DetectorCard; 40] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -87,6 +88,7 @@ pub(crate) const CARDS: [DetectorCard; 39] = [
     refusal::CARD,
     repetition::CARD,
     homograph_host::CARD,
+    suffix::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -131,6 +133,7 @@ pub(crate) enum Id {
     Refusal,
     Repetition,
     HomographHost,
+    Suffix,
 }
 
 /// What asks a text whether a value starts there.

@@ -162,7 +162,8 @@ fn every_detector_can_be_switched_off() {
                 \nrm -rf /\n-----BEGIN PRIVATE KEY-----\nMIIBVgIBADANBgkqhkiG9w0BAQEFAASCAUAwggE8";
     let passage = "rain falls on tin roofs while five old men count small boats and name each one after a bird they \
                    once heard singing near the mill before dawn on cold days";
-    let end = format!("https://b\u{430}nk.example/ {}", "ha ".repeat(100));
+    let soup = "asldkfj qpwoei zmxncb vbnghty woeiruty alskdjfh zmxnvbc qowieury tlskdjgh pqowieur xncmvb ".repeat(2);
+    let end = format!("https://b\u{430}nk.example/ {soup}{}", "ha ".repeat(100));
     let text = &format!("{text}\n-----END PRIVATE KEY-----\n{passage}. {end}");
     let mut corpus = Corpus::default();
     corpus.add("poem", passage).expect("it fits");

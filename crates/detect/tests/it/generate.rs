@@ -128,6 +128,9 @@ const PARTS: &[&str] = &[
     " union select ",
     "{{7*7}}",
     "${jndi:ldap://e}",
+    // soup
+    "publishing systemSure tableCell ([XY Syntax folks?)** BEGIN {\"outline\"]; pleaseHere.~ WordPress Ter}} ",
+    "asldkfj qpwoei zmxncb vbnghty woeiruty alskdjfh ",
     // the user's own, as of `custom.rs`
     "EMP-004711",
     "EMP-000000/HR",
