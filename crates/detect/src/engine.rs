@@ -222,7 +222,8 @@ impl Engine {
             inspection.findings.extend(encoded);
         }
         watch.find_late(views, text.len(), &mut inspection.findings);
-        let look = Look { text, views, provenance, suffix: &self.suffix };
+        let (guards, reference) = (&self.guards, watch.reference());
+        let look = Look { text, views, provenance, suffix: &self.suffix, guards, reference };
         whole::find(self.on, &look, &mut inspection.findings);
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);

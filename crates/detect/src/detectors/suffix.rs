@@ -182,15 +182,13 @@ pub(crate) fn find(look: &Look<'_>) -> Option<WholeHit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Views;
+    use crate::detectors::whole::tests::{Setting, hit};
     use crate::normalise::{Normal, normalised};
 
     const SOUP: &str = "publishing systemSure tableCell ([XY Syntax folks?)** BEGIN {\"outline\"]; pleaseHere.~ WordPress Ter}} similarlyNow";
 
     fn found(text: &str, provenance: Provenance) -> Option<WholeHit> {
-        let views = Views::of(text, normalised(text));
-        let suffix = &SuffixModel::shipped().expect("it is whole");
-        find(&Look { text, views: &views, provenance, suffix })
+        hit(find, text, &Setting { provenance: Some(provenance), ..Setting::default() })
     }
 
     #[track_caller]

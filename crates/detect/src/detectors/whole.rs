@@ -6,9 +6,10 @@
 use events::{Finding, Kind, Provenance, Rank, Score, Span};
 
 use super::suffix::SuffixModel;
-use super::{Enabled, Id, homograph_host, refusal, repetition, suffix};
-use crate::DetectorCard;
+use super::{Enabled, Id, acrostic, homograph_host, language, refusal, repetition, schema, suffix};
 use crate::decode::Views;
+use crate::watch::Guards;
+use crate::{DetectorCard, Reference};
 
 /// What was found, in bytes of the original text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) struct Look<'a> {
     pub(crate) views: &'a Views,
     pub(crate) provenance: Provenance,
     pub(crate) suffix: &'a SuffixModel,
+    pub(crate) guards: &'a Guards,
+    pub(crate) reference: &'a Reference,
 }
 
 /// One such detector.
@@ -37,7 +40,7 @@ struct Whole {
     find: fn(&Look<'_>) -> Option<WholeHit>,
 }
 
-const DETECTORS: [Whole; 4] = [
+const DETECTORS: [Whole; 7] = [
     Whole {
         id: Id::Refusal,
         card: refusal::CARD,
@@ -57,6 +60,9 @@ const DETECTORS: [Whole; 4] = [
         find: |look| homograph_host::find(look.text),
     },
     Whole { id: Id::Suffix, card: suffix::CARD, of_answers: false, find: suffix::find },
+    Whole { id: Id::Language, card: language::CARD, of_answers: true, find: language::find },
+    Whole { id: Id::Acrostic, card: acrostic::CARD, of_answers: true, find: acrostic::find },
+    Whole { id: Id::Schema, card: schema::CARD, of_answers: true, find: schema::find },
 ];
 
 /// Everything that a text shows as a whole.
@@ -73,5 +79,35 @@ pub(crate) fn find(on: Enabled, look: &Look<'_>, out: &mut Vec<Finding>) {
             span: Span::new(hit.start, hit.end),
             view: "raw".into(),
         }));
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::normalise::normalised;
+
+    /// What a text is looked at with.
+    #[derive(Default)]
+    pub(crate) struct Setting {
+        pub(crate) guards: Guards,
+        pub(crate) reference: Reference,
+        pub(crate) provenance: Option<Provenance>,
+    }
+
+    /// What one detector finds in a text, an answer unless something else is said.
+    pub(crate) fn hit(
+        find: fn(&Look<'_>) -> Option<WholeHit>,
+        text: &str,
+        setting: &Setting,
+    ) -> Option<WholeHit> {
+        find(&Look {
+            text,
+            views: &Views::of(text, normalised(text)),
+            provenance: setting.provenance.unwrap_or(Provenance::Output),
+            suffix: &SuffixModel::shipped().expect("it is whole"),
+            guards: &setting.guards,
+            reference: &setting.reference,
+        })
     }
 }
