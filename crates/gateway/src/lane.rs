@@ -220,7 +220,8 @@ impl LaneText {
             let range = located.range();
             Some((&*self.held, range.start.checked_sub(self.base)?..range.end - self.base))
         };
-        let in_seen = || (read.end as usize <= self.seen.len()).then(|| (&*self.seen, read.range()));
+        let in_seen =
+            || (read.end as usize <= self.seen.len()).then(|| (&*self.seen, read.range()));
         in_seen().or_else(in_held).is_some_and(|(text, found)| vault.covers(text, &found))
     }
 

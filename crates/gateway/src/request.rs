@@ -18,6 +18,7 @@ use store::Grant;
 use wire::{Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
+    answer_form::answer_form,
     conversation,
     exchange::{note_unscanned, now_ms},
     judge::{Inspected, Subject},
@@ -199,7 +200,7 @@ pub(crate) fn examine(shared: &Shared, received: &mut Received) -> Result<Prepar
     Ok(Prepared {
         body: outgoing,
         judgement,
-        reference: Arc::new(shared.judge.reference(&document)),
+        reference: Arc::new(shared.judge.reference(&document, answer_form(body))),
         route: Arc::clone(route),
         subject: Arc::new(subject),
         vault: Arc::new(vault),

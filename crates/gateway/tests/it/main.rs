@@ -8,6 +8,7 @@
     reason = "fixtures fail the test by panicking; nothing here meets hostile input"
 )]
 
+mod answer_form;
 mod bad_input;
 mod bed;
 mod canary;
