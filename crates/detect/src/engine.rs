@@ -355,14 +355,20 @@ impl Engine {
             let Some(view) = views.views.get(at) else { continue };
             let (start, end) = reading.span(head, group);
             let (from, to) = views.to_original(at, start, end);
-            inspection.findings.push(Finding {
+            let finding = |kind| Finding {
                 detector: linear_score::CARD.name.into(),
-                kind: Kind::of(head.as_str()),
+                kind: Kind::of(kind),
                 rank,
                 score,
                 span: Span::new(from, to),
                 view: view.path_of(start, end),
-            });
+            };
+            inspection.findings.push(finding(head.as_str()));
+            if head == Head::Toxicity {
+                let window = view.normal.text.get(start..end).unwrap_or_default();
+                let sub_kinds = self.model.toxic_sub_kinds(window, group);
+                inspection.findings.extend(sub_kinds.into_iter().map(finding));
+            }
         }
     }
 }
