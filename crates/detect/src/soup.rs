@@ -47,8 +47,17 @@ pub fn features(text: &str, mut emit: impl FnMut(u16, usize, usize)) {
     let mut at = 0;
     while let Some(byte) = bytes.get(at).copied() {
         if byte.is_ascii_alphanumeric() {
-            let len = bytes.iter().skip(at).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            reader.word(bytes.get(at..at + len).unwrap_or_default(), at);
+            let rest = bytes.get(at..).unwrap_or_default();
+            let (mut len, mut kinds) = (0, 0);
+            for byte in rest {
+                let kind = kind_of(*byte);
+                if kind == 0 {
+                    break;
+                }
+                kinds |= kind;
+                len += 1;
+            }
+            reader.word(rest.get(..len).unwrap_or_default(), kinds, at);
             at += len;
             continue;
         }
@@ -65,6 +74,21 @@ pub fn features(text: &str, mut emit: impl FnMut(u16, usize, usize)) {
         };
         reader.symbol(symbol, start);
         reader.shape(symbol, start);
+    }
+}
+
+const SMALL: u8 = 1;
+const CAPITAL: u8 = 2;
+const FIGURE: u8 = 4;
+
+/// What a character of a word is; nothing, if it is none.
+#[inline]
+const fn kind_of(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' => SMALL,
+        b'A'..=b'Z' => CAPITAL,
+        b'0'..=b'9' => FIGURE,
+        _ => 0,
     }
 }
 
@@ -107,6 +131,14 @@ struct Reader<'a, Emit> {
 
 impl<Emit: FnMut(u16, usize, usize)> Reader<'_, Emit> {
     #[inline]
+    fn letter(&mut self, letter: u8, at: usize) {
+        self.last = letter;
+        self.recent = (self.recent << 6 | u32::from(letter)) & 0x3_ffff;
+        (self.emit)(bucket(self.recent), self.symbols, at);
+        self.symbols += 1;
+    }
+
+    #[inline]
     fn symbol(&mut self, symbol: u8, at: usize) {
         if symbol == self.last && symbol > CASE {
             // A line of hyphens says no more than three of them, a paragraph of Chinese no more than a word.
@@ -132,15 +164,16 @@ impl<Emit: FnMut(u16, usize, usize)> Reader<'_, Emit> {
         (self.emit)(bucket(self.shapes | 1 << 22), self.symbols.saturating_sub(1), at);
     }
 
-    fn word(&mut self, word: &[u8], at: usize) {
-        let has_digits = word.iter().any(u8::is_ascii_digit);
-        let has_small = word.iter().any(u8::is_ascii_lowercase);
-        if has_digits || word.len() > WORD_LETTERS_MAX || (!has_small && word.len() > 1) {
-            let shape = match (has_digits, has_small) {
-                (true, _) if word.iter().all(u8::is_ascii_digit) => SHAPE_NUMBER,
-                (true, _) => SHAPE_MARKED,
-                (false, true) => SHAPE_LONG,
-                (false, false) => SHAPE_CAPITALS,
+    /// A word of these kinds of characters.
+    fn word(&mut self, word: &[u8], kinds: u8, at: usize) {
+        let has_small = kinds & SMALL != 0;
+        let has_figures = kinds & FIGURE != 0;
+        if has_figures || word.len() > WORD_LETTERS_MAX || (!has_small && word.len() > 1) {
+            let shape = match kinds {
+                FIGURE => SHAPE_NUMBER,
+                _ if has_figures => SHAPE_MARKED,
+                _ if has_small => SHAPE_LONG,
+                _ => SHAPE_CAPITALS,
             };
             self.symbol(DIGIT, at);
             return self.shape(shape, at);
@@ -153,8 +186,8 @@ impl<Emit: FnMut(u16, usize, usize)> Reader<'_, Emit> {
                 self.symbol(CASE, at + place);
             }
             after_small = !is_capital;
-            let letter = byte.to_ascii_lowercase() - b'a';
-            self.symbol(letter, at + place);
+            let letter = (byte | 0x20) - b'a';
+            self.letter(letter, at + place);
             hash = (hash ^ u32::from(letter)).wrapping_add(0x51ed_270b).wrapping_mul(0x0100_0193);
         }
         (self.emit)(bucket(hash | 1 << 23), self.symbols.saturating_sub(1), at);

@@ -52,15 +52,15 @@ mod tests {
     fn forms_are_read_from_requests() {
         let schema = json!({"type": "object"});
         let asked =
-            |format: Value| json!({"model": "m", "messages": [], "response_format": format});
-        check(&asked(json!({"type": "json_object"})), Some(AnswerForm::object()));
+            |format: &Value| json!({"model": "m", "messages": [], "response_format": format});
+        check(&asked(&json!({"type": "json_object"})), Some(AnswerForm::object()));
         check(
-            &asked(json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema}})),
+            &asked(&json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema}})),
             Some(AnswerForm::of_schema(&schema)),
         );
-        check(&asked(json!({"type": "json_schema"})), Some(AnswerForm::default()));
-        check(&asked(json!({"type": "text"})), None);
-        check(&asked(json!("json_object")), None);
+        check(&asked(&json!({"type": "json_schema"})), Some(AnswerForm::default()));
+        check(&asked(&json!({"type": "text"})), None);
+        check(&asked(&json!("json_object")), None);
         check(&json!({"model": "m", "messages": [{"content": "\"response_format\""}]}), None);
         assert_eq!(answer_form(b"{\"response_format\":"), None);
     }

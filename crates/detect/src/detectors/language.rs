@@ -146,7 +146,7 @@ pub(crate) fn find(look: &Look<'_>) -> Option<WholeHit> {
     // Which of several languages it is may be open, and yet none of them is allowed.
     let is_foreign = !allowed.contains(&told.lang())
         && (told.is_reliable() || !told.script().langs().iter().any(|lang| allowed.contains(lang)));
-    is_foreign.then(|| WholeHit { kind: KIND, start: 0, end: look.text.len(), rank: RANK })
+    is_foreign.then_some(WholeHit { kind: KIND, start: 0, end: look.text.len(), rank: RANK })
 }
 
 /// The first prose of a text, if there is enough of it.

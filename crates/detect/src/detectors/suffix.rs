@@ -119,32 +119,44 @@ struct Block {
 /// The last blocks of a text, and the highest window so far.
 #[derive(Debug, Default)]
 struct Reading {
+    /// The blocks before the one that is read.
     blocks: [Block; WINDOW_BLOCKS],
-    /// Blocks that were begun.
-    begun: usize,
+    /// How many there were.
+    ended: usize,
+    /// The block that is read.
+    open: Block,
+    /// The first symbol that is not in it any more.
+    open_to: usize,
     best: Option<Stretch>,
 }
 
 impl Reading {
     #[inline]
     fn add(&mut self, symbol: usize, at: usize, weight: i32) {
-        while self.begun <= symbol / BLOCK_SYMBOLS {
+        if symbol >= self.open_to {
             self.begin(at);
         }
-        if let Some(block) = self.blocks.get_mut((self.begun - 1) % WINDOW_BLOCKS) {
-            block.sum += weight;
-            block.count += 1;
-        }
+        self.open.sum += weight;
+        self.open.count += 1;
     }
 
+    /// Ends the open block and begins one at `at`; each has a symbol, so that none is left out.
     fn begin(&mut self, at: usize) {
-        if self.begun >= WINDOW_BLOCKS {
+        if self.open_to > 0 {
+            self.end(at);
+        }
+        self.open = Block { start: at, sum: 0, count: 0 };
+        self.open_to += BLOCK_SYMBOLS;
+    }
+
+    fn end(&mut self, at: usize) {
+        if let Some(block) = self.blocks.get_mut(self.ended % WINDOW_BLOCKS) {
+            *block = self.open;
+        }
+        self.ended += 1;
+        if self.ended >= WINDOW_BLOCKS {
             self.judge(at);
         }
-        if let Some(block) = self.blocks.get_mut(self.begun % WINDOW_BLOCKS) {
-            *block = Block { start: at, sum: 0, count: 0 };
-        }
-        self.begun += 1;
     }
 
     fn judge(&mut self, end: usize) {
@@ -152,14 +164,17 @@ impl Reading {
         let count: i32 = self.blocks.iter().map(|block| block.count).sum();
         let height = sum * 100 / count.max(FEATURES_MIN);
         if self.best.is_none_or(|best| height > best.height) {
-            let first = if self.begun < WINDOW_BLOCKS { 0 } else { self.begun % WINDOW_BLOCKS };
+            let first = if self.ended < WINDOW_BLOCKS { 0 } else { self.ended % WINDOW_BLOCKS };
             let start = self.blocks.get(first).map_or(0, |block| block.start);
             self.best = Some(Stretch { start, end, height });
         }
     }
 
     fn finish(mut self, end: usize) -> Option<Stretch> {
-        if self.begun >= BLOCKS_MIN {
+        if self.open_to > 0 {
+            self.end(end);
+        }
+        if self.best.is_none() && self.ended >= BLOCKS_MIN {
             self.judge(end);
         }
         self.best

@@ -77,7 +77,9 @@ fn dictionaries_find_words_in_any_case_and_script() {
 #[test]
 fn banned_topics_are_dictionaries() {
     let mut settings = DetectSettings::default();
-    settings.add_dictionary("topic.competitors", 30, "Globex\nInitech Systems\n").expect("they fit");
+    settings
+        .add_dictionary("topic.competitors", 30, "Globex\nInitech Systems\n")
+        .expect("they fit");
     settings.add_dictionary("topic.gambling", 25, "roulette\nonline casino\n").expect("they fit");
     let engine = Engine::new(&settings).expect("it starts");
     let kinds = |text: &str| -> Vec<String> {

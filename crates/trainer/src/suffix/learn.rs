@@ -54,9 +54,13 @@ pub(super) fn learn(innocent: &[Innocent], soup: &[String]) -> Vec<i8> {
     for (epoch, step) in STEPS.into_iter().enumerate() {
         shuffle.shuffle(&mut windows);
         let wrong = windows.iter().filter(|window| teach(window, step, &mut weights)).count();
-        weights.iter_mut().for_each(|weight| *weight *= KEPT);
+        for weight in &mut weights {
+            *weight *= KEPT;
+        }
         if epoch >= ROUGH_EPOCHS {
-            sums.iter_mut().zip(&weights).for_each(|(sum, weight)| *sum += weight);
+            for (sum, weight) in sums.iter_mut().zip(&weights) {
+                *sum += weight;
+            }
         }
         println!("step {step}: {wrong} windows within the margin");
     }

@@ -112,7 +112,7 @@ fn tokens(words: &[&str], signs: &[&str], shuffle: &mut Shuffle) -> String {
         match shuffle.below(100) {
             part if part < words_percent => text.extend([space, pick(words, shuffle)]),
             82..97 | ..55 => {
-                text.extend([if shuffle.below(5) < 2 { space } else { "" }, pick(signs, shuffle)])
+                text.extend([if shuffle.below(5) < 2 { space } else { "" }, pick(signs, shuffle)]);
             }
             55..72 => {
                 let word = pick(words, shuffle);
