@@ -44,8 +44,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(body: &Value, expect: Option<AnswerForm>) {
-        assert_eq!(answer_form(body.to_string().as_bytes()), expect, "{body}");
+    fn check(body: &Value, expect: Option<&AnswerForm>) {
+        assert_eq!(answer_form(body.to_string().as_bytes()).as_ref(), expect, "{body}");
     }
 
     #[test]
@@ -53,12 +53,12 @@ mod tests {
         let schema = json!({"type": "object"});
         let asked =
             |format: &Value| json!({"model": "m", "messages": [], "response_format": format});
-        check(&asked(&json!({"type": "json_object"})), Some(AnswerForm::object()));
+        check(&asked(&json!({"type": "json_object"})), Some(&AnswerForm::object()));
         check(
             &asked(&json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema}})),
-            Some(AnswerForm::of_schema(&schema)),
+            Some(&AnswerForm::of_schema(&schema)),
         );
-        check(&asked(&json!({"type": "json_schema"})), Some(AnswerForm::default()));
+        check(&asked(&json!({"type": "json_schema"})), Some(&AnswerForm::default()));
         check(&asked(&json!({"type": "text"})), None);
         check(&asked(&json!("json_object")), None);
         check(&json!({"model": "m", "messages": [{"content": "\"response_format\""}]}), None);
