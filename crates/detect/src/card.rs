@@ -31,7 +31,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 39] = [
+const PAGES: [&str; 43] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -71,6 +71,10 @@ const PAGES: [&str; 39] = [
     include_str!("detectors/refusal.rs"),
     include_str!("detectors/repetition.rs"),
     include_str!("detectors/homograph_host.rs"),
+    include_str!("detectors/suffix.rs"),
+    include_str!("detectors/language.rs"),
+    include_str!("detectors/acrostic.rs"),
+    include_str!("detectors/schema.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.

@@ -10,6 +10,8 @@ use events::{Finding, Kind, Provenance, Rank, Span};
 use crate::calibration::Calibration;
 use crate::custom::{Allow, CustomPass, Rules, folded};
 use crate::decode::{View, Views};
+use crate::detectors::suffix::SuffixModel;
+use crate::detectors::whole::Look;
 use crate::detectors::{self, CARDS, Enabled, Id, encoded_values, linear_score, whole};
 use crate::names::model::NamesModel;
 use crate::normalise::{Normal, Normaliser};
@@ -38,6 +40,12 @@ pub enum SelfTestError {
     /// The model of the tagger of names is not what its digest says.
     #[error("the model of names is damaged: {why}")]
     Names {
+        /// What did not fit.
+        why: &'static str,
+    },
+    /// The model that tells writing from soup is not what its digest says.
+    #[error("the model of suffixes is damaged: {why}")]
+    Suffix {
         /// What did not fit.
         why: &'static str,
     },
@@ -97,6 +105,7 @@ pub struct Engine {
     guards: Arc<Guards>,
     model: Model,
     names: NamesModel,
+    suffix: SuffixModel,
     /// Patterns and dictionaries, if there are any.
     rules: Option<Arc<Rules>>,
     /// What is not reported, if there is anything.
@@ -109,11 +118,13 @@ impl Engine {
     pub fn new(settings: &DetectSettings) -> Result<Self, SelfTestError> {
         let model = Model::shipped().map_err(|why| SelfTestError::Model { why })?;
         let names = NamesModel::shipped().map_err(|why| SelfTestError::Names { why })?;
+        let suffix = SuffixModel::shipped().map_err(|why| SelfTestError::Suffix { why })?;
         let engine = Self {
             on: Enabled::ALL,
             guards: Arc::default(),
             model,
             names,
+            suffix,
             rules: None,
             allow: None,
             calibration: Calibration::default(),
@@ -211,7 +222,9 @@ impl Engine {
             inspection.findings.extend(encoded);
         }
         watch.find_late(views, text.len(), &mut inspection.findings);
-        whole::find(self.on, text, provenance, &mut inspection.findings);
+        let (guards, reference) = (&self.guards, watch.reference());
+        let look = Look { text, views, provenance, suffix: &self.suffix, guards, reference };
+        whole::find(self.on, &look, &mut inspection.findings);
         if self.on.has(Id::LinearScore) {
             self.score(views, provenance, &mut inspection);
         }
@@ -342,14 +355,20 @@ impl Engine {
             let Some(view) = views.views.get(at) else { continue };
             let (start, end) = reading.span(head, group);
             let (from, to) = views.to_original(at, start, end);
-            inspection.findings.push(Finding {
+            let finding = |kind| Finding {
                 detector: linear_score::CARD.name.into(),
-                kind: Kind::of(head.as_str()),
+                kind: Kind::of(kind),
                 rank,
                 score,
                 span: Span::new(from, to),
                 view: view.path_of(start, end),
-            });
+            };
+            inspection.findings.push(finding(head.as_str()));
+            if head == Head::Toxicity {
+                let window = view.normal.text.get(start..end).unwrap_or_default();
+                let sub_kinds = self.model.toxic_sub_kinds(window, group);
+                inspection.findings.extend(sub_kinds.into_iter().map(finding));
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod detectors;
 mod engine;
 mod fold;
 mod heads;
+mod json_schema;
 mod literals;
 mod names;
 mod normalise;
@@ -31,6 +32,7 @@ mod score;
 mod selftest;
 mod settings;
 mod skim;
+mod soup;
 mod stream;
 mod text;
 pub mod training;
@@ -49,10 +51,14 @@ pub use custom::{
     DICTIONARIES_MAX, DICTIONARY_BYTES_MAX, DICTIONARY_WORDS_MAX, KIND_BYTES_MAX, MATCH_BYTES_MAX,
     PATTERN_AUTOMATON_BYTES_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX,
 };
+pub use detectors::acrostic::ACROSTIC_LETTERS_MAX;
 pub use detectors::canary::{CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN};
+pub use detectors::language::UnknownLanguage;
+pub use detectors::schema::AnswerForm;
 pub use detectors::system_prompt::{KNOWN_WORDS_MAX, PROMPT_WORDS_MAX};
 pub use engine::{Decoded, Engine, Inspection, SelfTestError, TEXT_BYTES_MAX};
 pub use heads::{Head, Heads, Ranks, Scores};
+pub use json_schema::SCHEMA_NODES_MAX;
 pub use reference::Reference;
 pub use score::{Explanation, Term};
 pub use settings::{BadCanary, DetectSettings, UnknownDetector};

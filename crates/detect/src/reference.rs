@@ -1,22 +1,33 @@
-//! What a text is compared with: the prompts of its conversation.
+//! What a text is compared with: the prompts of its conversation, and the form that was asked for.
 //!
-//! INVARIANT: bounded: [`crate::PROMPT_WORDS_MAX`] words. INVARIANT: it holds hashes and no text.
+//! INVARIANT: bounded: [`crate::PROMPT_WORDS_MAX`] words, [`crate::ACROSTIC_LETTERS_MAX`] letters. INVARIANT: of prompts it holds hashes and no text.
 
+use crate::detectors::acrostic::Spelled;
+use crate::detectors::schema::AnswerForm;
 use crate::detectors::system_prompt::PromptPrint;
 
 /// What one conversation adds to what every text is searched for. The default is nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reference {
     pub(crate) prompt: PromptPrint,
+    pub(crate) spelled: Spelled,
+    pub(crate) form: Option<AnswerForm>,
 }
 
 impl Reference {
     /// Of the system and developer prompts of a conversation. What the user wrote (`known`) is no secret
     /// to them, so that repeating it gives nothing away.
     pub fn of_prompts<'a>(
-        prompts: impl IntoIterator<Item = &'a str>,
+        prompts: impl IntoIterator<Item = &'a str> + Clone,
         known: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        Self { prompt: PromptPrint::new(prompts, known) }
+        let spelled = Spelled::of_prompts(prompts.clone());
+        Self { prompt: PromptPrint::new(prompts, known), spelled, form: None }
+    }
+
+    /// With the form that the answer has to have.
+    #[must_use]
+    pub fn expecting(self, form: AnswerForm) -> Self {
+        Self { form: Some(form), ..self }
     }
 }

@@ -11,6 +11,7 @@ use events::Provenance;
 use crate::calibration::Calibration;
 use crate::custom::{Allow, CustomError, Rules};
 use crate::detectors::hosts::Hosts;
+use crate::detectors::language::{Languages, UnknownLanguage};
 use crate::detectors::{CARDS, Enabled};
 use crate::{CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN, Corpus, Head, RankOffsetError};
 
@@ -21,6 +22,7 @@ pub struct DetectSettings {
     off: Vec<&'static str>,
     canaries: Vec<String>,
     hosts: Hosts,
+    languages: Languages,
     protected: Arc<Corpus>,
     pub(crate) rules: Rules,
     pub(crate) allow: Allow,
@@ -93,6 +95,11 @@ impl DetectSettings {
         self
     }
 
+    /// Adds a language that answers may be in (ISO 639-1: `en`); if none is named, all may.
+    pub fn allow_language(&mut self, code: &str) -> Result<(), UnknownLanguage> {
+        self.languages.add(code)
+    }
+
     /// Documents whose verbatim repetition is a finding.
     #[must_use]
     pub fn protecting(self, protected: Arc<Corpus>) -> Self {
@@ -105,6 +112,10 @@ impl DetectSettings {
 
     pub(crate) const fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    pub(crate) const fn languages(&self) -> &Languages {
+        &self.languages
     }
 
     pub(crate) fn canaries(&self) -> &[String] {

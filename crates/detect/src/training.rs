@@ -1,5 +1,6 @@
 //! What `cargo xtask train` and `cargo xtask eval` need of the score model and the tagger of names, and nobody else.
 
+pub use crate::detectors::suffix::{Stretch as SuffixStretch, SuffixModel};
 pub use crate::names::features::{BUCKETS as NAME_BUCKETS, Features, Stretch, stretches};
 pub use crate::names::model::{Calibration, NamesModel};
 pub use crate::names::{CLASSES, Class, Name, TAGS, find as names, may_follow};
@@ -8,6 +9,7 @@ pub use crate::score::model::{
     CALIBRATED_RANK_MAX, Group, HEADS_MAX, HeadTable, Model, Reading, sigmoid,
 };
 pub use crate::score::windows::{BLOCK_SYMBOLS, FEATURES_MIN, window_blocks};
+pub use crate::soup::{BUCKETS as SUFFIX_BUCKETS, features as suffix_features};
 
 use crate::decode::Views;
 use crate::normalise::{Normal, Normaliser};

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use events::{Finding, Kind, Provenance, Rank, Score, Span};
 
 use crate::decode::Views;
+use crate::detectors::acrostic::Spelled;
 use crate::detectors::hosts::Hosts;
+use crate::detectors::language::Languages;
 use crate::detectors::regurgitation::{self, Passage, Tracer};
 use crate::detectors::system_prompt::{Follower, Shared};
 use crate::detectors::{Enabled, Id, canary, constructs, system_prompt};
@@ -27,6 +29,8 @@ pub(crate) struct Guards {
     pub(crate) canaries: Literals,
     pub(crate) hosts: Hosts,
     pub(crate) protected: Arc<Corpus>,
+    pub(crate) languages: Languages,
+    pub(crate) spelled: Spelled,
 }
 
 impl Guards {
@@ -36,6 +40,8 @@ impl Guards {
             canaries: Literals::new(canaries),
             hosts: settings.hosts().clone(),
             protected: Arc::clone(settings.protected()),
+            languages: settings.languages().clone(),
+            spelled: Spelled::of_canaries(settings.canaries()),
         }
     }
 }
@@ -93,6 +99,11 @@ impl Watch {
     /// Where in the original text what may still become a finding begins.
     pub(crate) const fn open_from(&self) -> Option<usize> {
         self.open_from
+    }
+
+    /// What the text is compared with.
+    pub(crate) fn reference(&self) -> &Reference {
+        &self.reference
     }
 
     /// How much of the normalised text is still needed.

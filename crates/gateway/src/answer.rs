@@ -21,6 +21,7 @@ use events::{Finding, Kind, LocatedFinding, Outcome, Provenance, Rank, Unscanned
 use wire::Lane;
 
 use crate::{
+    answer_form::{FORM_KIND, is_bound},
     judge::{Judge, Subject},
     lane::LaneText,
     vault::Vault,
@@ -138,7 +139,10 @@ impl AnswerGuard {
         if state.is_lost() {
             return self.give_up(lane);
         }
-        let (late, incomplete) = state.late(&self.judge, &self.reference, &fresh);
+        let (mut late, incomplete) = state.late(&self.judge, &self.reference, &fresh);
+        // The form of what was not read to its end cannot be judged.
+        let has_form = is_bound(lane.channel) && incomplete.is_none();
+        late.retain(|found| has_form || found.kind.as_str() != FORM_KIND);
         fresh.extend(late);
         fresh.sort_by_key(|finding| (finding.span.start, finding.span.end));
         if let Some(why) = incomplete {

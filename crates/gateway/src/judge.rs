@@ -165,8 +165,12 @@ impl Judge {
         self.detect.stream_against(reference)
     }
 
-    /// What the answer to a request is compared with: the prompts that its operator wrote.
-    pub(crate) fn reference(&self, document: &Document<'_>) -> detect::Reference {
+    /// What the answer to a request is compared with: the prompts that its operator wrote, and the form that it asks for.
+    pub(crate) fn reference(
+        &self,
+        document: &Document<'_>,
+        form: Option<detect::AnswerForm>,
+    ) -> detect::Reference {
         if !self.guards {
             return detect::Reference::default();
         }
@@ -176,7 +180,11 @@ impl Judge {
         };
         // What the user wrote is no secret to the user.
         let prompts = of(&[Provenance::System, Provenance::Developer]);
-        detect::Reference::of_prompts(prompts, of(&[Provenance::User]))
+        let reference = detect::Reference::of_prompts(prompts, of(&[Provenance::User]));
+        match form {
+            Some(form) => reference.expecting(form),
+            None => reference,
+        }
     }
 
     /// Judges a request.

@@ -21,6 +21,7 @@ use store::Grant;
 use wire::{Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
+    answer_form::answer_form,
     conversation,
     exchange::{note_unscanned, now_ms},
     files::{self, Files},
@@ -213,7 +214,7 @@ pub(crate) fn examine(
     Ok(Some(Prepared {
         body,
         judgement,
-        reference: Arc::new(shared.judge.reference(&document)),
+        reference: Arc::new(shared.judge.reference(&document, answer_form(body))),
         route: Arc::clone(route),
         subject: Arc::new(subject),
         vault: Arc::new(vault),

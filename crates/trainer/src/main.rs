@@ -27,6 +27,7 @@ mod risk;
 mod shuffle;
 mod speed;
 mod statistics;
+mod suffix;
 mod train;
 mod values;
 
@@ -42,6 +43,8 @@ trainer speed --data DIR        a first look at the time it takes
 trainer common-words --data DIR [--out FILE]   words that ordinary texts have in lower case
 trainer train-names --data DIR [--out FILE]
 trainer eval-names --data DIR   what is found of names, per source
+trainer train-suffix --data DIR [--seeds DIR] [--out FILE]
+trainer eval-suffix --data DIR  what is found of adversarial suffixes and gibberish, and where nothing is
 ";
 
 /// Where the texts are and where the model goes.
@@ -56,6 +59,8 @@ struct Places {
 const NAMES_FILE: &str = "crates/detect/model/names-v1.bin";
 /// Where the list of common words goes.
 const COMMON_FILE: &str = "crates/detect/src/names/words/common.txt";
+/// Where the model that tells writing from soup goes.
+const SUFFIX_FILE: &str = "crates/detect/model/suffix-v1.bin";
 /// Where the score model goes.
 const MODEL_FILE: &str = "crates/detect/model/linear-v1.bin";
 
@@ -73,6 +78,8 @@ fn main() -> ExitCode {
         "common-words" => names::run_common(&places),
         "train-names" => names::run_train(&places),
         "eval-names" => names::run_eval(&places),
+        "train-suffix" => suffix::run_train(&places),
+        "eval-suffix" => suffix::run_eval(&places),
         "values" => eval::run_values(&places),
         other => Err(format!("`{other}` is not a command\n\n{USAGE}")),
     });

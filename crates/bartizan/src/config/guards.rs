@@ -43,6 +43,12 @@ impl Checker<'_> {
         }
         let hosts = |hosts: &[String]| hosts.to_vec();
         settings = settings.with_hosts(hosts(&options.allowed_hosts), hosts(&options.denied_hosts));
+        for (index, code) in options.languages.iter().enumerate() {
+            if let Err(error) = settings.allow_language(code) {
+                let path = format!("guards.languages[{index}]");
+                self.problem(&path, error.to_string(), &error.hint());
+            }
+        }
         self.own_detection(options, &mut settings);
         if !options.enabled {
             self.warn("`guards.enabled` is false: nothing is looked for and nothing is masked");

@@ -201,6 +201,9 @@ pub(crate) struct GuardOptions {
     /// Hosts that answers must not refer to; subdomains are included.
     #[schemars(example = ["example.net"])]
     pub(crate) denied_hosts: Vec<String>,
+    /// Languages that answers may be in, as codes of ISO 639-1. If none is named, answers may be in any.
+    #[schemars(example = ["en", "de"])]
+    pub(crate) languages: Vec<String>,
     /// Your own patterns, each its own `[[guards.patterns]]`: the first that fits decides.
     #[schemars(example = [BTreeMap::from([("kind", "custom.employee_id"), ("pattern", "EMP-[0-9]{6}")])])]
     pub(crate) patterns: Vec<PatternOptions>,
@@ -417,6 +420,7 @@ impl Default for GuardOptions {
             canaries: Vec::new(),
             allowed_hosts: Vec::new(),
             denied_hosts: Vec::new(),
+            languages: Vec::new(),
             patterns: Vec::new(),
             dictionaries: Vec::new(),
             allow: Vec::new(),

@@ -5,6 +5,9 @@
 //! first. Words are compared as all detectors read text: without accents, full-width forms, look-alikes and
 //! invisible characters. A phrase is found with the spaces it is written with.
 //!
+//! Banned topics, competitors and phrases are dictionaries too: kind `topic.competitors` with their names, kind `topic.gambling` with
+//! the words of the trade, and a rule of policy on `context.kinds.contains("topic.gambling")`.
+//!
 //! **Does not find** other forms of a word (plurals, cases), words with a letter in between, or words in a
 //! mixture of capitals and small letters outside ASCII (`МоСкВа`). In scripts without spaces between words
 //! a word is found inside longer ones.

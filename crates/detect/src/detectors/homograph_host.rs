@@ -12,7 +12,7 @@ use super::whole::WholeHit;
 use crate::normalise::normalised;
 use crate::{DetectorCard, Reach};
 
-pub(crate) const KIND: &str = "url.homograph";
+const KIND: &str = "url.homograph";
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "homograph_host",
@@ -34,7 +34,7 @@ pub(crate) fn find(text: &str) -> Option<WholeHit> {
         let start = at + scheme.len();
         let host = host(text.get(start..)?);
         let rank = rank(host)?;
-        Some(WholeHit { start, end: start + host.len(), rank })
+        Some(WholeHit { kind: KIND, start, end: start + host.len(), rank })
     })
 }
 

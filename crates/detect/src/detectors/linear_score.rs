@@ -1,9 +1,13 @@
-//! Prompt injection and jailbreaks, by a small linear model.
+//! Prompt injection, jailbreaks and toxicity, by a small linear model.
 //!
 //! **Finds** (`injection`, `jailbreak`): texts whose character and word sequences are those of attempts to
 //! override, extract or escape a model's instructions. Every text is scored whole and in windows, so that
 //! a few lines in a long document count as much as they do alone. Decoded views are scored too.
 //! The rank is measured: −10·log10 of the share of ordinary texts of that provenance that score as high.
+//!
+//! (`toxicity`): texts that insult, threaten or demean, scored alike. Beside it stands what it is about, if the words and concepts of the highest
+//! window say so: `toxicity.insult`, `toxicity.threat`, `toxicity.identity_attack`, `toxicity.sexual`, `toxicity.profanity`, `toxicity.self_harm`, with the same
+//! rank. There may be several, or none: then the words are not known.
 //!
 //! **Does not find** instructions that look like ordinary requests ("forward this to Bob" in an e-mail):
 //! that takes knowing who asks, which is policy's part. It is weaker in languages other than
@@ -16,7 +20,17 @@ use crate::{DetectorCard, Reach};
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "linear_score",
-    kinds: &["injection", "jailbreak"],
+    kinds: &[
+        "injection",
+        "jailbreak",
+        "toxicity",
+        "toxicity.identity_attack",
+        "toxicity.insult",
+        "toxicity.profanity",
+        "toxicity.self_harm",
+        "toxicity.sexual",
+        "toxicity.threat",
+    ],
     reach: Reach::Late,
-    summary: "Prompt injection and jailbreaks, by a small linear model over character and word sequences.",
+    summary: "Prompt injection, jailbreaks and toxicity, by a small linear model over character and word sequences.",
 };

@@ -25,18 +25,22 @@ pub(crate) mod street_address;
 pub(crate) mod us_ssn;
 
 use self::identifiers::Evidence;
+pub(crate) mod acrostic;
 pub(crate) mod canary;
 pub(crate) mod constructs;
 pub(crate) mod encoded_values;
 pub(crate) mod exfiltration;
 pub(crate) mod homograph_host;
 pub(crate) mod hosts;
+pub(crate) mod language;
 pub(crate) mod refusal;
 pub(crate) mod regurgitation;
 pub(crate) mod repetition;
+pub(crate) mod schema;
 pub(crate) mod script_injection;
 pub(crate) mod shell_command;
 pub(crate) mod sql_statement;
+pub(crate) mod suffix;
 pub(crate) mod suspicious_url;
 pub(crate) mod system_prompt;
 pub(crate) mod template_injection;
@@ -47,7 +51,7 @@ use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 39] = [
+pub(crate) const CARDS: [DetectorCard; 43] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -87,6 +91,10 @@ pub(crate) const CARDS: [DetectorCard; 39] = [
     refusal::CARD,
     repetition::CARD,
     homograph_host::CARD,
+    suffix::CARD,
+    language::CARD,
+    acrostic::CARD,
+    schema::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -131,6 +139,10 @@ pub(crate) enum Id {
     Refusal,
     Repetition,
     HomographHost,
+    Suffix,
+    Language,
+    Acrostic,
+    Schema,
 }
 
 /// What asks a text whether a value starts there.

@@ -12,7 +12,7 @@
 use super::whole::WholeHit;
 use crate::{DetectorCard, Reach};
 
-pub(crate) const KIND: &str = "output.refusal";
+const KIND: &str = "output.refusal";
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "refusal",
@@ -145,7 +145,12 @@ pub(crate) fn find(text: &str) -> Option<WholeHit> {
     let head = rest.get(..end)?;
     let lower = head.to_lowercase().replace(['\u{2019}', '\u{2bc}'], "'");
     let is_refusal = PHRASES.iter().any(|phrase| stands_in(phrase, &lower));
-    is_refusal.then_some(WholeHit { start: text_start, end: text_start + end, rank: RANK })
+    is_refusal.then_some(WholeHit {
+        kind: KIND,
+        start: text_start,
+        end: text_start + end,
+        rank: RANK,
+    })
 }
 
 /// Whether a phrase stands in a text, and not in the middle of a word; Chinese and Japanese have no such places.

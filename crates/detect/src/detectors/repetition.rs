@@ -12,7 +12,7 @@ use super::whole::WholeHit;
 use crate::words::words_of;
 use crate::{DetectorCard, Reach};
 
-pub(crate) const KIND: &str = "output.repetition";
+const KIND: &str = "output.repetition";
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "repetition",
@@ -46,7 +46,12 @@ pub(crate) fn find(text: &str) -> Option<WholeHit> {
             same = if pair.0.hash == pair.1.hash { same + 1 } else { 0 };
             if same + period >= needed {
                 let first = words.get(at + 1 - same)?;
-                return Some(WholeHit { start: first.start, end: pair.1.end, rank: RANK });
+                return Some(WholeHit {
+                    kind: KIND,
+                    start: first.start,
+                    end: pair.1.end,
+                    rank: RANK,
+                });
             }
         }
         None
@@ -59,7 +64,12 @@ fn letters(text: &str) -> Option<WholeHit> {
         if letter == before && letter.is_alphabetic() {
             count += 1;
             if count >= LETTERS_MIN {
-                return Some(WholeHit { start, end: at + letter.len_utf8(), rank: RANK });
+                return Some(WholeHit {
+                    kind: KIND,
+                    start,
+                    end: at + letter.len_utf8(),
+                    rank: RANK,
+                });
             }
         } else {
             (before, start, count) = (letter, at, 1);

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod features;
 mod lexicon;
 pub(crate) mod model;
+mod sub_kinds;
 pub(crate) mod windows;
 
 pub use explain::{Explanation, Term};

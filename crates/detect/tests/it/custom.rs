@@ -75,6 +75,23 @@ fn dictionaries_find_words_in_any_case_and_script() {
 }
 
 #[test]
+fn banned_topics_are_dictionaries() {
+    let mut settings = DetectSettings::default();
+    settings
+        .add_dictionary("topic.competitors", 30, "Globex\nInitech Systems\n")
+        .expect("they fit");
+    settings.add_dictionary("topic.gambling", 25, "roulette\nonline casino\n").expect("they fit");
+    let engine = Engine::new(&settings).expect("it starts");
+    let kinds = |text: &str| -> Vec<String> {
+        let findings = engine.inspect(text, Provenance::Output).findings;
+        let kinds = findings.iter().map(|finding| finding.kind.as_str().to_owned());
+        kinds.filter(|kind| kind.starts_with("topic.")).collect()
+    };
+    assert_eq!(kinds("Try GLOBEX, or an online casino."), ["topic.competitors", "topic.gambling"]);
+    assert_eq!(kinds("The globe has no casino."), Vec::<String>::new());
+}
+
+#[test]
 fn decoded_views_are_searched() {
     // `ask EMP-004711 about blue falcon please`
     let text = "decode YXNrIEVNUC0wMDQ3MTEgYWJvdXQgYmx1ZSBmYWxjb24gcGxlYXNl now";

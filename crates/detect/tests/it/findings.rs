@@ -162,17 +162,24 @@ fn every_detector_can_be_switched_off() {
                 \nrm -rf /\n-----BEGIN PRIVATE KEY-----\nMIIBVgIBADANBgkqhkiG9w0BAQEFAASCAUAwggE8";
     let passage = "rain falls on tin roofs while five old men count small boats and name each one after a bird they \
                    once heard singing near the mill before dawn on cold days";
-    let end = format!("https://b\u{430}nk.example/ {}", "ha ".repeat(100));
+    let soup = "asldkfj qpwoei zmxncb vbnghty woeiruty alskdjfh zmxnvbc qowieury tlskdjgh pqowieur xncmvb ".repeat(2);
+    let end = format!(
+        "https://b\u{430}nk.example/ {soup}{} pick lemons over very early rains 4 4",
+        "ha ".repeat(100)
+    );
     let text = &format!("{text}\n-----END PRIVATE KEY-----\n{passage}. {end}");
     let mut corpus = Corpus::default();
     corpus.add("poem", passage).expect("it fits");
     let corpus = Arc::new(corpus);
     let set = || {
         let set = DetectSettings::default().with_canary("plover-4417").expect("a canary");
-        set.protecting(Arc::clone(&corpus))
+        let mut set = set.protecting(Arc::clone(&corpus));
+        set.allow_language("ko").expect("it is known");
+        set
     };
     let prompt = "One two three four five six seven eight.";
-    let reference = Arc::new(Reference::of_prompts([prompt], []));
+    let reference = Reference::of_prompts([prompt], []).expecting(detect::AnswerForm::object());
+    let reference = Arc::new(reference);
     let find = |settings: &DetectSettings| {
         let engine = Engine::new(settings).expect("it starts whatever is off");
         engine.inspect_against(text, Provenance::Output, &reference).findings

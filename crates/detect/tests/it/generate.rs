@@ -128,6 +128,12 @@ const PARTS: &[&str] = &[
     " union select ",
     "{{7*7}}",
     "${jndi:ldap://e}",
+    // what is spelled
+    "pick lemons over very early rains 4 4 1 7 quit zebras",
+    "P\nl\no\nv\ne\nr\n4\n4\n",
+    // soup
+    "publishing systemSure tableCell ([XY Syntax folks?)** BEGIN {\"outline\"]; pleaseHere.~ WordPress Ter}} ",
+    "asldkfj qpwoei zmxncb vbnghty woeiruty alskdjfh ",
     // the user's own, as of `custom.rs`
     "EMP-004711",
     "EMP-000000/HR",

@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use detect::{
-    Corpus, DetectSettings, Engine, HOLD_BYTES_MAX, Inspection, Reference, Scanner, TEXT_BYTES_MAX,
-    coalesce,
+    AnswerForm, Corpus, DetectSettings, Engine, HOLD_BYTES_MAX, Inspection, Reference, Scanner,
+    TEXT_BYTES_MAX, coalesce,
 };
 use events::{Finding, Provenance};
 use proptest::prelude::*;
@@ -19,15 +19,17 @@ fn engine() -> &'static Engine {
             DetectSettings::default().with_canary(CANARY).unwrap_or_else(|error| panic!("{error}"));
         let mut corpus = Corpus::default();
         corpus.add("page", PAGE).unwrap_or_else(|error| panic!("{error}"));
-        let settings = settings.protecting(Arc::new(corpus));
+        let mut settings = settings.protecting(Arc::new(corpus));
+        settings.allow_language("ja").unwrap_or_else(|error| panic!("{error}"));
         Engine::new(&settings).unwrap_or_else(|error| panic!("self-test: {error}"))
     });
     &ENGINE
 }
 
 fn reference() -> &'static Arc<Reference> {
-    static REFERENCE: LazyLock<Arc<Reference>> =
-        LazyLock::new(|| Arc::new(Reference::of_prompts([PROMPT], [])));
+    static REFERENCE: LazyLock<Arc<Reference>> = LazyLock::new(|| {
+        Arc::new(Reference::of_prompts([PROMPT], []).expecting(AnswerForm::object()))
+    });
     &REFERENCE
 }
 

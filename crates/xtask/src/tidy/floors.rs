@@ -53,6 +53,7 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "subtle",
     "thiserror",
     "unicode-normalization",
+    "whatlang",
     "zeroize",
 ];
 
