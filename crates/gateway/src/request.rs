@@ -210,11 +210,12 @@ pub(crate) fn examine(
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
+    let reference = Arc::new(shared.judge.reference(&document, answer_form(body)));
     let (body, vault) = outgoing(body, &document, masked, opened)?;
     Ok(Some(Prepared {
         body,
         judgement,
-        reference: Arc::new(shared.judge.reference(&document, answer_form(body))),
+        reference,
         route: Arc::clone(route),
         subject: Arc::new(subject),
         vault: Arc::new(vault),
