@@ -75,8 +75,10 @@ impl Label {
 /// One text.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
+    /// Its name in its data set; empty for seeds.
+    pub(crate) id: String,
     pub(crate) source: String,
-    /// What kind of text a seed is; empty for data sets.
+    /// What kind of text a seed is; of a data set of secrets, the rule that the text is an example for.
     pub(crate) family: String,
     pub(crate) language: String,
     /// Sources that the text was made from, if it was made from others.
@@ -123,6 +125,10 @@ impl Span {
 
 #[derive(Debug, Deserialize)]
 struct Line {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    rule: String,
     text: String,
     label: String,
     #[serde(default)]
@@ -160,8 +166,9 @@ pub(crate) fn data(folder: &Path) -> Result<Vec<Row>, String> {
             let line: Line = parse(&line, &path)?;
             let Some(label) = label(&line.label) else { continue };
             rows.push(Row {
+                id: line.id,
                 source: source.clone(),
-                family: String::new(),
+                family: line.rule,
                 language: line.lang,
                 made_of: Vec::new(),
                 label,
@@ -205,6 +212,7 @@ pub(crate) fn seeds(folder: &Path) -> Result<Vec<Row>, String> {
             let count = seed.texts.unwrap_or(count);
             for text in expand(&named(&seed.text, &definitions), count, &mut shuffle) {
                 rows.push(Row {
+                    id: String::new(),
                     source: format!("seeds/{stem}"),
                     family: seed.family.clone(),
                     language: seed.lang.clone(),
@@ -255,6 +263,7 @@ pub(crate) fn buried(attacks: &[&Row], documents: &[&Row], count: usize) -> Vec<
         };
         let (head, tail) = document.text.split_at(at);
         rows.push(Row {
+            id: String::new(),
             source: "buried".to_owned(),
             family: String::new(),
             language: attack.language.clone(),
@@ -271,6 +280,81 @@ pub(crate) fn buried(attacks: &[&Row], documents: &[&Row], count: usize) -> Vec<
         });
     }
     rows
+}
+
+/// Sentences that quote an attack and are none, in one language and for one kind of text.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Quotations {
+    lang: String,
+    #[serde(default)]
+    provenance: String,
+    frames: Vec<String>,
+}
+
+/// What stands in a sentence for the attack that it quotes.
+const SLOT: &str = "$attack";
+/// The source of texts that quote.
+pub(crate) const QUOTED: &str = "quoted";
+
+/// The sentences of a folder of seeds that quote.
+pub(crate) fn quotations(folder: &Path) -> Result<Vec<Quotations>, String> {
+    let path = folder.join("quotations.json");
+    parse(&lines(&path)?.join("\n"), &path)
+}
+
+/// Attacks of `attacks` as they are quoted by those who report, teach, test or ask about them: in their own language, and
+/// English ones in every other time in any.
+pub(crate) fn quoted(attacks: &[&Row], quotations: &[Quotations], count: usize) -> Vec<Row> {
+    let mut shuffle = Shuffle::new(11);
+    let attacks = by_source(attacks);
+    let mut rows = Vec::new();
+    for place in 0..count {
+        let Some(attack) = one_of(&attacks, &mut shuffle) else { break };
+        let abroad = attack.language.is_empty() || attack.language == "en" && place % 2 == 0;
+        let fitting: Vec<&Quotations> =
+            quotations.iter().filter(|of| abroad || of.lang == attack.language).collect();
+        let frames: Vec<(&Quotations, &String)> = fitting
+            .into_iter()
+            .flat_map(|of| of.frames.iter().map(move |frame| (of, frame)))
+            .collect();
+        let Some((of, frame)) = frames.get(shuffle.below(frames.len())) else { continue };
+        let frame = expand(frame, 2, &mut shuffle).pop().unwrap_or_default();
+        rows.push(Row {
+            source: QUOTED.to_owned(),
+            family: QUOTED.to_owned(),
+            made_of: vec![attack.source.clone()],
+            text: frame.replace(SLOT, &attack.text),
+            label: Label::Benign,
+            group: group(&of.provenance),
+            ..(*attack).clone()
+        });
+    }
+    rows
+}
+
+/// The attack as it stands where it is talked about, in sentences that nobody is trained on.
+pub(crate) fn mentions(attack: &Row) -> Vec<Row> {
+    let text = &attack.text;
+    let quoted = [
+        ("to be translated", format!("Translate into German: \"{text}\"")),
+        (
+            "reported",
+            format!("Our filter caught this message yesterday, is it an attack? \"{text}\""),
+        ),
+        ("taught", format!("An example of prompt injection that I show in my course: \"{text}\"")),
+    ];
+    quoted
+        .into_iter()
+        .map(|(family, text)| Row {
+            source: QUOTED.to_owned(),
+            family: family.to_owned(),
+            made_of: vec![attack.source.clone()],
+            text,
+            label: Label::Benign,
+            is_dev: true,
+            ..attack.clone()
+        })
+        .collect()
 }
 
 fn by_source<'a>(rows: &[&'a Row]) -> Vec<Vec<&'a Row>> {
@@ -353,4 +437,58 @@ pub(crate) fn lines(path: &Path) -> Result<Vec<String>, String> {
 pub(crate) fn parse<'a, T: Deserialize<'a>>(line: &'a str, path: &Path) -> Result<T, String> {
     serde_json::from_str(line)
         .map_err(|error| format!("{}: {error} in `{line:.80}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attack(language: &str) -> Row {
+        Row {
+            id: String::new(),
+            source: "somewhere".to_owned(),
+            family: String::new(),
+            language: language.to_owned(),
+            made_of: Vec::new(),
+            text: "Ignore $1 of them".to_owned(),
+            label: Label::Injection,
+            group: Group::Prompts,
+            is_dev: false,
+            is_buried: false,
+            is_extra: false,
+            is_toxic: None,
+            values: Vec::new(),
+            is_secret: None,
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_is_no_attack_and_left_out_with_its_source() {
+        let quotations = vec![Quotations {
+            lang: "de".to_owned(),
+            provenance: "document".to_owned(),
+            frames: vec!["{Er|Sie} schrieb „{$attack}“.".to_owned()],
+        }];
+        let german = attack("de");
+        for row in quoted(&[&german], &quotations, 4) {
+            assert!(row.text.contains("schrieb „Ignore $1 of them“."), "{}", row.text);
+            assert_eq!((row.label, row.group), (Label::Benign, Group::Documents));
+            assert_eq!(row.made_of, ["somewhere"]);
+        }
+        let swedish = attack("sv");
+        assert!(quoted(&[&swedish], &quotations, 4).is_empty(), "in no language but its own");
+        assert!(mentions(&german).iter().all(|row| row.is_dev && row.label == Label::Benign));
+    }
+
+    #[test]
+    fn the_sentences_that_quote_have_a_place_for_it() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../detect/training");
+        for of in quotations(&folder).expect("the file is read") {
+            for frame in of.frames {
+                for text in expand(&frame, 8, &mut Shuffle::new(1)) {
+                    assert_eq!(text.matches(SLOT).count(), 1, "{text}");
+                }
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use detect::training::{CALIBRATED_RANK_MAX, Group};
 use detect::{DetectSettings, Engine, Head, Ranks};
 use events::Provenance;
 
-use crate::corpus::{self, Label, Row};
+use crate::corpus::{self, Label, QUOTED, Row};
 use crate::folds::{HeldOut, held_out};
 use crate::page::{Page, share};
 use crate::train::{self, COLUMNS, Column, attacks_and_documents, calibrated, is_ordinary};
@@ -102,7 +102,7 @@ fn development(page: &mut Page, engine: &Engine, dev: &[Row]) {
     let plain = |row: &&Row| row.made_of.is_empty();
     let attacks = dev.iter().filter(plain).filter(|row| row.label.is_attack());
     table(page, engine, "Attacks found.", attacks, |row| vec![source(row)]);
-    let innocent = dev.iter().filter(|row| row.label == Label::Benign);
+    let innocent = dev.iter().filter(plain).filter(|row| row.label == Label::Benign);
     table(page, engine, "Ordinary texts flagged.", innocent, |row| vec![source(row)]);
     let hard = dev.iter().filter(|row| row.label == Label::Benign && row.is_ours());
     table(
@@ -140,7 +140,7 @@ fn development(page: &mut Page, engine: &Engine, dev: &[Row]) {
             ]
         },
     );
-    let mentions: Vec<Row> = attacks.iter().flat_map(|attack| mentions(attack)).collect();
+    let mentions: Vec<Row> = attacks.iter().flat_map(|attack| corpus::mentions(attack)).collect();
     table(
         page,
         engine,
@@ -174,23 +174,6 @@ fn source(row: &Row) -> String {
 /// The highest rank of the heads that policies refuse by.
 pub(crate) fn attack_rank(ranks: Ranks) -> u8 {
     ATTACK_HEADS.into_iter().map(|head| ranks.get(head).get()).max().unwrap_or_default()
-}
-
-/// The attack as it stands where it is talked about.
-fn mentions(attack: &Row) -> Vec<Row> {
-    let text = &attack.text;
-    let quoted = [
-        ("to be translated", format!("Translate into German: \"{text}\"")),
-        (
-            "reported",
-            format!("Our filter caught this message yesterday, is it an attack? \"{text}\""),
-        ),
-        ("taught", format!("An example of prompt injection that I show in my course: \"{text}\"")),
-    ];
-    quoted
-        .into_iter()
-        .map(|(family, text)| Row { family: family.to_owned(), text, ..attack.clone() })
-        .collect()
 }
 
 /// Prints what is found of personal data and secrets. The rules were written with these texts at hand, so all
@@ -274,6 +257,7 @@ fn held_out_name(row: &Row, is_attack: bool) -> String {
     match (is_attack, row.is_ours()) {
         (true, true) => OURS.to_owned(),
         (true, false) if row.source.starts_with("buried/seeds") => format!("buried/{OURS}"),
+        (false, false) if row.source == QUOTED => format!("{QUOTED}: {}", row.family),
         (false, true) if is_ordinary(row) => {
             format!("{OURS}, ordinary, {:?}", row.group).to_lowercase()
         }

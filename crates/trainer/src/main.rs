@@ -23,6 +23,7 @@ mod learn;
 mod names;
 mod obfuscate;
 mod page;
+mod review;
 mod risk;
 mod shuffle;
 mod speed;

@@ -9,7 +9,7 @@ use detect::training::{
 
 use crate::Places;
 use crate::calibrate::{Weighted, thresholds};
-use crate::corpus::{self, Label, Row};
+use crate::corpus::{self, Label, QUOTED, Row};
 use crate::folds::{Folds, HeldOut, held_out};
 use crate::learn::{BIAS, Sample, Schedule, Target, Weights, learn};
 use crate::page::Page;
@@ -40,7 +40,19 @@ pub(crate) const COLUMNS: [Column; 7] = [
 ];
 /// Documents that attacks are written into for training.
 const BURIED_TEXTS: usize = 5_000;
-/// The same, for every source of attacks, for measuring.
+/// Sets whose attacks are most often ordinary requests: quoted, they would say nothing.
+const VAGUE: [&str; 4] = [
+    "bipia_train",
+    "deepset_prompt_injections",
+    "salesforce_prompt_leakage",
+    "tasktracker_triggers",
+];
+/// Attacks that are quoted, for training, and the longest of them.
+const QUOTED_TEXTS: usize = 4_000;
+const QUOTED_BYTES_MAX: usize = 300;
+/// Attacks of every source that are quoted, for measuring.
+const UNSEEN_QUOTED_TEXTS: usize = 100;
+/// Documents that attacks of every source are written into, for measuring.
 const UNSEEN_BURIED_TEXTS: usize = 120;
 /// Texts of a source that are neither attacks nor what people ordinarily send; more teach nothing.
 const OTHER_TEXTS_MAX: usize = 400;
@@ -81,7 +93,11 @@ pub(crate) fn material(places: &Places) -> Result<Material, String> {
     let (attacks, documents) = attacks_and_documents(&rows, false);
     let mut buried = corpus::buried(&attacks, &documents, BURIED_TEXTS);
     buried.extend(unseen_buried(&rows));
+    let (quotable, quotations) = (quotable(&rows), corpus::quotations(&places.seeds)?);
+    let quoted = corpus::quoted(&quotable, &quotations, QUOTED_TEXTS);
     rows.extend(buried);
+    rows.extend(quoted);
+    rows.extend(unseen_quoted(&rows));
     eprintln!("{} texts", rows.len());
     let samples = rows.iter().map(|row| Sample::of(&normalised(&row.text))).collect();
     Ok(Material { rows, samples })
@@ -103,6 +119,34 @@ fn unseen_buried(rows: &[Row]) -> Vec<Row> {
         }
     }
     buried
+}
+
+/// Attacks to train on that people would quote: short ones.
+fn quotable(rows: &[Row]) -> Vec<&Row> {
+    let is_plain = |row: &&Row| {
+        if row.is_ours() { is_plain_seed(row) } else { !VAGUE.contains(&row.source.as_str()) }
+    };
+    rows.iter()
+        .filter(|row| !row.is_dev && !row.is_buried && row.label.is_attack())
+        .filter(|row| row.text.len() < QUOTED_BYTES_MAX)
+        .filter(is_plain)
+        .collect()
+}
+
+/// Attacks of every source, quoted in sentences that are in no training: nobody is trained on these.
+fn unseen_quoted(rows: &[Row]) -> Vec<Row> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    let mut quoted = Vec::new();
+    let attacks = rows.iter().filter(|row| row.label.is_attack() && !row.is_buried && !row.is_dev);
+    for attack in attacks.filter(|row| row.text.len() < QUOTED_BYTES_MAX) {
+        let count = counts.entry(&attack.source).or_default();
+        let most = if attack.is_ours() { 12 } else { UNSEEN_QUOTED_TEXTS };
+        if *count < most {
+            *count += 1;
+            quoted.extend(corpus::mentions(attack));
+        }
+    }
+    quoted
 }
 
 /// Short attacks, and documents to write them into: of `dev`, or all others.
@@ -206,6 +250,15 @@ fn wanted(row: &Row, column: Column) -> Option<(bool, f32)> {
     if row.is_extra {
         return None;
     }
+    if row.source == QUOTED {
+        // In documents what is quoted and what is said differ less: much of it, and buried orders are missed.
+        return match (column.head, column.group, row.group) {
+            (Head::Injection, Some(Group::Documents), Group::Prompts) => None,
+            (Head::Injection, Some(Group::Documents), Group::Documents) => Some((false, 0.3)),
+            (Head::Injection, ..) => Some((false, 1.6)),
+            _ => Some((false, 0.5)),
+        };
+    }
     if !row.label.is_attack() {
         return Some((false, ordinary_weight(row)));
     }
@@ -248,6 +301,10 @@ fn injection_in_document(row: &Row) -> f32 {
 }
 
 fn toxic(row: &Row) -> Option<(bool, f32)> {
+    // What is quoted says what it says.
+    if row.source == QUOTED {
+        return None;
+    }
     match (row.is_toxic, row.label) {
         // Written to be mistaken, with signs in the place of words: more of it teaches noise.
         (Some(is_toxic), _) if row.source == "hatemoji_build" => Some((is_toxic, 0.2)),
@@ -265,9 +322,11 @@ const CAREFUL_SEED_WEIGHT: f32 = 0.1;
 /// The seeds of the first files say what they want in plain words; most others take care not to. Much of what
 /// is said carefully makes every word suspicious.
 fn seed_weight(row: &Row) -> f32 {
-    let is_plain =
-        ["seeds/attacks", "seeds/grammar"].iter().any(|name| row.source.starts_with(name));
-    if is_plain { 2.0 } else { CAREFUL_SEED_WEIGHT }
+    if is_plain_seed(row) { 2.0 } else { CAREFUL_SEED_WEIGHT }
+}
+
+fn is_plain_seed(row: &Row) -> bool {
+    ["seeds/attacks", "seeds/grammar"].iter().any(|name| row.source.starts_with(name))
 }
 
 fn ordinary_weight(row: &Row) -> f32 {

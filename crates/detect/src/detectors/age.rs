@@ -1,7 +1,7 @@
 //! Ages of persons.
 //!
-//! **Finds** (`pii.age`): one to three figures before `years old`, `year-old`, `y/o`, `Jahre alt`, `ans` or `anos`, or right after
-//! `age`, `aged`, `turned` and the like, up to 120. With a rank below what is masked by default: an age by itself
+//! **Finds** (`pii.age`): one to three figures before `years old`, `year-old`, `y/o`, `Jahre alt`, `ans`, `岁` and the like, or right after
+//! `age`, `aged`, `turned`, `when she was` and the like, up to 120. With a rank below what is masked by default: an age by itself
 //! names nobody.
 //!
 //! **Does not find** ages in words, and figures after `I'm` alone.
@@ -44,6 +44,16 @@ const AFTER: &[&[u8]] = &[
     b" anos de edad",
     b" anni,",
     b" jaar oud",
+    b" anos de idade",
+    b" ans d'age",
+    b" ar gammal",
+    b" ar gammel",
+    b" let star",
+    b" yasinda",
+    b" tuoi",
+    "岁".as_bytes(),
+    "歳".as_bytes(),
+    "살 ".as_bytes(),
 ];
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
@@ -53,7 +63,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if !(1..=3).contains(&len) || years > YEARS_MAX || continues(text) {
         return None;
     }
-    let said_after = may_follow(text.get(len)?, text.get(len + 1))
+    let said_after = text.get(len).is_some_and(|next| may_follow(next, text.get(len + 1)))
         && AFTER.iter().any(|words| {
             words.iter().enumerate().all(|(at, byte)| {
                 text.get(len + at).is_some_and(|found| found.eq_ignore_ascii_case(byte))
@@ -68,8 +78,12 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
 
 /// Whether what says that a number is an age may begin with these two.
 pub(crate) fn may_follow(next: u8, after: Option<u8>) -> bool {
-    matches!(next, b' ' | b'-')
-        && after.is_none_or(|after| matches!(after, b'y' | b'Y' | b'j' | b'J' | b'a' | b'A'))
+    match (next, after) {
+        // The first bytes of `岁`, `歳`, `살`.
+        (0xe5, None | Some(0xb2)) | (0xe6, None | Some(0xad)) | (0xec, None | Some(0x82)) => true,
+        (b' ' | b'-', after) => after.is_none_or(|after| b"yYjJaAlLtT".contains(&after)),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +100,12 @@ mod tests {
             ("retired at the age of 68, ", "68"),
             ("Age: 7 years old ", "7"),
             ("ich bin 34 Jahre alt ", "34"),
+            ("I just turned 47", "47"),
+            ("Written when he was 78.", "78"),
+            ("她今年34岁。", "34"),
+            ("34歳の男性", "34"),
+            ("anh ấy 34 tuoi ", "34"),
+            ("年龄: 41", "41"),
         ] {
             check("pii.age", text, &[expect]);
         }

@@ -3,16 +3,20 @@
 //! **Finds** `pii.date_of_birth`: a date after a word such as `born`, `date of birth` or `Geburtsdatum`; and
 //! `pii.date_time`: any other whole date, with the time that stands after it, with a rank so low that it is reported
 //! and not masked. Dates in figures in the usual orders (`1985-03-12`, `12.03.1985`, `3/12/1985`), and with the month
-//! by name in English, German, French, Spanish, Italian, Portuguese and Dutch.
+//! by name in English, German, French, Spanish, Italian, Portuguese and Dutch; after the day also in Polish, Czech,
+//! Swedish, Danish, Turkish, Indonesian, Russian, Ukrainian, Arabic, Hindi and Vietnamese; and as Chinese, Japanese and Korean write it.
 //!
 //! **Does not find** years, days of the week, times and dates without a year by themselves, and years of
 //! two figures unless it is a date of birth.
 //!
 //! **Example**: `born on 12 March 1985` is found at `12 March 1985`.
 
+use std::sync::LazyLock;
+
 use super::Hit;
 use super::digits::continues;
 use super::identifiers;
+use crate::fold::{Folded, fold};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -41,8 +45,36 @@ const MONTHS: [&[&[u8]]; 12] = [
     &[b"november", b"novembre", b"noviembre", b"novembro"],
     &[b"december", b"dezember", b"decembre", b"diciembre", b"dicembre", b"dezembro"],
 ];
-/// The longest of them.
-const MONTH_BYTES_MAX: usize = 10;
+/// Names of months that stand after the day only and are not cut, in other languages: whole, as they are in dates.
+// tidy: table - names of months
+const MONTHS_AFTER: &str = "stycznia lutego marca kwietnia maja czerwca lipca sierpnia wrzesnia pazdziernika listopada grudnia \
+    ledna unora brezna dubna kvetna cervna cervence srpna zari rijna listopadu prosince \
+    maj augusti marts ocak subat mart nisan mayis haziran temmuz agustos eylul ekim kasim aralik \
+    januari februari maret mei agustus desember \
+    января февраля марта апреля мая июня июля августа сентября октября ноября декабря \
+    січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня \
+    يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر \
+    जनवरी फरवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर";
+
+/// The longest name of a month.
+const MONTH_BYTES_MAX: usize = 24;
+
+/// What [`MONTHS_AFTER`] is in normalised text, and in order.
+static MONTHS_AFTER_DAYS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut months: Vec<String> = MONTHS_AFTER.split_whitespace().map(normalised).collect();
+    months.sort_unstable();
+    months
+});
+
+fn normalised(word: &str) -> String {
+    let mut out = String::new();
+    for character in word.chars() {
+        if fold(character, &mut out) == Folded::Same {
+            out.push(character);
+        }
+    }
+    out
+}
 
 /// A date that was read.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +89,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
         return None;
     }
     let date = if text.get(0)?.is_ascii_digit() {
-        in_figures(text).or_else(|| day_first(text))
+        in_figures(text).or_else(|| day_first(text)).or_else(|| in_ideographs(text))
     } else {
         month_first(text)
     }?;
@@ -102,6 +134,24 @@ fn in_figures(text: &Text<'_>) -> Option<Date> {
     (shape && days && year_fits).then_some(Date { end: last, whole: year_bytes == 4 })
 }
 
+/// `1985年3月12日`, `1985년 3월 12일`
+fn in_ideographs(text: &Text<'_>) -> Option<Date> {
+    let (year, at) = figures(text, 0, 4)?;
+    if at != 4 || !(1900..=2099).contains(&year) {
+        return None;
+    }
+    let after = |at: usize, signs: [&str; 2]| {
+        let sign = signs.into_iter().find(|sign| text.has_at(at, sign.as_bytes()))?;
+        let end = at + sign.len();
+        Some(end + usize::from(text.get(end) == Some(b' ')))
+    };
+    let (month, at) = figures(text, after(at, ["年", "년"])?, 2)?;
+    let (day, at) = figures(text, after(at, ["月", "월"])?, 2)?;
+    let sign = ["日", "일", "号"].into_iter().find(|sign| text.has_at(at, sign.as_bytes()))?;
+    let fits = (1..=12).contains(&month) && (1..=31).contains(&day);
+    fits.then_some(Date { end: at + sign.len(), whole: true })
+}
+
 /// `12 March 1985`, `12. Marz 1985`, `12th of March, 1985`, `12 de marzo de 1985`
 fn day_first(text: &Text<'_>) -> Option<Date> {
     let (day, mut at) = figures(text, 0, 2)?;
@@ -112,7 +162,12 @@ fn day_first(text: &Text<'_>) -> Option<Date> {
         }
     }
     at = gap(text, at)?;
-    let at = month(text, at)?;
+    if text.has_at(at, b"thang ") {
+        // Vietnamese numbers the months.
+        let (_, at) = figures(text, at + 6, 2)?;
+        return year(text, at, day);
+    }
+    let at = month(text, at).or_else(|| month_after(text, at))?;
     year(text, at, day)
 }
 
@@ -138,6 +193,25 @@ fn month(text: &Text<'_>, at: usize) -> Option<usize> {
         .then(|| at + len + usize::from(text.get(at + len) == Some(b'.')))
 }
 
+/// The same for months that stand after the day only.
+fn month_after(text: &Text<'_>, at: usize) -> Option<usize> {
+    let len = text.run_within(at, MONTH_BYTES_MAX + 1, is_letter);
+    is_month_after(text.slice(at, at + len)).then_some(at + len)
+}
+
+const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte >= 0x80
+}
+
+fn is_month_after(word: &[u8]) -> bool {
+    let lower = word.to_ascii_lowercase();
+    word.len() <= MONTH_BYTES_MAX
+        && MONTHS_AFTER_DAYS.binary_search_by(|month| month.as_bytes().cmp(&lower)).is_ok()
+}
+
+/// Words between the parts of a date.
+const BETWEEN: [&[u8]; 4] = [b"of ", b"de ", b"del ", b"nam "];
+
 /// Where what stands between the parts of a date ends: spaces, a comma, `of`, `de`, `-`.
 fn gap(text: &Text<'_>, at: usize) -> Option<usize> {
     let mut end = at + usize::from(text.get(at) == Some(b','));
@@ -146,7 +220,7 @@ fn gap(text: &Text<'_>, at: usize) -> Option<usize> {
         return None;
     }
     end += 1;
-    for word in [&b"of "[..], b"de ", b"del "] {
+    for word in BETWEEN {
         if text.has_at(end, word) {
             return Some(end + word.len());
         }
@@ -241,19 +315,21 @@ pub(crate) fn is_month(word: &[u8]) -> bool {
 /// Whether a month may follow a plain number of `digits` figures, `rest` being what stands after it: for passing over numbers, so
 /// all that has not arrived may be one.
 pub(crate) fn month_may_follow(digits: usize, rest: &[u8]) -> bool {
+    if digits == 4 {
+        return ["年", "년"]
+            .iter()
+            .any(|sign| sign.as_bytes().starts_with(rest.get(..3).unwrap_or(rest)));
+    }
     if digits > 2 {
         return false;
     }
     let rest = rest.strip_prefix(b".").unwrap_or(rest);
     let rest = rest.strip_prefix(b",").unwrap_or(rest);
     let Some((b' ' | b'-', rest)) = rest.split_first() else { return rest.is_empty() };
-    let rest = [&b"of "[..], b"de ", b"del "]
-        .iter()
-        .find_map(|word| rest.strip_prefix(*word))
-        .unwrap_or(rest);
-    let letters = |byte: &&u8| byte.is_ascii_alphabetic();
-    let len = rest.iter().take(MONTH_BYTES_MAX + 1).take_while(letters).count();
-    len == rest.len() || is_month(rest.get(..len).unwrap_or_default())
+    let rest = BETWEEN.iter().find_map(|word| rest.strip_prefix(*word)).unwrap_or(rest);
+    let len = rest.iter().take(MONTH_BYTES_MAX + 1).take_while(|byte| is_letter(**byte)).count();
+    let word = rest.get(..len).unwrap_or_default();
+    len == rest.len() || is_month(word) || word == b"thang" || is_month_after(word)
 }
 
 /// Whether a date may begin with the `len` letters at the start of `rest`; all that has not arrived may be a day.
@@ -288,8 +364,25 @@ mod tests {
             "12 de marzo de 1985",
             "1 janvier 2001",
             "Sep 1, 2020",
+            "12 wrzesnia 1985",
+            "3. kvetna 2001",
+            "12 maj 1985",
+            "12 Mart 1985",
+            "12 Desember 1985",
+            "12 thang 3 nam 1985",
+            "1985年3月12日",
+            "1985년 3월 12일",
         ] {
             check("pii.date_time", &format!("it was on {text}, then"), &[text]);
+        }
+    }
+
+    #[test]
+    fn months_in_other_scripts_are_found() {
+        for text in ["12 марта 1985", "5 жовтня 2020", "12 مارس 1985", "12 मार्च 1985"]
+        {
+            let normal = super::normalised(text);
+            check("pii.date_time", &format!("{normal},"), &[&normal]);
         }
     }
 

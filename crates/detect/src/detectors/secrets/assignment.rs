@@ -1,22 +1,28 @@
 //! Passwords, keys and tokens that are known only by the name before them.
 //!
 //! **Finds** (`secret.assignment`): the value in `password = "…"`, `"api_key": "…"`, `CLIENT_SECRET=…`,
-//! `the password is …`, `Authorization: Bearer …`, when the name says secret and the value looks
-//! like one: for keys and tokens 16 characters or more that look drawn at random; for passwords 8 or
-//! more with letters and digits, or letters and signs. A password of plain letters in quotes
+//! `<password>…</password>`, `key="DbPassword" value="…"`, `setApiKey("…")`, `IDENTIFIED BY '…'`, `the password is …` (in ten
+//! languages), `Cookie: session=…`, `Authorization: Bearer …`, when the name says secret and the value looks
+//! like one: for keys and tokens 16 characters or more that look drawn at random (10 if letters and digits take
+//! turns); for passwords 6 or more with letters and digits, or letters and signs. Hashes of passwords as crypt(5) writes them
+//! (`$2y$10$…`) count too. A password of plain letters in quotes
 //! (`password = "goodspec"`) is found at rank 18, which the default policy does not mask.
 //! If the name says a service whose keys have a known shape, the kind is that service's:
 //! `MISTRAL_API_KEY=…` is `secret.mistral_key`.
 //!
 //! **Does not find** other values that are plain words, references (`$NAME`, `env.NAME`, `config["x"]`,
-//! `get_password()`), templates, placeholders, hashes of known length after `sha`, and values longer
-//! than 400 characters. Entropy alone is never a reason.
+//! `get_password()`), paths (`var.db.password`), templates, placeholders, what counts up (`abcdef1234`), hashes
+//! of known length after `sha`, passwords glued to an option (`mysql -psecret`), and values longer than 400 characters. Entropy alone is never a reason.
 //!
 //! **Example**: `api_key = "q8Zt3vK9xB2mN7cL4pRw"` is found at the value.
 
 use super::super::Hit;
-use super::named;
-use super::randomness::{entropy_millibits, is_placeholder, looks_random};
+pub(crate) use super::naming::promises;
+use super::naming::{self, Before, Named};
+use super::randomness::{
+    alternates, counts_up, entropy_millibits, is_placeholder, is_stand_in, looks_random,
+};
+use super::{Alphabet, named};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -24,8 +30,15 @@ use crate::{DetectorCard, Reach};
 const VALUE_BYTES_MAX: usize = 400;
 /// The longest password.
 const PASSWORD_BYTES_MAX: usize = 96;
-/// The longest name that is read back.
-const NAME_BYTES_MAX: usize = 40;
+/// The fewest characters of a password, of one that prose tells, and of a key.
+const PASSWORD_BYTES_MIN: usize = 6;
+const KEY_BYTES_MIN: usize = 16;
+/// The same for keys whose every other character is of another kind than the one before it.
+const SHORT_KEY_BYTES_MIN: usize = 10;
+/// Digits that a word may have at its end and still be one: `step 12`.
+const NUMBER_DIGITS_MAX: usize = 2;
+/// The fewest of what only has `key` in its name.
+const SOME_KEY_BYTES_MIN: usize = 20;
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "secret_assignment",
@@ -33,45 +46,6 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     reach: Reach::Held(VALUE_BYTES_MAX + 2),
     summary: "Secrets known by the name before them, if the value looks like one.",
 };
-
-/// Names of passwords, matched at the end of a name without separators and case.
-const PASSWORD_NAMES: &[&str] =
-    &["password", "passwd", "pwd", "passphrase", "passwort", "motdepasse", "contrasena", "senha"];
-
-/// Names of keys and tokens.
-const KEY_NAMES: &[&str] = &[
-    "apikey",
-    "apitoken",
-    "accesskey",
-    "accesstoken",
-    "authtoken",
-    "secret",
-    "secretkey",
-    "token",
-    "clientsecret",
-    "privatekey",
-    "encryptionkey",
-    "signingkey",
-    "accountkey",
-    "sharedaccesskey",
-    "masterkey",
-    "refreshtoken",
-    "sessiontoken",
-    "bearer",
-    "credential",
-    "credentials",
-    "authkey",
-    "licensekey",
-    "webhooksecret",
-    "appsecret",
-    "consumersecret",
-    "secretaccesskey",
-    "subscriptionkey",
-    "unsealkey",
-    "sessionkey",
-    "apisecret",
-    "authorizationkey",
-];
 
 /// What stands in quotes after the name of a password and is a type, a rule or a name, not a password.
 const NO_PASSWORDS: &[&str] = &[
@@ -107,34 +81,9 @@ const NO_PASSWORDS: &[&str] = &[
     "prompt",
 ];
 
-/// Names that end like the above and hold no secret.
-const PUBLIC_NAMES: &[&str] = &[
-    "publictoken",
-    "publickey",
-    "csrftoken",
-    "nexttoken",
-    "pagetoken",
-    "continuationtoken",
-    "maxtoken",
-    "tokenizer",
-];
-
 /// Whether a value can follow this byte, which is the one just before it: the cheap first question.
 pub(crate) const fn may_follow(before: Option<u8>) -> bool {
     matches!(before, Some(b' ' | b'=' | b':' | b'"' | b'\'' | b'`' | b'>' | b'\t' | b'\n'))
-}
-
-/// What the name before a value promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
-    Password,
-    /// As prose says it: `the password is …`.
-    SpokenPassword,
-    Key,
-    /// As `Authorization` headers carry them.
-    Credentials,
-    /// Nothing by itself; it may name a service.
-    Other,
 }
 
 /// The rank of passwords that are words.
@@ -146,198 +95,92 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
         return None;
     }
     if !promises(text.context()) {
+        return (first == b'$').then(|| password_hash(text)).flatten();
+    }
+    let Before { named, quote, compares, is_content } = naming::before(text.context())?;
+    let value = value(text, quote)?;
+    if is_content && text.get(value.len()) != Some(b'<') {
         return None;
     }
-    let (named, quote) = name_before(text.context())?;
-    let value = value(text, quote)?;
     if let Some(kind) = service(text.context(), value) {
         return Some(Hit::new(&CARD, kind, value.len(), 40));
     }
-    if named == Named::Other {
+    if compares && quote.is_none() || names_secret(value) {
         return None;
     }
-    if quote.is_some()
-        && matches!(named, Named::Password | Named::SpokenPassword)
-        && is_word_password(value)
-    {
+    let is_password_named = matches!(named, Named::Password | Named::SpokenPassword);
+    if quote.is_some() && is_password_named && is_word_password(value) {
         return Some(Hit::new(&CARD, "secret.assignment", value.len(), WORD_RANK));
+    }
+    if is_password_hash(value) {
+        return Some(Hit::new(&CARD, "secret.assignment", value.len(), 30));
     }
     let secret = match named {
         Named::Password => is_password(value, 2),
-        Named::SpokenPassword => is_password(value, if quote.is_some() { 2 } else { 3 }),
+        Named::SpokenPassword | Named::LoosePassword => {
+            is_password(value, 3) || is_password(value, 2) && (quote.is_some() || is_mixed(value))
+        }
         // Secrets of frameworks have signs in them, and then need quotes.
         Named::Key => {
-            is_key(value) || (quote.is_some() && value.len() >= 16 && is_password(value, 2))
+            is_key(value) || is_short_key(value) || quote.is_some() && is_framework_secret(value)
         }
+        Named::SomeKey => is_unnamed_key(value),
         Named::Credentials => {
             value.len() >= 12 && (is_key(value) || is_encoded(value) || is_long_key(value))
         }
+        Named::Encoded => value.len() >= 12 && is_encoded(value),
         Named::Other => false,
     };
     secret.then(|| Hit::new(&CARD, "secret.assignment", value.len(), 30))
 }
 
-/// Whether the text before a value says that it is a secret: [`name_before`], most often without reading
-/// more than the last two letters.
-pub(crate) fn promises(context: &[u8]) -> bool {
-    let may = match unquoted(context).trim_ascii_end() {
-        [.., b'=' | b':' | b'>' | b'-' | b'_' | b','] | [.., b' ', b'i', b's'] => true,
-        [.., b'-' | b'_' | b'.', last] => last.is_ascii_alphanumeric(),
-        [.., before, last] => {
-            let last = [before.to_ascii_lowercase(), last.to_ascii_lowercase()];
-            ENDINGS.contains(&&last)
-        }
-        _ => false,
-    };
-    may && name_before(context).is_some()
-}
-
-/// How the names end, and the schemes: what else comes before a value without an operator between.
-const ENDINGS: &[&[u8; 2]] = &[
-    b"al", b"en", b"er", b"et", b"ey", b"ha", b"ic", b"ls", b"na", b"on", b"rd", b"rt", b"se",
-    b"wd",
-];
-
-/// `text` without the quote it ends with, which may be escaped.
-fn unquoted(text: &[u8]) -> &[u8] {
-    match text.split_last() {
-        Some((b'"' | b'\'' | b'`', before)) => before.strip_suffix(b"\\").unwrap_or(before),
-        _ => text,
-    }
-}
-
-/// What the text before the value says it is, and the quote that opens the value.
-fn name_before(context: &[u8]) -> Option<(Named, Option<u8>)> {
-    let mut rest = context;
-    let mut quote = None;
-    if let Some((last, before)) = rest.split_last()
-        && matches!(last, b'"' | b'\'' | b'`')
-    {
-        quote = Some(*last);
-        rest = before.strip_suffix(b"\\").unwrap_or(before);
-    }
-    rest = rest.trim_ascii_end();
-    if quote.is_some() && is_credentials_call(rest) {
-        return Some((Named::Password, quote));
-    }
-    let (rest, spoken) = operator_stripped(rest)?;
-    if is_scheme(rest) {
-        return Some((Named::Credentials, quote));
-    }
-    let rest = rest.trim_ascii_end();
-    // `"name"]`, `"name")`, `name:` before `=` in other languages' types are left out on purpose.
-    let named = match name(unquoted(rest))? {
-        Named::Password if spoken => Named::SpokenPassword,
-        named => named,
-    };
-    Some((named, quote))
-}
-
-/// `rest` without the `=`, `:`, `=>`, `:=`, `==` or ` is ` it ends with, and whether that was a word.
-fn operator_stripped(rest: &[u8]) -> Option<(&[u8], bool)> {
-    if matches!(rest.last(), Some(b'=' | b':' | b'>')) {
-        let operators = [&b" is:"[..], b"=>", b":=", b"===", b"==", b"!=", b"=", b":"];
-        let (operator, before) = operators
-            .iter()
-            .find_map(|operator| Some((operator, rest.strip_suffix(*operator)?)))?;
-        return Some((before, operator.len() == 4));
-    }
-    if let Some(before) = rest.strip_suffix(b" is") {
-        return Some((before, true));
-    }
-    // `--password value`, and the schemes of `Authorization` headers.
-    (is_flag(rest) || is_scheme(rest)).then_some((rest, false))
-}
-
-/// Whether `rest` ends with `Credential("user",`, as such calls are named in many libraries.
-fn is_credentials_call(rest: &[u8]) -> bool {
-    let Some(arguments) = rest.strip_suffix(b"\",").or_else(|| rest.strip_suffix(b"',")) else {
-        return false;
-    };
-    let user =
-        arguments.iter().rev().take_while(|byte| !matches!(byte, b'"' | b'\'' | b'\n' | b'('));
-    let from = arguments.len().saturating_sub(user.count() + 1);
-    arguments.get(..from).is_some_and(|call| call.ends_with(b"Credential("))
-}
-
-/// Whether `rest` ends with a word that begins with a hyphen.
-fn is_flag(rest: &[u8]) -> bool {
-    let word = rest
-        .iter()
-        .rev()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    word.last() == Some(&b'-')
-}
-
-/// Whether `rest` ends with a scheme such as `Bearer` (RFC 9110 §11.1), or the header's own name.
-fn is_scheme(rest: &[u8]) -> bool {
-    if !matches!(rest.last(), Some(b'r' | b'R' | b'n' | b'N' | b'c' | b'C' | b'y' | b'Y')) {
-        return false;
-    }
-    let ends = |word: &[u8]| {
-        rest.len()
-            .checked_sub(word.len())
-            .and_then(|from| rest.get(from..))
-            .is_some_and(|end| end.eq_ignore_ascii_case(word))
-    };
-    ends(b"bearer")
-        || ends(b"authorization")
-        || [&b"basic"[..], b"token", b"apikey", b"api-key", b"api-token"].iter().any(|scheme| {
-            ends(scheme)
-                && rest
-                    .len()
-                    .checked_sub(scheme.len() + 1)
-                    .and_then(|end| rest.get(..end))
-                    .is_some_and(|before| {
-                        before.trim_ascii_end().ends_with(b":")
-                            && before.len() >= 14
-                            && is_scheme(
-                                before.trim_ascii_end().strip_suffix(b":").unwrap_or_default(),
-                            )
-                    })
-        })
-}
-
-/// The letters and digits of the name that `rest` ends with, in lower case and without what separates its
-/// words: they stand at the end of the array, from the number on.
-fn letters_before(rest: &[u8]) -> Option<([u8; NAME_BYTES_MAX], usize)> {
-    let mut letters = [0_u8; NAME_BYTES_MAX];
-    let (mut from, mut spaces) = (NAME_BYTES_MAX, 0);
-    for byte in rest.iter().rev().take(NAME_BYTES_MAX) {
-        match byte {
-            byte if byte.is_ascii_alphanumeric() => {
-                from = from.checked_sub(1)?;
-                *letters.get_mut(from)? = byte.to_ascii_lowercase();
-            }
-            b'_' | b'-' | b'.' => {}
-            b' ' if spaces == 0 => spaces += 1,
-            _ => break,
-        }
-        if *byte != b' ' {
-            spaces = 0;
-        }
-    }
-    Some((letters, from))
-}
-
-/// What the name that `rest` ends with stands for.
-fn name(rest: &[u8]) -> Option<Named> {
-    let (letters, from) = letters_before(rest)?;
-    let name = letters.get(from..)?;
-    // `password1`, `Unseal Key 2`.
-    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let name = name.get(..name.len() - digits)?;
-    let ends = |names: &[&str]| names.iter().any(|known| name.ends_with(known.as_bytes()));
-    if ends(PUBLIC_NAMES) {
+/// A hash of a password between colons, as `/etc/shadow` and `.htpasswd` have them.
+fn password_hash(text: &Text<'_>) -> Option<Hit> {
+    if text.back(0) != Some(b':') {
         return None;
     }
-    if ends(PASSWORD_NAMES) {
-        return Some(Named::Password);
-    }
-    if ends(KEY_NAMES) {
-        return Some(Named::Key);
-    }
-    (name.ends_with(b"key") || named::ends_with_service(name)).then_some(Named::Other)
+    let value = value(text, None)?;
+    let value = value.split(|byte| *byte == b':').next()?;
+    is_password_hash(value).then(|| Hit::new(&CARD, "secret.assignment", value.len(), 30))
+}
+
+/// Whether this is a hash as crypt(5) writes them: `$2y$10$…`, `$6$salt$…`, `$argon2id$v=19$…`.
+fn is_password_hash(value: &[u8]) -> bool {
+    const SCHEMES: &[&[u8]] = &[
+        b"$1$",
+        b"$2a$",
+        b"$2b$",
+        b"$2y$",
+        b"$5$",
+        b"$6$",
+        b"$y$",
+        b"$7$",
+        b"$apr1$",
+        b"$argon2",
+        b"$scrypt$",
+        b"$pbkdf2",
+    ];
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"$./=,+-".contains(byte);
+    value.len() >= 30
+        && SCHEMES.iter().any(|scheme| value.starts_with(scheme))
+        && value.iter().all(allowed)
+        && !is_placeholder(value)
+}
+
+/// Whether a value is a name of a secret and not one: `confirm_password2`, `@Password1`, `var.db_password1`.
+fn names_secret(value: &[u8]) -> bool {
+    const NAMES: [&[u8]; 6] = [b"password", b"passwd", b"token", b"secret", b"apikey", b"api_key"];
+    let sign = value.iter().any(|byte| matches!(byte, b'_' | b'.' | b'@' | b':' | b'/' | b'#'));
+    let plain = |byte: &u8| {
+        byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'@' | b':' | b'/' | b'#' | b'-')
+    };
+    let digits = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let name = value.get(..value.len() - digits).unwrap_or_default();
+    is_path(value)
+        || (sign && digits <= 2 && name.iter().all(plain))
+            && NAMES
+                .iter()
+                .any(|known| name.windows(known.len()).any(|part| part.eq_ignore_ascii_case(known)))
 }
 
 /// The value from the start to its quote or to what ends it without one.
@@ -394,13 +237,23 @@ fn is_long_key(value: &[u8]) -> bool {
 
 /// The kind of the service's key that `value` is, if the name before it says the service.
 fn service(context: &[u8], value: &[u8]) -> Option<&'static str> {
-    let (rest, _) = operator_stripped(unquoted(context).trim_ascii_end())?;
-    let (letters, from) = letters_before(unquoted(rest.trim_ascii_end()))?;
+    let (letters, from) = naming::letters(context)?;
     named::find(letters.get(from..)?, value)
 }
 
+/// Whether this is a path of names in lower case, as programs write them: `random_password.db1.result`.
+fn is_path(value: &[u8]) -> bool {
+    let is_name = |name: &[u8]| {
+        let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        digits <= NUMBER_DIGITS_MAX
+            && name.len() > digits
+            && name.iter().rev().skip(digits).all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+    };
+    value.contains(&b'.') && value.split(|byte| *byte == b'.').all(is_name)
+}
+
 fn is_password(value: &[u8], classes_min: usize) -> bool {
-    if !(8..=PASSWORD_BYTES_MAX).contains(&value.len())
+    if !(PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&value.len())
         || is_reference(value)
         || is_placeholder(value)
     {
@@ -421,6 +274,19 @@ fn is_password(value: &[u8], classes_min: usize) -> bool {
     classes >= classes_min && digit_or_sign && !words && entropy_millibits(value) >= 2_200
 }
 
+/// Whether digits or signs stand between the letters, or many after them, as they do not in words with a number.
+fn is_mixed(value: &[u8]) -> bool {
+    let last = value.iter().rposition(u8::is_ascii_alphabetic).unwrap_or_default();
+    let inside = value.get(..last).unwrap_or_default();
+    if value.len() - last > NUMBER_DIGITS_MAX + 1 {
+        return true;
+    }
+    let inside = inside.get(inside.iter().position(u8::is_ascii_alphabetic).unwrap_or_default()..);
+    inside.is_some_and(|inside| {
+        inside.iter().any(|byte| byte.is_ascii_digit() || b"!@$".contains(byte))
+    })
+}
+
 /// Whether this is base64 of a user and a password (RFC 7617 §2).
 fn is_encoded(value: &[u8]) -> bool {
     let decoded = crate::decode::base64_bytes(value);
@@ -428,7 +294,7 @@ fn is_encoded(value: &[u8]) -> bool {
 }
 
 fn is_key(value: &[u8]) -> bool {
-    if value.len() < 16 {
+    if value.len() < KEY_BYTES_MIN {
         return false;
     }
     let allowed = |byte: &u8| {
@@ -438,13 +304,48 @@ fn is_key(value: &[u8]) -> bool {
                 b'-' | b'_' | b'.' | b'+' | b'/' | b'=' | b'~' | b'%' | b'|' | b'!' | b'@' | b'#'
             )
     };
-    if !value.iter().all(allowed) || is_reference(value) || !looks_random(value) {
+    if !value.iter().all(allowed)
+        || is_reference(value)
+        || is_stand_in(value)
+        || !looks_random(value)
+    {
         return false;
     }
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let separators = value.iter().filter(|byte| matches!(byte, b'-' | b'_' | b'.' | b'/')).count();
     let uuid = value.len() == 36 && separators == 4;
-    digits >= 2 && entropy_millibits(value) >= 2_800 && (uuid || separators * 6 <= value.len())
+    (digits >= 2 || alternates(value, 3))
+        && entropy_millibits(value) >= 2_800
+        && (uuid || separators * 6 <= value.len())
+}
+
+/// Whether this is a long password as frameworks sign with.
+fn is_framework_secret(value: &[u8]) -> bool {
+    value.len() >= KEY_BYTES_MIN
+        && is_password(value, 2)
+        && !is_stand_in(value)
+        && !counts_up(value)
+}
+
+/// Whether this is a short key: letters of both cases and digits in turn.
+fn is_short_key(value: &[u8]) -> bool {
+    (SHORT_KEY_BYTES_MIN..KEY_BYTES_MIN).contains(&value.len())
+        && value.iter().all(u8::is_ascii_alphanumeric)
+        && alternates(value, 2)
+        && looks_random(value)
+        && !is_stand_in(value)
+}
+
+/// Whether this is a key though its name says only that it is some key: both cases and digits, in turn, and nothing else.
+fn is_unnamed_key(value: &[u8]) -> bool {
+    let has = |class: fn(&u8) -> bool| value.iter().any(class);
+    value.len() >= SOME_KEY_BYTES_MIN
+        && value.iter().all(|byte| Alphabet::Base64.has(*byte))
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_digit)
+        && alternates(value, 3)
+        && is_key(value)
 }
 
 /// Whether the value names where the secret is, instead of being it.
@@ -469,7 +370,15 @@ fn is_reference(value: &[u8]) -> bool {
         b"arn:",
         b"#",
         b"!vault",
+        b"![",
         b"ENC[",
+        b"ENC(",
+        b"var.",
+        b"local.",
+        b"data.",
+        b"module.",
+        b"secrets.",
+        b"settings.",
     ];
     let contains = [
         &b"()"[..],
@@ -492,20 +401,7 @@ fn is_reference(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::check;
-    use super::{ENDINGS, KEY_NAMES, PASSWORD_NAMES, VALUE_BYTES_MAX};
-
-    #[test]
-    fn the_endings_are_those_of_the_names() {
-        let schemes = ["bearer", "authorization", "basic", "token", "apikey"];
-        let mut endings: Vec<&[u8]> = (PASSWORD_NAMES.iter().chain(KEY_NAMES).copied())
-            .chain(schemes)
-            .filter_map(|name| name.as_bytes().last_chunk::<2>())
-            .map(<[u8; 2]>::as_slice)
-            .collect();
-        endings.sort_unstable();
-        endings.dedup();
-        assert_eq!(endings, ENDINGS.iter().map(|ending| ending.as_slice()).collect::<Vec<_>>());
-    }
+    use super::VALUE_BYTES_MAX;
 
     #[test]
     fn secrets_beside_their_names_are_found() {
@@ -553,6 +449,67 @@ mod tests {
             ),
         ] {
             check("secret.assignment", text, &[expect]);
+        }
+    }
+
+    #[test]
+    fn secrets_are_found_however_they_are_joined_to_their_names() {
+        for (text, expect) in [
+            ("DB_PASS=hunter2", "hunter2"),
+            ("<password>Zx81!kk</password>", "Zx81!kk"),
+            ("<add key=\"DbPassword\" value=\"Summer2024!\" />", "Summer2024!"),
+            ("- name: DB_PASSWORD\n  value: Summer2024!", "Summer2024!"),
+            ("Server=db1;User Id=sa;Password=b1gB0ss;", "b1gB0ss"),
+            ("os.environ[\"DB_PASS\"] = \"Tr0ub4dor&3\"", "Tr0ub4dor&3"),
+            ("$cfg['password'] = 'M0nkey99';", "M0nkey99"),
+            ("client.setApiKey(\"q8Zt3vK9xB2mN7cL4pRw\")", "q8Zt3vK9xB2mN7cL4pRw"),
+            ("setenv(\"PGPASSWORD\", \"Tr0ub4dor&3\", 1)", "Tr0ub4dor&3"),
+            ("new DirectoryEntry(\"LDAP://EXAMPLE.COM\", \"ada\", \"Rrhh1234\");", "Rrhh1234"),
+            ("CREATE USER 'app' IDENTIFIED BY 'Tr0ub4dor&3';", "Tr0ub4dor&3"),
+            ("ALTER USER app WITH PASSWORD 'P@ssw0rd'", "P@ssw0rd"),
+            ("requirepass xK9#mQ2$vL", "xK9#mQ2$vL"),
+            ("docker login -u ada -p 1ktnTPZcyaXX hub", "1ktnTPZcyaXX"),
+            ("machine example.com login ada password M0nkey99", "M0nkey99"),
+            ("The password for the staging server is Summer2024!", "Summer2024!"),
+            ("Mein Passwort lautet pa55word", "pa55word"),
+            ("la contrasena es Summer2024!", "Summer2024!"),
+            ("密码: letmein123", "letmein123"),
+            ("| password | P@ssw0rd |", "P@ssw0rd"),
+            ("if user == \"a\" and password == \"team10\":", "team10"),
+            ("Cookie: lang=de; session=q8Zt3vK9xB2mN7cL4pRw", "q8Zt3vK9xB2mN7cL4pRw"),
+            ("\"auth\": \"YWRhOnlQRVNvekdpQ0tYNQ==\"", "YWRhOnlQRVNvekdpQ0tYNQ=="),
+            ("Api-Token: Sk94HG7f6KB", "Sk94HG7f6KB"),
+            ("key: \"QWlSLPusS4nNzTkiM1EsNzVDuTquvcsQ\"", "QWlSLPusS4nNzTkiM1EsNzVDuTquvcsQ"),
+            ("ada:$apr1$soUxLFmG$YLYNowLsFXbmKoj8D9TNjX", "$apr1$soUxLFmG$YLYNowLsFXbmKoj8D9TNjX"),
+        ] {
+            check("secret.assignment", text, &[expect]);
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_an_assignment_is_not() {
+        for text in [
+            "--- PASS: TestLogin2",
+            "bypass: step12",
+            "if password == confirm_password2:",
+            "password = var.db_password1",
+            "password = random_password.db1.result",
+            "password: ENC(AbCdEf0123456789==)",
+            "WHERE password = @Password1",
+            "get '/forgot-password' => \"cms/sites/passwords#update\"",
+            "token = \"abcdef1234567890\"",
+            "token: \"example-token-1234567890\"",
+            "licenseKey=a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
+            "cache_key: 3416238e1edf915eac08b8fe345b2b95cdba7e04",
+            "name=\"authenticity_token\" value=\"7SWaFo1hsC6oovfBsJFLGPUl2EhkSWPb\"",
+            "password || fallback12!",
+            "a password letmein123 he said",
+            "x > pa55word",
+            "the password field is step12",
+            "mongodb://<username>:<password>@cluster0.example.net",
+            "key: \"8363f42b9471c34e26e280367df9374fbf04d841\"",
+        ] {
+            check("secret.assignment", text, &[]);
         }
     }
 

@@ -72,6 +72,16 @@ pub(super) fn anthropic(key: &[u8]) -> Option<u8> {
     if whole { Some(60) } else { (!super::randomness::counts_up(key)).then_some(50) }
 }
 
+/// SendGrid: `SG.`, about 22 characters, one full stop, about 43.
+pub(super) fn sendgrid(key: &[u8]) -> Option<u8> {
+    let mut parts = key.split(|byte| *byte == b'.').skip(1).map(<[u8]>::len);
+    let (Some(id), Some(secret), None) = (parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    let well_formed = (16..=26).contains(&id) && (36..=50).contains(&secret);
+    (well_formed && !super::randomness::is_repetition(key)).then_some(55)
+}
+
 /// Twitch: `live_`, nine digits, an underscore, 30 characters.
 pub(super) fn twitch(key: &[u8]) -> Option<u8> {
     let (channel, secret) = key.strip_prefix(b"live_")?.split_at_checked(9)?;

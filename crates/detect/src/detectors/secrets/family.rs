@@ -11,8 +11,6 @@ pub(super) enum Alphabet {
     Hex,
     /// `0-9A-Za-z`.
     Alphanumeric,
-    /// `A-Z2-7`.
-    Base32,
     /// `0-9A-Z`.
     UpperDigits,
     /// `0-9a-z`.
@@ -32,7 +30,6 @@ impl Alphabet {
         match self {
             Self::Hex => byte.is_ascii_hexdigit(),
             Self::Alphanumeric => byte.is_ascii_alphanumeric(),
-            Self::Base32 => byte.is_ascii_uppercase() || matches!(byte, b'2'..=b'7'),
             Self::UpperDigits => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
             Self::LowerDigits => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
             Self::UrlSafe => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),

@@ -17,17 +17,19 @@ mod families;
 mod family;
 pub(crate) mod json_web_token;
 mod named;
+mod naming;
 pub(crate) mod private_key;
 mod randomness;
 mod shapes;
 pub(crate) mod url_password;
+mod vocabulary;
 
 pub(crate) use families::kinds;
 
 use std::sync::LazyLock;
 
 use families::FAMILIES;
-use family::Family;
+use family::{Alphabet, Family};
 
 use super::{Hit, Word};
 use crate::text::Text;

@@ -3,6 +3,8 @@
 /// The fewest different characters a key of 16 or more has; 16 random hexadecimal digits have
 /// fewer than this once in 40,000 times.
 const DIFFERENT_MIN: usize = 6;
+/// Shorter ones may count up in part by chance.
+const SERIES_BYTES_MIN: usize = 12;
 
 /// Entropy of the distribution of characters, in thousandths of a bit per character.
 pub(super) fn entropy_millibits(bytes: &[u8]) -> u32 {
@@ -32,7 +34,10 @@ pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
 
 /// As [`is_placeholder`], for keys that are certain but for plain repetition.
 pub(super) fn is_repetition(bytes: &[u8]) -> bool {
-    different(bytes) < DIFFERENT_MIN / 2 + 1 || longest_repeat(bytes) >= 7 || names_itself(bytes)
+    different(bytes) < DIFFERENT_MIN / 2 + 1
+        || counts_up(bytes)
+        || longest_repeat(bytes) >= 7
+        || names_itself(bytes)
 }
 
 fn different(bytes: &[u8]) -> usize {
@@ -85,17 +90,71 @@ fn longest_repeat(bytes: &[u8]) -> usize {
     longest
 }
 
-/// Whether ten characters follow each other as in the alphabet or in counting.
+/// Whether the characters follow each other as in the alphabet or in counting: ten in a row, or half of all, each after
+/// the one before it or the one before that (`a1b2c3d4e5`), or those backwards.
 pub(super) fn counts_up(bytes: &[u8]) -> bool {
-    let mut run = 1;
-    for pair in bytes.windows(2) {
-        let next = matches!(pair, [a, b] if a.to_ascii_lowercase().checked_add(1) == Some(b.to_ascii_lowercase()));
-        run = if next { run + 1 } else { 1 };
+    let follows = |a: u8, b: u8| {
+        let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+        a.is_ascii_alphanumeric()
+            && (a.checked_add(1) == Some(b) || (a, b) == (b'9', b'0') || (a, b) == (b'0', b'a'))
+    };
+    let (mut run, mut next, mut next_but_one, mut back) = (1, 0, 0, 0);
+    let mut last = [None; 2];
+    for byte in bytes.iter().copied().filter(u8::is_ascii_alphanumeric) {
+        let [one, two] = last;
+        let is_next = one.is_some_and(|one| follows(one, byte));
+        run = if is_next { run + 1 } else { 1 };
         if run >= 10 {
             return true;
         }
+        next += usize::from(is_next);
+        next_but_one += usize::from(two.is_some_and(|two| follows(two, byte)));
+        back += usize::from(two.is_some_and(|two| follows(byte, two)));
+        last = [Some(byte), one];
     }
-    false
+    let half = bytes.len() / 2;
+    bytes.len() >= SERIES_BYTES_MIN && (next >= half || next_but_one >= half || back >= half)
+}
+
+/// Whether the kind of character (small, capital, digit) changes at least every `every` characters on average, as it does
+/// in keys and not in names.
+pub(super) fn alternates(bytes: &[u8], every: usize) -> bool {
+    let kind =
+        |byte: u8| (byte.is_ascii_lowercase(), byte.is_ascii_uppercase(), byte.is_ascii_digit());
+    let changes = bytes.windows(2).filter(|pair| match pair {
+        [a, b] => kind(*a) != kind(*b),
+        _ => false,
+    });
+    changes.count() * every >= bytes.len()
+}
+
+/// Whether this says that it stands for a key, or only serves for a test.
+pub(super) fn is_stand_in(bytes: &[u8]) -> bool {
+    const NAMES: &[&[u8]] = &[
+        b"example",
+        b"sample",
+        b"test-",
+        b"test_",
+        b"-test",
+        b"_test",
+        b"fake",
+        b"mock",
+        b"my-",
+        b"my_",
+        b"mysecret",
+        b"foobar",
+        b"secret-key",
+        b"secret_key",
+        b"api-key",
+        b"api_key",
+        b"not-real",
+        b"notreal",
+    ];
+    has_one_of(bytes, NAMES)
+}
+
+fn has_one_of(bytes: &[u8], names: &[&[u8]]) -> bool {
+    names.iter().any(|name| bytes.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name)))
 }
 
 fn names_itself(bytes: &[u8]) -> bool {
@@ -107,6 +166,8 @@ fn names_itself(bytes: &[u8]) -> bool {
         b"placeholder",
         b"change_me",
         b"changeme",
+        b"change-me",
+        b"please-change",
         b"here_",
         b"_here",
         b"-here",
@@ -116,7 +177,7 @@ fn names_itself(bytes: &[u8]) -> bool {
         b"dummy",
         b"todo",
     ];
-    NAMES.iter().any(|name| bytes.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name)))
+    has_one_of(bytes, NAMES)
 }
 
 #[cfg(test)]

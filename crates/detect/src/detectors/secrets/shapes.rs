@@ -16,6 +16,7 @@ pub(super) const KINDS: &[(&str, &str)] = &[
     ("secret.telegram_bot_token", "<8 to 10 digits>:AA"),
     ("secret.facebook_app_token", "<13 to 17 digits>|<27 characters>"),
     ("secret.onepassword_secret_key", "A3-<6>-<6>-<5>-<5>-<5>-<5>"),
+    ("secret.firebase_key", "<11 characters>:APA91b<134 characters>"),
     ("secret.terraform_token", "<14 characters>.atlasv1."),
 ];
 
@@ -24,6 +25,7 @@ pub(super) fn find(text: &Text<'_>, word: Word) -> Option<Hit> {
     match (word.len, next) {
         (84, _) => azure(text),
         (14, Some(b'.')) => terraform(text),
+        (11, Some(b':')) => firebase(text),
         (32, Some(b'-')) => mailchimp(text),
         (8..=10, Some(b':')) => telegram(text),
         (2..=5, Some(b'~')) => azure_ad(text, word.len),
@@ -75,7 +77,7 @@ fn terraform(text: &Text<'_>) -> Option<Hit> {
         return None;
     }
     let len = text.run(23, |byte| Alphabet::UrlSafe.has(byte));
-    if (60..=70).contains(&len) {
+    if (60..=70).contains(&len) && !randomness::is_placeholder(text.slice(0, 14)) {
         Some(Hit::new(&CARD, "secret.terraform_token", 23 + len, 50))
     } else {
         None
@@ -110,6 +112,17 @@ fn one_password(text: &Text<'_>) -> Option<Hit> {
     let key = text.slice(0, at - 1);
     (!randomness::is_placeholder(key))
         .then(|| Hit::new(&CARD, "secret.onepassword_secret_key", key.len(), 50))
+}
+
+/// Firebase Cloud Messaging: 11 characters, `:APA91b`, 134 more.
+fn firebase(text: &Text<'_>) -> Option<Hit> {
+    if !text.has_at(11, b":APA91b") {
+        return None;
+    }
+    let len = text.run_within(18, 141, |byte| Alphabet::UrlSafe.has(byte));
+    let plausible =
+        (120..=140).contains(&len) && randomness::looks_random(text.slice(18, 18 + len));
+    plausible.then(|| Hit::new(&CARD, "secret.firebase_key", 18 + len, 50))
 }
 
 fn mailchimp(text: &Text<'_>) -> Option<Hit> {

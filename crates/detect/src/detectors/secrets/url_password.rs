@@ -44,7 +44,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let mut len = 0;
     loop {
         match text.get(len)? {
-            b'@' => break,
+            b'@' if !goes_on(text, len + 1) => break,
             b' ' | b'\t' | b'\n' | b'\r' | b'/' | b'"' | b'\'' | b'<' | b'>' | b'{' | b'}'
             | b'`' => {
                 return None;
@@ -65,9 +65,22 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     Some(Hit::new(&CARD, "secret.url_password", len, 45))
 }
 
-/// What stands for a password in examples of commands.
+/// Whether another `@` stands before the host: a password may hold one though it should not (RFC 3986 §3.2.1).
+fn goes_on(text: &Text<'_>, from: usize) -> bool {
+    let len = text.run_within(from, PASSWORD_BYTES_MAX, |byte| {
+        byte.is_ascii_graphic() && !b"/?#\"'<>{}`,;@:\\".contains(&byte)
+    });
+    text.get(from + len) == Some(b'@')
+}
+
+/// What stands for a password in examples.
 const EXAMPLES: &[&str] =
     &["password", "passwd", "pass", "token", "secret", "test", "apikey", "api_key", "pwd"];
+
+/// Whether a value says what belongs in its place.
+fn is_example(value: &[u8]) -> bool {
+    EXAMPLES.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+}
 
 /// The rest of a command-line argument, if it can be a password.
 fn argument(text: &Text<'_>) -> Option<Hit> {
@@ -76,8 +89,8 @@ fn argument(text: &Text<'_>) -> Option<Hit> {
     });
     let template = matches!(text.get(0), Some(b'$' | b'%' | b'*' | b'<' | b'{' | b'/' | b'['));
     let value = text.slice(0, len);
-    let example = EXAMPLES.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
-    if !(4..=PASSWORD_BYTES_MAX).contains(&len) || template || example {
+    let closed = value.ends_with(b">");
+    if !(4..=PASSWORD_BYTES_MAX).contains(&len) || template || closed || is_example(value) {
         return None;
     }
     Some(Hit::new(&CARD, "secret.url_password", len, 40))

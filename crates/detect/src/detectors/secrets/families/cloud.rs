@@ -2,7 +2,7 @@
 
 use super::super::checksum;
 use super::super::family::Alphabet::{
-    Alphanumeric, Base32, Base64, Dotted, Hex, LowerDigits, UpperDigits, UrlSafe,
+    Alphanumeric, Base64, Dotted, Hex, LowerDigits, UpperDigits, UrlSafe,
 };
 use super::super::family::Family;
 use super::{checked, endless, random, sure};
@@ -10,10 +10,10 @@ use super::{checked, endless, random, sure};
 pub(super) const TABLE: &[Family] = &[
     // 38 characters of `btz_<id>_<secret>` follow an id of ten: see `events`.
     checked("secret.bartizan_key", "btz_", UrlSafe, 49, checksum::virtual_key),
-    sure("secret.aws_access_key", "AKIA", Base32, 16, 16),
-    sure("secret.aws_access_key", "ASIA", Base32, 16, 16),
-    sure("secret.aws_access_key", "ABIA", Base32, 16, 16),
-    sure("secret.aws_access_key", "ACCA", Base32, 16, 16),
+    sure("secret.aws_access_key", "AKIA", UpperDigits, 16, 16),
+    sure("secret.aws_access_key", "ASIA", UpperDigits, 16, 16),
+    sure("secret.aws_access_key", "ABIA", UpperDigits, 16, 16),
+    sure("secret.aws_access_key", "ACCA", UpperDigits, 16, 16),
     random("secret.aws_appsync_key", "da2-", LowerDigits, 26, 26),
     checked("secret.aws_mws_token", "amzn.mws.", UrlSafe, 36, checksum::uuid_tail),
     sure("secret.google_api_key", "AIza", UrlSafe, 35, 35),

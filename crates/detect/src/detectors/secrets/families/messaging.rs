@@ -3,7 +3,7 @@
 use super::super::checksum;
 use super::super::family::Alphabet::{Dotted, Hex, LowerDigits, UrlSafe, Wide};
 use super::super::family::Family;
-use super::{checked, random, sure};
+use super::{checked, checked_within, random, sure};
 
 pub(super) const TABLE: &[Family] = &[
     random("secret.slack_token", "xoxb-", UrlSafe, 24, 120),
@@ -26,7 +26,7 @@ pub(super) const TABLE: &[Family] = &[
     random("secret.twilio_key", "SK", Hex, 32, 32),
     random("secret.twilio_account", "AC", Hex, 32, 32),
     sure("secret.teams_webhook", "outlook.office.com/webhook/", Wide, 80, 220),
-    sure("secret.sendgrid_key", "SG.", Dotted, 60, 72),
+    checked_within("secret.sendgrid_key", "SG.", Dotted, (60, 72), checksum::sendgrid),
     random("secret.onesignal_key", "os_v2_app_", LowerDigits, 90, 120),
     random("secret.onesignal_key", "os_v2_org_", LowerDigits, 90, 120),
     random("secret.mailgun_key", "key-", LowerDigits, 32, 32),
