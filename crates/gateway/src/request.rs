@@ -163,8 +163,7 @@ pub(crate) fn examine(
     if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
         return Ok(None);
     }
-    let facts = &document.facts;
-    let shown = wire::shown_model(path);
+    let (facts, shown) = (&document.facts, wire::shown_model(path));
     let model = facts.model.as_deref().or(shown.as_deref());
     opened.model = model.map(str::to_owned);
     opened.streamed = facts.stream;

@@ -63,8 +63,19 @@ impl Decoded {
     }
 }
 
-/// Everything in `text` that decodes to something that reads like text, and whether all of it was opened.
-pub(super) fn decode_all(text: &str) -> (Vec<Decoded>, bool) {
+/// What the codecs made of a text.
+#[derive(Debug)]
+pub(super) struct All {
+    /// Everything that decodes to something that reads like text.
+    pub(super) decoded: Vec<Decoded>,
+    /// Whether everything was opened.
+    pub(super) is_complete: bool,
+    /// [`Signs::is_strange`]
+    pub(super) is_strange: bool,
+}
+
+/// Undoes what there is to undo in `text`.
+pub(super) fn decode_all(text: &str) -> All {
     let bytes = text.as_bytes();
     let signs = Signs::of(bytes);
     let mut out = Vec::new();
@@ -86,7 +97,7 @@ pub(super) fn decode_all(text: &str) -> (Vec<Decoded>, bool) {
         out.extend(spelling::without_leet(text));
     }
     ciphers::decode(text, &signs, &mut out);
-    (out, is_complete)
+    All { decoded: out, is_complete, is_strange: signs.is_strange }
 }
 
 /// The bytes as text, if they begin like it: as far as they are UTF-8.

@@ -62,10 +62,13 @@ enum Place {
 
 /// All ways to read a text. The first is the text itself.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "they are what there is most of")]
 pub(crate) struct Views {
     pub(crate) views: Vec<View>,
     /// Which limit stopped the decoding, if one did.
     pub(crate) incomplete: Option<&'static str>,
+    /// Whether the text itself, anywhere, does not look like prose.
+    pub(crate) is_strange: bool,
 }
 
 impl Views {
@@ -76,11 +79,13 @@ impl Views {
         let mut budget = bytes.saturating_mul(DECODED_TIMES_MAX).min(long);
         let place = Place::Whole;
         let whole = View { normal, path: Cow::Borrowed(""), raw: String::new(), place, depth: 0 };
-        let mut all = Self { views: vec![whole], incomplete: None };
+        let mut all = Self { views: vec![whole], incomplete: None, is_strange: false };
         let mut next = 0;
         while let Some(view) = all.views.get(next) {
             if view.depth < DEPTH_MAX {
-                let (decoded, is_complete) = codecs::decode_all(&view.normal.text);
+                let codecs::All { decoded, is_complete, is_strange } =
+                    codecs::decode_all(&view.normal.text);
+                all.is_strange |= is_strange && next == 0;
                 let mut unseen = Vec::new();
                 if view.normal.map.has_changes() {
                     unseen::decode(if next == 0 { raw } else { &view.raw }, &mut unseen);

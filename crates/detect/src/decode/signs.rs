@@ -20,6 +20,10 @@ const BACKWARDS_SUM_MIN: i32 = 14;
 /// A stretch ends where the words after it have taken away so much.
 const STRETCH_DROP_MAX: i32 = 36;
 
+/// So many strange things within so many bytes make a text strange: words that look like none, capitals inside words,
+/// signs that no word has.
+const STRANGE_MIN: usize = 3;
+const STRANGE_BYTES_MAX: usize = 160;
 /// Numbers with more between them do not stand beside each other.
 const NUMBER_GAP_BYTES_MAX: usize = 3;
 
@@ -52,6 +56,8 @@ pub(super) struct Signs {
     pub(super) numbers: usize,
     /// Dots and dashes in groups.
     pub(super) dots: usize,
+    /// Whether anywhere it does not look like prose.
+    pub(super) is_strange: bool,
 }
 
 /// A part of the text and how strong the sign is.
@@ -115,7 +121,10 @@ impl Signs {
             if class & SPACE != 0 {
                 pass.space(at);
             } else {
-                pass.rare += usize::from(class & RARE != 0);
+                if class & RARE != 0 {
+                    pass.rare += 1;
+                    pass.strange(at);
+                }
                 if class & COUNTED != 0 {
                     pass.count(at, byte);
                 }
@@ -143,6 +152,9 @@ struct Pass<'a> {
     /// Where the last space ended, and the rare signs since.
     space_end: usize,
     rare: usize,
+    /// Where the last strange things were, and how many there have been.
+    strange_at: [usize; STRANGE_MIN],
+    stranges: usize,
 }
 
 impl Pass<'_> {
@@ -150,6 +162,7 @@ impl Pass<'_> {
     fn run(&mut self, start: usize) -> usize {
         let rest = self.bytes.get(start..).unwrap_or_default();
         let (mut all, mut len, mut sums) = (0, 0, WordSums::default());
+        let (mut is_mixed, mut after_small) = (false, false);
         for byte in rest {
             let class = class(*byte);
             if class & BASE64 == 0 {
@@ -158,6 +171,11 @@ impl Pass<'_> {
             all |= class;
             len += 1;
             sums.add(*byte);
+            is_mixed |= after_small && byte.is_ascii_uppercase();
+            after_small = byte.is_ascii_lowercase();
+        }
+        if is_mixed {
+            self.strange(start);
         }
         let at = start + len;
         if all == LETTER {
@@ -219,12 +237,24 @@ impl Pass<'_> {
     }
 
     fn word(&mut self, start: usize, end: usize, (odd, backwards): (i32, i32)) {
+        if odd > 0 {
+            self.strange(start);
+        }
         if odd > 0 || self.odd.is_open() {
             self.odd.add(start, end, odd, ODD_SUM_MIN, &mut self.signs.odd);
         }
         if backwards > 0 || self.backwards.is_open() {
             self.backwards.add(start, end, backwards, BACKWARDS_SUM_MIN, &mut self.signs.backwards);
         }
+    }
+
+    /// Something strange at `at`.
+    fn strange(&mut self, at: usize) {
+        let Some(slot) = self.strange_at.get_mut(self.stranges % STRANGE_MIN) else { return };
+        let first = std::mem::replace(slot, at);
+        self.stranges += 1;
+        self.signs.is_strange |=
+            self.stranges > STRANGE_MIN && at.saturating_sub(first) <= STRANGE_BYTES_MAX;
     }
 
     /// Numbers count with those they stand beside.

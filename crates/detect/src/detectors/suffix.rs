@@ -188,6 +188,10 @@ pub(crate) fn find(look: &Look<'_>) -> Option<WholeHit> {
         Provenance::Output => GIBBERISH,
         _ => SUFFIX,
     };
+    // Prose is not read: what is searched for does not look like it from far away.
+    if !look.views.is_strange {
+        return None;
+    }
     let stretch = look.suffix.highest(&look.views.views.first()?.normal.text)?;
     let (_, rank) = LEVELS.into_iter().find(|(least, _)| stretch.height >= *least)?;
     let (start, end) = look.views.to_original(0, stretch.start, stretch.end);
