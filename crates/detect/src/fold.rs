@@ -350,6 +350,10 @@ pub(crate) fn fold(character: char, out: &mut String) -> Folded {
     fold_compatible(character, out)
 }
 
+/// A character that stands for more than so many is left as it is: U+FDFA, one sentence of eighteen, with which a text would
+/// grow elevenfold.
+const PARTS_MAX: usize = 8;
+
 /// Decomposes; keeps the parts of Latin, Greek and Cyrillic letters without their diacritics, and
 /// everything else only if it changed to something plainer.
 fn fold_compatible(character: char, out: &mut String) -> Folded {
@@ -369,7 +373,7 @@ fn fold_compatible(character: char, out: &mut String) -> Folded {
         characters.next() == Some(character) && characters.next().is_none() && parts == 1
     });
     // A letter and a mark of its own script (Indic, Hebrew, kana) are better left composed.
-    if unchanged || keeps_marks {
+    if unchanged || keeps_marks || parts > PARTS_MAX {
         out.truncate(before);
         return Folded::Same;
     }
@@ -421,6 +425,16 @@ mod tests {
 
     fn check(text: &str, expect: &str) {
         assert_eq!(folded(text), expect);
+    }
+
+    #[test]
+    fn a_character_stands_for_a_few_at_most() {
+        check("㍿\u{fdfb}", "株式会社\u{62c}\u{644} \u{62c}\u{644}\u{627}\u{644}\u{647}");
+        check("\u{fdfa}", "\u{fdfa}");
+        let longest = ('\u{80}'..='\u{10ffff}')
+            .map(|character| folded(&character.to_string()).chars().count())
+            .max();
+        assert_eq!(longest, Some(PARTS_MAX));
     }
 
     #[test]
