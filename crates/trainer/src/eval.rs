@@ -53,8 +53,8 @@ impl Tally {
 const PREFACE: &str = "\
 # Detection: what is found, and what is not
 
-Written by `cargo xtask eval --data DIR`. What each detector looks for, with examples, is in [detectors.md](detectors.md); what it costs, `cargo xtask bench detect` \
-prints.
+Written by `cargo xtask eval --data DIR`. What each detector looks for, with examples, is in [detectors.md](detectors.md); what it costs is in \
+[benchmarks/detect.md](benchmarks/detect.md).
 
 A *rank* is −10·log10 of the share of ordinary texts of the same provenance that reach it: 20 is one in a hundred. A text counts as found, or as \
 flagged, if any of the heads injection, extraction, jailbreak, exfiltration and tool abuse reaches the rank. Shares have 95 % intervals (Wilson). Sources are never pooled into one \
