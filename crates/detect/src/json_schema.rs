@@ -84,7 +84,8 @@ impl JsonSchema {
 
     /// Whether a value conforms, as far as the schema was read.
     pub(crate) fn conforms(&self, value: &Value) -> bool {
-        Asking { schema: self, steps: 0 }.conforms(0, value, 0)
+        let mut asking = Asking { schema: self, steps: 0, is_spent: false };
+        asking.conforms(0, value, 0) || asking.is_spent
     }
 }
 
@@ -192,13 +193,16 @@ fn strings(value: Option<&Value>) -> Option<Vec<String>> {
 struct Asking<'a> {
     schema: &'a JsonSchema,
     steps: usize,
+    /// Whether a limit was crossed, so that no answer counts.
+    is_spent: bool,
 }
 
 impl Asking<'_> {
     fn conforms(&mut self, place: usize, value: &Value, depth: usize) -> bool {
-        self.steps += 1;
         let Some(node) = self.schema.nodes.get(place) else { return true };
-        if self.steps > STEPS_MAX || depth > DEPTH_MAX {
+        self.steps = self.steps.saturating_add(cost(node, value));
+        self.is_spent |= self.steps > STEPS_MAX || depth > DEPTH_MAX;
+        if self.is_spent {
             return true;
         }
         node.types.as_ref().is_none_or(|types| types.iter().any(|name| is_of_type(value, name)))
@@ -252,6 +256,15 @@ impl Asking<'_> {
             Value::Null | Value::Bool(_) => true,
         }
     }
+}
+
+/// What it takes to compare a value with one subschema, in members of lists looked at.
+fn cost(node: &Node, value: &Value) -> usize {
+    let types = node.types.as_ref().map_or(0, Vec::len);
+    let values = node.values.as_ref().map_or(0, Vec::len);
+    let properties =
+        value.as_object().map_or(0, |object| object.len().saturating_mul(node.properties.len()));
+    [types, values, node.required.len(), properties].into_iter().fold(1, usize::saturating_add)
 }
 
 fn is_of_type(value: &Value, name: &str) -> bool {

@@ -72,8 +72,10 @@ pub fn features(text: &str, mut emit: impl FnMut(u16, usize, usize)) {
             at += character.len_utf8();
             foreign(character)
         };
-        reader.symbol(symbol, start);
-        reader.shape(symbol, start);
+        // What a line of hyphens does not say again has no shape either.
+        if reader.symbol(symbol, start) {
+            reader.shape(symbol, start);
+        }
     }
 }
 
@@ -138,13 +140,14 @@ impl<Emit: FnMut(u16, usize, usize)> Reader<'_, Emit> {
         self.symbols += 1;
     }
 
+    /// Whether it is one more, and not the last one again.
     #[inline]
-    fn symbol(&mut self, symbol: u8, at: usize) {
+    fn symbol(&mut self, symbol: u8, at: usize) -> bool {
         if symbol == self.last && symbol > CASE {
             // A line of hyphens says no more than three of them, a paragraph of Chinese no more than a word.
             let enough = if symbol < FIRST_SIGN { 1 } else { 2 };
             if self.run >= enough {
-                return;
+                return false;
             }
             self.run += 1;
         } else {
@@ -154,6 +157,7 @@ impl<Emit: FnMut(u16, usize, usize)> Reader<'_, Emit> {
         self.recent = (self.recent << 6 | u32::from(symbol)) & 0x3_ffff;
         (self.emit)(bucket(self.recent), self.symbols, at);
         self.symbols += 1;
+        true
     }
 
     fn shape(&mut self, shape: u8, at: usize) {

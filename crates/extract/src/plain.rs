@@ -43,21 +43,35 @@ const SIGNATURES: [(usize, &[u8], Media); 17] = [
 ];
 
 /// The text of a file that is nothing but text: UTF-8, UTF-16 with its mark, or an encoding of one byte a letter (read as
-/// ISO 8859-1). `None` for what is binary.
+/// ISO 8859-1). `None` for what is binary. What is not valid is read in every way that somebody else may read it, one after the
+/// other: as UTF-8 with what does not belong replaced, and as ISO 8859-1.
 pub fn plain_text(bytes: &[u8]) -> Option<Cow<'_, str>> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Some(decoded(bytes));
+        let rest = bytes.get(2..).unwrap_or_default();
+        // With the mark, and yet of one byte a letter.
+        return Some(if is_binary(rest) {
+            decoded(bytes)
+        } else {
+            decoded(bytes) + "\n" + String::from_utf8_lossy(rest)
+        });
     }
-    let is_control = |byte: &&u8| **byte < b' ' && !b"\t\n\x0b\x0c\r\x1b".contains(*byte);
-    let controls = bytes.iter().filter(is_control).count();
-    if controls > bytes.len() / BYTES_PER_CONTROL_MIN {
+    if is_binary(bytes) {
         return None;
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    Some(match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
-    })
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
+    text.push('\n');
+    text.extend(bytes.iter().copied().map(char::from));
+    Some(Cow::Owned(text))
+}
+
+/// Whether too many bytes are control characters.
+fn is_binary(bytes: &[u8]) -> bool {
+    let is_control = |byte: &&u8| **byte < b' ' && !b"\t\n\x0b\x0c\r\x1b".contains(*byte);
+    bytes.iter().filter(is_control).count() > bytes.len() / BYTES_PER_CONTROL_MIN
 }
 
 /// What a file is that is no text, by how it begins.
@@ -83,7 +97,8 @@ mod tests {
         check(b"", Some(""), None);
         check(b"\xef\xbb\xbfmarked", Some("marked"), None);
         check(b"\xff\xfew\0i\0d\0e\0", Some("wide"), None);
-        check(b"gr\xfc\xdfe", Some("gr\u{fc}\u{df}e"), None);
+        check(b"gr\xfc\xdfe", Some("gr\u{fffd}\u{fffd}e\ngr\u{fc}\u{df}e"), None);
+        check(b"\xff\xfeplain", Some("汰楡\nplain"), None);
         check(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", None, Some(Media::Image));
         check(b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0", None, Some(Media::Audio));
         check(b"\0\0\0\x18ftypmp42\0\0\0\0", None, Some(Media::Video));

@@ -68,16 +68,16 @@ impl<'a> Archive<'a> {
             Self { bytes, entries: Vec::new(), incomplete: None, left: INFLATED_BYTES_MAX };
         let said = u32_at(bytes, end + 16)?;
         archive.directory(said, 0);
-        // Some readers look where the directory ends, and so take archives with anything before them.
+        // Some readers look where the directory ends, whatever is said, and so take archives with anything before them.
         let found = end.saturating_sub(u32_at(bytes, end + 12)?);
-        if found > said {
-            archive.directory(found, found - said);
+        if found != said {
+            archive.directory(found, found.cast_signed().wrapping_sub(said.cast_signed()));
         }
         Some(archive)
     }
 
     /// Reads the directory at a place; its offsets count from `before`.
-    fn directory(&mut self, mut at: usize, before: usize) {
+    fn directory(&mut self, mut at: usize, before: isize) {
         while self.bytes.get(at..).is_some_and(|rest| rest.starts_with(b"PK\x01\x02")) {
             if self.entries.len() >= ENTRIES_MAX {
                 self.incomplete = Some(Incomplete::Limit("entries_max"));
@@ -87,7 +87,7 @@ impl<'a> Archive<'a> {
                 self.incomplete = Some(Incomplete::Damaged);
                 return;
             };
-            entry.offset = entry.offset.saturating_add(before);
+            entry.offset = entry.offset.saturating_add_signed(before);
             self.entries.push(entry);
             at = next;
         }

@@ -223,6 +223,13 @@ impl Left {
             let text = text.into_owned();
             readings.push(self.within(Extracted { text, ..Extracted::default() })?);
         }
+        // What stands around a document is text to whoever shows the file as it is.
+        for around in beside_pdf(&bytes) {
+            if let Some(text) = extract::plain_text(around).filter(|text| !text.trim().is_empty()) {
+                let text = text.into_owned();
+                readings.push(self.within(Extracted { text, ..Extracted::default() })?);
+            }
+        }
         if !readings.is_empty() {
             return Ok(Opened::Texts(readings));
         }
@@ -242,6 +249,15 @@ impl Left {
         take(&mut self.text_bytes, text, "bytes of text in files", FILES_TEXT_BYTES_MAX)?;
         Ok(reading)
     }
+}
+
+/// What stands before and after a PDF.
+fn beside_pdf(bytes: &[u8]) -> [&[u8]; 2] {
+    const BEGINS: &[u8] = b"%PDF-";
+    const ENDS: &[u8] = b"%%EOF";
+    let Some(begin) = memchr::memmem::find(bytes, BEGINS) else { return [&[], &[]] };
+    let end = memchr::memmem::rfind(bytes, ENDS).map_or(bytes.len(), |at| at + ENDS.len());
+    [bytes.get(..begin).unwrap_or_default(), bytes.get(end..).unwrap_or_default()]
 }
 
 fn take(left: &mut usize, count: usize, of: &'static str, max: usize) -> Result<(), Fault> {

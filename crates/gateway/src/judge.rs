@@ -13,7 +13,7 @@ use events::{
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};
 
-use crate::{exchange::now_ms, files::Files};
+use crate::{exchange::now_ms, files::Files, request::FINDINGS_MAX};
 
 /// The detectors and the policy of this process.
 pub struct Judge {
@@ -109,6 +109,10 @@ impl Judge {
             return inspected;
         }
         for (index, field) in document.fields.iter().enumerate() {
+            // The request is refused for them.
+            if inspected.findings.len() > FINDINGS_MAX {
+                break;
+            }
             // What stands in the arguments of a tool is read as the tool will read it.
             let unescaped = (field.embedded == Embedded::Json).then(|| Unescaped::of(&field.text));
             let text = unescaped.as_ref().map_or(&*field.text, |unescaped| &*unescaped.text);
@@ -132,6 +136,9 @@ impl Judge {
             }
         }
         for (index, file) in files.texts.iter().enumerate() {
+            if inspected.findings.len() > FINDINGS_MAX {
+                break;
+            }
             let inspection = self.detect.inspect(&file.text, Provenance::File);
             if let Some(why) = inspection.incomplete {
                 let path = file.path().to_owned();

@@ -227,7 +227,10 @@ impl LaneText {
     pub(crate) fn is_in_mask(&self, read: Span, located: Span, vault: &Vault) -> bool {
         let in_held = || {
             let range = located.range();
-            Some((&*self.held, range.start.checked_sub(self.base)?..range.end - self.base))
+            Some((
+                &*self.held,
+                range.start.checked_sub(self.base)?..range.end.checked_sub(self.base)?,
+            ))
         };
         let in_seen =
             || (read.end as usize <= self.seen.len()).then(|| (&*self.seen, read.range()));

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Findings of one request; more is refused.
-const FINDINGS_MAX: usize = 100_000;
+pub(crate) const FINDINGS_MAX: usize = 100_000;
 /// Bytes of the keyed hash that stands for an end user or a foreign key.
 const NAME_HASH_BYTES: usize = 12;
 
@@ -209,16 +209,26 @@ pub(crate) fn examine(
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
-    let reference = Arc::new(shared.judge.reference(&document, answer_form(body)));
+    let form = answer_form(body);
     let (body, vault) = outgoing(body, &document, masked, opened)?;
     Ok(Some(Prepared {
         body,
         judgement,
-        reference,
+        reference: reference(shared, &document, form, &vault),
         route: Arc::clone(route),
         subject: Arc::new(subject),
         vault: Arc::new(vault),
     }))
+}
+
+/// What the answer will be compared with. With masks in it an answer has another form than the caller will see.
+fn reference(
+    shared: &Shared,
+    document: &Document<'_>,
+    form: Option<detect::AnswerForm>,
+    vault: &Vault,
+) -> Arc<detect::Reference> {
+    Arc::new(shared.judge.reference(document, form.filter(|_| vault.is_empty())))
 }
 
 /// What is sent on: what was received, unless something in it is masked.

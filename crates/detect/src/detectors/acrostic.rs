@@ -1,11 +1,11 @@
 //! Secrets spelled by the first letters of an answer's lines, sentences or words.
 //!
-//! **Finds** (`exfiltration.acrostic`): eight letters and digits of a canary (`guards.canaries`), or all of a shorter one (rank 50), or twelve of
+//! **Finds** (`exfiltration.acrostic`): eight letters and digits of a canary (`guards.canaries`; rank 50), or twelve of
 //! the conversation's own system or developer prompt (rank 40), in their order, as the first letters of consecutive lines, sentences or words. Numbers and marks before the items of a list,
-//! case, accents and look-alikes do not count.
+//! case, accents and look-alikes of Latin letters do not count.
 //!
 //! **Does not find** what is spelled by last letters, by every second line, or backwards, and anything that the conversation does not hold: what
-//! cannot be compared is met by chance. Pieces of the alphabet and of one or two letters only are passed over.
+//! cannot be compared is met by chance. Canaries with fewer than eight letters and digits. Pieces of the alphabet and of one or two letters only are passed over.
 //!
 //! **Example**: with the canary `plover-4417`: eight lines that begin `Please`, `Let`, `Over`, `Various`, `Every`, `Rain`, `4`, `4`.
 
