@@ -119,26 +119,20 @@ pub(super) fn pl_regon(value: &[u8]) -> bool {
     !all_same(value) && weighted(value, weights) % 11 % 10 == at(value, weights.len())
 }
 
-/// Letters count from 10; weights 7, 3, 1, 9, 7, 3, 1, 7, 3.
+/// Letters count from 10.
 pub(super) fn pl_dowod(value: &[u8]) -> bool {
-    let weights = [7, 3, 1, 9, 7, 3, 1, 7, 3];
-    value
-        .iter()
-        .zip(weights)
-        .map(|(byte, weight)| base_36(*byte) * weight)
-        .sum::<u32>()
-        .is_multiple_of(10)
+    is_weighted_36(value, [7, 3, 1, 9, 7, 3, 1, 7, 3])
 }
 
 /// As in travel documents, the check digit in third place.
 pub(super) fn pl_paszport(value: &[u8]) -> bool {
-    let weights = [7, 3, 9, 1, 7, 3, 1, 7, 3];
-    value
-        .iter()
-        .zip(weights)
-        .map(|(byte, weight)| base_36(*byte) * weight)
-        .sum::<u32>()
-        .is_multiple_of(10)
+    is_weighted_36(value, [7, 3, 9, 1, 7, 3, 1, 7, 3])
+}
+
+/// Whether digits and letters times their weights add up to a multiple of 10.
+fn is_weighted_36(value: &[u8], weights: [u32; 9]) -> bool {
+    let worth = value.iter().zip(weights).map(|(byte, weight)| base_36(*byte) * weight);
+    worth.sum::<u32>().is_multiple_of(10)
 }
 
 /// Divisible by 11; women add 50 to the month, and 20 or 70 when numbers ran out. Before 1954 without a check.
