@@ -26,6 +26,13 @@ const FINDINGS_RECORDED_MAX: usize = 1_000;
 /// Pieces of content that no guard read, in one record; what follows is of the same sort.
 const UNSCANNED_RECORDED_MAX: usize = 128;
 
+/// What records say where an address is not known.
+const UNKNOWN_ADDRESS: &str = "unknown";
+
+fn shown(client_address: Option<IpAddr>) -> String {
+    client_address.map_or_else(|| UNKNOWN_ADDRESS.to_owned(), |address| address.to_string())
+}
+
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -49,7 +56,8 @@ pub(crate) struct Exchange {
 
 /// What is known before anything was read.
 pub(crate) struct Early {
-    pub(crate) client_address: IpAddr,
+    /// Unknown, if a proxy does not say it.
+    pub(crate) client_address: Option<IpAddr>,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
 }
@@ -100,7 +108,7 @@ impl Exchange {
         let Early { client_address, operation, principal } = &self.early;
         InteractionOpened {
             principal: principal.clone(),
-            ..opening(self.interaction(), client_address.to_string(), operation)
+            ..opening(self.interaction(), shown(*client_address), operation)
         }
     }
 

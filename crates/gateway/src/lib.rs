@@ -9,6 +9,7 @@
 //! Not here: what messages look like (`wire`), what is found in them (`detect`), what follows
 //! (`policy`), how connections are made (`net`), how records are written (`journal`).
 
+mod addresses;
 mod answer;
 mod answer_form;
 mod conversation;
@@ -39,6 +40,7 @@ use store::KeySnapshot;
 use tokio::sync::Semaphore;
 use wire::ReadLimits;
 
+pub use addresses::{AddressRules, AddressSettings};
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use settings::{
@@ -86,12 +88,13 @@ pub enum StartError {
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     let Parts { journal, judge, keys, secret, mut settings, shutdown, tasks } = parts;
     let routes = Routes::new(&mut settings)?;
-    let Settings { limits, listen, masks, tls, unknown_fields, .. } = settings;
+    let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
         address: listen,
         connections_max: limits.connections_max,
         head_bytes_max: limits.head_bytes_max,
         head_time_max: limits.head_time_max,
+        proxy_protocol_from: addresses.proxy_protocol_from.clone(),
         send_time_max: limits.send_time_max,
         tls,
     })?;
@@ -103,6 +106,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shared = Arc::new(Shared {
+        addresses,
         bodies: BodyBudget::new(limits.bodies_bytes_max),
         conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),

@@ -14,7 +14,7 @@ use events::{
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
-use policy::{Judgement, Verb};
+use policy::{Grants, Judgement, Verb};
 use ring::hmac;
 use stdx::Secret;
 use store::Grant;
@@ -130,7 +130,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) caller: Caller,
-    pub(crate) client_address: IpAddr,
+    pub(crate) client_address: Option<IpAddr>,
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
@@ -175,6 +175,7 @@ pub(crate) fn examine(
     if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
         return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
     }
+    route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
@@ -187,12 +188,11 @@ pub(crate) fn examine(
         return Err(too_many_values());
     }
     opened.guards = shared.judge.report();
-    let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let subject = Subject {
         client_address: *client_address,
-        model_granted: model.is_none_or(may_use),
+        grants: grants(caller.grant.as_deref(), operation),
         risk: turn.risk,
         route: route.name.clone(),
         verb: verb(operation),
@@ -273,6 +273,17 @@ fn refused(decision: &events::Decision) -> Refusal {
         .collect();
     let code = decision.reason.clone().unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
     Refusal::policy(code, &rules.join(", "))
+}
+
+/// What the caller may do at most. Who asks which models there are asks for none in particular.
+fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
+    match grant {
+        None => Arc::new(Grants::UNLIMITED),
+        Some(grant) if operation == Operation::ModelList => {
+            Arc::new(Grants { models: None, ..(*grant.limits).clone() })
+        }
+        Some(grant) => Arc::clone(&grant.limits),
+    }
 }
 
 const fn verb(operation: Operation) -> Verb {

@@ -4,12 +4,7 @@
 //! record is synced before the first byte of the answer or refusal leaves. INVARIANT: every answer
 //! carries the interaction's id.
 
-use std::{
-    future::Future,
-    net::{IpAddr, Ipv4Addr},
-    pin::Pin,
-    sync::Arc,
-};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -23,6 +18,7 @@ use tokio::sync::Semaphore;
 use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields};
 
 use crate::{
+    addresses::AddressSettings,
     exchange::{Early, Exchange, Randomness},
     judge::Judge,
     refusal::Refusal,
@@ -32,12 +28,12 @@ use crate::{
     settings::{Limits, MaskStyle, Routes},
 };
 
-const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
 const DECISION_HEADER: &str = "x-bartizan-decision";
 
 /// What every request shares.
 pub(crate) struct Shared {
+    pub(crate) addresses: AddressSettings,
     pub(crate) bodies: BodyBudget,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) cpu: Arc<Semaphore>,
@@ -102,7 +98,7 @@ impl Service {
             let refusal = Refusal::internal("no_randomness", "this host gives no random numbers");
             return shape(&refusal, "none");
         };
-        let client_address = arrival.peer.ip().to_canonical();
+        let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let content_bytes_max = shared.limits.content_bytes_max;
         let early = Early { client_address, operation, principal: Principal::default() };
         let place = (&shared.journal, &shared.shutdown);
@@ -186,6 +182,7 @@ impl Service {
         body: Incoming,
     ) -> Result<(), Refusal> {
         let Journey { exchange, received } = journey;
+        self.0.addresses.rules.check(received.client_address)?;
         received.caller = request::authenticate(&self.0, &head.headers)?;
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller.principal);
@@ -225,7 +222,7 @@ impl Service {
             Err(error) => {
                 tracing::error!(%error, "examining a request failed");
                 let (opened, body, operation) = lost;
-                let client_address = opened.client_address.parse().unwrap_or(UNKNOWN_ADDRESS);
+                let client_address = opened.client_address.parse().ok();
                 let caller = Caller::default();
                 let path = String::new();
                 let (share, turn) = (BodyShare::default(), None);

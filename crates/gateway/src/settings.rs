@@ -5,13 +5,17 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use net::{TlsSettings, Upstream, UpstreamError, UpstreamSettings};
+use policy::NamePattern;
 use stdx::Secret;
-use store::ModelPattern;
 use wire::UnknownFields;
+
+use crate::addresses::{AddressRules, AddressSettings};
 
 /// Everything the gateway needs to know.
 #[expect(missing_debug_implementations, reason = "holds the providers' keys")]
 pub struct Settings {
+    /// Who may ask from where.
+    pub addresses: AddressSettings,
     /// Whether detectors run. Without them nothing is found and nothing is masked.
     pub guards: bool,
     /// Where and how to listen.
@@ -117,8 +121,10 @@ pub enum Accept {
 pub struct RouteSettings {
     /// Who may use it.
     pub accept: Accept,
+    /// From where.
+    pub addresses: AddressRules,
     /// Models that take it.
-    pub models: Vec<ModelPattern>,
+    pub models: Vec<NamePattern>,
     /// The route's name in records and policies.
     pub name: String,
     /// The upstream's name.
@@ -128,8 +134,9 @@ pub struct RouteSettings {
 /// A route with its upstream.
 pub(crate) struct Route {
     pub(crate) accept: Accept,
+    pub(crate) addresses: AddressRules,
     pub(crate) api_key: Option<Arc<Secret<String>>>,
-    models: Vec<ModelPattern>,
+    models: Vec<NamePattern>,
     pub(crate) name: String,
     pub(crate) upstream: Upstream,
 }
@@ -181,6 +188,7 @@ impl Routes {
             };
             routes.push(Arc::new(Route {
                 accept: route.accept,
+                addresses: route.addresses,
                 api_key: api_key.clone(),
                 models: route.models,
                 name: route.name,

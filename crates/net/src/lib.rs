@@ -13,6 +13,7 @@ mod error;
 mod in_place;
 mod listener;
 mod patience;
+mod proxy_protocol;
 mod tasks;
 mod tls;
 mod upstream;

@@ -66,7 +66,7 @@ impl Welcome {
     pub(crate) fn new(settings: &Settings) -> Self {
         let routes = &settings.gateway.routes;
         let models = routes.iter().flat_map(|route| &route.models);
-        let named = models.map(store::ModelPattern::as_str).find(|model| !model.contains('*'));
+        let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
         let model = match (settings.loopback, named) {
             (true, _) => gateway::LOOPBACK_MODEL,
             (false, Some(model)) => model,

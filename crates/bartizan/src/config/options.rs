@@ -56,6 +56,18 @@ pub(crate) struct DataOptions {
 pub(crate) struct ServerOptions {
     /// The address and port to listen on.
     pub(crate) listen: String,
+    /// Addresses that may ask, as networks. Everybody, unless any is named.
+    #[schemars(example = ["192.0.2.0/24", "2001:db8::/32"])]
+    pub(crate) allow_addresses: Vec<AddressRange>,
+    /// Addresses that may not ask, whether they are allowed or not.
+    #[schemars(example = ["192.0.2.66"])]
+    pub(crate) deny_addresses: Vec<AddressRange>,
+    /// Proxies whose `X-Forwarded-For` is believed; it is read from the right, as far as they go.
+    #[schemars(example = ["10.0.0.0/8"])]
+    pub(crate) trusted_proxies: Vec<AddressRange>,
+    /// Load balancers that begin each connection with a PROXY header of version 2. From them it is required.
+    #[schemars(example = ["10.0.0.10"])]
+    pub(crate) proxy_protocol_from: Vec<AddressRange>,
     /// Open client connections; more wait in the system's queue.
     pub(crate) connections_max: usize,
     /// Bytes of a request's head.
@@ -81,6 +93,11 @@ pub(crate) struct ServerOptions {
     /// Time that open requests get to end when Bartizan is asked to stop, in milliseconds.
     pub(crate) shutdown_timeout_ms: u64,
 }
+
+/// A network in CIDR form, or one address: `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.7`.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct AddressRange(#[schemars(with = "String")] pub(crate) policy::AddressRange);
 
 /// `[tls]`
 #[derive(Deserialize, JsonSchema)]
@@ -150,6 +167,14 @@ pub(crate) struct RouteOptions {
     /// is all a client needs.
     #[serde(default)]
     pub(crate) accept: AcceptOption,
+    /// Addresses that may take it, as networks. Everybody who may ask at all, unless any is named.
+    #[serde(default)]
+    #[schemars(example = ["192.0.2.0/24"])]
+    pub(crate) allow_addresses: Vec<AddressRange>,
+    /// Addresses that may not take it.
+    #[serde(default)]
+    #[schemars(example = ["192.0.2.66"])]
+    pub(crate) deny_addresses: Vec<AddressRange>,
 }
 
 /// Which keys a route takes.
@@ -391,6 +416,10 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             listen: String::from("127.0.0.1:8080"),
+            allow_addresses: Vec::new(),
+            deny_addresses: Vec::new(),
+            trusted_proxies: Vec::new(),
+            proxy_protocol_from: Vec::new(),
             connections_max: 8_192,
             head_bytes_max: 64 << 10,
             head_timeout_ms: 15_000,

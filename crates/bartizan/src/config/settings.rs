@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use detect::DetectSettings;
-use gateway::{Limits, MaskStyle};
+use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use policy::PolicyOptions;
 
 use super::guards::unknown_fields;
 use super::options::{
-    ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption, ServerOptions,
-    SyncOption, TlsOptions,
+    AddressRange, ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption,
+    ServerOptions, SyncOption, TlsOptions,
 };
 use super::parse::ConfigText;
 use super::{Origin, Surroundings};
@@ -91,6 +91,23 @@ pub(crate) fn data_dir(
     }
 }
 
+/// Who may ask from where.
+fn addresses(options: &ServerOptions) -> AddressSettings {
+    AddressSettings {
+        rules: address_rules(&options.allow_addresses, &options.deny_addresses),
+        trusted_proxies: ranges(&options.trusted_proxies),
+        proxy_protocol_from: ranges(&options.proxy_protocol_from),
+    }
+}
+
+pub(super) fn address_rules(allow: &[AddressRange], deny: &[AddressRange]) -> AddressRules {
+    AddressRules { allow: ranges(allow), deny: ranges(deny) }
+}
+
+fn ranges(typed: &[AddressRange]) -> Vec<policy::AddressRange> {
+    typed.iter().map(|range| range.0).collect()
+}
+
 /// Checks options and collects what is wrong with them.
 pub(crate) struct Checker<'a> {
     config: &'a ConfigText<'a>,
@@ -130,6 +147,7 @@ impl<'a> Checker<'a> {
             origin: self.path.map_or(Origin::Defaults, |path| Origin::File(path.to_path_buf())),
             data_dir,
             gateway: gateway::Settings {
+                addresses: addresses(&options.server),
                 guards: options.guards.enabled,
                 masks: match options.guards.masks {
                     MaskOption::Label => MaskStyle::Label,

@@ -92,7 +92,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .iter()
             .map(|route| RouteSummary {
                 name: &route.name,
-                models: route.models.iter().map(store::ModelPattern::as_str).collect(),
+                models: route.models.iter().map(policy::NamePattern::as_str).collect(),
                 upstream: &route.upstream,
                 accept: match route.accept {
                     Accept::VirtualKey => "virtual",

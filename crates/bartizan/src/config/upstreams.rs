@@ -6,10 +6,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::{Accept, RouteSettings, UpstreamOptions as UpstreamWithKey};
+use gateway::{Accept, AddressRules, RouteSettings, UpstreamOptions as UpstreamWithKey};
 use net::{Upstream, UpstreamSettings};
+use policy::NamePattern;
 use stdx::Secret;
-use store::ModelPattern;
 
 use super::known_keys::nearest;
 use super::options::{
@@ -17,7 +17,7 @@ use super::options::{
     response_timeout_ms,
 };
 use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
-use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard};
+use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard, address_rules};
 
 /// The provider that is used when nothing else is configured.
 const OPENAI_BASE_URL_DEFAULT: &str = "https://api.openai.com/v1";
@@ -157,8 +157,9 @@ impl Checker<'_> {
     ) -> Vec<RouteSettings> {
         if let ([], [only]) = (routes, upstreams) {
             let (name, upstream) = (only.name.clone(), only.name.clone());
-            let models = vec![ModelPattern::new("*")];
-            return vec![RouteSettings { accept: Accept::VirtualKey, models, name, upstream }];
+            let models = vec![NamePattern::new("*")];
+            let (accept, addresses) = (Accept::VirtualKey, AddressRules::default());
+            return vec![RouteSettings { accept, addresses, models, name, upstream }];
         }
         if routes.is_empty() {
             let message = format!("there are {} upstreams and no routes", upstreams.len());
@@ -189,7 +190,8 @@ impl Checker<'_> {
                     AcceptOption::Virtual => Accept::VirtualKey,
                     AcceptOption::Provider => Accept::ProviderKey,
                 },
-                models: route.models.iter().map(|model| ModelPattern::new(model)).collect(),
+                addresses: address_rules(&route.allow_addresses, &route.deny_addresses),
+                models: route.models.iter().map(|model| NamePattern::new(model)).collect(),
                 name: route.name.clone().unwrap_or_else(|| route.upstream.clone()),
                 upstream: route.upstream.clone(),
             });
