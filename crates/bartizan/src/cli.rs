@@ -250,6 +250,40 @@ fn action(text: &str) -> Result<policy::Verb, String> {
     })
 }
 
+/// How much a key may use.
+#[derive(Args)]
+pub(crate) struct QuotaArgs {
+    /// Requests in a minute
+    #[arg(long, value_name = "N")]
+    pub(crate) requests_per_minute: Option<u64>,
+    /// Tokens in a minute, of requests and answers together
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens_per_minute: Option<u64>,
+    /// Requests under way at a time
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrent_max: Option<u64>,
+    /// Tokens in a day (UTC)
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens_per_day: Option<u64>,
+    /// Tokens in a month (UTC)
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens_per_month: Option<u64>,
+    /// US dollars in a day (UTC), by `[[prices]]` of the configuration
+    #[arg(long, value_name = "USD", value_parser = microusd)]
+    pub(crate) usd_per_day: Option<u64>,
+    /// US dollars in a month (UTC)
+    #[arg(long, value_name = "USD", value_parser = microusd)]
+    pub(crate) usd_per_month: Option<u64>,
+}
+
+/// An amount of US dollars, in millionths.
+fn microusd(text: &str) -> Result<u64, String> {
+    match text.parse::<f64>() {
+        Ok(usd) if (0.0..=1e9).contains(&usd) => Ok((usd * 1e6).round() as u64),
+        _ => Err("write an amount of US dollars, such as `20` or `0.5`".to_owned()),
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct CreateArgs {
     /// What people call the key
@@ -279,6 +313,8 @@ pub(crate) struct CreateArgs {
     /// When it may be used, in UTC: `8-18`, `mon-fri 8-18`, `sat,sun 22-6` [default: always]
     #[arg(long, value_name = "HOURS")]
     pub(crate) hours: Option<policy::Hours>,
+    #[command(flatten)]
+    pub(crate) quota: QuotaArgs,
     /// When it stops working: `90d`, `12h`, `2027-04-01`, `2027-04-01T08:00:00Z` [default: never]
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires: Option<String>,

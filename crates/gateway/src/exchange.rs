@@ -18,7 +18,7 @@ use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
 use wire::Dialect;
 
-use crate::{answer::Verdict, risk::Turn};
+use crate::{answer::Verdict, quota::Reservation, risk::Turn};
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
 const FINDINGS_RECORDED_MAX: usize = 1_000;
@@ -46,7 +46,11 @@ pub(crate) struct Exchange {
     content_bytes_max: usize,
     early: Early,
     journal: Journal,
+    /// What its limits hold for it.
+    reservation: Option<Reservation>,
     shutdown: net::Shutdown,
+    /// Whether it was sent on.
+    is_sent: bool,
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
     state: State,
@@ -85,6 +89,8 @@ impl Exchange {
             content_bytes_max,
             early,
             journal: journal.clone(),
+            reservation: None,
+            is_sent: false,
             shutdown: shutdown.clone(),
             sent: Vec::new(),
             state: State::Unopened,
@@ -101,6 +107,16 @@ impl Exchange {
     /// Notes what the request adds to its conversation.
     pub(crate) fn turn(&mut self, turn: Option<Turn>) {
         self.turn = turn;
+    }
+
+    /// Takes over what its limits hold for it until it ends.
+    pub(crate) fn holds(&mut self, reservation: Option<Reservation>) {
+        self.reservation = reservation;
+    }
+
+    /// Notes that it is sent on: from now on it costs.
+    pub(crate) const fn is_sent(&mut self) {
+        self.is_sent = true;
     }
 
     /// The open record as far as it is known now.
@@ -215,6 +231,12 @@ impl Exchange {
         close.ending = ending;
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
+        if let Some(mut reservation) = self.reservation.take()
+            && self.is_sent
+            && (close.usage.is_some() || ending != Ending::UpstreamFailed)
+        {
+            reservation.used(close.usage, close.response_bytes);
+        }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
         let written = (|| {

@@ -13,12 +13,14 @@ mod addresses;
 mod answer;
 mod answer_form;
 mod conversation;
+mod counter;
 mod exchange;
 mod files;
 mod judge;
 mod lane;
 mod loopback;
 mod mask;
+mod quota;
 mod refusal;
 mod reply;
 mod request;
@@ -43,6 +45,7 @@ use wire::ReadLimits;
 pub use addresses::{AddressRules, AddressSettings};
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
+pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
 pub use settings::{
     Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamOptions,
 };
@@ -61,6 +64,8 @@ pub struct Parts {
     pub judge: Judge,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
+    /// The limits and budgets, and what was used of them.
+    pub quotas: Arc<Quotas>,
     /// The key under which end users, conversations and masks are hashed.
     pub secret: Secret<[u8; 32]>,
     /// The configuration.
@@ -86,7 +91,7 @@ pub enum StartError {
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
-    let Parts { journal, judge, keys, secret, mut settings, shutdown, tasks } = parts;
+    let Parts { journal, judge, keys, quotas, secret, mut settings, shutdown, tasks } = parts;
     let routes = Routes::new(&mut settings)?;
     let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
@@ -116,6 +121,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         keys,
         mask_key: purpose("masks"),
         mask_style: masks,
+        quotas,
         randomness: Randomness::default(),
         read_limits: ReadLimits {
             body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),

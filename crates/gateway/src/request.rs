@@ -17,7 +17,7 @@ use net::BodyShare;
 use policy::{Grants, Judgement, Verb};
 use ring::hmac;
 use stdx::Secret;
-use store::Grant;
+use store::{Grant, Quota};
 use wire::{Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
+    quota::{Ask, Reservation},
     refusal::Refusal,
     risk::Turn,
     service::Shared,
@@ -38,6 +39,17 @@ use crate::{
 pub(crate) const FINDINGS_MAX: usize = 100_000;
 /// Bytes of the keyed hash that stands for an end user or a foreign key.
 const NAME_HASH_BYTES: usize = 12;
+
+/// Of callers without a virtual key.
+const NO_QUOTA: Quota = Quota {
+    requests_per_minute: None,
+    tokens_per_minute: None,
+    concurrent_max: None,
+    tokens_per_day: None,
+    tokens_per_month: None,
+    microusd_per_day: None,
+    microusd_per_month: None,
+};
 
 /// An authenticated caller; the default is nobody.
 #[derive(Default)]
@@ -134,6 +146,8 @@ pub(crate) struct Received {
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
+    /// What its limits hold for it.
+    pub(crate) reservation: Option<Reservation>,
     /// What the body takes of the memory for all bodies.
     pub(crate) share: BodyShare,
     /// What it adds to its conversation, once that is known.
@@ -177,9 +191,9 @@ pub(crate) fn examine(
     }
     route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
+    received.reservation = within_limits(shared, caller, &document, (operation, model, route))?;
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
-
     let files = if is_guarded { files::open(&document)? } else { files::leave(&document) };
     note_unscanned(&mut opened.unscanned, &files.unscanned);
     let inspected = shared.judge.inspect(&document, &files);
@@ -273,6 +287,27 @@ fn refused(decision: &events::Decision) -> Refusal {
         .collect();
     let code = decision.reason.clone().unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
     Refusal::policy(code, &rules.join(", "))
+}
+
+/// What the limits hold for a request, if they let it in.
+fn within_limits(
+    shared: &Shared,
+    caller: &Caller,
+    document: &Document<'_>,
+    (operation, model, route): (Operation, Option<&str>, &Route),
+) -> Result<Option<Reservation>, Refusal> {
+    let facts = &document.facts;
+    let choices = u64::from(facts.choices.max(1));
+    let ask = Ask {
+        principal: &caller.principal,
+        of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
+        model: model.unwrap_or_default(),
+        route: &route.name,
+        request_bytes: document.source().len() as u64,
+        output_tokens_max: facts.output_tokens_max.map(|max| max.saturating_mul(choices)),
+        is_answered: operation.streams(),
+    };
+    Ok(shared.quotas.reserve(&ask, now_ms())?)
 }
 
 /// What the caller may do at most. Who asks which models there are asks for none in particular.

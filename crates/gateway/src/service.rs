@@ -21,6 +21,7 @@ use crate::{
     addresses::AddressSettings,
     exchange::{Early, Exchange, Randomness},
     judge::Judge,
+    quota::Quotas,
     refusal::Refusal,
     reply,
     request::{self, Caller, Prepared, Received, Worker},
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) randomness: Randomness,
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
@@ -111,6 +113,7 @@ impl Service {
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
+                reservation: None,
                 share: BodyShare::default(),
                 turn: None,
             },
@@ -146,6 +149,7 @@ impl Service {
         let Journey { mut exchange, received } = journey;
         let (mut received, prepared) = self.examine(received).await;
         exchange.turn(received.turn.take());
+        exchange.holds(received.reservation.take());
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -161,6 +165,7 @@ impl Service {
         let Ok(request) = prepared.judgement.clear(request) else {
             return Err((journey, Refusal::policy("policy_block".into(), "not cleared")));
         };
+        journey.exchange.is_sent();
         let decision = decision_words(prepared.judgement.decision());
         let operation = journey.received.operation;
         match reply::reply(shared, prepared, request, operation, journey.exchange).await {
@@ -225,9 +230,18 @@ impl Service {
                 let client_address = opened.client_address.parse().ok();
                 let caller = Caller::default();
                 let path = String::new();
-                let (share, turn) = (BodyShare::default(), None);
-                let received =
-                    Received { body, caller, client_address, opened, operation, path, share, turn };
+                let (share, turn, reservation) = (BodyShare::default(), None, None);
+                let received = Received {
+                    body,
+                    caller,
+                    client_address,
+                    opened,
+                    operation,
+                    path,
+                    reservation,
+                    share,
+                    turn,
+                };
                 (received, Err(not_examined()))
             }
         }
@@ -321,6 +335,9 @@ fn shape(refusal: &Refusal, interaction: &str) -> Response<Body> {
     insert(&mut response, "content-type", "application/json");
     if let Some(allow) = refusal.allow {
         insert(&mut response, "allow", allow);
+    }
+    if let Some(seconds) = refusal.retry_after_s {
+        insert(&mut response, "retry-after", &seconds.to_string());
     }
     response
 }

@@ -10,6 +10,8 @@ use events::{KeyId, Principal};
 use policy::{AddressRange, Grants, Hours, NamePattern, Verb};
 use serde::{Deserialize, Serialize};
 
+use crate::Quota;
+
 /// The most entries of one list of a grant: models, routes, addresses, actions.
 pub const GRANT_ENTRIES_MAX: usize = 100;
 /// The longest name, application, team, tenant or model pattern, in bytes.
@@ -45,6 +47,9 @@ pub struct GrantOptions {
     /// When it may be used. None: always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
+    /// How much it may use.
+    #[serde(default, skip_serializing_if = "Quota::is_unlimited")]
+    pub quota: Quota,
     /// From when on it is refused, in milliseconds since 1970. None: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<u64>,
@@ -130,6 +135,8 @@ pub struct Grant {
     pub principal: Principal,
     /// What it may do at most.
     pub limits: Arc<Grants>,
+    /// How much it may use.
+    pub quota: Quota,
 }
 
 impl Grant {
@@ -143,6 +150,7 @@ impl Grant {
                 team: options.team.clone(),
                 tenant: options.tenant.clone(),
             },
+            quota: options.quota.clone(),
             limits: Arc::new(Grants {
                 actions: unless_empty(&options.actions, |action| *action),
                 addresses: unless_empty(&options.addresses, |range| *range),

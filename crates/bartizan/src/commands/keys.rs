@@ -9,7 +9,9 @@ use events::KeyId;
 use policy::{AddressRange, Verb};
 use serde::Serialize;
 use stdx::Secret;
-use store::{GrantOptions, KeyRecord, KeyStatus, LIST_DOCUMENTS_MAX, StoreError, VirtualKeys};
+use store::{
+    GrantOptions, KeyRecord, KeyStatus, LIST_DOCUMENTS_MAX, Quota, StoreError, VirtualKeys,
+};
 
 use super::key_changes::{CREATE, REVOKE, ROTATE, record_by_command};
 use crate::cli::{CreateArgs, KeysCommand, StateArgs};
@@ -66,6 +68,7 @@ struct KeyView<'a> {
     actions: &'a [Verb],
     addresses: &'a [AddressRange],
     hours: Option<String>,
+    quota: &'a Quota,
     created: String,
     expires: Option<String>,
     rotated: Option<String>,
@@ -89,6 +92,7 @@ impl<'a> KeyView<'a> {
             actions: &grant.actions,
             addresses: &grant.addresses,
             hours: grant.hours.as_ref().map(ToString::to_string),
+            quota: &grant.quota,
             created: rfc3339(record.created_ms),
             expires: grant.expires_ms.map(rfc3339),
             rotated: record.rotated_ms.map(rfc3339),
@@ -126,6 +130,15 @@ fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
         actions: args.actions,
         addresses: args.addresses,
         hours: args.hours,
+        quota: Quota {
+            requests_per_minute: args.quota.requests_per_minute,
+            tokens_per_minute: args.quota.tokens_per_minute,
+            concurrent_max: args.quota.concurrent_max,
+            tokens_per_day: args.quota.tokens_per_day,
+            tokens_per_month: args.quota.tokens_per_month,
+            microusd_per_day: args.quota.usd_per_day,
+            microusd_per_month: args.quota.usd_per_month,
+        },
         expires_ms,
     };
     let path = config::data_dir(args.state.data.as_deref(), args.state.config.as_deref())?;
@@ -265,6 +278,16 @@ fn print(record: &KeyRecord, json: bool, output: &mut Output) -> Result<(), Fail
     row("actions", listed(&grant.actions));
     row("addresses", listed(&grant.addresses));
     row("hours", grant.hours.as_ref().map(|hours| format!("{hours} UTC")));
+    let quota = &grant.quota;
+    let number = |value: Option<u64>| value.map(|value| value.to_string());
+    let money = |value: Option<u64>| value.map(|value| format!("{:.2}", value as f64 / 1e6));
+    row("requests per minute", number(quota.requests_per_minute));
+    row("tokens per minute", number(quota.tokens_per_minute));
+    row("concurrent requests", number(quota.concurrent_max));
+    row("tokens per day", number(quota.tokens_per_day));
+    row("tokens per month", number(quota.tokens_per_month));
+    row("USD per day", money(quota.microusd_per_day));
+    row("USD per month", money(quota.microusd_per_month));
     row("created", Some(show_moment(record.created_ms)));
     row("expires", Some(grant.expires_ms.map_or_else(|| String::from("never"), show_moment)));
     row("rotated", record.rotated_ms.map(show_moment));

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use events::{Event, EventBody};
-use gateway::{Judge, Parts, UpstreamOptions};
+use gateway::{Judge, Parts, Quotas, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
 use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{key_changes, process_limits, up_welcome};
+use super::{key_changes, process_limits, quota_file, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
 use crate::config::settings::Settings;
@@ -76,10 +76,13 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         gateway.upstreams.push(loopback_upstream(base_url));
     }
     let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
+    let quotas = Arc::new(Quotas::new(settings.quotas));
+    quota_file::restore(data.path(), &quotas)?;
     let parts = Parts {
         journal: journal.clone(),
         judge,
         keys: Arc::clone(&snapshot),
+        quotas: Arc::clone(&quotas),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
@@ -94,6 +97,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     }
     tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
     tasks.spawn(expire_content(journal.clone(), shutdown.clone()));
+    tasks.spawn(quota_file::keep(data.path().to_owned(), Arc::clone(&quotas), shutdown.clone()));
     welcome.print(address, &data, first_key)?;
 
     let name = signals.next().await;
@@ -109,6 +113,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         shutdown.cut_off();
         tasks.stop().await;
     }
+    quota_file::finish(data.path(), &quotas).await;
     record(&journal, key_changes::node("stopped", format!("after {name}")))?;
     tokio::task::spawn_blocking(move || journal.close())
         .await

@@ -10,6 +10,8 @@ pub(crate) mod coverage;
 pub(crate) mod example;
 mod guards;
 mod known_keys;
+mod limit_options;
+mod limits;
 mod options;
 mod own_detection;
 mod parse;

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limit_options::{LimitOptions, PriceOptions};
 use super::secret::SecretReference;
 
 /// The whole file. Every part may be left out.
@@ -31,6 +32,11 @@ pub(crate) struct ConfigOptions {
     /// Which models go to which upstream, and who may ask. The first route that fits decides. Without
     /// any: every model goes to the only upstream, for callers with a virtual key.
     pub(crate) routes: Vec<RouteOptions>,
+    /// How much may be used, besides what virtual keys say themselves. What a request may use at most is
+    /// reserved before it is sent, and settled when its answer has ended.
+    pub(crate) limits: Vec<LimitOptions>,
+    /// What models cost, for limits that count money. The first that fits counts.
+    pub(crate) prices: Vec<PriceOptions>,
     /// What is looked for, and what follows from it.
     pub(crate) guards: GuardOptions,
     /// Rules switched off, for somebody, until some day.

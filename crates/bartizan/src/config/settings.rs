@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// The data plane. Without the loopback model's upstream, whose address is known when it runs.
     pub(crate) gateway: gateway::Settings,
+    /// How much may be used.
+    pub(crate) quotas: gateway::QuotaSettings,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
     /// The upstreams, as they may be shown.
@@ -134,6 +136,7 @@ impl<'a> Checker<'a> {
         let tls = options.tls.as_ref().map(|tls| self.tls(tls));
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
+        let quotas = self.quotas(&options.limits, &options.prices);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let unknown_fields = unknown_fields(&options.guards);
@@ -160,6 +163,7 @@ impl<'a> Checker<'a> {
                 unknown_fields,
                 upstreams,
             },
+            quotas,
             loopback,
             upstreams: cards,
             guards,
@@ -209,7 +213,8 @@ impl<'a> Checker<'a> {
     where
         T: Copy + PartialOrd + std::fmt::Display,
     {
-        if value < min || value > max {
+        // Written so that what is no number is out of range too.
+        if !(value >= min && value <= max) {
             let message = format!("{value} is out of range");
             self.problem(path, message, &format!("choose between {min} and {max}"));
         }

@@ -13,8 +13,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use events::{EventBody, InteractionClosed, InteractionOpened};
 use gateway::{
-    Accept, AddressRules, AddressSettings, Judge, Limits, MaskStyle, Parts, RouteSettings,
-    Settings, UpstreamOptions,
+    Accept, AddressRules, AddressSettings, Judge, Limits, MaskStyle, Parts, QuotaSettings, Quotas,
+    RouteSettings, Settings, UpstreamOptions,
 };
 use http::{HeaderValue, Response, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
@@ -45,6 +45,7 @@ pub(crate) struct Plan {
     pub(crate) masks: MaskStyle,
     pub(crate) policies: Vec<PolicySource>,
     pub(crate) preset: Preset,
+    pub(crate) quotas: QuotaSettings,
     pub(crate) route_addresses: AddressRules,
     pub(crate) unknown_fields: UnknownFields,
 }
@@ -61,6 +62,7 @@ impl Default for Plan {
             masks: MaskStyle::default(),
             policies: Vec::new(),
             preset: Preset::Balanced,
+            quotas: QuotaSettings::default(),
             route_addresses: AddressRules::default(),
             unknown_fields: UnknownFields::Scan,
         }
@@ -200,6 +202,7 @@ async fn start(
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),
+        quotas: Arc::new(Quotas::new(plan.quotas)),
         secret: Secret::new([7; 32]),
         settings,
         shutdown,

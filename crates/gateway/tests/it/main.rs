@@ -17,5 +17,6 @@ mod canary;
 mod escapes;
 mod faults;
 mod leaks;
+mod limits;
 mod main_job;
 mod risk;
