@@ -16,6 +16,7 @@ pub(crate) struct LimitOptions {
     pub(crate) name: String,
     /// What is counted separately: each `key`, `application`, `team`, `tenant`, `model` or `route`, or `all`
     /// together. What has no such name (a key without a team) is counted together.
+    #[schemars(example = PerOption::Team)]
     pub(crate) per: PerOption,
     /// Models that count; `*` stands for any text.
     #[serde(default = "every_model")]
