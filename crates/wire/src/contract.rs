@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::document::Embedded;
 use crate::machine::unknown_row;
-use crate::openai::TABLES;
+use crate::maps::tables;
 use crate::table::{MessageTable, Origin, Row, Rule};
 
 /// What the content map says about one path.
@@ -34,7 +34,7 @@ pub struct ContractRow {
 /// Every row of every table, in the order of the tables.
 pub fn contract() -> Vec<ContractRow> {
     let mut contract = Vec::new();
-    for table in TABLES {
+    for table in tables() {
         for row in table.rows() {
             contract.extend(described(table, row));
             contract.extend(described_keys(table, row));

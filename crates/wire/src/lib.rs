@@ -28,6 +28,7 @@ mod json_text;
 mod lane;
 mod limits;
 mod machine;
+mod maps;
 mod openai;
 mod path;
 mod plant;
@@ -40,6 +41,7 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod table_tests;
+mod write;
 
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
@@ -52,12 +54,12 @@ pub use limits::{
     BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
     ReadLimits, UnknownFields, VALUES_MAX,
 };
-pub use openai::{
-    Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
-};
 pub use plant::{Planting, plantings};
 pub use reader::{read_request, read_response};
 pub use route::{Dialect, Direction, Operation, Route, route, shown_model};
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
 pub use stream::{StreamEvent, read_stream_event, splice_event};
+pub use write::{
+    Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
+};

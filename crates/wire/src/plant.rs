@@ -10,7 +10,7 @@ use crate::form::Form;
 use crate::json_text::push_string;
 use crate::lane::Channel;
 use crate::machine::unknown_row;
-use crate::openai::TABLES;
+use crate::maps::tables;
 use crate::route::{Direction, Operation};
 use crate::table::{MessageTable, Origin, Row, Rule, Scope, Segment, segments};
 
@@ -36,8 +36,7 @@ pub struct Planting {
 ///
 /// Web addresses get the canary as their path, so it should read well there.
 pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Vec<Planting> {
-    let found =
-        TABLES.iter().find(|table| table.operation == operation && table.direction == direction);
+    let found = tables().find(|table| table.operation == operation && table.direction == direction);
     let Some(table) = found else { return Vec::new() };
     let mut plantings = Vec::new();
     for row in table.rows() {

@@ -24,7 +24,7 @@ use crate::json_text::decoded;
 use crate::lane::{Channel, Lane};
 use crate::limits::{ReadLimits, UnknownFields};
 use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
-use crate::openai::machine;
+use crate::maps::machine;
 use crate::path::PathId;
 use crate::route::{Direction, Operation};
 use crate::scope::{Opening, Role, ScopeFrame};

@@ -6,7 +6,8 @@
 use crate::document::Document;
 use crate::error::ReadError;
 use crate::limits::{ReadLimits, UnknownFields};
-use crate::openai::{DONE, machine};
+use crate::maps::machine;
+use crate::openai::DONE;
 use crate::reader::read;
 use crate::route::{Direction, Operation};
 use crate::splice::{Echoes, Edit, SpliceError, splice};
