@@ -23,8 +23,8 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &models::SHOWN,
 ];
 
-const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
-const STORED: &str = "it stands for content stored at the provider, which no guard sees";
+pub(crate) const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
+pub(crate) const STORED: &str = "it stands for content stored at the provider, which no guard sees";
 const UNSEEN: &str = "it changes the prompt in ways that no guard sees";
 
 /// Token counts. Providers add counts and prices of their own.
@@ -49,7 +49,7 @@ const ERROR: &[Row] = &[
 
 /// Whether `text` is a word of JSON Schema (2020-12 and before). As keys and values of a schema they say
 /// nothing about anybody, and a request has thousands of them, so they are not yielded as text.
-fn is_schema_word(text: &str) -> bool {
+pub(crate) fn is_schema_word(text: &str) -> bool {
     matches!(
         text,
         "$defs"

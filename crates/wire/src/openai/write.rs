@@ -2,7 +2,7 @@
 
 use crate::json_text::push_string;
 use crate::lane::{Channel, Lane};
-use crate::write::{Envelope, ErrorShape, Notice};
+use crate::write::{Choices, Envelope, ErrorShape, Notice};
 
 /// The line that ends a stream.
 pub(crate) const DONE: &str = "[DONE]";
@@ -29,6 +29,7 @@ pub(crate) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option
         Channel::ToolName(_)
         | Channel::CustomName(_)
         | Channel::FunctionName
+        | Channel::BlockContent
         | Channel::Other(_) => return None,
     };
     let mut event = chunk_start(envelope, lane.choice);
@@ -39,10 +40,15 @@ pub(crate) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option
     Some(event)
 }
 
-/// Every choice in `choices` ends with `content_filter` and the notice as its refusal, then `[DONE]`.
-pub(crate) fn blocked_ending(envelope: &Envelope, choices: &[u32], notice: &Notice<'_>) -> Vec<u8> {
+/// Every open choice ends with `content_filter` and the notice as its refusal (every choice, if none is open), then
+/// `[DONE]`.
+pub(crate) fn blocked_ending(
+    envelope: &Envelope,
+    choices: Choices<'_>,
+    notice: &Notice<'_>,
+) -> Vec<u8> {
     let mut events = Vec::new();
-    for choice in choices {
+    for choice in if choices.open.is_empty() { choices.seen } else { choices.open } {
         events.append(&mut chunk_start(envelope, *choice));
         events.extend_from_slice(br#"{"refusal":"#);
         push_string(&mut events, notice.message);
