@@ -15,6 +15,8 @@ use crate::route::{Dialect, Operation};
 /// What every chunk of a stream repeats, taken from the chunks seen so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
+    /// Whether the event that states it was sent.
+    pub begun: bool,
     /// The answer's id.
     pub id: String,
     /// The model that answers.

@@ -24,7 +24,7 @@ pub(crate) fn delta_event(lane: Lane, text: &str) -> Option<Vec<u8>> {
 /// begun begins first, so that clients can read its end.
 pub(crate) fn blocked_ending(envelope: &Envelope, open: &[u32], notice: &Notice<'_>) -> Vec<u8> {
     let mut events = Vec::new();
-    if envelope.id.is_empty() {
+    if !envelope.begun {
         events.append(&mut event("message_start", |data| {
             data.extend_from_slice(br#","message":{"id":"#);
             push_string(data, notice.interaction);

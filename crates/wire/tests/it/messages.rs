@@ -313,7 +313,7 @@ fn lanes_that_are_never_held_are_never_written() {
 #[test]
 fn a_blocked_stream_ends_as_the_dialect_ends() {
     let notice = Notice { code: "policy_block", message: "stopped: \"x\"", interaction: "int_1" };
-    let begun = Envelope { id: "msg_1".to_owned(), ..Envelope::default() };
+    let begun = Envelope { begun: true, ..Envelope::default() };
     let names = |envelope: &Envelope, open: &[u32]| {
         let choices = Choices { open, seen: &[0, 1] };
         let bytes = blocked_ending(Operation::Messages, envelope, choices, &notice);

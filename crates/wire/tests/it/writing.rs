@@ -32,6 +32,7 @@ fn chunk(event: &SseEvent) -> Box<Document<'_>> {
 
 fn envelope() -> Envelope {
     Envelope {
+        begun: false,
         id: "chatcmpl-1".into(),
         model: "gpt-4o".into(),
         created: 1_700_000_000,
