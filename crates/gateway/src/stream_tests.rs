@@ -80,7 +80,7 @@ fn stream(blocks: &[Block], cuts: &[prop::sample::Index]) -> String {
     let mut out = String::new();
     let mut push = |data: Value| {
         let name = data["type"].as_str().unwrap_or_default();
-        out.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+        out.extend(["event: ", name, "\ndata: ", &data.to_string(), "\n\n"]);
     };
     push(
         json!({ "type": "message_start", "message": { "id": "msg_1", "model": "m", "content": [] } }),

@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::Scenario;
+use crate::reply::Json;
 use crate::script::{Choice, Prompt, split};
 
 /// What stands for the provider's signature under thinking.
@@ -137,18 +138,7 @@ impl Message<'_> {
     }
 
     fn text_of(&self, value: &Value) -> String {
-        let json = value.to_string();
-        if !self.scenario.ascii || json.is_ascii() {
-            return json;
-        }
-        let units = |character: char| {
-            let mut units = [0; 2];
-            character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
-        };
-        json.chars()
-            .map(|character| if character.is_ascii() { character.into() } else { units(character) })
-            .collect::<Vec<String>>()
-            .concat()
+        Json { ascii: self.scenario.ascii }.of(value)
     }
 }
 

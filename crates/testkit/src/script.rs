@@ -32,6 +32,7 @@ pub const PII_VALUES: [&str; 6] = [
 
 /// What the request asks, as far as an answer depends on it.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what a request says, each for itself")]
 pub(crate) struct Prompt {
     /// The model's name.
     pub(crate) model: String,

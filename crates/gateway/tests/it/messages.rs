@@ -196,10 +196,17 @@ fn bytes_do_not_depend_on_how_the_stream_was_cut() {
 fn stream(blocks: &[&str]) -> String {
     let mut out = String::new();
     let mut push = |data: Value| {
-        out.push_str(&format!(
-            "event: {}\ndata: {data}\n\n",
-            data["type"].as_str().expect("a type")
-        ));
+        let name = data["type"].as_str().expect("a type");
+        out.extend([
+            "event: ",
+            name,
+            "
+data: ",
+            &data.to_string(),
+            "
+
+",
+        ]);
     };
     push(
         json!({ "type": "message_start", "message": { "id": "msg_1", "model": "m", "content": [] } }),
