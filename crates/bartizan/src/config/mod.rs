@@ -6,6 +6,7 @@
 //! INVARIANT: every problem of a file is reported at once, each with its place and what to do.
 //! INVARIANT: without a file, the defaults protect.
 
+mod address_range;
 pub(crate) mod coverage;
 pub(crate) mod example;
 mod guards;

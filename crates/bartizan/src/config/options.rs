@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::address_range::AddressRange;
 use super::limit_options::{LimitOptions, PriceOptions};
 use super::secret::SecretReference;
 
@@ -100,11 +101,6 @@ pub(crate) struct ServerOptions {
     pub(crate) shutdown_timeout_ms: u64,
 }
 
-/// A network in CIDR form, or one address: `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.7`.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-pub(crate) struct AddressRange(#[schemars(with = "String")] pub(crate) policy::AddressRange);
-
 /// `[tls]`
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -124,13 +120,13 @@ pub(crate) struct UpstreamOptions {
     /// What routes and records call it.
     #[schemars(example = &"openai")]
     pub(crate) name: String,
-    /// The wire format it speaks.
+    /// The wire format it speaks. Requests in another one never go there.
     #[serde(default)]
     pub(crate) dialect: DialectOption,
     /// Where it is, up to and including the version.
     #[schemars(example = &"https://api.openai.com/v1")]
     pub(crate) base_url: String,
-    /// The provider's key: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
+    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
     /// must be marked as meant: `literal:KEY`.
     #[schemars(example = &"env:OPENAI_API_KEY")]
     pub(crate) api_key: Option<SecretReference>,
@@ -153,6 +149,9 @@ pub(crate) enum DialectOption {
     #[default]
     #[serde(rename = "openai")]
     OpenAi,
+    /// Anthropic's Messages API, and what speaks it.
+    #[serde(rename = "anthropic")]
+    Anthropic,
 }
 
 /// One of `[[routes]]`

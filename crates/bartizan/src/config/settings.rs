@@ -14,10 +14,11 @@ use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use policy::PolicyOptions;
 
+use super::address_range::AddressRange;
 use super::guards::unknown_fields;
 use super::options::{
-    AddressRange, ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption,
-    ServerOptions, SyncOption, TlsOptions,
+    ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption, ServerOptions,
+    SyncOption, TlsOptions,
 };
 use super::parse::ConfigText;
 use super::{Origin, Surroundings};
@@ -74,7 +75,8 @@ pub(crate) struct Guards {
 /// An upstream, as it may be shown.
 pub(crate) struct UpstreamCard {
     pub(crate) name: String,
-    pub(crate) dialect: &'static str,
+    /// The wire formats it speaks.
+    pub(crate) dialects: Vec<wire::Dialect>,
     pub(crate) base_url: String,
     /// Where its key comes from.
     pub(crate) api_key: Option<String>,

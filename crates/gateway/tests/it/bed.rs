@@ -26,7 +26,7 @@ use policy::{PolicyOptions, PolicySource, Preset};
 use stdx::Secret;
 use store::{GrantOptions, Store, VirtualKeys};
 use testkit::Client;
-use wire::UnknownFields;
+use wire::{Dialect, UnknownFields};
 
 /// What the provider's key must look like upstream, and nowhere else.
 pub(crate) const PROVIDER_KEY: &str = "sk-upstream-of-the-test-bed";
@@ -38,6 +38,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 pub(crate) struct Plan {
     pub(crate) addresses: AddressSettings,
     pub(crate) detect: detect::DetectSettings,
+    pub(crate) dialects: Vec<Dialect>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
@@ -55,6 +56,7 @@ impl Default for Plan {
         Self {
             addresses: AddressSettings::default(),
             detect: detect::DetectSettings::default(),
+            dialects: Dialect::ALL.to_vec(),
             disk: Arc::new(RealDisk),
             grant: GrantOptions::default(),
             guards: true,
@@ -189,6 +191,7 @@ async fn start(
         unknown_fields: plan.unknown_fields,
         upstreams: vec![UpstreamOptions {
             api_key: Some(Secret::new(PROVIDER_KEY.to_owned())),
+            dialects: plan.dialects,
             settings: UpstreamSettings {
                 base_url: base_url.to_owned(),
                 ca_pem: None,

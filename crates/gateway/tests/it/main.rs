@@ -19,4 +19,5 @@ mod faults;
 mod leaks;
 mod limits;
 mod main_job;
+mod messages;
 mod risk;
