@@ -97,7 +97,10 @@ pub(crate) fn held_out(rows: &[Row], samples: &[Sample]) -> Vec<Vec<HeldOut>> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(FOLDS);
     let mut parts: Vec<(usize, Vec<Vec<HeldOut>>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+        let parts = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        parts.flatten().collect()
     });
     parts.sort_by_key(|(fold, _)| *fold);
     let mut all = vec![Vec::new(); COLUMNS.len()];

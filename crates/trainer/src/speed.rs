@@ -63,10 +63,13 @@ const AGAIN_ROUNDS: usize = 15;
 /// More than the two nearest caches hold.
 const OTHER_BYTES: usize = 4 * 1024 * 1024;
 
+/// Work on a text and the same normalised.
+type Part<'a> = &'a dyn Fn(&str, &str);
+
 /// Prints what a prompt costs when nothing that it needs is in the two nearest caches, and what it costs at once again.
 fn again(engine: &Engine, names: &NamesModel, rows: &[Row]) -> Result<(), String> {
     let model = Model::shipped().map_err(str::to_owned)?;
-    let parts: [(&str, &dyn Fn(&str, &str)); 4] = [
+    let parts: [(&str, Part<'_>); 4] = [
         ("everything", &|text, _| inspect(engine, text)),
         ("the score", &|_, normal| {
             black_box(model.read(normal));
@@ -98,7 +101,7 @@ fn again(engine: &Engine, names: &NamesModel, rows: &[Row]) -> Result<(), String
 }
 
 /// Microseconds per kilobyte of reading every text for the first and for the second time.
-fn first_and_second(texts: &[(&str, String)], work: &dyn Fn(&str, &str)) -> [f64; 2] {
+fn first_and_second(texts: &[(&str, String)], work: Part<'_>) -> [f64; 2] {
     let other = vec![1_u8; OTHER_BYTES];
     let bytes: usize = texts.iter().map(|(text, _)| text.len()).sum();
     let mut best = vec![[f64::INFINITY; 2]; texts.len()];

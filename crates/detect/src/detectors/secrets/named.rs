@@ -163,6 +163,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_ends_with_a_service_or_does_not() {
+        for (service, ..) in SERVICES {
+            assert!(ends_with_service(format!("my{service}").as_bytes()), "{service}");
+            assert!(!ends_with_service(format!("{service}~").as_bytes()), "{service}");
+        }
+        assert!(!ends_with_service(b"") && !ends_with_service(b"k"));
+    }
+
+    #[test]
     fn keys_are_reported_under_the_service_that_is_named() {
         for (kind, text, expect) in [
             (
