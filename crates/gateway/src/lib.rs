@@ -15,6 +15,7 @@ mod answer_form;
 mod conversation;
 mod counter;
 mod exchange;
+mod exposure;
 mod files;
 mod judge;
 mod lane;
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
+pub use exchange::KEY_EXPOSED;
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
@@ -63,6 +65,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The detectors and the policy.
     pub judge: Judge,
+    /// Told which virtual keys were seen in plain text in requests. What does not fit is on record only.
+    pub exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
     /// The limits and budgets, and what was used of them.
@@ -92,7 +96,8 @@ pub enum StartError {
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
-    let Parts { journal, judge, keys, quotas, secret, mut settings, shutdown, tasks } = parts;
+    let Parts { exposed, journal, judge, keys, quotas, secret, mut settings, shutdown, tasks } =
+        parts;
     let routes = Routes::new(&mut settings)?;
     let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
@@ -116,6 +121,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         bodies: BodyBudget::new(limits.bodies_bytes_max),
         conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),
+        exposed,
         hash_key: purpose("identity"),
         journal,
         judge: Arc::new(judge),

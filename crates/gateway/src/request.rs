@@ -9,8 +9,8 @@ use std::{collections::HashSet, net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use events::{
-    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Principal,
-    Span,
+    Action, ConversationId, Finding, InteractionOpened, KeyId, Kind, LocatedFinding, Outcome,
+    Principal, Span,
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
@@ -23,6 +23,7 @@ use crate::{
     answer_form::answer_form,
     conversation,
     exchange::{note_unscanned, now_ms},
+    exposure,
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
@@ -138,6 +139,8 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) caller: Caller,
     pub(crate) client_address: Option<IpAddr>,
+    /// Virtual keys that were seen in it.
+    pub(crate) exposed: Vec<KeyId>,
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
@@ -195,6 +198,8 @@ pub(crate) fn examine(
     if inspected.findings.len() > FINDINGS_MAX {
         return Err(too_many_values());
     }
+    received.exposed =
+        exposure::keys_in(&shared.keys.load(), &document, &files, &inspected, now_ms());
     opened.guards = shared.judge.report();
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);

@@ -8,7 +8,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use events::{Decision, Principal};
+use events::{Decision, KeyId, Principal};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, BodyShare, Handler, Incoming};
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) bodies: BodyBudget,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) exposed: tokio::sync::mpsc::Sender<KeyId>,
     pub(crate) hash_key: hmac::Key,
     pub(crate) journal: Journal,
     pub(crate) judge: Arc<Judge>,
@@ -112,6 +113,7 @@ impl Service {
                 body: Bytes::new(),
                 caller: Caller::default(),
                 client_address,
+                exposed: Vec::new(),
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
@@ -162,7 +164,7 @@ impl Service {
             Ok(request) => request,
             Err(refusal) => return Err((journey, refusal)),
         };
-        if let Err(error) = journey.open() {
+        if let Err(error) = journey.open(shared) {
             return Err((journey, Refusal::record(&error)));
         }
         let Ok(request) = prepared.judgement.clear(request) else {
@@ -231,6 +233,7 @@ impl Service {
                     body,
                     caller,
                     client_address,
+                    exposed: Vec::new(),
                     opened,
                     operation,
                     path: String::new(),
@@ -258,7 +261,7 @@ impl Service {
                 decision.reason = Some(code.to_owned().into());
             }
             journey.received.opened.request_bytes = journey.received.body.len() as u64;
-            if let Err(error) = journey.open() {
+            if let Err(error) = journey.open(&self.0) {
                 return shape(dialect, &Refusal::record(&error), "none");
             }
         }
@@ -278,10 +281,16 @@ impl Service {
 }
 
 impl Journey {
-    fn open(&mut self) -> Result<(), JournalError> {
+    fn open(&mut self, shared: &Shared) -> Result<(), JournalError> {
         let known = self.exchange.opening();
         let opened = std::mem::replace(&mut self.received.opened, known);
-        self.exchange.open(opened, &self.received.body)
+        self.exchange.open(opened, &self.received.body)?;
+        for key in std::mem::take(&mut self.received.exposed) {
+            self.exchange.exposes(key)?;
+            // Whoever listens is slow or gone; it is on record.
+            let _full = shared.exposed.try_send(key).is_err();
+        }
+        Ok(())
     }
 }
 

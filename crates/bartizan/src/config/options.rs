@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::address_range::AddressRange;
-use super::limit_options::{LimitOptions, PriceOptions};
+use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 use super::secret::SecretReference;
 
 /// The whole file. Every part may be left out.
@@ -33,6 +33,8 @@ pub(crate) struct ConfigOptions {
     /// Which models go to which upstream, and who may ask. The first route that fits decides. Without
     /// any: every model goes to the only upstream, for callers with a virtual key.
     pub(crate) routes: Vec<RouteOptions>,
+    /// Virtual keys.
+    pub(crate) keys: KeyOptions,
     /// How much may be used, besides what virtual keys say themselves. What a request may use at most is
     /// reserved before it is sent, and settled when its answer has ended.
     pub(crate) limits: Vec<LimitOptions>,

@@ -40,6 +40,7 @@ pub(crate) struct Plan {
     pub(crate) detect: detect::DetectSettings,
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
@@ -58,6 +59,7 @@ impl Default for Plan {
             detect: detect::DetectSettings::default(),
             dialects: Dialect::ALL.to_vec(),
             disk: Arc::new(RealDisk),
+            exposed: tokio::sync::mpsc::channel(1).0,
             grant: GrantOptions::default(),
             guards: true,
             limits: Limits::default(),
@@ -202,6 +204,7 @@ async fn start(
         }],
     };
     let address = gateway::start(Parts {
+        exposed: plan.exposed,
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),

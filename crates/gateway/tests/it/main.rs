@@ -15,6 +15,7 @@ mod bad_input;
 mod bed;
 mod canary;
 mod escapes;
+mod exposure;
 mod faults;
 mod leaks;
 mod limits;
