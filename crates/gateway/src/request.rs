@@ -278,7 +278,7 @@ fn refused(decision: &events::Decision) -> Refusal {
 const fn verb(operation: Operation) -> Verb {
     match operation {
         Operation::Embeddings => Verb::Embed,
-        Operation::ChatCompletions | Operation::ModelList | Operation::ModelShow => Verb::Infer,
+        _ => Verb::Infer,
     }
 }
 

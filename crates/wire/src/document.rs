@@ -175,7 +175,8 @@ pub struct Facts<'a> {
     /// Request: a conversation the caller names: `metadata.conversation_id`, else
     /// `metadata.thread_id`, else `metadata.session_id`, else `session_id`.
     pub conversation: Option<Cow<'a, str>>,
-    /// Request: the fields of the messages up to and including the first one of the user.
+    /// Request: the fields of the messages up to and including the first one of the user; without
+    /// messages, the first prompt.
     pub opening: Range<usize>,
     /// Answer: its id.
     pub id: Option<Cow<'a, str>>,

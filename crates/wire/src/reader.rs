@@ -375,6 +375,11 @@ impl<'a> Reader<'a> {
                     scope.role = Role::named(&value);
                 }
             }
+            Fact::Opening if self.opening == Opening::Before => {
+                let field = self.document.fields.len();
+                self.document.facts.opening = field..field + 1;
+                self.opening = Opening::After;
+            }
             Fact::Finish if value.is_empty() => {}
             Fact::Finish => {
                 self.room_for(self.document.facts.finished.len())?;

@@ -35,12 +35,22 @@ pub enum Operation {
     ModelList,
     /// `GET /v1/models/{model}`.
     ModelShow,
+    /// `POST /v1/completions`, streamed or not.
+    Completions,
+    /// `POST /v1/moderations`.
+    Moderations,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 4] =
-        [Self::ChatCompletions, Self::Embeddings, Self::ModelList, Self::ModelShow];
+    pub const ALL: [Self; 6] = [
+        Self::ChatCompletions,
+        Self::Embeddings,
+        Self::ModelList,
+        Self::ModelShow,
+        Self::Completions,
+        Self::Moderations,
+    ];
 
     /// The name in events, contracts and policies.
     pub const fn as_str(self) -> &'static str {
@@ -48,6 +58,8 @@ impl Operation {
             Self::ChatCompletions => "chat.completions",
             Self::Embeddings => "embeddings",
             Self::ModelList | Self::ModelShow => "models",
+            Self::Completions => "completions",
+            Self::Moderations => "moderations",
         }
     }
 
@@ -59,14 +71,14 @@ impl Operation {
     /// The method it is asked with.
     pub const fn method(self) -> &'static str {
         match self {
-            Self::ChatCompletions | Self::Embeddings => "POST",
             Self::ModelList | Self::ModelShow => "GET",
+            _ => "POST",
         }
     }
 
     /// Whether its answer may be a stream.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ChatCompletions)
+        matches!(self, Self::ChatCompletions | Self::Completions)
     }
 }
 
@@ -120,6 +132,8 @@ pub fn route(method: &str, path: &str) -> Route {
         "/v1/chat/completions" => Operation::ChatCompletions,
         "/v1/embeddings" => Operation::Embeddings,
         "/v1/models" => Operation::ModelList,
+        "/v1/completions" => Operation::Completions,
+        "/v1/moderations" => Operation::Moderations,
         _ if shown_model(path).is_some() => Operation::ModelShow,
         _ => return Route::Unknown,
     };
@@ -168,11 +182,13 @@ mod tests {
     use super::{Operation, Route, route, shown_model};
 
     #[test]
-    fn the_four_operations_are_known() {
+    fn the_operations_are_known() {
         for (method, path, operation) in [
             ("POST", "/v1/chat/completions", Operation::ChatCompletions),
             ("POST", "/v1/embeddings", Operation::Embeddings),
             ("GET", "/v1/models", Operation::ModelList),
+            ("POST", "/v1/completions", Operation::Completions),
+            ("POST", "/v1/moderations", Operation::Moderations),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
             ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
         ] {

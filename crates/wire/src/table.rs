@@ -116,6 +116,8 @@ pub(crate) enum Fact {
     OutputTokensMax(u8),
     EndUser(u8),
     Conversation(u8),
+    /// Text that opens the conversation, in dialects without messages.
+    Opening,
     Role,
     Index,
     Id,

@@ -83,7 +83,7 @@ pub fn delta_event(
         return None;
     }
     match operation.dialect() {
-        Dialect::OpenAi => openai::delta_event(envelope, lane, text),
+        Dialect::OpenAi => openai::delta_event(operation, envelope, lane, text),
     }
 }
 
@@ -98,7 +98,7 @@ pub fn blocked_ending(
         return Vec::new();
     }
     match operation.dialect() {
-        Dialect::OpenAi => openai::blocked_ending(envelope, choices, notice),
+        Dialect::OpenAi => openai::blocked_ending(operation, envelope, choices, notice),
     }
 }
 

@@ -161,7 +161,13 @@ pub(crate) const ROUTE: Target = Target {
 
 fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> Outcome {
     let mut outcome = 0;
-    for operation in [Operation::ChatCompletions, Operation::Embeddings, Operation::ModelList] {
+    for operation in [
+        Operation::ChatCompletions,
+        Operation::Embeddings,
+        Operation::ModelList,
+        Operation::Completions,
+        Operation::Moderations,
+    ] {
         for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
             outcome = mixed(outcome, read(operation, unknown));
         }

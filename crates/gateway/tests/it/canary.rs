@@ -10,12 +10,12 @@ use crate::bed::{Bed, Canned, Plan};
 const CANARY: &str = "eve.canary@example.net";
 
 /// The canary as it is, with a zero-width space in it, in fullwidth letters, and as base64.
-fn forms() -> Vec<(&'static str, String)> {
+fn forms() -> [(&'static str, String); 4] {
     let fullwidth = CANARY
         .chars()
         .map(|c| if c.is_ascii_lowercase() { fullwidth(c) } else { c })
         .collect::<String>();
-    vec![
+    [
         ("plain", CANARY.to_owned()),
         ("zero width", CANARY.replace("canary", "can\u{200b}ary")),
         ("fullwidth", fullwidth),
@@ -48,6 +48,8 @@ fn path(operation: Operation) -> &'static str {
         Operation::Embeddings => "/v1/embeddings",
         Operation::ModelList => "/v1/models",
         Operation::ModelShow => "/v1/models/m",
+        Operation::Completions => "/v1/completions",
+        Operation::Moderations => "/v1/moderations",
     }
 }
 
@@ -107,9 +109,9 @@ fn nothing_escapes_in_an_answer() {
 fn nothing_escapes_in_a_stream() {
     let upstream = Canned::start();
     let bed = bed(&upstream);
-    let operation = Operation::ChatCompletions;
     let mut planted = 0;
-    for (form, canary) in forms() {
+    let operations = Operation::ALL.into_iter().filter(|operation| operation.streams());
+    for (operation, (form, canary)) in operations.flat_map(|one| forms().map(|form| (one, form))) {
         if form == "base64" {
             // What is encoded is found when the lane ends, after it was sent: see THREATS.md.
             continue;
@@ -121,7 +123,7 @@ fn nothing_escapes_in_a_stream() {
             assert_eq!(response.status, 200);
             assert!(
                 !response.text().contains(&canary),
-                "{form} canary in {} passed: {}",
+                "{form} canary in {} of {operation:?} passed: {}",
                 planting.path,
                 response.text()
             );
@@ -144,7 +146,12 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         return Request::get(path(operation));
     }
     let body = match operation {
-        Operation::Embeddings => serde_json::json!({ "model": "m", "input": "hello" }),
+        Operation::Embeddings | Operation::Moderations => {
+            serde_json::json!({ "model": "m", "input": "hello" })
+        }
+        Operation::Completions => {
+            serde_json::json!({ "model": "m", "stream": streamed, "prompt": "hello" })
+        }
         _ => serde_json::json!({
             "model": "m", "stream": streamed,
             "messages": [{ "role": "user", "content": "hello" }],

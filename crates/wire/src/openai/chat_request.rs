@@ -205,7 +205,7 @@ const SETTINGS: &[Row] = &[
 ];
 
 /// vLLM, DeepSeek, Mistral, OpenRouter.
-const EXTENSIONS: &[Row] = &[
+pub(super) const EXTENSIONS: &[Row] = &[
     Row::guarded("documents.**", is(Retrieved)).free(),
     Row::guarded("bad_words[]", is(User)),
     Row::guarded("chat_template_kwargs.**", is(User)).free(),

@@ -2,13 +2,29 @@
 
 use crate::json_text::push_string;
 use crate::lane::{Channel, Lane};
+use crate::openai::write_completions;
+use crate::route::Operation;
 use crate::write::{Envelope, ErrorShape, Notice};
 
 /// The line that ends a stream.
 pub(crate) const DONE: &str = "[DONE]";
 
+const CHAT_CHUNK: &str = "chat.completion.chunk";
+
 /// See [`crate::delta_event`].
-pub(crate) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u8>> {
+pub(crate) fn delta_event(
+    operation: Operation,
+    envelope: &Envelope,
+    lane: Lane,
+    text: &str,
+) -> Option<Vec<u8>> {
+    match operation {
+        Operation::Completions => write_completions::delta_event(envelope, lane, text),
+        _ => chat_delta_event(envelope, lane, text),
+    }
+}
+
+fn chat_delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u8>> {
     let (before, after) = match lane.channel {
         Channel::Content => (r#"{"content":"#.to_owned(), "}"),
         Channel::Refusal => (r#"{"refusal":"#.to_owned(), "}"),
@@ -31,7 +47,8 @@ pub(crate) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option
         | Channel::FunctionName
         | Channel::Other(_) => return None,
     };
-    let mut event = chunk_start(envelope, lane.choice);
+    let mut event = chunk_start(envelope, CHAT_CHUNK, lane.choice);
+    event.extend_from_slice(br#""delta":"#);
     event.extend_from_slice(before.as_bytes());
     push_string(&mut event, text);
     event.extend_from_slice(after.as_bytes());
@@ -39,21 +56,35 @@ pub(crate) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option
     Some(event)
 }
 
-/// Every choice in `choices` ends with `content_filter` and the notice as its refusal, then `[DONE]`.
-pub(crate) fn blocked_ending(envelope: &Envelope, choices: &[u32], notice: &Notice<'_>) -> Vec<u8> {
+/// Every choice in `choices` ends with `content_filter`, and says why; then `[DONE]`.
+pub(crate) fn blocked_ending(
+    operation: Operation,
+    envelope: &Envelope,
+    choices: &[u32],
+    notice: &Notice<'_>,
+) -> Vec<u8> {
     let mut events = Vec::new();
     for choice in choices {
-        events.append(&mut chunk_start(envelope, *choice));
-        events.extend_from_slice(br#"{"refusal":"#);
-        push_string(&mut events, notice.message);
-        events.extend_from_slice(br#"},"finish_reason":"content_filter"}],"bartizan":{"code":"#);
-        push_string(&mut events, notice.code);
-        events.extend_from_slice(br#","interaction":"#);
-        push_string(&mut events, notice.interaction);
-        events.extend_from_slice(b"}}\n\n");
+        events.append(&mut match operation {
+            Operation::Completions => write_completions::blocked(envelope, *choice, notice),
+            _ => blocked_chat(envelope, *choice, notice),
+        });
     }
     events.extend_from_slice(format!("data: {DONE}\n\n").as_bytes());
     events
+}
+
+/// The notice is the refusal of the model, as far as the client is concerned.
+fn blocked_chat(envelope: &Envelope, choice: u32, notice: &Notice<'_>) -> Vec<u8> {
+    let mut event = chunk_start(envelope, CHAT_CHUNK, choice);
+    event.extend_from_slice(br#""delta":{"refusal":"#);
+    push_string(&mut event, notice.message);
+    event.extend_from_slice(br#"},"finish_reason":"content_filter"}],"bartizan":{"code":"#);
+    push_string(&mut event, notice.code);
+    event.extend_from_slice(br#","interaction":"#);
+    push_string(&mut event, notice.interaction);
+    event.extend_from_slice(b"}}\n\n");
+    event
 }
 
 /// A failure in the middle of a stream. No `[DONE]` follows, so that clients see it as one.
@@ -89,12 +120,14 @@ fn push_optional(output: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-/// A chunk up to the value of its only choice's `delta`.
-fn chunk_start(envelope: &Envelope, choice: u32) -> Vec<u8> {
+/// A chunk up to what its only choice says after its index.
+pub(super) fn chunk_start(envelope: &Envelope, object: &str, choice: u32) -> Vec<u8> {
     let mut event = Vec::with_capacity(256);
     event.extend_from_slice(br#"data: {"id":"#);
     push_string(&mut event, &envelope.id);
-    event.extend_from_slice(br#","object":"chat.completion.chunk","created":"#);
+    event.extend_from_slice(br#","object":"#);
+    push_string(&mut event, object);
+    event.extend_from_slice(br#","created":"#);
     event.extend_from_slice(envelope.created.to_string().as_bytes());
     event.extend_from_slice(br#","model":"#);
     push_string(&mut event, &envelope.model);
@@ -102,6 +135,6 @@ fn chunk_start(envelope: &Envelope, choice: u32) -> Vec<u8> {
         event.extend_from_slice(br#","system_fingerprint":"#);
         push_string(&mut event, fingerprint);
     }
-    event.extend_from_slice(format!(r#","choices":[{{"index":{choice},"delta":"#).as_bytes());
+    event.extend_from_slice(format!(r#","choices":[{{"index":{choice},"#).as_bytes());
     event
 }
