@@ -1,6 +1,7 @@
 //! Which form a request asks its answer to have.
 //!
-//! Read is `response_format` of chat completions: `json_object`, and `json_schema` with its schema.
+//! Read is `response_format` of chat completions, and `text.format` of responses: `json_object`, and `json_schema`
+//! with its schema.
 //!
 //! INVARIANT: what cannot be read asks for nothing: whether a request is well formed is for `wire` and the upstream to say.
 //!
@@ -10,19 +11,19 @@ use detect::AnswerForm;
 use serde_json::Value;
 use wire::Channel;
 
-/// The name without which no body asks for a form.
-const NAME: &[u8] = b"\"response_format\"";
+/// The names without which no body asks for a form.
+const NAMES: [&[u8]; 2] = [b"\"response_format\"", b"\"format\""];
 
 /// The form that the body of a request asks for.
 pub(crate) fn answer_form(body: &[u8]) -> Option<AnswerForm> {
     // Most requests ask for none, and are not parsed once more.
-    memchr::memmem::find(body, NAME)?;
+    NAMES.iter().find_map(|name| memchr::memmem::find(body, name))?;
     let body: Value = serde_json::from_slice(body).ok()?;
-    let asked = body.get("response_format")?;
+    let asked = body.get("response_format").or_else(|| body.pointer("/text/format"))?;
     match asked.get("type")?.as_str()? {
         "json_object" => Some(AnswerForm::object()),
         "json_schema" => {
-            let schema = asked.pointer("/json_schema/schema");
+            let schema = asked.pointer("/json_schema/schema").or_else(|| asked.get("schema"));
             Some(schema.map_or_else(AnswerForm::default, AnswerForm::of_schema))
         }
         _ => None,
@@ -31,7 +32,7 @@ pub(crate) fn answer_form(body: &[u8]) -> Option<AnswerForm> {
 
 /// Whether what is said in a channel has to have that form: the answer itself, not reasoning, refusals and calls of tools.
 pub(crate) const fn is_bound(channel: Channel) -> bool {
-    matches!(channel, Channel::Content)
+    matches!(channel, Channel::Content | Channel::PartText(_))
 }
 
 /// The kind of findings about the form.
@@ -58,6 +59,11 @@ mod tests {
             &asked(&json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema}})),
             Some(&AnswerForm::of_schema(&schema)),
         );
+        check(
+            &json!({"input": "x", "text": {"format": {"type": "json_schema", "name": "n", "schema": schema}}}),
+            Some(&AnswerForm::of_schema(&schema)),
+        );
+        check(&json!({"input": "x", "text": {"format": {"type": "text"}}}), None);
         check(&asked(&json!({"type": "json_schema"})), Some(&AnswerForm::default()));
         check(&asked(&json!({"type": "text"})), None);
         check(&asked(&json!("json_object")), None);

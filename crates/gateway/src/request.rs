@@ -210,7 +210,10 @@ pub(crate) fn examine(
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
     let form = answer_form(body);
-    let (body, vault) = outgoing(body, &document, masked, opened)?;
+    let (body, mut vault) = outgoing(body, &document, masked, opened)?;
+    if operation.repeats_request() {
+        document.fields.iter().for_each(|field| vault.asks(&field.text));
+    }
     Ok(Some(Prepared {
         body,
         judgement,

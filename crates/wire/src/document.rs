@@ -32,6 +32,8 @@ pub struct Document<'a> {
     pub(crate) paths: Paths,
     pub(crate) unknown: Vec<PathId>,
     pub(crate) unscanned: Vec<(PathId, &'static str)>,
+    /// What the event's number becomes.
+    pub(crate) renumbered: Option<u64>,
 }
 
 /// A piece of text.
@@ -49,6 +51,8 @@ pub struct Field<'a> {
     pub embedded: Embedded,
     /// What it is in the message.
     pub literal: Literal,
+    /// In an event of a stream: the whole text of its lane once more, and not a piece of it.
+    pub repeats: bool,
     pub(crate) path: PathId,
     pub(crate) pending: Pending,
 }
@@ -149,9 +153,15 @@ impl EchoOf {
     /// Whether it repeats text of `channel`.
     pub const fn repeats(self, channel: Channel) -> bool {
         match self {
-            Self::Answer => matches!(channel, Channel::Content | Channel::Refusal),
+            Self::Answer => matches!(
+                channel,
+                Channel::Content
+                    | Channel::Refusal
+                    | Channel::PartText(_)
+                    | Channel::PartRefusal(_)
+            ),
             Self::Transcript => matches!(channel, Channel::Transcript),
-            Self::Everything => !matches!(channel, Channel::Other(_)),
+            Self::Everything => !matches!(channel, Channel::Other(_) | Channel::Asked),
         }
     }
 }
@@ -190,6 +200,14 @@ pub struct Facts<'a> {
     pub finished: Vec<Finish<'a>>,
     /// Answer: the message is an error.
     pub error: bool,
+    /// Event: the item of the answer that it is about, by its place.
+    pub item: Option<u32>,
+    /// Event: that item's id.
+    pub item_id: Option<Cow<'a, str>>,
+    /// Event: its number in the stream, and where that stands.
+    pub sequence: Option<(u64, Range<usize>)>,
+    /// Event: nothing comes after it.
+    pub ended: bool,
 }
 
 /// A choice that ended.
@@ -213,7 +231,13 @@ impl<'a> Document<'a> {
             paths: Paths::default(),
             unknown: Vec::new(),
             unscanned: Vec::new(),
+            renumbered: None,
         }
+    }
+
+    /// Splicing gives the event this number in its stream, if it has one.
+    pub const fn renumber(&mut self, sequence: u64) {
+        self.renumbered = Some(sequence);
     }
 
     /// The message.

@@ -42,6 +42,28 @@ pub enum Channel {
     FunctionArguments,
     /// `audio.transcript`.
     Transcript,
+    /// Responses: `output[].content[].text`; the number is the part's.
+    PartText(u32),
+    /// Responses: `output[].content[].refusal`.
+    PartRefusal(u32),
+    /// Responses: `output[].content[].text` of a reasoning item.
+    ReasoningText(u32),
+    /// Responses: `output[].summary[].text`.
+    SummaryText(u32),
+    /// Responses: `output[].arguments` of a call of an MCP server's tool: a JSON document.
+    McpArguments,
+    /// Responses: `output[].code`.
+    Code,
+    /// Responses: `output[].action.commands[]`.
+    ShellCommand(u32),
+    /// Responses: `output[].output[].stdout`.
+    ShellOutput(u32),
+    /// Responses: `output[].output[].stderr`.
+    ShellErrors(u32),
+    /// Responses: what an event says in its own `delta` or `text`; its type says which channel that is.
+    OfEvent,
+    /// Responses: settings of the request that the answer repeats.
+    Asked,
     /// Any other text, known to the content map or not: annotations, errors, extensions. The number
     /// is a hash of its path without array positions.
     Other(u64),
@@ -61,16 +83,19 @@ impl Channel {
     /// How its text arrives in a stream.
     pub const fn delivery(self) -> Delivery {
         match self {
-            Self::ToolName(_) | Self::CustomName(_) | Self::FunctionName | Self::Other(_) => {
-                Delivery::Whole
-            }
+            Self::ToolName(_)
+            | Self::CustomName(_)
+            | Self::FunctionName
+            | Self::OfEvent
+            | Self::Asked
+            | Self::Other(_) => Delivery::Whole,
             _ => Delivery::Incremental,
         }
     }
 
     /// Whether its text is itself a JSON document, so that what is put into it needs escaping twice.
     pub const fn is_json(self) -> bool {
-        matches!(self, Self::ToolArguments(_) | Self::FunctionArguments)
+        matches!(self, Self::ToolArguments(_) | Self::FunctionArguments | Self::McpArguments)
     }
 
     /// The name in contracts: `content`, `tool_arguments`.
@@ -88,6 +113,17 @@ impl Channel {
             Self::FunctionName => "function_name",
             Self::FunctionArguments => "function_arguments",
             Self::Transcript => "transcript",
+            Self::PartText(_) => "text",
+            Self::PartRefusal(_) => "refusal",
+            Self::ReasoningText(_) => "reasoning",
+            Self::SummaryText(_) => "reasoning_summary",
+            Self::McpArguments => "mcp_arguments",
+            Self::Code => "code",
+            Self::ShellCommand(_) => "shell_command",
+            Self::ShellOutput(_) => "shell_output",
+            Self::ShellErrors(_) => "shell_errors",
+            Self::OfEvent => "by the event's type",
+            Self::Asked => "asked",
             Self::Other(_) => "other",
         }
     }
@@ -100,6 +136,13 @@ impl Channel {
             Self::ToolArguments(_) => Self::ToolArguments(index),
             Self::CustomName(_) => Self::CustomName(index),
             Self::CustomInput(_) => Self::CustomInput(index),
+            Self::PartText(_) => Self::PartText(index),
+            Self::PartRefusal(_) => Self::PartRefusal(index),
+            Self::ReasoningText(_) => Self::ReasoningText(index),
+            Self::SummaryText(_) => Self::SummaryText(index),
+            Self::ShellCommand(_) => Self::ShellCommand(index),
+            Self::ShellOutput(_) => Self::ShellOutput(index),
+            Self::ShellErrors(_) => Self::ShellErrors(index),
             other => other,
         }
     }
@@ -111,7 +154,9 @@ mod tests {
 
     #[test]
     fn names_and_unknown_fields_are_never_held() {
-        for channel in [Channel::ToolName(0), Channel::FunctionName, Channel::Other(7)] {
+        for channel in
+            [Channel::ToolName(0), Channel::FunctionName, Channel::Asked, Channel::Other(7)]
+        {
             assert_eq!(channel.delivery(), Delivery::Whole);
         }
         assert_eq!(Channel::ToolArguments(1).delivery(), Delivery::Incremental);

@@ -41,6 +41,7 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod table_tests;
+mod transcript;
 mod write;
 
 pub use contract::{ContractRow, contract, contract_markdown};
@@ -60,6 +61,7 @@ pub use route::{Dialect, Direction, Operation, Route, route, shown_model};
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
 pub use stream::{StreamEvent, read_stream_event, splice_event};
+pub use transcript::{TRANSCRIPT_BYTES_MAX, TRANSCRIPT_ITEMS_MAX, Transcript};
 pub use write::{
     Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
 };

@@ -50,7 +50,9 @@ pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Ve
     for (place, scope) in table.scopes {
         let (path, role) = match scope {
             Scope::Message => (format!("{place}.x_unknown"), "tool"),
-            Scope::Choice | Scope::Call => (format!("{place}.x_unknown"), "user"),
+            Scope::Event(_) => continue,
+            Scope::Item => (format!("{place}.x_unknown"), "tool"),
+            _ => (format!("{place}.x_unknown"), "user"),
         };
         plant(table, unknown, &path, &quoted(canary), role, false, &mut plantings);
     }
@@ -75,8 +77,28 @@ fn plant_row(table: &MessageTable, row: &Row, canary: &str, plantings: &mut Vec<
     for role in roles {
         plant(table, row, row.path, &value, role, true, plantings);
     }
+    if matches!(row.rule, Rule::Guarded { channel: Some(Channel::OfEvent), .. }) {
+        plant_events(table, plantings);
+    }
     if row.path.ends_with('*') {
         plant_key(table, row, row.path, canary, true, plantings);
+    }
+}
+
+/// Plants the canary of the last planting in every event that says something itself.
+fn plant_events(table: &MessageTable, plantings: &mut Vec<Planting>) {
+    let Some(last) = plantings.pop() else { return };
+    let said = |name| table.skeleton.iter().find(|(path, _)| *path == name);
+    let (Some((_, kind)), Some((_, delta))) = (said("type"), said("delta")) else { return };
+    // What is said whole is not said in a piece too.
+    let message = String::from_utf8_lossy(&last.message);
+    let message = message.replacen(&format!(",\"delta\":{delta}"), "", 1);
+    for (_, scope) in table.scopes {
+        let Scope::Event(kinds) = scope else { continue };
+        for (name, channel) in kinds.iter().filter_map(|kind| Some((kind.name, kind.channel?))) {
+            let message = message.replacen(kind, &quoted(name), 1).into_bytes();
+            plantings.push(Planting { message, channel: Some(channel), ..last.clone() });
+        }
     }
 }
 
@@ -132,7 +154,7 @@ fn plant(
         Rule::Media(origin) => (origin, None),
         _ => return,
     };
-    let in_message = path.starts_with("messages[]");
+    let in_message = message_of(table, path).is_some();
     let provenance = match (origin, role) {
         (Origin::Is(provenance), _) => provenance,
         (Origin::Role, "system") => Provenance::System,
@@ -144,15 +166,22 @@ fn plant(
     plantings.push(Planting { path: path.to_owned(), message, provenance, channel, known });
 }
 
+/// The message or item that a path below it lies in.
+fn message_of(table: &MessageTable, path: &str) -> Option<&'static str> {
+    let is_message = |scope: &Scope| matches!(scope, Scope::Message | Scope::Item);
+    table.scopes.iter().filter(|(_, scope)| is_message(scope)).find_map(|(place, _)| {
+        path.strip_prefix(place).filter(|rest| !matches!(*rest, "" | ".role")).map(|_| *place)
+    })
+}
+
 /// The table's skeleton with `value` (JSON) at `path`.
 pub(crate) fn message_with(table: &MessageTable, path: &str, value: &str, role: &str) -> Vec<u8> {
     let mut message = Value::Object(Vec::new());
     for (path, value) in table.skeleton {
         message.set(&segments(path), value);
     }
-    let role_path = "messages[].role";
-    if path.starts_with("messages[]") && path != role_path {
-        message.set(&segments(role_path), &quoted(role));
+    if let Some(place) = message_of(table, path) {
+        message.set(&segments(&format!("{place}.role")), &quoted(role));
     }
     // The only free-form keys that are constrained are numbers.
     let digits = table.rows().any(|row| row.path == path && row.keys == Form::Digits);

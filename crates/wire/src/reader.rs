@@ -17,7 +17,7 @@ use crate::document::{
 };
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
-use crate::form::{is_data_url, is_long_number};
+use crate::form::{Form, is_data_url, is_long_number};
 use crate::frames::{Frame, path_of_member};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
@@ -32,6 +32,9 @@ use crate::table::{Fact, Origin, Row, Rule};
 
 const FOLDED: &str =
     "it differs from a known field in case alone, and some servers read it as that field";
+const STORED_ITEM: &str =
+    "without a role or a type it stands for content stored at the provider, which no guard sees";
+const HOSTED: &str = "opaque: what the provider's own tools read";
 const MEDIA_INLINE: &str = "opaque: inline media";
 const MEDIA_REMOTE: &str = "opaque: media that the provider fetches";
 
@@ -117,8 +120,7 @@ impl<'a> Reader<'a> {
             return self.key(key);
         }
         if let Token::Close { end } = token {
-            self.close(end);
-            return Ok(());
+            return self.close(end);
         }
         let node = match self.frames.last_mut() {
             Some(frame) => {
@@ -212,14 +214,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn close(&mut self, end: usize) {
-        let Some(frame) = self.frames.pop() else { return };
+    fn close(&mut self, end: usize) -> Result<(), ReadError> {
+        let Some(frame) = self.frames.pop() else { return Ok(()) };
         if let Some((start, of)) = frame.echo {
             self.echo(start..end, of);
         }
         if let Some(scope) = frame.scoped.then(|| self.scopes.pop()).flatten() {
+            if scope.stands_for_something_stored() {
+                return Err(ReadError::Denied { path: self.path_here(), why: STORED_ITEM });
+            }
             scope.leave(&mut self.document, &mut self.opening);
         }
+        Ok(())
     }
 
     fn text(&mut self, node: NodeId, text: Text) -> Result<(), ReadError> {
@@ -286,6 +292,11 @@ impl<'a> Reader<'a> {
         if let Some(fact) = row.fact {
             match (fact, self.scopes.last_mut()) {
                 (Fact::Index, Some(scope)) => scope.index = number.parse().ok(),
+                (Fact::PartIndex, Some(scope)) => scope.part = number.parse().ok(),
+                (Fact::Sequence, _) => {
+                    let sequence = number.parse().ok().map(|sequence| (sequence, start..end));
+                    self.document.facts.sequence = sequence;
+                }
                 _ => apply_number(&mut self.document.facts, &mut self.ranks, fact, number),
             }
         }
@@ -301,6 +312,9 @@ impl<'a> Reader<'a> {
             self.refuse_misfit(place)?;
             return self.note_unknown();
         };
+        if value && matches!(row.rule, Rule::Constrained(Form::Off)) {
+            return if self.request { Err(self.violation(row.expected())) } else { Ok(()) };
+        }
         match row.fact {
             Some(Fact::Stream) => self.document.facts.stream = value,
             Some(Fact::IncludeUsage) => self.document.facts.include_usage = value,
@@ -375,6 +389,12 @@ impl<'a> Reader<'a> {
                     scope.role = Role::named(&value);
                 }
             }
+            Fact::Kind => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.take_kind(&value);
+                }
+            }
+            Fact::ToolKind if is_hosted(&value) => self.note_unscanned(HOSTED),
             Fact::Opening if self.opening == Opening::Before => {
                 let field = self.document.fields.len();
                 self.document.facts.opening = field..field + 1;
@@ -412,6 +432,11 @@ impl<'a> Reader<'a> {
         };
         let (provenance, pending) = origin.provenance();
         let path = self.here();
+        let position = self.frames.last().filter(|frame| !frame.object).map(|frame| frame.index);
+        let channel = match (channel, position) {
+            (Some(channel), Some(position)) => Some(channel.at(position)),
+            (channel, _) => channel,
+        };
         let lane = (!self.request).then(|| Lane {
             choice: 0,
             channel: channel.unwrap_or_else(|| Channel::Other(self.document.paths.hash(path))),
@@ -423,6 +448,7 @@ impl<'a> Reader<'a> {
             source,
             embedded,
             literal,
+            repeats: false,
             path,
             pending,
         });
@@ -501,4 +527,11 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Whether the provider runs such a tool itself, and what it reads there is not in any message.
+fn is_hosted(kind: &str) -> bool {
+    ["web_search", "file_search", "code_interpreter", "image_generation", "mcp"]
+        .iter()
+        .any(|hosted| kind.starts_with(hosted))
 }

@@ -39,17 +39,23 @@ pub enum Operation {
     Completions,
     /// `POST /v1/moderations`.
     Moderations,
+    /// `POST /v1/responses`, streamed or not.
+    Responses,
+    /// `POST /v1/responses/input_tokens`.
+    ResponseInputTokens,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
         Self::ModelShow,
         Self::Completions,
         Self::Moderations,
+        Self::Responses,
+        Self::ResponseInputTokens,
     ];
 
     /// The name in events, contracts and policies.
@@ -60,6 +66,8 @@ impl Operation {
             Self::ModelList | Self::ModelShow => "models",
             Self::Completions => "completions",
             Self::Moderations => "moderations",
+            Self::Responses => "responses",
+            Self::ResponseInputTokens => "responses.input_tokens",
         }
     }
 
@@ -76,9 +84,19 @@ impl Operation {
         }
     }
 
+    /// Whether its answer repeats what the request said.
+    pub const fn repeats_request(self) -> bool {
+        matches!(self, Self::Responses)
+    }
+
+    /// Whether events of its stream repeat text that earlier events have said piece by piece.
+    pub const fn repeats_itself(self) -> bool {
+        matches!(self, Self::Responses)
+    }
+
     /// Whether its answer may be a stream.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ChatCompletions | Self::Completions)
+        matches!(self, Self::ChatCompletions | Self::Completions | Self::Responses)
     }
 }
 
@@ -134,6 +152,8 @@ pub fn route(method: &str, path: &str) -> Route {
         "/v1/models" => Operation::ModelList,
         "/v1/completions" => Operation::Completions,
         "/v1/moderations" => Operation::Moderations,
+        "/v1/responses" => Operation::Responses,
+        "/v1/responses/input_tokens" => Operation::ResponseInputTokens,
         _ if shown_model(path).is_some() => Operation::ModelShow,
         _ => return Route::Unknown,
     };
@@ -189,6 +209,8 @@ mod tests {
             ("GET", "/v1/models", Operation::ModelList),
             ("POST", "/v1/completions", Operation::Completions),
             ("POST", "/v1/moderations", Operation::Moderations),
+            ("POST", "/v1/responses", Operation::Responses),
+            ("POST", "/v1/responses/input_tokens", Operation::ResponseInputTokens),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
             ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
         ] {
@@ -211,7 +233,8 @@ mod tests {
             "//v1/chat/completions",
             "/V1/chat/completions",
             "/v1/chat%2Fcompletions",
-            "/v1/responses",
+            "/v1/responses/resp_1",
+            "/v1/Responses",
             "/v1/models/",
             "/v1/models//a",
             "/v1/models/%2Fa",

@@ -10,6 +10,7 @@ use crate::document::Facts;
 use crate::lane::Lane;
 use crate::openai;
 use crate::route::{Dialect, Operation};
+use crate::transcript::Transcript;
 
 /// What every chunk of a stream repeats, taken from the chunks seen so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,12 @@ pub struct Envelope {
     pub created: u64,
     /// `system_fingerprint`, when the upstream states one.
     pub system_fingerprint: Option<String>,
+    /// What was sent so far, in dialects that say it again.
+    pub transcript: Transcript,
+    /// The number of the event that is sent next, in dialects that number them.
+    pub sequence: Option<u64>,
+    /// How many events of our own were sent: those that follow have numbers higher by that.
+    pub added: u64,
 }
 
 impl Envelope {
@@ -39,6 +46,18 @@ impl Envelope {
         if let (None, Some(fingerprint)) = (&self.system_fingerprint, &facts.system_fingerprint) {
             self.system_fingerprint = Some(fingerprint.clone().into_owned());
         }
+        if let (Some(item), Some(id)) = (facts.item, &facts.item_id) {
+            self.transcript.name_item(item, id);
+        }
+        if let Some((number, _)) = &facts.sequence {
+            self.sequence = Some(number.saturating_add(self.added));
+        }
+    }
+
+    /// An event is sent, of the upstream's or of our own.
+    pub fn sent(&mut self, is_own: bool) {
+        self.added += u64::from(is_own && self.sequence.is_some());
+        self.sequence = self.sequence.map(|number| number.saturating_add(1));
     }
 }
 

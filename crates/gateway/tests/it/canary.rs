@@ -50,6 +50,8 @@ fn path(operation: Operation) -> &'static str {
         Operation::ModelShow => "/v1/models/m",
         Operation::Completions => "/v1/completions",
         Operation::Moderations => "/v1/moderations",
+        Operation::Responses => "/v1/responses",
+        Operation::ResponseInputTokens => "/v1/responses/input_tokens",
     }
 }
 
@@ -109,7 +111,7 @@ fn nothing_escapes_in_an_answer() {
 fn nothing_escapes_in_a_stream() {
     let upstream = Canned::start();
     let bed = bed(&upstream);
-    let mut planted = 0;
+    let mut planted = Vec::new();
     let operations = Operation::ALL.into_iter().filter(|operation| operation.streams());
     for (operation, (form, canary)) in operations.flat_map(|one| forms().map(|form| (one, form))) {
         if form == "base64" {
@@ -127,17 +129,17 @@ fn nothing_escapes_in_a_stream() {
                 planting.path,
                 response.text()
             );
-            planted += 1;
+            planted.push(format!("{form} canary in {}: {event}", planting.path));
         }
     }
-    assert!(planted > 10, "only {planted} plantings");
-    for closed in bed.closed(planted) {
+    assert!(planted.len() > 10, "only {} plantings", planted.len());
+    for (closed, planted) in bed.closed(planted.len()).iter().zip(planted) {
         // An address that carries a value out is known as that, and the value in it need not be looked for.
         let is_known = closed.findings.iter().any(|found| {
             let kind = &found.finding.kind;
             kind.as_str() == "pii.email" || kind.family() == "exfiltration"
         });
-        assert!(is_known, "{:?}", closed.findings);
+        assert!(is_known, "{planted}: {:?}", closed.findings);
     }
 }
 
@@ -146,8 +148,11 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         return Request::get(path(operation));
     }
     let body = match operation {
-        Operation::Embeddings | Operation::Moderations => {
+        Operation::Embeddings | Operation::Moderations | Operation::ResponseInputTokens => {
             serde_json::json!({ "model": "m", "input": "hello" })
+        }
+        Operation::Responses => {
+            serde_json::json!({ "model": "m", "stream": streamed, "input": "hello" })
         }
         Operation::Completions => {
             serde_json::json!({ "model": "m", "stream": streamed, "prompt": "hello" })

@@ -8,8 +8,11 @@ mod completions;
 mod embeddings;
 mod models;
 mod moderations;
+mod responses_answer;
+mod responses_request;
 mod write;
 mod write_completions;
+mod write_responses;
 
 use crate::table::{Fact, MessageTable, Row};
 
@@ -29,6 +32,11 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &completions::CHUNK,
     &moderations::REQUEST,
     &moderations::RESPONSE,
+    &responses_request::TABLE,
+    &responses_request::COUNTED,
+    &responses_answer::RESPONSE,
+    &responses_answer::EVENT,
+    &responses_answer::COUNT,
 ];
 
 const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";

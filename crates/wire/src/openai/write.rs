@@ -2,7 +2,7 @@
 
 use crate::json_text::push_string;
 use crate::lane::{Channel, Lane};
-use crate::openai::write_completions;
+use crate::openai::{write_completions, write_responses};
 use crate::route::Operation;
 use crate::write::{Envelope, ErrorShape, Notice};
 
@@ -20,6 +20,7 @@ pub(crate) fn delta_event(
 ) -> Option<Vec<u8>> {
     match operation {
         Operation::Completions => write_completions::delta_event(envelope, lane, text),
+        Operation::Responses => write_responses::delta_event(envelope, lane, text),
         _ => chat_delta_event(envelope, lane, text),
     }
 }
@@ -42,10 +43,7 @@ fn chat_delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u
             format!(r#"{{"reasoning_details":[{{"index":{index},"type":"reasoning.text","text":"#),
             "}]}",
         ),
-        Channel::ToolName(_)
-        | Channel::CustomName(_)
-        | Channel::FunctionName
-        | Channel::Other(_) => return None,
+        _ => return None,
     };
     let mut event = chunk_start(envelope, CHAT_CHUNK, lane.choice);
     event.extend_from_slice(br#""delta":"#);
@@ -63,6 +61,9 @@ pub(crate) fn blocked_ending(
     choices: &[u32],
     notice: &Notice<'_>,
 ) -> Vec<u8> {
+    if operation == Operation::Responses {
+        return write_responses::blocked_ending(envelope, notice);
+    }
     let mut events = Vec::new();
     for choice in choices {
         events.append(&mut match operation {

@@ -36,6 +36,7 @@ fn envelope() -> Envelope {
         model: "gpt-4o".into(),
         created: 1_700_000_000,
         system_fingerprint: Some("fp_1".into()),
+        ..Envelope::default()
     }
 }
 
