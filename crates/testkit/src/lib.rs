@@ -20,6 +20,7 @@ mod http;
 mod kill;
 mod random;
 mod reply;
+mod reply_responses;
 mod scenario;
 mod script;
 mod sse;

@@ -1,8 +1,8 @@
 //! A fake upstream: an HTTP/1.1 server on raw sockets that answers as the model provider would, or
 //! as it should not.
 //!
-//! It serves `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`; which [`Scenario`] a request
-//! meets is named in the request. Every request is recorded as it came.
+//! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
+//! `/v1/moderations` and `/v1/models`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
 //!
@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::http::{Head, Reader};
 use crate::random::fingerprint;
 use crate::reply::{self, Reply};
+use crate::reply_responses;
 use crate::script::{Prompt, choices};
 use crate::{Kind, Scenario};
 
@@ -314,7 +315,14 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
                 Kind::ALL.iter().map(|(name, _)| reply::model(&format!("fake-{name}"))).collect();
             Answer::json(200, format!(r#"{{"object":"list","data":[{}]}}"#, models.join(",")))
         }
-        ("POST", "/v1/chat/completions" | "/v1/embeddings") => {
+        (
+            "POST",
+            "/v1/chat/completions"
+            | "/v1/embeddings"
+            | "/v1/completions"
+            | "/v1/moderations"
+            | "/v1/responses",
+        ) => {
             let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
                 let message = "We could not parse the JSON body of your request.";
                 return Answer::json(
@@ -326,7 +334,11 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
                 Ok((_, scenario)) if path == "/v1/embeddings" && scenario.kind == Kind::Echo => {
                     Answer { scenario, ..Answer::json(200, reply::embeddings(&body)) }
                 }
-                Ok((prompt, scenario)) => chat(&prompt, scenario),
+                Ok((prompt, scenario)) if path == "/v1/moderations" => {
+                    let body = reply_responses::moderation(&prompt.model);
+                    Answer { scenario, ..Answer::json(200, body) }
+                }
+                Ok((prompt, scenario)) => generated(path, &prompt, scenario),
                 Err(unknown) => {
                     let (class, code) = ("invalid_request_error", Some("model_not_found"));
                     Answer::json(404, reply::error(&unknown, class, Some("model"), code))
@@ -360,17 +372,25 @@ fn scenario_of(
     Ok((prompt, scenario))
 }
 
-fn chat(prompt: &Prompt, scenario: Scenario) -> Answer {
+fn generated(path: &str, prompt: &Prompt, scenario: Scenario) -> Answer {
     if let Some(answer) = Answer::failure(&scenario, prompt) {
         return Answer { scenario, ..answer };
     }
     let fingerprint = fingerprint(format!("{}\n{}", prompt.model, prompt.text).as_bytes());
     let choices = choices(prompt, &scenario, fingerprint);
     let reply = Reply { prompt, scenario: &scenario, choices, fingerprint };
-    let body = if prompt.stream {
-        Body::Events(answer::with_faults(reply.events(), &scenario))
-    } else {
-        Body::Bytes(answer::with_faults_unstreamed(reply.body(), &scenario))
+    let body = match (path, prompt.stream) {
+        ("/v1/responses", true) => {
+            let events = reply.response_events();
+            Body::Events(events.into_iter().map(String::into_bytes).collect())
+        }
+        ("/v1/responses", false) => Body::Bytes(reply.response_body().into_bytes()),
+        ("/v1/completions", true) => {
+            Body::Events(answer::with_faults(reply.completion_events(), &scenario))
+        }
+        ("/v1/completions", false) => Body::Bytes(reply.completion_body().into_bytes()),
+        (_, true) => Body::Events(answer::with_faults(reply.events(), &scenario)),
+        (_, false) => Body::Bytes(answer::with_faults_unstreamed(reply.body(), &scenario)),
     };
     Answer { status: 200, headers: Vec::new(), body, scenario }
 }

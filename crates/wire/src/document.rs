@@ -169,6 +169,7 @@ impl EchoOf {
 /// What routing, accounting and conversation identity need from a message. What a message does not
 /// state is `None`, `false`, zero or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 pub struct Facts<'a> {
     /// The model asked for, or the model that answered.
     pub model: Option<Cow<'a, str>>,

@@ -102,9 +102,9 @@ impl Channel {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Content => "content",
-            Self::Refusal => "refusal",
+            Self::Refusal | Self::PartRefusal(_) => "refusal",
             Self::ReasoningContent => "reasoning_content",
-            Self::Reasoning => "reasoning",
+            Self::Reasoning | Self::ReasoningText(_) => "reasoning",
             Self::ReasoningDetail(_) => "reasoning_detail",
             Self::ToolName(_) => "tool_name",
             Self::ToolArguments(_) => "tool_arguments",
@@ -114,8 +114,6 @@ impl Channel {
             Self::FunctionArguments => "function_arguments",
             Self::Transcript => "transcript",
             Self::PartText(_) => "text",
-            Self::PartRefusal(_) => "refusal",
-            Self::ReasoningText(_) => "reasoning",
             Self::SummaryText(_) => "reasoning_summary",
             Self::McpArguments => "mcp_arguments",
             Self::Code => "code",

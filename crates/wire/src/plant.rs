@@ -49,9 +49,8 @@ pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Ve
     plant_key(table, unknown, "x_unknown.**", canary, false, &mut plantings);
     for (place, scope) in table.scopes {
         let (path, role) = match scope {
-            Scope::Message => (format!("{place}.x_unknown"), "tool"),
             Scope::Event(_) => continue,
-            Scope::Item => (format!("{place}.x_unknown"), "tool"),
+            Scope::Message | Scope::Item => (format!("{place}.x_unknown"), "tool"),
             _ => (format!("{place}.x_unknown"), "user"),
         };
         plant(table, unknown, &path, &quoted(canary), role, false, &mut plantings);

@@ -107,7 +107,7 @@ impl ScopeFrame {
         self.kind = Some(match (self.scope, name) {
             (Scope::Event(kinds), _) => Kind::Event {
                 kind: kinds.iter().find(|kind| kind.name == name),
-                has_pieces: name.ends_with(".delta") || name.ends_with(".added"),
+                has_pieces: matches!(name.rsplit('.').next(), Some("delta" | "added")),
                 is_error: name == "error",
             },
             (_, "reasoning") => Kind::Reasoning,

@@ -280,6 +280,11 @@ fn framed(events: &[Vec<u8>], scenario: &Scenario) -> (Vec<u8>, Vec<Range<usize>
             body.extend(end);
             body.extend(end);
         }
+        if let Some(name) = name_of(event) {
+            body.extend(b"event: ");
+            body.extend(name);
+            body.extend(end);
+        }
         body.extend(b"data: ");
         body.extend(event);
         body.extend(end);
@@ -287,6 +292,16 @@ fn framed(events: &[Vec<u8>], scenario: &Scenario) -> (Vec<u8>, Vec<Range<usize>
         ranges.push(start..body.len());
     }
     (body, ranges)
+}
+
+/// The name of an event that has a type, which is written on a line of its own too.
+fn name_of(event: &[u8]) -> Option<Vec<u8>> {
+    // Chunks of completions have none, and there are many of them.
+    if event.starts_with(b"{\"id\"") {
+        return None;
+    }
+    let event: serde_json::Value = serde_json::from_slice(event).ok()?;
+    Some(event.get("type")?.as_str()?.as_bytes().to_vec())
 }
 
 /// The events as the scenario spoils them, with `[DONE]` where it belongs.
