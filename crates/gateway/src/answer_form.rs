@@ -1,7 +1,7 @@
 //! Which form a request asks its answer to have.
 //!
-//! Read is `response_format` of chat completions, and `text.format` of responses: `json_object`, and `json_schema`
-//! with its schema.
+//! Read is `response_format` of chat completions and `text.format` of responses: `json_object`, and `json_schema` with
+//! its schema; and the format of messages (`output_config.format`, and `output_format` before it).
 //!
 //! INVARIANT: what cannot be read asks for nothing: whether a request is well formed is for `wire` and the upstream to say.
 //!
@@ -9,17 +9,26 @@
 
 use detect::AnswerForm;
 use serde_json::Value;
-use wire::Channel;
+use wire::{Channel, Dialect, Operation};
 
-/// The names without which no body asks for a form.
-const NAMES: [&[u8]; 2] = [b"\"response_format\"", b"\"format\""];
+/// Where a body asks for a form, by dialect: the name without which it does not, and the place.
+const PLACES: [(Dialect, &[u8], &str); 4] = [
+    (Dialect::OpenAi, b"\"response_format\"", "/response_format"),
+    (Dialect::OpenAi, b"\"format\"", "/text/format"),
+    (Dialect::Anthropic, b"\"output_config\"", "/output_config/format"),
+    (Dialect::Anthropic, b"\"output_format\"", "/output_format"),
+];
 
 /// The form that the body of a request asks for.
-pub(crate) fn answer_form(body: &[u8]) -> Option<AnswerForm> {
+pub(crate) fn answer_form(operation: Operation, body: &[u8]) -> Option<AnswerForm> {
     // Most requests ask for none, and are not parsed once more.
-    NAMES.iter().find_map(|name| memchr::memmem::find(body, name))?;
+    let is_named = |(dialect, name, _): &&(Dialect, &[u8], &str)| {
+        *dialect == operation.dialect() && memchr::memmem::find(body, name).is_some()
+    };
+    let mut places = PLACES.iter().filter(is_named).map(|(.., place)| place).peekable();
+    places.peek()?;
     let body: Value = serde_json::from_slice(body).ok()?;
-    let asked = body.get("response_format").or_else(|| body.pointer("/text/format"))?;
+    let asked = places.find_map(|place| body.pointer(place))?;
     match asked.get("type")?.as_str()? {
         "json_object" => Some(AnswerForm::object()),
         "json_schema" => {
@@ -46,7 +55,8 @@ mod tests {
 
     #[track_caller]
     fn check(body: &Value, expect: Option<&AnswerForm>) {
-        assert_eq!(answer_form(body.to_string().as_bytes()).as_ref(), expect, "{body}");
+        let form = answer_form(Operation::ChatCompletions, body.to_string().as_bytes());
+        assert_eq!(form.as_ref(), expect, "{body}");
     }
 
     #[test]
@@ -68,6 +78,21 @@ mod tests {
         check(&asked(&json!({"type": "text"})), None);
         check(&asked(&json!("json_object")), None);
         check(&json!({"model": "m", "messages": [{"content": "\"response_format\""}]}), None);
-        assert_eq!(answer_form(b"{\"response_format\":"), None);
+        assert_eq!(answer_form(Operation::ChatCompletions, b"{\"response_format\":"), None);
+    }
+    #[test]
+    fn forms_are_read_from_messages() {
+        let schema = json!({"type": "object"});
+        let format = json!({"type": "json_schema", "schema": schema});
+        let of = |body: Value| answer_form(Operation::Messages, body.to_string().as_bytes());
+        let expected = Some(AnswerForm::of_schema(&schema));
+        assert_eq!(of(json!({"output_config": {"format": format}})), expected);
+        assert_eq!(of(json!({"output_format": format})), expected);
+        assert_eq!(
+            of(json!({"output_config": {"effort": "low"}, "output_format": format})),
+            expected
+        );
+        assert_eq!(of(json!({"output_config": {"effort": "low"}})), None);
+        assert_eq!(of(json!({"response_format": {"type": "json_object"}})), None);
     }
 }

@@ -50,6 +50,7 @@ pub(crate) struct Exchange {
 /// What is known before anything was read.
 pub(crate) struct Early {
     pub(crate) client_address: IpAddr,
+    pub(crate) dialect: Dialect,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
 }
@@ -97,8 +98,9 @@ impl Exchange {
 
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, operation, principal } = &self.early;
+        let Early { client_address, dialect, operation, principal } = &self.early;
         InteractionOpened {
+            dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
             ..opening(self.interaction(), client_address.to_string(), operation)
         }
@@ -156,10 +158,12 @@ impl Exchange {
         self.close.status = status;
     }
 
-    /// Token counts, as the upstream reports them.
+    /// Token counts, as the upstream reports them: at the end, or in parts that only grow.
     pub(crate) fn usage(&mut self, usage: Option<TokenUsage>) {
-        if usage.is_some() {
-            self.close.usage = usage;
+        if let Some(usage) = usage {
+            let known = self.close.usage.get_or_insert_default();
+            known.input = known.input.max(usage.input);
+            known.output = known.output.max(usage.output);
         }
     }
 
@@ -288,7 +292,7 @@ fn opening(
         content: None,
         conversation: None,
         decision: Decision::default(),
-        dialect: Dialect::OpenAi.as_str().to_owned(),
+        dialect: String::new(),
         findings: Vec::new(),
         findings_omitted: 0,
         guards: Vec::new(),

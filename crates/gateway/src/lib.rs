@@ -24,6 +24,7 @@ mod request;
 mod risk;
 mod service;
 mod settings;
+mod speech;
 mod stand_in;
 mod stream;
 mod vault;

@@ -16,9 +16,8 @@ use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
 use policy::{Judgement, Verb};
 use ring::hmac;
-use stdx::Secret;
 use store::Grant;
-use wire::{Document, Echoes, Edit, Embedded, Operation};
+use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     answer_form::answer_form,
@@ -30,7 +29,8 @@ use crate::{
     refusal::Refusal,
     risk::Turn,
     service::Shared,
-    settings::{Accept, Route},
+    settings::{Accept, NoRoute, Route},
+    speech::{self, ProviderKey, Speech},
     vault::Vault,
 };
 
@@ -45,28 +45,23 @@ pub(crate) struct Caller {
     grant: Option<Arc<Grant>>,
     pub(crate) principal: Principal,
     /// The caller's own provider key, on routes that accept those.
-    pub(crate) provider_key: Option<Secret<String>>,
+    pub(crate) provider_key: Option<ProviderKey>,
 }
 
 /// Finds out who asks.
-pub(crate) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let presented = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    let Some(presented) = presented else {
-        return Err(Refusal::unauthenticated(
-            "no key was given; send `Authorization: Bearer btz_…` (see `bartizan keys create`)",
-        ));
-    };
+pub(crate) fn authenticate(
+    shared: &Shared,
+    dialect: Dialect,
+    headers: &HeaderMap,
+) -> Result<Caller, Refusal> {
+    let key = speech::presented_key(dialect, headers)?;
+    let presented = key.secret.expose().as_str();
     if !presented.starts_with(events::VIRTUAL_KEY_PREFIX) && shared.routes.accept_provider_keys() {
         let application = Some(format!("provider-key-{}", hashed(shared, presented)));
         return Ok(Caller {
             grant: None,
             principal: Principal { application, ..Principal::default() },
-            provider_key: Some(Secret::new(presented.to_owned())),
+            provider_key: Some(key),
         });
     }
     match shared.keys.load().authenticate(presented, now_ms()) {
@@ -136,6 +131,8 @@ pub(crate) struct Received {
     pub(crate) path: String,
     /// What the body takes of the memory for all bodies.
     pub(crate) share: BodyShare,
+    /// What of its head is sent on.
+    pub(crate) speech: Speech,
     /// What it adds to its conversation, once that is known.
     pub(crate) turn: Option<Turn>,
 }
@@ -171,7 +168,10 @@ pub(crate) fn examine(
     opened.unscanned = document.unscanned();
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
-    let route = shared.routes.find(model).ok_or_else(|| no_route(model))?;
+    let route = shared
+        .routes
+        .find(operation.dialect(), model)
+        .map_err(|none| no_route(none, operation.dialect(), model))?;
     if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
         return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
     }
@@ -209,7 +209,7 @@ pub(crate) fn examine(
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
-    let form = answer_form(body);
+    let form = answer_form(operation, body);
     let (body, mut vault) = outgoing(body, &document, masked, opened)?;
     if operation.repeats_request() {
         document.fields.iter().for_each(|field| vault.asks(&field.text));
@@ -255,15 +255,27 @@ fn outgoing(
     Ok((Bytes::from(spliced), vault))
 }
 
-fn no_route(model: Option<&str>) -> Refusal {
-    let message = match model {
-        Some(_) => "no route takes this model; see `[[routes]]` in the configuration",
-        None => "no route takes requests without a model",
+fn no_route(none: NoRoute, dialect: Dialect, model: Option<&str>) -> Refusal {
+    let (code, message) = match (none, model) {
+        (NoRoute::Dialect, _) => (
+            "no_route_for_dialect",
+            format!(
+                "no upstream of this model's routes speaks `{}`, the dialect of this path",
+                dialect.as_str()
+            ),
+        ),
+        (NoRoute::Model, Some(_)) => (
+            "model_not_found",
+            "no route takes this model; see `[[routes]]` in the configuration".to_owned(),
+        ),
+        (NoRoute::Model, None) => {
+            ("model_not_found", "no route takes requests without a model".to_owned())
+        }
     };
     Refusal {
         ending: events::Ending::Refused,
         param: Some("model".to_owned()),
-        ..Refusal::request(StatusCode::NOT_FOUND, "model_not_found", message)
+        ..Refusal::request(StatusCode::NOT_FOUND, code, message)
     }
 }
 

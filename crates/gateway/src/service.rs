@@ -30,6 +30,7 @@ use crate::{
     request::{self, Caller, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
+    speech::Speech,
 };
 
 const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -98,13 +99,14 @@ impl Service {
             WireRoute::Known(operation) => operation.as_str(),
             WireRoute::WrongMethod { .. } | WireRoute::Unknown => "unknown",
         };
+        let dialect = wire::dialect_of(head.uri.path());
         let Some(interaction) = shared.randomness.interaction() else {
             let refusal = Refusal::internal("no_randomness", "this host gives no random numbers");
-            return shape(&refusal, "none");
+            return shape(dialect, &refusal, "none");
         };
         let client_address = arrival.peer.ip().to_canonical();
         let content_bytes_max = shared.limits.content_bytes_max;
-        let early = Early { client_address, operation, principal: Principal::default() };
+        let early = Early { client_address, dialect, operation, principal: Principal::default() };
         let place = (&shared.journal, &shared.shutdown);
         let exchange = Exchange::new(place, interaction, arrival.at, content_bytes_max, early);
         let mut journey = Journey {
@@ -116,6 +118,7 @@ impl Service {
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
                 share: BodyShare::default(),
+                speech: Speech::default(),
                 turn: None,
             },
             exchange,
@@ -130,7 +133,7 @@ impl Service {
         };
         let mut response = match result {
             Ok(response) => response,
-            Err((journey, refusal)) => self.refuse(journey, &refusal).await,
+            Err((journey, refusal)) => self.refuse(dialect, journey, &refusal).await,
         };
         insert(&mut response, INTERACTION_HEADER, &interaction.to_string());
         response
@@ -186,17 +189,12 @@ impl Service {
         body: Incoming,
     ) -> Result<(), Refusal> {
         let Journey { exchange, received } = journey;
-        received.caller = request::authenticate(&self.0, &head.headers)?;
+        let operation = received.operation;
+        received.caller = request::authenticate(&self.0, operation.dialect(), &head.headers)?;
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller.principal);
-        if head.uri.query().is_some() {
-            return Err(Refusal::request(
-                StatusCode::BAD_REQUEST,
-                "query_not_accepted",
-                "this path takes no query; send parameters in the body",
-            ));
-        }
-        request::check_headers(received.operation, &head.headers)?;
+        received.speech = Speech::of(operation, head)?;
+        request::check_headers(operation, &head.headers)?;
         let limits = &self.0.limits;
         let (bytes_max, time_max) = (limits.body_bytes_max, limits.body_time_max);
         let share = &mut received.share;
@@ -227,17 +225,29 @@ impl Service {
                 let (opened, body, operation) = lost;
                 let client_address = opened.client_address.parse().unwrap_or(UNKNOWN_ADDRESS);
                 let caller = Caller::default();
-                let path = String::new();
-                let (share, turn) = (BodyShare::default(), None);
-                let received =
-                    Received { body, caller, client_address, opened, operation, path, share, turn };
+                let received = Received {
+                    body,
+                    caller,
+                    client_address,
+                    opened,
+                    operation,
+                    path: String::new(),
+                    share: BodyShare::default(),
+                    speech: Speech::default(),
+                    turn: None,
+                };
                 (received, Err(not_examined()))
             }
         }
     }
 
     /// Records a refusal and words it for the client.
-    async fn refuse(&self, mut journey: Journey, refusal: &Refusal) -> Response<Body> {
+    async fn refuse(
+        &self,
+        dialect: Dialect,
+        mut journey: Journey,
+        refusal: &Refusal,
+    ) -> Response<Body> {
         let code = refusal.recorded.unwrap_or(&refusal.code);
         if !journey.exchange.is_open() {
             let decision = &mut journey.received.opened.decision;
@@ -246,19 +256,19 @@ impl Service {
             }
             journey.received.opened.request_bytes = journey.received.body.len() as u64;
             if let Err(error) = journey.open() {
-                return shape(&Refusal::record(&error), "none");
+                return shape(dialect, &Refusal::record(&error), "none");
             }
         }
         let interaction = journey.exchange.interaction().to_string();
-        let body = error_body(refusal, &interaction);
+        let body = error_body(dialect, refusal, &interaction);
         journey.exchange.status(refusal.status.as_u16());
         journey.exchange.refused(code);
         journey.exchange.sends(&body);
         journey.exchange.end(refusal.ending, Some(code));
         if let Err(error) = journey.exchange.synced().await {
-            return shape(&Refusal::record(&error), &interaction);
+            return shape(dialect, &Refusal::record(&error), &interaction);
         }
-        let mut response = shape(refusal, &interaction);
+        let mut response = shape(dialect, refusal, &interaction);
         insert(&mut response, DECISION_HEADER, "refuse");
         response
     }
@@ -304,24 +314,29 @@ fn unknown_path() -> Refusal {
     )
 }
 
-fn error_body(refusal: &Refusal, interaction: &str) -> Vec<u8> {
+fn error_body(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Vec<u8> {
     wire::error_body(
-        Dialect::OpenAi,
+        dialect,
         &ErrorShape {
             code: &refusal.code,
             interaction: Some(interaction),
             kind: refusal.kind,
             message: &refusal.message,
             param: refusal.param.as_deref(),
+            status: refusal.status.as_u16(),
         },
     )
 }
 
 /// The refusal in the dialect's own shape.
-fn shape(refusal: &Refusal, interaction: &str) -> Response<Body> {
-    let mut response = Response::new(net::full(error_body(refusal, interaction)));
+fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Body> {
+    let mut response = Response::new(net::full(error_body(dialect, refusal, interaction)));
     *response.status_mut() = refusal.status;
     insert(&mut response, "content-type", "application/json");
+    if dialect == Dialect::Anthropic {
+        // Its clients quote this one in their errors.
+        insert(&mut response, "request-id", interaction);
+    }
     if let Some(allow) = refusal.allow {
         insert(&mut response, "allow", allow);
     }

@@ -25,8 +25,8 @@ use http_body::{Body, Frame};
 use net::{BodyFault, Incoming};
 use tokio::time::{Instant, Sleep};
 use wire::{
-    Channel, Delivery, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane, Notice,
-    Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields,
+    Channel, Choices, Delivery, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane,
+    Notice, Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields,
 };
 
 use crate::{
@@ -140,7 +140,8 @@ struct Machine {
     operation: Operation,
     out: BytesMut,
     reader: EventReader,
-    /// Choices that have begun and not ended.
+    /// Choices that have begun and not ended: by what the upstream says of them, in dialects that say it, else by their
+    /// text.
     unfinished: BTreeSet<u32>,
     unknown: UnknownFields,
     /// Whether events pass unread.
@@ -175,6 +176,12 @@ impl Machine {
                 self.chunk(event, &mut document);
                 self.end(Ending::UpstreamFailed, Some("upstream_error"));
             }
+            Ok(StreamEvent::Last(mut document)) => {
+                if self.flush(None) {
+                    self.chunk(event, &mut document);
+                    self.end(Ending::Answered, None);
+                }
+            }
             Ok(StreamEvent::Done) => {
                 if self.flush(None) {
                     self.out.extend_from_slice(&event.frame());
@@ -205,13 +212,10 @@ impl Machine {
             self.unfinished.remove(&finish.choice);
             self.finished.insert(finish.choice);
         }
-        if document.facts.ended && !self.flush(None) {
-            return;
-        }
+        self.envelope.begun |= document.facts.id.is_some();
+        self.choices.extend(document.facts.begun);
+        self.unfinished.extend(document.facts.begun);
         self.send(event, document, &edits);
-        if document.facts.ended && !document.facts.error {
-            self.end(Ending::Answered, None);
-        }
     }
 
     /// Sends the event with these edits.
@@ -250,7 +254,9 @@ impl Machine {
                     return None;
                 }
                 self.choices.insert(lane.choice);
-                self.unfinished.insert(lane.choice);
+                if !self.operation.dialect().says_what_begins() {
+                    self.unfinished.insert(lane.choice);
+                }
             }
             let path = document.path_of(field);
             if field.repeats && lane.channel.delivery() == Delivery::Incremental {
@@ -361,7 +367,11 @@ impl Machine {
     }
 
     /// A consequence stops the answer: what may still be sent, then the dialect's own ending.
-    fn block(&mut self, held: Held) {
+    fn block(&mut self, mut held: Held) {
+        if self.operation.dialect().says_what_begins() {
+            // The event that says it begins is not sent any more.
+            held.retain(|(lane, _)| self.unfinished.contains(&lane.choice));
+        }
         self.send_held(held);
         if self.guard.as_ref().is_some_and(|guard| guard.verdict.gave_up) {
             return self.fail("upstream_garbage");
@@ -370,17 +380,15 @@ impl Machine {
         let code = decision.and_then(|decision| decision.reason.clone());
         let code = code.unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
         let interaction = self.exchange.interaction().to_string();
-        let choices: Vec<u32> = if self.unfinished.is_empty() {
-            self.choices.iter().copied().collect()
-        } else {
-            self.unfinished.iter().copied().collect()
-        };
+        let open: Vec<u32> = self.unfinished.iter().copied().collect();
+        let seen: Vec<u32> = self.choices.iter().copied().collect();
         let notice = Notice {
             code: &code,
             interaction: &interaction,
             message: "the answer was stopped by policy; if this is wrong, quote the interaction id",
         };
-        let ending = wire::blocked_ending(self.operation, &self.envelope, &choices, &notice);
+        let choices = Choices { open: &open, seen: &seen };
+        let ending = wire::blocked_ending(self.operation, &self.envelope, choices, &notice);
         self.out.extend_from_slice(&ending);
         self.end(Ending::Blocked, Some(&code));
     }
@@ -391,8 +399,9 @@ impl Machine {
         }
         let rest = std::mem::take(&mut self.reader).finish();
         let whole = rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        let may_just_end = !self.operation.dialect().says_what_begins();
         // Some servers leave out `[DONE]`; a stream whose choices have all ended is whole without it.
-        if whole && !self.choices.is_empty() && self.unfinished.is_empty() {
+        if whole && may_just_end && !self.choices.is_empty() && self.unfinished.is_empty() {
             if self.flush(None) {
                 self.end(Ending::Answered, None);
             }
@@ -410,6 +419,7 @@ impl Machine {
             kind: "upstream_error",
             message: "the upstream's answer broke off; what was sent is incomplete",
             param: None,
+            status: 0,
         };
         if self.unread {
             // The upstream may have broken off within a line.

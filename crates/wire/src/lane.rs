@@ -9,7 +9,8 @@
 /// A choice × a kind of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {
-    /// The choice's `index` as the upstream states it, or its position where it states none.
+    /// The `index` of the choice (or of the block of content, where a message is made of blocks) as the
+    /// upstream states it, or its position where it states none.
     pub choice: u32,
     /// The kind of output.
     pub channel: Channel,
@@ -64,6 +65,8 @@ pub enum Channel {
     OfEvent,
     /// Responses: settings of the request that the answer repeats.
     Asked,
+    /// `content` of a block: a summary of the conversation (Anthropic).
+    BlockContent,
     /// Any other text, known to the content map or not: annotations, errors, extensions. The number
     /// is a hash of its path without array positions.
     Other(u64),
@@ -122,6 +125,7 @@ impl Channel {
             Self::ShellErrors(_) => "shell_errors",
             Self::OfEvent => "by the event's type",
             Self::Asked => "asked",
+            Self::BlockContent => "block_content",
             Self::Other(_) => "other",
         }
     }

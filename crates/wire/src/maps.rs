@@ -4,13 +4,14 @@
 
 use std::sync::LazyLock;
 
+use crate::anthropic;
 use crate::machine::Machine;
 use crate::openai;
 use crate::route::{Direction, Operation};
 use crate::table::MessageTable;
 
 /// The tables of each dialect.
-static DIALECTS: [&[&MessageTable]; 1] = [openai::TABLES];
+static DIALECTS: [&[&MessageTable]; 2] = [openai::TABLES, anthropic::TABLES];
 
 static MACHINES: LazyLock<Vec<Machine>> =
     LazyLock::new(|| tables().map(Machine::compile).collect());

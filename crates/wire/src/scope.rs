@@ -1,9 +1,11 @@
-//! Objects whose members decide each other's meaning: messages, choices, tool calls, items, events.
+//! Objects whose members decide each other's meaning: messages, their parts, choices, tool calls, files.
 //!
-//! A role may come after the text it speaks for, an index after the text it numbers. So text is collected
-//! with what is known, and put right when its object closes.
+//! A role may come after the text it speaks for, an index after the text it numbers, a type after the data
+//! it describes. So text is collected with what is known, and put right when its object closes.
 //!
 //! INVARIANT: leaving a scope settles everything that was collected since it was entered.
+
+use std::borrow::Cow;
 
 use events::Provenance;
 
@@ -11,9 +13,17 @@ use crate::document::{Document, Embedded, Pending};
 use crate::lane::Channel;
 use crate::table::{EventKind, Scope};
 
+/// The type of a source whose data is base64.
+const BASE64_SOURCE: &str = "base64";
+/// The type of a source whose data is plain text.
+const TEXT_SOURCE: &str = "text";
+
+/// The type of an item without a role that the assistant wrote.
+const REASONING: &str = "reasoning";
+
 /// An open scope.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ScopeFrame {
+#[derive(Clone, Debug)]
+pub(crate) struct ScopeFrame<'a> {
     scope: Scope,
     /// Its position in its array.
     position: u32,
@@ -23,26 +33,14 @@ pub(crate) struct ScopeFrame {
     pub(crate) part: Option<u32>,
     /// Its `role`, if it states one.
     pub(crate) role: Option<Role>,
-    kind: Option<Kind>,
+    /// Its `type`, if it states one.
+    pub(crate) kind: Option<Cow<'a, str>>,
+    /// The media type that is declared, if one is.
+    pub(crate) declared: Option<Cow<'a, str>>,
     fields_from: usize,
+    files_from: usize,
     finished_from: usize,
     echoes_from: usize,
-}
-
-/// What its `type` tells about a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Reasoning,
-    ReasoningText,
-    SummaryText,
-    McpCall,
-    /// One of the kinds of events, and whether it carries pieces of text or whole text again.
-    Event {
-        kind: Option<&'static EventKind>,
-        has_pieces: bool,
-        is_error: bool,
-    },
-    Other,
 }
 
 /// Who wrote a message.
@@ -86,9 +84,9 @@ pub(crate) enum Opening {
     After,
 }
 
-impl ScopeFrame {
+impl<'a> ScopeFrame<'a> {
     /// Enters a scope at `position` of its array.
-    pub(crate) const fn enter(scope: Scope, position: u32, document: &Document<'_>) -> Self {
+    pub(crate) const fn enter(scope: Scope, position: u32, document: &Document<'a>) -> Self {
         Self {
             scope,
             position,
@@ -96,41 +94,29 @@ impl ScopeFrame {
             part: None,
             role: None,
             kind: None,
+            declared: None,
             fields_from: document.fields.len(),
+            files_from: document.files.len(),
             finished_from: document.facts.finished.len(),
             echoes_from: document.echoes.len(),
         }
     }
 
-    /// Takes over the `type`.
-    pub(crate) fn take_kind(&mut self, name: &str) {
-        self.kind = Some(match (self.scope, name) {
-            (Scope::Event(kinds), _) => Kind::Event {
-                kind: kinds.iter().find(|kind| kind.name == name),
-                has_pieces: matches!(name.rsplit('.').next(), Some("delta" | "added")),
-                is_error: name == "error",
-            },
-            (_, "reasoning") => Kind::Reasoning,
-            (_, "reasoning_text") => Kind::ReasoningText,
-            (_, "summary_text") => Kind::SummaryText,
-            (_, "mcp_call" | "mcp_approval_request") => Kind::McpCall,
-            _ => Kind::Other,
-        });
-    }
-
     /// Whether this is an item that says nothing itself.
     pub(crate) fn stands_for_something_stored(&self) -> bool {
-        self.scope == Scope::Item && self.role.is_none() && self.kind.is_none()
+        self.scope == Scope::Item
+            && self.role.is_none()
+            && self.kind.as_deref().is_none_or(str::is_empty)
     }
 
     /// Settles what was collected.
-    pub(crate) fn leave(&self, document: &mut Document<'_>, opening: &mut Opening) {
+    pub(crate) fn leave(self, document: &mut Document<'a>, opening: &mut Opening) {
         let index = self.index.unwrap_or(self.position);
         let fields = document.fields.get_mut(self.fields_from..).unwrap_or_default();
         match self.scope {
             Scope::Message | Scope::Item => {
-                let role =
-                    self.role.or((self.kind == Some(Kind::Reasoning)).then_some(Role::Assistant));
+                let is_reasoning = self.kind.as_deref() == Some(REASONING);
+                let role = self.role.or(is_reasoning.then_some(Role::Assistant));
                 for field in fields.iter_mut().filter(|field| field.pending != Pending::Nothing) {
                     field.provenance = match (field.pending, role) {
                         (Pending::Role, Some(role)) => role.provenance(),
@@ -141,10 +127,22 @@ impl ScopeFrame {
                 }
                 self.extend_opening(document, opening);
             }
+            Scope::Part => {
+                for field in fields {
+                    if let Pending::Part(kinds) = field.pending {
+                        field.provenance = kinds.provenance(self.kind.as_deref());
+                        field.pending = Pending::Nothing;
+                    }
+                }
+            }
+            Scope::Source => self.tell_text_from_files(document),
             Scope::Choice | Scope::Output => {
                 for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
                     lane.choice = index;
-                    lane.channel = self.channel_of_kind(lane.channel);
+                    lane.channel = channel_of(self.kind.as_deref(), lane.channel);
+                }
+                if let Some(begun) = &mut document.facts.begun {
+                    *begun = index;
                 }
                 let finished = document.facts.finished.get_mut(self.finished_from..);
                 for finish in finished.unwrap_or_default() {
@@ -155,48 +153,33 @@ impl ScopeFrame {
                     echo.choice = index;
                 }
             }
-            Scope::Call | Scope::Part => {
+            Scope::Call | Scope::OutputPart => {
                 for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
-                    lane.channel = self.channel_of_kind(lane.channel.at(index));
+                    lane.channel = channel_of(self.kind.as_deref(), lane.channel.at(index));
                 }
             }
-            Scope::Event(_) => self.settle_event(document),
+            Scope::Event(kinds) => self.settle_event(kinds, document),
         }
     }
 
-    /// The channel, as the `type` of what it is in makes it.
-    const fn channel_of_kind(&self, channel: Channel) -> Channel {
-        match (self.kind, channel) {
-            (Some(Kind::ReasoningText), Channel::PartText(part)) => Channel::ReasoningText(part),
-            (Some(Kind::SummaryText), Channel::PartText(part)) => Channel::SummaryText(part),
-            (Some(Kind::McpCall), Channel::ToolArguments(_)) => Channel::McpArguments,
-            _ => channel,
-        }
-    }
-
-    fn settle_event(&self, document: &mut Document<'_>) {
-        let (kind, has_pieces, is_error) = match self.kind {
-            Some(Kind::Event { kind, has_pieces, is_error }) => (kind, has_pieces, is_error),
-            _ => (None, false, false),
-        };
+    /// Puts the text of an event on the lanes that its `type` and its indexes say.
+    fn settle_event(self, kinds: &[EventKind], document: &mut Document<'a>) {
+        let name = self.kind.unwrap_or_default();
+        let kind = kinds.iter().find(|kind| kind.name == name);
         let said = kind.and_then(|kind| kind.channel);
+        let has_pieces = matches!(name.rsplit('.').next(), Some("delta" | "added"));
         document.facts.item = self.index;
-        document.facts.ended = kind.is_some_and(|kind| kind.ends);
-        document.facts.error |= is_error;
+        document.facts.last = kind.is_some_and(|kind| kind.ends);
+        document.facts.error |= name == "error";
         for field in &mut document.fields {
             field.repeats = !has_pieces;
             let Some(lane) = field.lane.as_mut() else { continue };
-            match (lane.channel, said) {
-                (Channel::OfEvent, Some(channel)) => {
-                    lane.channel = channel;
-                    if channel.is_json() {
-                        field.embedded = Embedded::Json;
-                    }
+            if lane.channel == Channel::OfEvent {
+                let other = || Channel::Other(document.paths.hash(field.path));
+                lane.channel = said.unwrap_or_else(other);
+                if lane.channel.is_json() {
+                    field.embedded = Embedded::Json;
                 }
-                (Channel::OfEvent, None) => {
-                    lane.channel = Channel::Other(document.paths.hash(field.path));
-                }
-                _ => {}
             }
             lane.choice = self.index.unwrap_or(lane.choice);
             lane.channel = self.part.map_or(lane.channel, |part| lane.channel.at(part));
@@ -204,6 +187,26 @@ impl ScopeFrame {
         for echo in &mut document.echoes {
             echo.choice = self.index.unwrap_or(echo.choice);
         }
+    }
+
+    /// The data of a source was collected as text and as a file; what it is not, goes. Of an unknown type it
+    /// may be either, and stays both.
+    fn tell_text_from_files(self, document: &mut Document<'a>) {
+        let declared = self.declared.unwrap_or_default();
+        let kind = self.kind.as_deref();
+        let mut files = document.files.split_off(self.files_from);
+        files.retain(|file| !file.is_pending || kind != Some(TEXT_SOURCE));
+        for file in files.iter_mut().filter(|file| file.is_pending) {
+            file.is_pending = false;
+            file.declared = Some(declared.clone());
+        }
+        document.files.append(&mut files);
+        let mut fields = document.fields.split_off(self.fields_from);
+        fields.retain(|field| field.pending != Pending::Source || kind != Some(BASE64_SOURCE));
+        for field in fields.iter_mut().filter(|field| field.pending == Pending::Source) {
+            field.pending = Pending::Nothing;
+        }
+        document.fields.append(&mut fields);
     }
 
     fn extend_opening(&self, document: &mut Document<'_>, opening: &mut Opening) {
@@ -218,5 +221,17 @@ impl ScopeFrame {
             Some(Role::User) => Opening::After,
             _ => Opening::Within,
         };
+    }
+}
+
+/// The channel, as the `type` of what it is in makes it.
+fn channel_of(kind: Option<&str>, channel: Channel) -> Channel {
+    match (kind, channel) {
+        (Some("reasoning_text"), Channel::PartText(part)) => Channel::ReasoningText(part),
+        (Some("summary_text"), Channel::PartText(part)) => Channel::SummaryText(part),
+        (Some("mcp_call" | "mcp_approval_request"), Channel::ToolArguments(_)) => {
+            Channel::McpArguments
+        }
+        _ => channel,
     }
 }

@@ -33,7 +33,9 @@ fn with_document<T>(
         Direction::Stream => {
             let event = sse(bytes);
             match read_stream_event(table.operation, &event, unknown, &limits)? {
-                StreamEvent::Chunk(document) | StreamEvent::Error(document) => Ok(check(&document)),
+                StreamEvent::Chunk(document)
+                | StreamEvent::Last(document)
+                | StreamEvent::Error(document) => Ok(check(&document)),
                 other => panic!("no document: {other:?}"),
             }
         }
@@ -73,7 +75,7 @@ fn a_canary_in_every_guarded_place_is_found() {
         for planting in plantings(table.operation, table.direction, CANARY) {
             let what = format!("{} in {}", planting.path, text(&planting.message));
             let check = |document: &Document<'_>| {
-                if planting.provenance == Provenance::File {
+                if planting.is_file {
                     let file = document.files.first().unwrap_or_else(|| panic!("no file: {what}"));
                     assert_eq!(file.declared(), "text/plain", "{what}");
                     let decoded = data_encoding::BASE64.decode(file.base64().as_bytes());

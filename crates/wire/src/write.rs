@@ -4,8 +4,9 @@
 //! INVARIANT: everything written here is one line of JSON per event, so it reads back as it was meant;
 //! text is escaped, whatever it holds.
 //!
-//! Not here: the shapes themselves (`openai/write`).
+//! Not here: the shapes themselves (`openai/write`, `anthropic/write`).
 
+use crate::anthropic;
 use crate::document::Facts;
 use crate::lane::Lane;
 use crate::openai;
@@ -15,6 +16,8 @@ use crate::transcript::Transcript;
 /// What every chunk of a stream repeats, taken from the chunks seen so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
+    /// Whether the event that states it was sent.
+    pub begun: bool,
     /// The answer's id.
     pub id: String,
     /// The model that answers.
@@ -66,8 +69,11 @@ impl Envelope {
 pub struct ErrorShape<'a> {
     /// For people: what happened and what to do.
     pub message: &'a str,
-    /// The dialect's class: `invalid_request_error`, `authentication_error`, `api_error`.
+    /// The class, in dialects that leave the choice: `invalid_request_error`, `authentication_error`,
+    /// `api_error`.
     pub kind: &'a str,
+    /// The HTTP status, from which other dialects derive the class; 0 in the middle of a stream.
+    pub status: u16,
     /// The field at fault.
     pub param: Option<&'a str>,
     /// The stable code.
@@ -102,21 +108,32 @@ pub fn delta_event(
         return None;
     }
     match operation.dialect() {
+        Dialect::Anthropic => anthropic::delta_event(lane, text),
         Dialect::OpenAi => openai::delta_event(operation, envelope, lane, text),
     }
 }
 
-/// The events that end a stream early in the dialect's own way, for the choices in `choices`.
+/// How far the choices of a stream have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choices<'a> {
+    /// Those that have begun and not ended.
+    pub open: &'a [u32],
+    /// All that have begun.
+    pub seen: &'a [u32],
+}
+
+/// The events that end a stream early in the dialect's own way.
 pub fn blocked_ending(
     operation: Operation,
     envelope: &Envelope,
-    choices: &[u32],
+    choices: Choices<'_>,
     notice: &Notice<'_>,
 ) -> Vec<u8> {
     if !operation.streams() {
         return Vec::new();
     }
     match operation.dialect() {
+        Dialect::Anthropic => anthropic::blocked_ending(envelope, choices.open, notice),
         Dialect::OpenAi => openai::blocked_ending(operation, envelope, choices, notice),
     }
 }
@@ -124,6 +141,7 @@ pub fn blocked_ending(
 /// A failure in the middle of a stream, so that clients see it as one.
 pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
+        Dialect::Anthropic => anthropic::error_event(shape),
         Dialect::OpenAi => openai::error_event(shape),
     }
 }
@@ -131,6 +149,7 @@ pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
 /// The body of an error response.
 pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
+        Dialect::Anthropic => anthropic::error_body(shape),
         Dialect::OpenAi => openai::error_body(shape),
     }
 }

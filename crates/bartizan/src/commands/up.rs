@@ -125,7 +125,8 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         name: String::from("loopback"),
         response_time_max: Duration::from_mins(1),
     };
-    UpstreamOptions { api_key: None, settings }
+    let dialects = wire::Dialect::ALL.to_vec();
+    UpstreamOptions { api_key: None, dialects, settings }
 }
 
 /// The signals that ask the process to end.

@@ -101,13 +101,13 @@ pub(crate) struct UpstreamOptions {
     /// What routes and records call it.
     #[schemars(example = &"openai")]
     pub(crate) name: String,
-    /// The wire format it speaks.
+    /// The wire format it speaks. Requests in another one never go there.
     #[serde(default)]
     pub(crate) dialect: DialectOption,
     /// Where it is, up to and including the version.
     #[schemars(example = &"https://api.openai.com/v1")]
     pub(crate) base_url: String,
-    /// The provider's key: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
+    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
     /// must be marked as meant: `literal:KEY`.
     #[schemars(example = &"env:OPENAI_API_KEY")]
     pub(crate) api_key: Option<SecretReference>,
@@ -130,6 +130,9 @@ pub(crate) enum DialectOption {
     #[default]
     #[serde(rename = "openai")]
     OpenAi,
+    /// Anthropic's Messages API, and what speaks it.
+    #[serde(rename = "anthropic")]
+    Anthropic,
 }
 
 /// One of `[[routes]]`

@@ -72,7 +72,8 @@ pub(crate) struct Guards {
 /// An upstream, as it may be shown.
 pub(crate) struct UpstreamCard {
     pub(crate) name: String,
-    pub(crate) dialect: &'static str,
+    /// The wire formats it speaks.
+    pub(crate) dialects: Vec<wire::Dialect>,
     pub(crate) base_url: String,
     /// Where its key comes from.
     pub(crate) api_key: Option<String>,

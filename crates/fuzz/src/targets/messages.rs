@@ -167,6 +167,8 @@ fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> O
         Operation::ModelList,
         Operation::Completions,
         Operation::Moderations,
+        Operation::Messages,
+        Operation::CountTokens,
     ] {
         for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
             outcome = mixed(outcome, read(operation, unknown));
@@ -193,21 +195,23 @@ fn stream(input: &[u8]) -> Outcome {
     reader.push(input);
     let mut outcome = 0;
     while let Some(Ok(event)) = reader.next_event() {
-        let read = read_stream_event(
-            Operation::ChatCompletions,
-            &event,
-            UnknownFields::Scan,
-            &ReadLimits::default(),
-        );
-        outcome = mixed(
-            outcome,
-            match read {
-                Ok(StreamEvent::Chunk(document) | StreamEvent::Error(document)) => said(&document),
-                Ok(StreamEvent::Done) => 2,
-                Ok(StreamEvent::Comment) => 3,
-                Err(error) => kind_of(&error),
-            },
-        );
+        for operation in [Operation::ChatCompletions, Operation::Messages] {
+            let limits = ReadLimits::default();
+            let read = read_stream_event(operation, &event, UnknownFields::Scan, &limits);
+            outcome = mixed(
+                outcome,
+                match read {
+                    Ok(
+                        StreamEvent::Chunk(document)
+                        | StreamEvent::Last(document)
+                        | StreamEvent::Error(document),
+                    ) => said(&document),
+                    Ok(StreamEvent::Done) => 2,
+                    Ok(StreamEvent::Comment) => 3,
+                    Err(error) => kind_of(&error),
+                },
+            );
+        }
     }
     outcome
 }

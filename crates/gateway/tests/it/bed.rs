@@ -23,7 +23,7 @@ use policy::{PolicyOptions, PolicySource, Preset};
 use stdx::Secret;
 use store::{GrantOptions, ModelPattern, Store, VirtualKeys};
 use testkit::Client;
-use wire::UnknownFields;
+use wire::{Dialect, UnknownFields};
 
 /// What the provider's key must look like upstream, and nowhere else.
 pub(crate) const PROVIDER_KEY: &str = "sk-upstream-of-the-test-bed";
@@ -34,6 +34,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 /// How a bed is made.
 pub(crate) struct Plan {
     pub(crate) detect: detect::DetectSettings,
+    pub(crate) dialects: Vec<Dialect>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
@@ -47,6 +48,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             detect: detect::DetectSettings::default(),
+            dialects: Dialect::ALL.to_vec(),
             disk: Arc::new(RealDisk),
             guards: true,
             limits: Limits::default(),
@@ -176,6 +178,7 @@ async fn start(
         unknown_fields: plan.unknown_fields,
         upstreams: vec![UpstreamOptions {
             api_key: Some(Secret::new(PROVIDER_KEY.to_owned())),
+            dialects: plan.dialects,
             settings: UpstreamSettings {
                 base_url: base_url.to_owned(),
                 ca_pem: None,

@@ -3,7 +3,7 @@
 
 use policy::{PolicySource, Preset};
 use testkit::Request;
-use wire::{Direction, Operation};
+use wire::{Dialect, Direction, Operation};
 
 use crate::bed::{Bed, Canned, Plan};
 
@@ -52,6 +52,8 @@ fn path(operation: Operation) -> &'static str {
         Operation::Moderations => "/v1/moderations",
         Operation::Responses => "/v1/responses",
         Operation::ResponseInputTokens => "/v1/responses/input_tokens",
+        Operation::Messages => "/v1/messages",
+        Operation::CountTokens => "/v1/messages/count_tokens",
     }
 }
 
@@ -118,9 +120,13 @@ fn nothing_escapes_in_a_stream() {
             // What is encoded is found when the lane ends, after it was sent: see THREATS.md.
             continue;
         }
+        let end = match operation.dialect() {
+            Dialect::Anthropic => r#"{"type":"message_stop"}"#,
+            Dialect::OpenAi => "[DONE]",
+        };
         for planting in wire::plantings(operation, Direction::Stream, &canary) {
             let event = String::from_utf8_lossy(&planting.message).into_owned();
-            upstream.answer("text/event-stream", format!("data: {event}\n\ndata: [DONE]\n\n"));
+            upstream.answer("text/event-stream", format!("data: {event}\n\ndata: {end}\n\n"));
             let response = bed.client().send(&ask(operation, true)).expect("an answer");
             assert_eq!(response.status, 200);
             assert!(
@@ -158,7 +164,7 @@ fn ask(operation: Operation, streamed: bool) -> Request {
             serde_json::json!({ "model": "m", "stream": streamed, "prompt": "hello" })
         }
         _ => serde_json::json!({
-            "model": "m", "stream": streamed,
+            "model": "m", "max_tokens": 100, "stream": streamed,
             "messages": [{ "role": "user", "content": "hello" }],
         }),
     };

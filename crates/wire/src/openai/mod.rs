@@ -39,8 +39,8 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &responses_answer::COUNT,
 ];
 
-const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
-const STORED: &str = "it stands for content stored at the provider, which no guard sees";
+pub(crate) const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
+pub(crate) const STORED: &str = "it stands for content stored at the provider, which no guard sees";
 const UNSEEN: &str = "it changes the prompt in ways that no guard sees";
 
 /// What would let a caller choose where a request goes, or change it after it was read.
@@ -90,7 +90,7 @@ const ERROR: &[Row] = &[
 
 /// Whether `text` is a word of JSON Schema (2020-12 and before). As keys and values of a schema they say
 /// nothing about anybody, and a request has thousands of them, so they are not yielded as text.
-fn is_schema_word(text: &str) -> bool {
+pub(crate) fn is_schema_word(text: &str) -> bool {
     matches!(
         text,
         "$defs"

@@ -4,7 +4,7 @@ use crate::json_text::push_string;
 use crate::lane::{Channel, Lane};
 use crate::openai::{write_completions, write_responses};
 use crate::route::Operation;
-use crate::write::{Envelope, ErrorShape, Notice};
+use crate::write::{Choices, Envelope, ErrorShape, Notice};
 
 /// The line that ends a stream.
 pub(crate) const DONE: &str = "[DONE]";
@@ -54,18 +54,18 @@ fn chat_delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u
     Some(event)
 }
 
-/// Every choice in `choices` ends with `content_filter`, and says why; then `[DONE]`.
+/// Every open choice ends with `content_filter` and says why (every choice, if none is open), then `[DONE]`.
 pub(crate) fn blocked_ending(
     operation: Operation,
     envelope: &Envelope,
-    choices: &[u32],
+    choices: Choices<'_>,
     notice: &Notice<'_>,
 ) -> Vec<u8> {
     if operation == Operation::Responses {
         return write_responses::blocked_ending(envelope, notice);
     }
     let mut events = Vec::new();
-    for choice in choices {
+    for choice in if choices.open.is_empty() { choices.seen } else { choices.open } {
         events.append(&mut match operation {
             Operation::Completions => write_completions::blocked(envelope, *choice, notice),
             _ => blocked_chat(envelope, *choice, notice),

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use wire::{
-    Channel, Delivery, Dialect, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane,
-    Notice, Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields, blocked_ending,
+    Channel, Choices, Delivery, Dialect, Document, Echoes, Edit, Envelope, ErrorShape, EventReader,
+    Lane, Notice, Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields, blocked_ending,
     delta_event, error_body, error_event, read_stream_event, splice_event,
 };
 
@@ -32,6 +32,7 @@ fn chunk(event: &SseEvent) -> Box<Document<'_>> {
 
 fn envelope() -> Envelope {
     Envelope {
+        begun: false,
         id: "chatcmpl-1".into(),
         model: "gpt-4o".into(),
         created: 1_700_000_000,
@@ -81,6 +82,7 @@ proptest! {
             param: Some(&param),
             code: &code,
             interaction: Some("int_1"),
+            ..ErrorShape::default()
         };
         let body = error_body(Dialect::OpenAi, &shape);
         let json: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
@@ -115,7 +117,8 @@ fn legacy_completions_are_held_and_stopped_in_their_own_shape() {
     assert_eq!(fields, [(Some(lane), "a \"b\"".to_owned())]);
     assert!(finished.is_empty());
     let notice = Notice { code: "policy_block", message: "stopped", interaction: "int_1" };
-    let ending = events(&blocked_ending(Operation::Completions, &envelope(), &[3], &notice));
+    let choices = Choices { open: &[3], seen: &[1, 3] };
+    let ending = events(&blocked_ending(Operation::Completions, &envelope(), choices, &notice));
     assert_eq!(ending.len(), 2);
     assert_eq!(read(&ending[0]).1, ["content_filter"]);
     let other = Lane { choice: 3, channel: Channel::Refusal };
@@ -137,7 +140,12 @@ fn lanes_that_are_never_held_are_never_written() {
 #[test]
 fn a_blocked_stream_ends_as_the_dialect_ends() {
     let notice = Notice { code: "policy_block", message: "stopped: \"x\"", interaction: "int_1" };
-    let events = events(&blocked_ending(CHAT, &envelope(), &[0, 2], &notice));
+    let events = events(&blocked_ending(
+        CHAT,
+        &envelope(),
+        Choices { open: &[0, 2], seen: &[0, 1, 2] },
+        &notice,
+    ));
     assert_eq!(events.len(), 3);
     for (event, choice) in events.iter().zip([0, 2]) {
         let document = chunk(event);
@@ -152,7 +160,9 @@ fn a_blocked_stream_ends_as_the_dialect_ends() {
         assert_eq!(json["bartizan"]["interaction"], "int_1");
     }
     assert!(matches!(read(&events[2]), StreamEvent::Done));
-    assert!(blocked_ending(Operation::Embeddings, &envelope(), &[0], &notice).is_empty());
+    assert!(
+        blocked_ending(Operation::Embeddings, &envelope(), Choices::default(), &notice).is_empty()
+    );
 }
 
 #[test]
@@ -180,6 +190,7 @@ fn events_are_told_apart() {
         let events = events(bytes.as_bytes());
         let found = match read(&events[0]) {
             StreamEvent::Chunk(_) => "chunk",
+            StreamEvent::Last(_) => "last",
             StreamEvent::Done => "done",
             StreamEvent::Error(_) => "error",
             StreamEvent::Comment => "comment",
