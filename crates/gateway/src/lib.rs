@@ -43,7 +43,8 @@ use wire::ReadLimits;
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use settings::{
-    Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamOptions,
+    Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamKind,
+    UpstreamOptions,
 };
 
 use exchange::Randomness;

@@ -17,7 +17,7 @@ use net::BodyShare;
 use policy::{Judgement, Verb};
 use ring::hmac;
 use store::Grant;
-use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
+use wire::{Address, Dialect, Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     answer_form::answer_form,
@@ -160,8 +160,10 @@ pub(crate) fn examine(
     if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
         return Ok(None);
     }
-    let (facts, shown) = (&document.facts, wire::shown_model(path));
-    let model = facts.model.as_deref().or(shown.as_deref());
+    let (facts, address) = (&document.facts, wire::address(path));
+    let shown = wire::shown_model(&address.path);
+    // A deployment is asked whatever model the body names.
+    let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
     opened.model = model.map(str::to_owned);
     opened.streamed = facts.stream;
     opened.unknown_fields = document.unknown();
@@ -175,6 +177,7 @@ pub(crate) fn examine(
     if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
         return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
     }
+    check_deployment(&address, facts.model.as_deref(), route)?;
     opened.upstream = Some(route.upstream.name().to_owned());
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
@@ -222,6 +225,25 @@ pub(crate) fn examine(
         subject: Arc::new(subject),
         vault: Arc::new(vault),
     }))
+}
+
+/// Where there are no deployments the body's model is asked, so it must be the one that was judged.
+fn check_deployment(
+    address: &Address<'_>,
+    named: Option<&str>,
+    route: &Route,
+) -> Result<(), Refusal> {
+    if route.kind.is_azure() || address.deployment.is_none() || address.deployment == named {
+        return Ok(());
+    }
+    Err(Refusal {
+        param: Some("model".to_owned()),
+        ..Refusal::request(
+            StatusCode::BAD_REQUEST,
+            "deployment_not_model",
+            "the upstream of this route has no deployments; name the same model in the path and in the body",
+        )
+    })
 }
 
 /// What the answer will be compared with. With masks in it an answer has another form than the caller will see.

@@ -8,6 +8,7 @@
 //!
 //! Not here: TLS, HTTP/2, `Expect: 100-continue`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -309,7 +310,8 @@ fn receive(reader: &mut Reader, connection: u64) -> Result<Option<RecordedReques
 /// Which answer a request gets.
 fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
-    match (request.method.as_str(), path) {
+    let (path, deployment) = as_openai_has_it(path);
+    match (request.method.as_str(), &*path) {
         ("GET", "/v1/models") => {
             let models: Vec<String> =
                 Kind::ALL.iter().map(|(name, _)| reply::model(&format!("fake-{name}"))).collect();
@@ -323,13 +325,16 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             | "/v1/moderations"
             | "/v1/responses",
         ) => {
-            let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+            let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else {
                 let message = "We could not parse the JSON body of your request.";
                 return Answer::json(
                     400,
                     reply::error(message, "invalid_request_error", None, None),
                 );
             };
+            if let Some(deployment) = deployment {
+                body["model"] = deployment.into();
+            }
             match scenario_of(&body, default) {
                 Ok((_, scenario)) if path == "/v1/embeddings" && scenario.kind == Kind::Echo => {
                     Answer { scenario, ..Answer::json(200, reply::embeddings(&body)) }
@@ -338,7 +343,7 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
                     let body = reply_responses::moderation(&prompt.model);
                     Answer { scenario, ..Answer::json(200, body) }
                 }
-                Ok((prompt, scenario)) => generated(path, &prompt, scenario),
+                Ok((prompt, scenario)) => generated(&path, &prompt, scenario),
                 Err(unknown) => {
                     let (class, code) = ("invalid_request_error", Some("model_not_found"));
                     Answer::json(404, reply::error(&unknown, class, Some("model"), code))
@@ -352,6 +357,22 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             let message = format!("Invalid URL ({method} {path})");
             Answer::json(404, reply::error(&message, "invalid_request_error", None, None))
         }
+    }
+}
+
+/// Azure's paths as OpenAI has them, and the deployment that one names.
+fn as_openai_has_it(path: &str) -> (Cow<'_, str>, Option<&str>) {
+    if let Some(rest) = path.strip_prefix("/openai/v1/") {
+        return (format!("/v1/{rest}").into(), None);
+    }
+    let deployment =
+        path.strip_prefix("/openai/deployments/").and_then(|rest| rest.split_once('/'));
+    if let Some((deployment, rest)) = deployment {
+        return (format!("/v1/{rest}").into(), Some(deployment));
+    }
+    match path.strip_prefix("/openai/") {
+        Some(rest) => (format!("/v1/{rest}").into(), None),
+        None => (path.into(), None),
     }
 }
 

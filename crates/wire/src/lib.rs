@@ -16,6 +16,7 @@
 //!
 //! Not here: sockets and HTTP (`net`), what text means (`detect`), what follows from it (`policy`).
 
+mod address;
 mod anthropic;
 mod collect;
 mod contract;
@@ -46,6 +47,7 @@ mod table_tests;
 mod transcript;
 mod write;
 
+pub use address::{Address, AddressStyle, address};
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
     Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Literal, REPORTED_PATHS_MAX,

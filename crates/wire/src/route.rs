@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use crate::address::{AddressStyle, address};
+
 /// A family of wire formats that share error and stream shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
@@ -183,7 +185,12 @@ pub fn dialect_of(path: &str) -> Dialect {
 
 /// What `method` and `path` (without the query) ask for.
 pub fn route(method: &str, path: &str) -> Route {
-    let operation = match path {
+    let address = address(path);
+    let operation = match &*address.path {
+        // Azure has no other dialect's paths below its prefix.
+        MESSAGES | COUNT_TOKENS if address.style != AddressStyle::Standard => {
+            return Route::Unknown;
+        }
         "/v1/chat/completions" => Operation::ChatCompletions,
         "/v1/embeddings" => Operation::Embeddings,
         "/v1/models" => Operation::ModelList,
@@ -193,7 +200,7 @@ pub fn route(method: &str, path: &str) -> Route {
         "/v1/responses/input_tokens" => Operation::ResponseInputTokens,
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
-        _ if shown_model(path).is_some() => Operation::ModelShow,
+        path if shown_model(path).is_some() => Operation::ModelShow,
         _ => return Route::Unknown,
     };
     if method == operation.method() {

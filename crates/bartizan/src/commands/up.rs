@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use events::{Event, EventBody};
-use gateway::{Judge, Parts, UpstreamOptions};
+use gateway::{Judge, Parts, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
 use store::{KeySnapshot, VirtualKeys};
@@ -126,7 +126,7 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         response_time_max: Duration::from_mins(1),
     };
     let dialects = wire::Dialect::ALL.to_vec();
-    UpstreamOptions { api_key: None, dialects, settings }
+    UpstreamOptions { api_key: None, dialects, kind: UpstreamKind::Standard, settings }
 }
 
 /// The signals that ask the process to end.

@@ -12,7 +12,9 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use events::{EventBody, InteractionClosed, InteractionOpened};
-use gateway::{Accept, Judge, Limits, MaskStyle, Parts, RouteSettings, Settings, UpstreamOptions};
+use gateway::{
+    Accept, Judge, Limits, MaskStyle, Parts, RouteSettings, Settings, UpstreamKind, UpstreamOptions,
+};
 use http::{HeaderValue, Response, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
 use net::{
@@ -35,6 +37,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 pub(crate) struct Plan {
     pub(crate) detect: detect::DetectSettings,
     pub(crate) dialects: Vec<Dialect>,
+    pub(crate) kind: UpstreamKind,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
@@ -49,6 +52,7 @@ impl Default for Plan {
         Self {
             detect: detect::DetectSettings::default(),
             dialects: Dialect::ALL.to_vec(),
+            kind: UpstreamKind::Standard,
             disk: Arc::new(RealDisk),
             guards: true,
             limits: Limits::default(),
@@ -179,6 +183,7 @@ async fn start(
         upstreams: vec![UpstreamOptions {
             api_key: Some(Secret::new(PROVIDER_KEY.to_owned())),
             dialects: plan.dialects,
+            kind: plan.kind,
             settings: UpstreamSettings {
                 base_url: base_url.to_owned(),
                 ca_pem: None,

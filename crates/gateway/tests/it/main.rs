@@ -10,6 +10,7 @@
 
 mod answer_form;
 mod attachments;
+mod azure;
 mod bad_input;
 mod bed;
 mod canary;

@@ -80,6 +80,7 @@ pub(super) const ENVELOPE: &[Row] = &[
     Row::opaque("choices[].routed_experts", "opaque: numbers of the model's inside"),
     Row::said("choices[].content_filter_results.**"),
     Row::said("choices[].content_filter_result.**"),
+    Row::said("choices[].content_filter_offsets.**"),
     Row::said("prompt_filter_results.**"),
     Row::said("moderation.**"),
     Row::said("metadata.*"),
