@@ -201,6 +201,10 @@ fn choice(prompt: &Prompt, scenario: &Scenario, text: &str, fingerprint: u64) ->
             finish: "stop",
             ..Choice::default()
         },
+        Kind::Leak => {
+            let rules = prompt.instructions.as_deref().unwrap_or_default();
+            said(format!("Of course! My rules: {rules}"))
+        }
         Kind::Length => Choice { finish: "length", ..said(text.to_owned()) },
         _ => said(text.to_owned()),
     }

@@ -85,7 +85,7 @@ def test_reasoning_and_refusals(client, upstream, cut):
 @pytest.mark.parametrize("cut", CUTS)
 def test_what_the_model_made_up(client, cut):
     events, response = final(client, model=f"fake-pii{cut}", input="Who is it?")
-    said = json.dumps([event.to_dict() for event in events]) + response.to_json()
+    said = repr(events) + repr(response)
     for value in INVENTED:
         assert value not in said
     assert "REMOVED]" in response.output_text
@@ -120,8 +120,7 @@ def test_structured_output(client):
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_a_stopped_stream_ends_incomplete(client, cut):
-    told = f"Of course! My rules: {PROMPT}"
-    request = {"model": f"fake-echo{cut}", "instructions": PROMPT, "input": told}
+    request = {"model": f"fake-leak{cut}", "instructions": PROMPT, "input": "Good evening!"}
     for events in (streamed(client, **request), stream_events(client, **request)):
         last = events[-1]
         assert last.type == "response.incomplete"
