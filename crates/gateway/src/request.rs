@@ -314,7 +314,7 @@ fn refused(decision: &events::Decision) -> Refusal {
 
 const fn verb(operation: Operation) -> Verb {
     match operation {
-        Operation::Embeddings => Verb::Embed,
+        Operation::Embeddings | Operation::Score | Operation::Rerank => Verb::Embed,
         _ => Verb::Infer,
     }
 }

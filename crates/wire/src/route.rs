@@ -56,6 +56,16 @@ pub enum Operation {
     Responses,
     /// `POST /v1/responses/input_tokens`.
     ResponseInputTokens,
+    /// `POST /tokenize` (vLLM).
+    Tokenize,
+    /// `POST /detokenize` (vLLM).
+    Detokenize,
+    /// `POST /score` and `POST /v1/score` (vLLM).
+    Score,
+    /// `POST /rerank`, `POST /v1/rerank` and `POST /v2/rerank` (vLLM).
+    Rerank,
+    /// `POST /v1/images/generations`.
+    ImageGenerations,
     /// `POST /v1/messages`, streamed or not.
     Messages,
     /// `POST /v1/messages/count_tokens`.
@@ -64,7 +74,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -73,6 +83,11 @@ impl Operation {
         Self::Moderations,
         Self::Responses,
         Self::ResponseInputTokens,
+        Self::Tokenize,
+        Self::Detokenize,
+        Self::Score,
+        Self::Rerank,
+        Self::ImageGenerations,
         Self::Messages,
         Self::CountTokens,
     ];
@@ -87,6 +102,11 @@ impl Operation {
             Self::Moderations => "moderations",
             Self::Responses => "responses",
             Self::ResponseInputTokens => "responses.input_tokens",
+            Self::Tokenize => "tokenize",
+            Self::Detokenize => "detokenize",
+            Self::Score => "score",
+            Self::Rerank => "rerank",
+            Self::ImageGenerations => "images.generations",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
         }
@@ -115,7 +135,7 @@ impl Operation {
 
     /// Whether its answer repeats what the request said.
     pub const fn repeats_request(self) -> bool {
-        matches!(self, Self::Responses)
+        matches!(self, Self::Responses | Self::Rerank)
     }
 
     /// Whether events of its stream repeat text that earlier events have said piece by piece.
@@ -198,6 +218,11 @@ pub fn route(method: &str, path: &str) -> Route {
         "/v1/moderations" => Operation::Moderations,
         "/v1/responses" => Operation::Responses,
         "/v1/responses/input_tokens" => Operation::ResponseInputTokens,
+        "/tokenize" => Operation::Tokenize,
+        "/detokenize" => Operation::Detokenize,
+        "/score" | "/v1/score" => Operation::Score,
+        "/rerank" | "/v1/rerank" | "/v2/rerank" => Operation::Rerank,
+        "/v1/images/generations" => Operation::ImageGenerations,
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
         path if shown_model(path).is_some() => Operation::ModelShow,
@@ -257,6 +282,11 @@ mod tests {
             ("POST", "/v1/moderations", Operation::Moderations),
             ("POST", "/v1/responses", Operation::Responses),
             ("POST", "/v1/responses/input_tokens", Operation::ResponseInputTokens),
+            ("POST", "/tokenize", Operation::Tokenize),
+            ("POST", "/detokenize", Operation::Detokenize),
+            ("POST", "/v1/score", Operation::Score),
+            ("POST", "/v2/rerank", Operation::Rerank),
+            ("POST", "/v1/images/generations", Operation::ImageGenerations),
             ("POST", "/v1/messages", Operation::Messages),
             ("POST", "/v1/messages/count_tokens", Operation::CountTokens),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),

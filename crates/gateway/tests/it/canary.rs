@@ -52,6 +52,11 @@ fn path(operation: Operation) -> &'static str {
         Operation::Moderations => "/v1/moderations",
         Operation::Responses => "/v1/responses",
         Operation::ResponseInputTokens => "/v1/responses/input_tokens",
+        Operation::Tokenize => "/tokenize",
+        Operation::Detokenize => "/detokenize",
+        Operation::Score => "/score",
+        Operation::Rerank => "/rerank",
+        Operation::ImageGenerations => "/v1/images/generations",
         Operation::Messages => "/v1/messages",
         Operation::CountTokens => "/v1/messages/count_tokens",
     }
@@ -159,6 +164,14 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         }
         Operation::Responses => {
             serde_json::json!({ "model": "m", "stream": streamed, "input": "hello" })
+        }
+        Operation::Tokenize | Operation::ImageGenerations => {
+            serde_json::json!({ "model": "m", "prompt": "hello" })
+        }
+        Operation::Detokenize => serde_json::json!({ "model": "m", "tokens": [7] }),
+        Operation::Score => serde_json::json!({ "model": "m", "text_1": "a", "text_2": "b" }),
+        Operation::Rerank => {
+            serde_json::json!({ "model": "m", "query": "a", "documents": ["b"] })
         }
         Operation::Completions => {
             serde_json::json!({ "model": "m", "stream": streamed, "prompt": "hello" })

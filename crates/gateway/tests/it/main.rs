@@ -20,3 +20,4 @@ mod leaks;
 mod main_job;
 mod responses;
 mod risk;
+mod vllm;

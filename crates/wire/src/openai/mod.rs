@@ -6,10 +6,13 @@ mod chat_answer;
 mod chat_request;
 mod completions;
 mod embeddings;
+mod images;
 mod models;
 mod moderations;
+mod ranking;
 mod responses_answer;
 mod responses_request;
+mod tokens;
 mod write;
 mod write_completions;
 mod write_responses;
@@ -37,6 +40,16 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &responses_answer::RESPONSE,
     &responses_answer::EVENT,
     &responses_answer::COUNT,
+    &tokens::TOKENIZE,
+    &tokens::TOKENIZED,
+    &tokens::DETOKENIZE,
+    &tokens::DETOKENIZED,
+    &ranking::SCORE,
+    &ranking::SCORED,
+    &ranking::RERANK,
+    &ranking::RERANKED,
+    &images::REQUEST,
+    &images::RESPONSE,
 ];
 
 pub(crate) const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
@@ -48,6 +61,7 @@ const ELSEWHERE: &[Row] = &[
     Row::denied("extra_body", "a second body that clients merge before they send"),
     Row::denied("prompt_embeds", UNSEEN),
     Row::denied("vllm_xargs", UNSEEN),
+    Row::denied("logits_processors", UNSEEN),
     Row::denied("kv_transfer_params", HOSTS),
     Row::denied("ec_transfer_params", HOSTS),
     Row::denied("mm_processor_kwargs", UNSEEN),
