@@ -41,7 +41,7 @@ pub(crate) fn subject() -> Arc<Subject> {
     })
 }
 
-const MASK: &str = "[EMAIL-K7Q2M9XA]";
+pub(crate) const MASK: &str = "[EMAIL-K7Q2M9XA]";
 /// A mask whose code happens to be a valid bank identifier.
 const BANK_MASK: &str = "[EMAIL-DEUTDEFF]";
 /// Stand-ins that keep their format, and beginnings of more than one.
@@ -54,9 +54,9 @@ const LIKE: [&str; 7] = [
     "DE64 0000 3704 0044 0532 01",
     "2001:db8::1118:1f26",
 ];
-const OWN: &str = "ann \"a\" <ann.own@example.org>";
+pub(crate) const OWN: &str = "ann \"a\" <ann.own@example.org>";
 
-fn guard() -> AnswerGuard {
+pub(crate) fn guard() -> AnswerGuard {
     let mut vault = Vault::default();
     assert!(vault.keep(MASK.to_owned(), OWN.to_owned()));
     assert!(vault.keep(BANK_MASK.to_owned(), OWN.to_owned()));

@@ -175,7 +175,7 @@ fn stream(
     forward_headers(headers, response.headers_mut());
     response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let body = GuardedStream::new(StreamParts {
+    let parts = StreamParts {
         event_bytes_max: shared.limits.event_bytes_max,
         exchange,
         guard,
@@ -184,8 +184,8 @@ fn stream(
         limits: shared.read_limits,
         operation,
         unknown: ANSWER_UNKNOWN_FIELDS,
-        upstream,
-    });
+    };
+    let body = GuardedStream::new(parts, upstream);
     response.map(|()| body.boxed_unsync())
 }
 

@@ -170,13 +170,7 @@ pub(crate) fn examine(
     opened.unscanned = document.unscanned();
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
-    let route = shared
-        .routes
-        .find(operation.dialect(), model)
-        .map_err(|none| no_route(none, operation.dialect(), model))?;
-    if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
-        return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
-    }
+    let route = route_of(shared, caller, operation.dialect(), model)?;
     check_deployment(&address, facts.model.as_deref(), route)?;
     opened.upstream = Some(route.upstream.name().to_owned());
     let conversation = identify(shared, caller, &document);
@@ -275,6 +269,21 @@ fn outgoing(
         Refusal::internal("internal_splice", "the request could not be masked; nothing was sent")
     })?;
     Ok((Bytes::from(spliced), vault))
+}
+
+/// Where a caller's request goes.
+fn route_of<'s>(
+    shared: &'s Shared,
+    caller: &Caller,
+    dialect: Dialect,
+    model: Option<&str>,
+) -> Result<&'s Arc<Route>, Refusal> {
+    let found = shared.routes.find(dialect, model);
+    let route = found.map_err(|none| no_route(none, dialect, model))?;
+    if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
+        return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
+    }
+    Ok(route)
 }
 
 fn no_route(none: NoRoute, dialect: Dialect, model: Option<&str>) -> Refusal {

@@ -45,7 +45,6 @@ pub(crate) struct StreamParts {
     pub(crate) limits: ReadLimits,
     pub(crate) operation: Operation,
     pub(crate) unknown: UnknownFields,
-    pub(crate) upstream: Incoming,
 }
 
 /// The body sent to the client.
@@ -57,27 +56,12 @@ pub(crate) struct GuardedStream {
 }
 
 impl GuardedStream {
-    pub(crate) fn new(parts: StreamParts) -> Self {
+    pub(crate) fn new(parts: StreamParts, upstream: Incoming) -> Self {
         Self {
             idle: Box::pin(tokio::time::sleep(parts.idle_time_max)),
             idle_time_max: parts.idle_time_max,
-            machine: Machine {
-                choices: BTreeSet::new(),
-                finished: BTreeSet::new(),
-                ended: None,
-                envelope: Envelope::default(),
-                exchange: parts.exchange,
-                unread: parts.guard.is_none(),
-                guard: parts.guard,
-                guards: parts.guards,
-                limits: parts.limits,
-                operation: parts.operation,
-                out: BytesMut::new(),
-                reader: EventReader::new(parts.event_bytes_max),
-                unfinished: BTreeSet::new(),
-                unknown: parts.unknown,
-            },
-            upstream: parts.upstream,
+            machine: Machine::new(parts),
+            upstream,
         }
     }
 }
@@ -152,6 +136,25 @@ struct Machine {
 type Held = Vec<(Lane, String)>;
 
 impl Machine {
+    fn new(parts: StreamParts) -> Self {
+        Self {
+            choices: BTreeSet::new(),
+            finished: BTreeSet::new(),
+            ended: None,
+            envelope: Envelope::default(),
+            exchange: parts.exchange,
+            unread: parts.guard.is_none(),
+            guard: parts.guard,
+            guards: parts.guards,
+            limits: parts.limits,
+            operation: parts.operation,
+            out: BytesMut::new(),
+            reader: EventReader::new(parts.event_bytes_max),
+            unfinished: BTreeSet::new(),
+            unknown: parts.unknown,
+        }
+    }
+
     fn read(&mut self, bytes: &[u8]) {
         if self.unread {
             return self.out.extend_from_slice(bytes);
@@ -203,6 +206,10 @@ impl Machine {
         self.envelope.observe(&document.facts);
         self.exchange.usage(document.facts.usage);
         self.exchange.unscanned(&document.unscanned());
+        if document.facts.begun.is_some_and(|choice| self.choices.contains(&choice)) {
+            // Clients would start it anew, and its guard would not.
+            return self.fail("upstream_garbage");
+        }
         let Some(edits) = self.texts(document) else { return };
         for finish in &document.facts.finished {
             if !self.flush(Some(finish.choice)) {
@@ -462,3 +469,7 @@ impl Drop for Machine {
         self.take_verdict();
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

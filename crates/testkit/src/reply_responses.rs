@@ -126,8 +126,8 @@ impl Reply<'_> {
         items
     }
 
-    /// The events of a response's stream, without framing.
-    pub(crate) fn response_events(&self) -> Vec<String> {
+    /// The events of a response's stream, each with its name, without framing.
+    pub(crate) fn response_events(&self) -> Vec<(String, String)> {
         let mut events = Events::default();
         for kind in ["response.created", "response.in_progress"] {
             let response = self.response("in_progress", &[], false);
@@ -245,13 +245,13 @@ fn part(kind: &str, member: &str, text: &str) -> Value {
 
 /// Numbered events.
 #[derive(Default)]
-struct Events(Vec<String>);
+struct Events(Vec<(String, String)>);
 
 impl Events {
     fn push(&mut self, kind: &str, mut event: Value) {
         event["type"] = json!(kind);
         event["sequence_number"] = json!(self.0.len());
-        self.0.push(event.to_string());
+        self.0.push((kind.to_owned(), event.to_string()));
     }
 }
 

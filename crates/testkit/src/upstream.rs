@@ -2,7 +2,9 @@
 //! as it should not.
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
-//! `/v1/moderations` and `/v1/models`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it came.
+//! `/v1/moderations`, `/v1/models`, `/v1/messages` and `/v1/messages/count_tokens`, and the first of them where
+//! Azure has them; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
+//! came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
 //!
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::http::{Head, Reader};
+use crate::messages::{self, Message};
 use crate::random::fingerprint;
 use crate::reply::{self, Reply};
 use crate::reply_responses;
@@ -323,8 +326,11 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             | "/v1/embeddings"
             | "/v1/completions"
             | "/v1/moderations"
-            | "/v1/responses",
+            | "/v1/responses"
+            | "/v1/messages"
+            | "/v1/messages/count_tokens",
         ) => {
+            let is_messages = path.starts_with("/v1/messages");
             let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else {
                 let message = "We could not parse the JSON body of your request.";
                 return Answer::json(
@@ -335,7 +341,7 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             if let Some(deployment) = deployment {
                 body["model"] = deployment.into();
             }
-            match scenario_of(&body, default) {
+            match scenario_of(&body, is_messages, default) {
                 Ok((_, scenario)) if path == "/v1/embeddings" && scenario.kind == Kind::Echo => {
                     Answer { scenario, ..Answer::json(200, reply::embeddings(&body)) }
                 }
@@ -343,7 +349,11 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
                     let body = reply_responses::moderation(&prompt.model);
                     Answer { scenario, ..Answer::json(200, body) }
                 }
+                Ok((prompt, scenario)) if path.ends_with("/count_tokens") => {
+                    Answer { scenario, ..Answer::json(200, messages::count(&prompt)) }
+                }
                 Ok((prompt, scenario)) => generated(&path, &prompt, scenario),
+                Err(unknown) if is_messages => Answer::json(404, messages::error(&unknown, 404)),
                 Err(unknown) => {
                     let (class, code) = ("invalid_request_error", Some("model_not_found"));
                     Answer::json(404, reply::error(&unknown, class, Some("model"), code))
@@ -378,9 +388,10 @@ fn as_openai_has_it(path: &str) -> (Cow<'_, str>, Option<&str>) {
 
 fn scenario_of(
     body: &Value,
+    is_messages: bool,
     default: &Scenario,
 ) -> std::result::Result<(Prompt, Scenario), String> {
-    let mut prompt = Prompt::of(body);
+    let mut prompt = Prompt::of(body, is_messages);
     let name = prompt.directive.as_deref().unwrap_or(&prompt.model);
     let scenario = if name.starts_with("fake-") {
         name.parse().map_err(|error: crate::UnknownScenario| error.to_string())?
@@ -398,12 +409,22 @@ fn generated(path: &str, prompt: &Prompt, scenario: Scenario) -> Answer {
         return Answer { scenario, ..answer };
     }
     let fingerprint = fingerprint(format!("{}\n{}", prompt.model, prompt.text).as_bytes());
-    let choices = choices(prompt, &scenario, fingerprint);
+    let mut choices = choices(prompt, &scenario, fingerprint);
+    if prompt.is_messages {
+        let choice = choices.drain(..).next().unwrap_or_default();
+        let message = Message { prompt, scenario: &scenario, choice, fingerprint };
+        let body = if prompt.stream {
+            Body::Events(answer::with_faults_in_messages(message.events(), &scenario))
+        } else {
+            Body::Bytes(answer::with_faults_unstreamed(message.body(), &scenario))
+        };
+        return Answer { status: 200, headers: Vec::new(), body, scenario };
+    }
     let reply = Reply { prompt, scenario: &scenario, choices, fingerprint };
     let body = match (path, prompt.stream) {
         ("/v1/responses", true) => {
-            let events = reply.response_events();
-            Body::Events(events.into_iter().map(String::into_bytes).collect())
+            let events = reply.response_events().into_iter();
+            Body::Events(events.map(|(kind, data)| (Some(kind), data.into_bytes())).collect())
         }
         ("/v1/responses", false) => Body::Bytes(reply.response_body().into_bytes()),
         ("/v1/completions", true) => {

@@ -181,7 +181,7 @@ impl EchoOf {
 /// What routing, accounting and conversation identity need from a message. What a message does not
 /// state is `None`, `false`, zero or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct Facts<'a> {
     /// The model asked for, or the model that answered.
     pub model: Option<Cow<'a, str>>,
@@ -209,6 +209,8 @@ pub struct Facts<'a> {
     pub system_fingerprint: Option<Cow<'a, str>>,
     /// Answer: token counts.
     pub usage: Option<TokenUsage>,
+    /// Answer: the type of the event, in dialects whose events have one.
+    pub event: Option<Cow<'a, str>>,
     /// Answer: the choice that begins with this event, in dialects that say so.
     pub begun: Option<u32>,
     /// Answer: the choices that ended in this message.

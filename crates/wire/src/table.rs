@@ -199,6 +199,7 @@ pub(crate) enum Fact {
     Id,
     Created,
     Fingerprint,
+    /// Several of them add up.
     InputTokens,
     OutputTokens,
     Finish,

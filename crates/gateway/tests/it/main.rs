@@ -18,6 +18,7 @@ mod escapes;
 mod faults;
 mod leaks;
 mod main_job;
+mod messages;
 mod responses;
 mod risk;
 mod vllm;

@@ -58,7 +58,7 @@ pub(super) fn python(checkout: &Checkout) -> Installed {
         Wanted { cache: cache_folder(checkout), name: "python", lists: &[&requirements], version };
     let works = |folder: &Path| {
         let python = folder.join("venv/bin/python");
-        let imports = ["-c", "import langchain_openai, openai, pytest"];
+        let imports = ["-c", "import anthropic, langchain_openai, openai, pytest"];
         output_of(folder, &python.to_string_lossy(), &imports).is_some()
     };
     let installed = kept(&wanted, works, |folder| {

@@ -19,7 +19,7 @@ use servers::Servers;
 /// Where the scripts are, relative to the root.
 const SCRIPTS_FOLDER: &str = "integrations/clients";
 
-/// `openai` and `langchain-openai`, under pytest.
+/// `openai`, `langchain-openai` and `anthropic`, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
     match install::python(checkout) {
         Installed::Ready(python) => run_python(checkout, &python).into(),
