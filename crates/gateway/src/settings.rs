@@ -83,7 +83,7 @@ impl Default for Limits {
             body_time_max: Duration::from_secs(30),
             connections_max: 16_384,
             content_bytes_max: 1 << 20,
-            event_bytes_max: 1 << 20,
+            event_bytes_max: 4 << 20,
             head_bytes_max: 64 << 10,
             head_time_max: Duration::from_secs(15),
             inline_inspection_bytes_max: 64 << 10,

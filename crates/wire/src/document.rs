@@ -223,6 +223,8 @@ pub struct Facts<'a> {
     pub item: Option<u32>,
     /// Event: that item's id.
     pub item_id: Option<Cow<'a, str>>,
+    /// Event: its type without its last word, if the content map does not say what such events say.
+    pub unlisted: Option<Cow<'a, str>>,
     /// Event: its number in the stream, and where that stands.
     pub sequence: Option<(u64, Range<usize>)>,
 }

@@ -61,6 +61,9 @@ pub enum Channel {
     ShellOutput(u32),
     /// Responses: `output[].output[].stderr`.
     ShellErrors(u32),
+    /// Responses: what events of a type say that the content map does not name. The first number is a hash of
+    /// the type, the second the part's.
+    Unlisted(u64, u32),
     /// Responses: what an event says in its own `delta` or `text`; its type says which channel that is.
     OfEvent,
     /// Responses: settings of the request that the answer repeats.
@@ -123,6 +126,7 @@ impl Channel {
             Self::ShellCommand(_) => "shell_command",
             Self::ShellOutput(_) => "shell_output",
             Self::ShellErrors(_) => "shell_errors",
+            Self::Unlisted(..) => "unlisted",
             Self::OfEvent => "by the event's type",
             Self::Asked => "asked",
             Self::BlockContent => "block_content",
@@ -145,6 +149,7 @@ impl Channel {
             Self::ShellCommand(_) => Self::ShellCommand(index),
             Self::ShellOutput(_) => Self::ShellOutput(index),
             Self::ShellErrors(_) => Self::ShellErrors(index),
+            Self::Unlisted(kind, _) => Self::Unlisted(kind, index),
             other => other,
         }
     }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use events::Provenance;
 
 use crate::document::{Document, Embedded, Pending};
+use crate::json_text::key_hash;
 use crate::lane::Channel;
 use crate::table::{EventKind, Scope};
 
@@ -167,7 +168,13 @@ impl<'a> ScopeFrame<'a> {
         let name = self.kind.unwrap_or_default();
         let kind = kinds.iter().find(|kind| kind.name == name);
         let said = kind.and_then(|kind| kind.channel);
-        let has_pieces = matches!(name.rsplit('.').next(), Some("delta" | "added"));
+        // Text of a type that nobody told us of may be cut like any other.
+        let (stem, step) = name.rsplit_once('.').unwrap_or_default();
+        let is_unlisted = said.is_none() && matches!(step, "delta" | "done");
+        let has_pieces = matches!(step, "delta" | "added");
+        if is_unlisted {
+            document.facts.unlisted = Some(stem.to_owned().into());
+        }
         document.facts.item = self.index;
         document.facts.last = kind.is_some_and(|kind| kind.ends);
         document.facts.error |= name == "error";
@@ -175,8 +182,14 @@ impl<'a> ScopeFrame<'a> {
             field.repeats = !has_pieces;
             let Some(lane) = field.lane.as_mut() else { continue };
             if lane.channel == Channel::OfEvent {
-                let other = || Channel::Other(document.paths.hash(field.path));
-                lane.channel = said.unwrap_or_else(other);
+                let unlisted = || {
+                    if is_unlisted {
+                        Channel::Unlisted(key_hash(stem), 0)
+                    } else {
+                        Channel::Other(document.paths.hash(field.path))
+                    }
+                };
+                lane.channel = said.unwrap_or_else(unlisted);
                 if lane.channel.is_json() {
                     field.embedded = Embedded::Json;
                 }

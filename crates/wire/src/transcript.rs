@@ -8,6 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::form::Form;
+use crate::json_text::key_hash;
 use crate::lane::Lane;
 
 /// Bytes of text kept of one answer.
@@ -20,6 +22,8 @@ pub const TRANSCRIPT_ITEMS_MAX: usize = 4096;
 pub struct Transcript {
     lanes: BTreeMap<Lane, Said>,
     items: BTreeMap<u32, String>,
+    /// Types of events that the content map does not name, by their hashes.
+    unlisted: BTreeMap<u64, String>,
     bytes: usize,
 }
 
@@ -66,6 +70,18 @@ impl Transcript {
     /// The id of an item; empty if it is not known.
     pub(crate) fn item(&self, item: u32) -> &str {
         self.items.get(&item).map_or("", String::as_str)
+    }
+
+    /// Takes over the type of an event, without its last word.
+    pub(crate) fn name_unlisted(&mut self, stem: &str) {
+        if self.unlisted.len() < TRANSCRIPT_ITEMS_MAX && Form::Id.admits_text(stem) {
+            self.unlisted.entry(key_hash(stem)).or_insert_with(|| stem.to_owned());
+        }
+    }
+
+    /// The type behind a hash.
+    pub(crate) fn unlisted(&self, hash: u64) -> Option<&str> {
+        self.unlisted.get(&hash).map(String::as_str)
     }
 
     /// Every lane with its text, in order.

@@ -52,6 +52,9 @@ impl Envelope {
         if let (Some(item), Some(id)) = (facts.item, &facts.item_id) {
             self.transcript.name_item(item, id);
         }
+        if let Some(stem) = &facts.unlisted {
+            self.transcript.name_unlisted(stem);
+        }
         if let Some((number, _)) = &facts.sequence {
             self.sequence = Some(number.saturating_add(self.added));
         }

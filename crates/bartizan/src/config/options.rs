@@ -419,7 +419,7 @@ impl Default for ServerOptions {
             body_timeout_ms: 30_000,
             answer_bytes_max: 32 << 20,
             answer_timeout_ms: 600_000,
-            event_bytes_max: 1 << 20,
+            event_bytes_max: 4 << 20,
             stream_idle_timeout_ms: 120_000,
             shutdown_timeout_ms: 30_000,
         }

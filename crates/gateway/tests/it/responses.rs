@@ -342,6 +342,46 @@ fn settings_that_the_answer_repeats_are_no_leak() {
 }
 
 #[test]
+fn text_of_events_that_nobody_told_us_of_is_read_across_them() {
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    let text = "Write to x@example.net today.";
+    for step in [1, 4, 100] {
+        let mut events = String::new();
+        let mut push = |kind: &str, mut event: Value| {
+            event["type"] = json!(kind);
+            event["output_index"] = json!(0);
+            events.extend(["event: ", kind, "\ndata: ", &event.to_string(), "\n\n"]);
+        };
+        for piece in cut(text, || step) {
+            push("response.new_kind.delta", json!({ "delta": piece, "item_id": "new_1" }));
+        }
+        push("response.new_kind.progress", json!({ "text": "half" }));
+        push("response.new_kind.progress", json!({ "text": "all" }));
+        push("response.new_kind.done", json!({ "text": text }));
+        push("response.completed", json!({ "response": { "id": "resp_1", "output": [] } }));
+        upstream.answer("text/event-stream", events);
+        let body = json!({ "model": "m", "stream": true, "input": "hello" });
+        let response = bed.client().send(&ask(&body)).expect("an answer").text();
+        let data = response.lines().filter_map(|line| line.strip_prefix("data: "));
+        let events: Vec<Value> =
+            data.map(|data| serde_json::from_str(data).expect("one object")).collect();
+        let said: String = events
+            .iter()
+            .filter(|event| event["type"] == "response.new_kind.delta")
+            .filter_map(|event| event["delta"].as_str())
+            .collect();
+        assert_eq!(said, "Write to [EMAIL REMOVED] today.", "{response}");
+        let of = |kind: &str| -> Vec<&str> {
+            let events = events.iter().filter(|event| event["type"] == kind);
+            events.filter_map(|event| event["text"].as_str()).collect()
+        };
+        assert_eq!(of("response.new_kind.done"), [said.as_str()]);
+        assert_eq!(of("response.new_kind.progress"), ["half", "all"]);
+    }
+}
+
+#[test]
 fn a_stream_that_breaks_off_is_an_error() {
     let upstream = Canned::start();
     let bed = Bed::new(&upstream.base_url, Plan::default());

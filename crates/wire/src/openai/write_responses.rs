@@ -10,6 +10,10 @@ use crate::write::{Envelope, Notice};
 /// See [`crate::delta_event`].
 pub(super) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u8>> {
     let (kind, index) = match lane.channel {
+        Channel::Unlisted(kind, part) => {
+            let stem = envelope.transcript.unlisted(kind)?;
+            (stem.strip_prefix("response.").unwrap_or(stem), Some(("content_index", part)))
+        }
         Channel::PartText(part) => ("output_text", Some(("content_index", part))),
         Channel::PartRefusal(part) => ("refusal", Some(("content_index", part))),
         Channel::ReasoningText(part) => ("reasoning_text", Some(("content_index", part))),
