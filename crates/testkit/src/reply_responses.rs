@@ -239,6 +239,7 @@ fn part(kind: &str, member: &str, text: &str) -> Value {
     part[member] = json!(text);
     if kind == "output_text" {
         part["annotations"] = json!([]);
+        part["logprobs"] = json!([]);
     }
     part
 }

@@ -53,6 +53,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn echo(&mut self, source: Range<usize>, of: EchoOf) {
+        // An empty list repeats nothing.
+        if self.document.source.get(source.clone()) == Some("[]") {
+            return;
+        }
         self.document.echoes.push(Echo { source, choice: 0, of });
     }
 
