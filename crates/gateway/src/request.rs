@@ -207,10 +207,7 @@ pub(crate) fn examine(
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
     let form = answer_form(operation, body);
-    let (body, mut vault) = outgoing(body, &document, masked, opened)?;
-    if operation.repeats_request() {
-        document.fields.iter().for_each(|field| vault.asks(&field.text));
-    }
+    let (body, vault) = outgoing(operation, body, &document, masked, opened)?;
     Ok(Some(Prepared {
         body,
         judgement,
@@ -252,15 +249,19 @@ fn reference(
 
 /// What is sent on: what was received, unless something in it is masked.
 fn outgoing(
+    operation: Operation,
     body: &Bytes,
     document: &Document<'_>,
     masked: Result<(Vec<Edit>, Vault), Refusal>,
     opened: &mut InteractionOpened,
 ) -> Result<(Bytes, Vault), Refusal> {
-    let (edits, vault) = masked.inspect_err(|refusal| {
+    let (edits, mut vault) = masked.inspect_err(|refusal| {
         opened.decision.outcome = Outcome::Refused;
         opened.decision.reason = Some(refusal.code.clone());
     })?;
+    if operation.repeats_request() {
+        document.fields.iter().for_each(|field| vault.asks(&field.text));
+    }
     if edits.is_empty() {
         return Ok((body.clone(), vault));
     }
