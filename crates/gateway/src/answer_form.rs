@@ -1,7 +1,7 @@
 //! Which form a request asks its answer to have.
 //!
-//! Read is `response_format` of chat completions: `json_object`, and `json_schema` with its schema; and the format of
-//! messages (`output_config.format`, and `output_format` before it).
+//! Read is `response_format` of chat completions and `text.format` of responses: `json_object`, and `json_schema` with
+//! its schema; and the format of messages (`output_config.format`, and `output_format` before it).
 //!
 //! INVARIANT: what cannot be read asks for nothing: whether a request is well formed is for `wire` and the upstream to say.
 //!
@@ -12,8 +12,9 @@ use serde_json::Value;
 use wire::{Channel, Dialect, Operation};
 
 /// Where a body asks for a form, by dialect: the name without which it does not, and the place.
-const PLACES: [(Dialect, &[u8], &str); 3] = [
+const PLACES: [(Dialect, &[u8], &str); 4] = [
     (Dialect::OpenAi, b"\"response_format\"", "/response_format"),
+    (Dialect::OpenAi, b"\"format\"", "/text/format"),
     (Dialect::Anthropic, b"\"output_config\"", "/output_config/format"),
     (Dialect::Anthropic, b"\"output_format\"", "/output_format"),
 ];
@@ -40,7 +41,7 @@ pub(crate) fn answer_form(operation: Operation, body: &[u8]) -> Option<AnswerFor
 
 /// Whether what is said in a channel has to have that form: the answer itself, not reasoning, refusals and calls of tools.
 pub(crate) const fn is_bound(channel: Channel) -> bool {
-    matches!(channel, Channel::Content)
+    matches!(channel, Channel::Content | Channel::PartText(_))
 }
 
 /// The kind of findings about the form.
@@ -68,6 +69,11 @@ mod tests {
             &asked(&json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema}})),
             Some(&AnswerForm::of_schema(&schema)),
         );
+        check(
+            &json!({"input": "x", "text": {"format": {"type": "json_schema", "name": "n", "schema": schema}}}),
+            Some(&AnswerForm::of_schema(&schema)),
+        );
+        check(&json!({"input": "x", "text": {"format": {"type": "text"}}}), None);
         check(&asked(&json!({"type": "json_schema"})), Some(&AnswerForm::default()));
         check(&asked(&json!({"type": "text"})), None);
         check(&asked(&json!("json_object")), None);

@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use events::Principal;
 use policy::{PolicyOptions, Preset, Verb};
 use proptest::prelude::*;
-use wire::Channel;
 
 use super::*;
 use crate::mask::MASK_BYTES_MAX;

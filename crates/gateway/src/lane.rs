@@ -75,6 +75,14 @@ pub(crate) struct Released {
     pub(crate) text: String,
 }
 
+/// A whole text with the vault's masks restored.
+pub(crate) fn restored(text: &str, vault: &Vault) -> String {
+    let mut released = Released::default();
+    let reading = Reading { text, before: None, is_end: true };
+    released.edit(reading, text.len(), 0, &[], vault, None);
+    released.text
+}
+
 impl LaneText {
     pub(crate) fn new(scanner: detect::Scanner, is_json: bool, path: &str) -> Self {
         Self {

@@ -50,7 +50,8 @@ pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
 pub use settings::{
-    Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamOptions,
+    Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamKind,
+    UpstreamOptions,
 };
 
 use exchange::Randomness;

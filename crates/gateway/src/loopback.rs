@@ -9,6 +9,7 @@
 //! the data path has no special case for it. INVARIANT: it keeps nothing and reaches nothing.
 
 mod messages;
+mod responses;
 
 use std::{
     collections::VecDeque,
@@ -84,6 +85,12 @@ impl Handler for Loopback {
                 (Method::GET, path) if path.starts_with("/v1/models/") => whole(&model_card()),
                 (Method::POST, "/v1/embeddings") => whole(&embeddings(&asked)),
                 (Method::POST, "/v1/chat/completions") => Chat::plan(&asked).answer(),
+                (Method::POST, "/v1/completions") => Chat::plan(&asked).answer_as_completion(),
+                (Method::POST, "/v1/responses") => Chat::plan(&asked).answer_as_response(),
+                (Method::POST, "/v1/responses/input_tokens") => {
+                    Chat::plan(&asked).count_as_response()
+                }
+                (Method::POST, "/v1/moderations") => whole(&responses::moderation()),
                 (Method::POST, "/v1/messages") => Chat::plan(&asked).answer_as_message(),
                 (Method::POST, "/v1/messages/count_tokens") => Chat::plan(&asked).count(),
                 _ => {
@@ -258,7 +265,14 @@ fn offered_tool(asked: &Value) -> Option<&str> {
 
 /// The text of the last user message, parts joined.
 fn last_user_text(asked: &Value) -> String {
-    let messages = asked["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let prompt = asked.get("prompt").or_else(|| asked.get("input"));
+    if let Some(text) =
+        prompt.and_then(|prompt| prompt.as_str().or_else(|| prompt.get(0)?.as_str()))
+    {
+        return text.to_owned();
+    }
+    let messages = asked.get("messages").or_else(|| asked.get("input"));
+    let messages = messages.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let last = messages.iter().rev().find(|message| message["role"] == "user");
     match last.map(|message| &message["content"]) {
         Some(Value::String(text)) => text.clone(),

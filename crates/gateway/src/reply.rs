@@ -10,9 +10,9 @@ use bytes::Bytes;
 use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
-use net::{Body, BodyReadError, BodyShare, Incoming};
+use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
 use policy::Cleared;
-use wire::{Echoes, Edit, Operation, UnknownFields};
+use wire::{AddressStyle, Echoes, Edit, Operation, UnknownFields};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
@@ -21,6 +21,7 @@ use crate::{
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
+    settings::Route,
     speech::add_key,
     stream::{GuardedStream, StreamParts},
     vault::Vault,
@@ -52,8 +53,8 @@ pub(crate) fn outgoing(
     received: &Received,
     prepared: &Prepared,
 ) -> Result<Request<Bytes>, Refusal> {
-    let Received { caller, operation, path, speech, .. } = received;
-    let below = speech.target(path.strip_prefix("/v1").unwrap_or(path));
+    let Received { caller, operation, speech, .. } = received;
+    let (below, is_beside) = target(received, &prepared.route);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
         .method()
@@ -69,9 +70,28 @@ pub(crate) fn outgoing(
         headers.insert(header::CONTENT_TYPE, JSON);
     }
     speech.add_to(headers);
-    let (callers, own) = (caller.provider_key.as_ref(), prepared.route.api_key.as_deref());
-    add_key(headers, operation.dialect(), callers, own)?;
+    add_key(headers, operation.dialect(), caller.provider_key.as_ref(), &prepared.route)?;
+    if is_beside {
+        request.extensions_mut().insert(BesideVersion);
+    }
     Ok(request)
+}
+
+/// Path and query at the upstream, and whether they stand beside the version of its base URL.
+fn target(received: &Received, route: &Route) -> (String, bool) {
+    let Received { path, speech, .. } = received;
+    let address = wire::address(path);
+    let below = address.path.strip_prefix("/v1");
+    match (address.style, route.kind.is_azure()) {
+        (AddressStyle::Azure, true) => {
+            (speech.target(path.strip_prefix("/openai").unwrap_or(path)), true)
+        }
+        // The version of Azure's API says nothing to others.
+        (AddressStyle::Azure | AddressStyle::AzureVersion1, false) => {
+            (below.unwrap_or(&address.path).to_owned(), below.is_none())
+        }
+        _ => (speech.target(below.unwrap_or(&address.path)), below.is_none()),
+    }
 }
 
 /// What the answer is made with.

@@ -17,7 +17,7 @@ use net::BodyShare;
 use policy::{Grants, Judgement, Verb};
 use ring::hmac;
 use store::{Grant, Quota};
-use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
+use wire::{Address, Dialect, Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     answer_form::answer_form,
@@ -177,8 +177,10 @@ pub(crate) fn examine(
     if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
         return Ok(None);
     }
-    let (facts, shown) = (&document.facts, wire::shown_model(path));
-    let model = facts.model.as_deref().or(shown.as_deref());
+    let (facts, address) = (&document.facts, wire::address(path));
+    let shown = wire::shown_model(&address.path);
+    // A deployment is asked whatever model the body names.
+    let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
     opened.model = model.map(str::to_owned);
     opened.streamed = facts.stream;
     opened.unknown_fields = document.unknown();
@@ -186,6 +188,7 @@ pub(crate) fn examine(
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
+    check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
     received.reservation = within_limits(shared, caller, &document, (operation, model, route))?;
@@ -223,7 +226,7 @@ pub(crate) fn examine(
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
     let form = answer_form(operation, body);
-    let (body, vault) = outgoing(body, &document, masked, opened)?;
+    let (body, vault) = outgoing(operation, body, &document, masked, opened)?;
     Ok(Some(Prepared {
         body,
         judgement,
@@ -232,6 +235,25 @@ pub(crate) fn examine(
         subject: Arc::new(subject),
         vault: Arc::new(vault),
     }))
+}
+
+/// Where there are no deployments the body's model is asked, so it must be the one that was judged.
+fn check_deployment(
+    address: &Address<'_>,
+    named: Option<&str>,
+    route: &Route,
+) -> Result<(), Refusal> {
+    if route.kind.is_azure() || address.deployment.is_none() || address.deployment == named {
+        return Ok(());
+    }
+    Err(Refusal {
+        param: Some("model".to_owned()),
+        ..Refusal::request(
+            StatusCode::BAD_REQUEST,
+            "deployment_not_model",
+            "the upstream of this route has no deployments; name the same model in the path and in the body",
+        )
+    })
 }
 
 /// What the answer will be compared with. With masks in it an answer has another form than the caller will see.
@@ -246,15 +268,19 @@ fn reference(
 
 /// What is sent on: what was received, unless something in it is masked.
 fn outgoing(
+    operation: Operation,
     body: &Bytes,
     document: &Document<'_>,
     masked: Result<(Vec<Edit>, Vault), Refusal>,
     opened: &mut InteractionOpened,
 ) -> Result<(Bytes, Vault), Refusal> {
-    let (edits, vault) = masked.inspect_err(|refusal| {
+    let (edits, mut vault) = masked.inspect_err(|refusal| {
         opened.decision.outcome = Outcome::Refused;
         opened.decision.reason = Some(refusal.code.clone());
     })?;
+    if operation.repeats_request() {
+        document.fields.iter().for_each(|field| vault.asks(&field.text));
+    }
     if edits.is_empty() {
         return Ok((body.clone(), vault));
     }
@@ -349,12 +375,8 @@ fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
 
 const fn verb(operation: Operation) -> Verb {
     match operation {
-        Operation::Embeddings => Verb::Embed,
-        Operation::ChatCompletions
-        | Operation::ModelList
-        | Operation::ModelShow
-        | Operation::Messages
-        | Operation::CountTokens => Verb::Infer,
+        Operation::Embeddings | Operation::Score | Operation::Rerank => Verb::Embed,
+        _ => Verb::Infer,
     }
 }
 

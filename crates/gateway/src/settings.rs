@@ -87,7 +87,7 @@ impl Default for Limits {
             body_time_max: Duration::from_secs(30),
             connections_max: 16_384,
             content_bytes_max: 1 << 20,
-            event_bytes_max: 1 << 20,
+            event_bytes_max: 4 << 20,
             head_bytes_max: 64 << 10,
             head_time_max: Duration::from_secs(15),
             inline_inspection_bytes_max: 64 << 10,
@@ -105,8 +105,29 @@ pub struct UpstreamOptions {
     pub api_key: Option<Secret<String>>,
     /// The wire formats it speaks.
     pub dialects: Vec<Dialect>,
+    /// Whose service it is, as far as that matters.
+    pub kind: UpstreamKind,
     /// How it is reached.
     pub settings: UpstreamSettings,
+}
+
+/// Whose service an upstream is, as far as paths and keys depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamKind {
+    /// The dialect's own paths and keys.
+    #[default]
+    Standard,
+    /// Azure OpenAI with a resource's key, sent as `api-key`.
+    Azure,
+    /// Azure OpenAI with a token of Microsoft Entra, sent as a bearer token.
+    AzureEntra,
+}
+
+impl UpstreamKind {
+    /// Whether it has Azure's paths.
+    pub const fn is_azure(self) -> bool {
+        matches!(self, Self::Azure | Self::AzureEntra)
+    }
 }
 
 /// Who may use a route.
@@ -139,6 +160,7 @@ pub(crate) struct Route {
     pub(crate) addresses: AddressRules,
     pub(crate) api_key: Option<Arc<Secret<String>>>,
     dialects: Vec<Dialect>,
+    pub(crate) kind: UpstreamKind,
     models: Vec<NamePattern>,
     pub(crate) name: String,
     pub(crate) upstream: Upstream,
@@ -186,11 +208,12 @@ impl Routes {
         let mut upstreams = Vec::new();
         for options in settings.upstreams.drain(..) {
             let upstream = Upstream::new(&options.settings)?;
-            upstreams.push((upstream, options.dialects, options.api_key.map(Arc::new)));
+            let UpstreamOptions { dialects, kind, .. } = options;
+            upstreams.push((upstream, dialects, kind, options.api_key.map(Arc::new)));
         }
         let mut routes = Vec::new();
         for route in settings.routes.drain(..) {
-            let Some((upstream, dialects, api_key)) =
+            let Some((upstream, dialects, kind, api_key)) =
                 upstreams.iter().find(|(upstream, ..)| upstream.name() == route.upstream)
             else {
                 return Err(SettingsError::NoSuchUpstream {
@@ -203,6 +226,7 @@ impl Routes {
                 addresses: route.addresses,
                 api_key: api_key.clone(),
                 dialects: dialects.clone(),
+                kind: *kind,
                 models: route.models,
                 name: route.name,
                 upstream: upstream.clone(),

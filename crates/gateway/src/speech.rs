@@ -10,8 +10,10 @@ use stdx::Secret;
 use wire::{Dialect, Operation};
 
 use crate::refusal::Refusal;
+use crate::settings::{Route, UpstreamKind};
 
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const AZURE_KEY: HeaderName = HeaderName::from_static("api-key");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 
@@ -28,21 +30,30 @@ pub(crate) struct ProviderKey {
     pub(crate) secret: Secret<String>,
 }
 
-/// The key that a request brings: as a bearer token, or, where clients of the dialect do so, as `x-api-key`.
+/// The header in which clients of a dialect send a key, if not as a bearer token: Anthropic's, or Azure's.
+const fn key_header(dialect: Dialect) -> HeaderName {
+    match dialect {
+        Dialect::Anthropic => X_API_KEY,
+        Dialect::OpenAi => AZURE_KEY,
+    }
+}
+
+/// The key that a request brings: as a bearer token, or in the header that the dialect has for it.
 pub(crate) fn presented_key(dialect: Dialect, headers: &HeaderMap) -> Result<ProviderKey, Refusal> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION)
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
-    let own = (dialect == Dialect::Anthropic).then(|| text(API_KEY).map(str::trim)).flatten();
+    let own = text(key_header(dialect)).map(str::trim);
     let (key, is_bearer) = match (bearer, own) {
         (Some(bearer), Some(own)) if bearer != own => {
             return Err(Refusal {
                 recorded: Some("two_keys"),
-                ..Refusal::unauthenticated(
-                    "two different keys were given; send `authorization` or `x-api-key`, not both",
-                )
+                ..Refusal::unauthenticated(format!(
+                    "two different keys were given; send `authorization` or `{}`, not both",
+                    key_header(dialect)
+                ))
             });
         }
         (_, Some(own)) => (own, false),
@@ -72,7 +83,9 @@ impl Speech {
     /// Reads a request's head.
     pub(crate) fn of(operation: Operation, head: &Parts) -> Result<Self, Refusal> {
         let query = head.uri.query();
-        if query.is_some_and(|query| !operation.admits_query(query)) {
+        let address = wire::address(head.uri.path());
+        let admits = |query| operation.admits_query(query) || address.admits_query(query);
+        if query.is_some_and(|query| !admits(query)) {
             return Err(Refusal::request(
                 StatusCode::BAD_REQUEST,
                 "query_not_accepted",
@@ -125,20 +138,22 @@ impl Speech {
     }
 }
 
-/// Adds the key in the way of the upstream's dialect, or in the way that the caller brought it.
+/// Adds the key in the way of the upstream, or in the way that the caller brought it.
 pub(crate) fn add_key(
     headers: &mut HeaderMap,
     dialect: Dialect,
     callers: Option<&ProviderKey>,
-    own: Option<&Secret<String>>,
+    route: &Route,
 ) -> Result<(), Refusal> {
-    let is_bearer = callers.map_or(dialect == Dialect::OpenAi, |key| key.is_bearer);
+    let takes_bearer = dialect == Dialect::OpenAi && route.kind != UpstreamKind::Azure;
+    let is_bearer = callers.map_or(takes_bearer, |key| key.is_bearer);
+    let own = route.api_key.as_deref();
     let Some(key) = callers.map(|key| &key.secret).or(own) else { return Ok(()) };
     let key = key.expose();
     let (name, value) = if is_bearer {
         (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")))
     } else {
-        (API_KEY, HeaderValue::from_str(key))
+        (key_header(dialect), HeaderValue::from_str(key))
     };
     let mut value = value.map_err(|_| {
         Refusal::internal("upstream_key", "the provider's key cannot be sent as a header")
@@ -230,7 +245,7 @@ mod tests {
                 headers.insert(header::AUTHORIZATION, parse(bearer));
             }
             if let Some(own) = own {
-                headers.insert(API_KEY, parse(own));
+                headers.insert(X_API_KEY, parse(own));
             }
             let key = presented_key(dialect, &headers);
             key.map(|key| (key.secret.expose().clone(), key.is_bearer)).map_err(|r| r.recorded)
@@ -243,5 +258,13 @@ mod tests {
         assert_eq!(key(anthropic, None, None), Err(None));
         assert_eq!(key(Dialect::OpenAi, None, Some("k")), Err(None));
         assert_eq!(key(Dialect::OpenAi, Some("bearer k"), Some("j")), Ok(("k".to_owned(), true)));
+        let mut headers = HeaderMap::new();
+        headers.insert(AZURE_KEY, HeaderValue::from_static("k"));
+        let azure = presented_key(Dialect::OpenAi, &headers);
+        assert!(azure.is_ok_and(|key| key.secret.expose() == "k" && !key.is_bearer));
+        assert!(presented_key(anthropic, &headers).is_err());
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer j"));
+        let both = presented_key(Dialect::OpenAi, &headers);
+        assert_eq!(both.err().and_then(|refusal| refusal.recorded), Some("two_keys"));
     }
 }

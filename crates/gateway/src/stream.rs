@@ -174,14 +174,14 @@ impl Machine {
 
     fn event(&mut self, event: &SseEvent) {
         match wire::read_stream_event(self.operation, event, self.unknown, &self.limits) {
-            Ok(StreamEvent::Chunk(document)) => self.chunk(event, &document),
-            Ok(StreamEvent::Error(document)) => {
-                self.chunk(event, &document);
+            Ok(StreamEvent::Chunk(mut document)) => self.chunk(event, &mut document),
+            Ok(StreamEvent::Error(mut document)) => {
+                self.chunk(event, &mut document);
                 self.end(Ending::UpstreamFailed, Some("upstream_error"));
             }
-            Ok(StreamEvent::Last(document)) => {
+            Ok(StreamEvent::Last(mut document)) => {
                 if self.flush(None) {
-                    self.chunk(event, &document);
+                    self.chunk(event, &mut document);
                     self.end(Ending::Answered, None);
                 }
             }
@@ -202,7 +202,7 @@ impl Machine {
     }
 
     /// One piece of the answer.
-    fn chunk(&mut self, event: &SseEvent, document: &Document<'_>) {
+    fn chunk(&mut self, event: &SseEvent, document: &mut Document<'_>) {
         self.envelope.observe(&document.facts);
         self.exchange.usage(document.facts.usage);
         self.exchange.unscanned(&document.unscanned());
@@ -219,17 +219,28 @@ impl Machine {
             self.unfinished.remove(&finish.choice);
             self.finished.insert(finish.choice);
         }
-        // What repeats text passes only beside text that passed unchanged.
-        let is_silent = document.fields.iter().all(|field| field.lane.is_none());
-        let drops_echoes = !document.echoes.is_empty() && (is_silent || !edits.is_empty());
         self.envelope.begun |= document.facts.id.is_some();
         self.choices.extend(document.facts.begun);
         self.unfinished.extend(document.facts.begun);
-        if edits.is_empty() && !drops_echoes {
+        self.send(event, document, &edits);
+    }
+
+    /// Sends the event with these edits.
+    fn send(&mut self, event: &SseEvent, document: &mut Document<'_>, edits: &[Edit]) {
+        if let (1.., Some((number, _))) = (self.envelope.added, &document.facts.sequence) {
+            let number = number.saturating_add(self.envelope.added);
+            document.renumber(number);
+        }
+        self.envelope.sent(false);
+        // What repeats text passes only beside text that passed unchanged.
+        let is_silent = document.fields.iter().all(|field| field.lane.is_none());
+        let drops_echoes = !document.echoes.is_empty() && (is_silent || !edits.is_empty());
+        if edits.is_empty() && !drops_echoes && self.envelope.added == 0 {
             self.out.extend_from_slice(&event.frame());
             return;
         }
-        match wire::splice_event(event, document, &edits, Echoes::All) {
+        let echoes = if edits.is_empty() && !drops_echoes { Echoes::OfEdited } else { Echoes::All };
+        match wire::splice_event(event, document, edits, echoes) {
             Ok(bytes) => self.out.extend_from_slice(&bytes),
             Err(error) => {
                 tracing::error!(interaction = %self.exchange.interaction(), %error, "splice failed");
@@ -243,7 +254,7 @@ impl Machine {
         let mut edits = Vec::new();
         for (index, field) in document.fields.iter().enumerate() {
             let (Some(lane), Some(guard)) = (field.lane, self.guard.as_mut()) else { continue };
-            if !matches!(lane.channel, Channel::Other(_)) {
+            if !matches!(lane.channel, Channel::Other(_) | Channel::Asked) {
                 if self.finished.contains(&lane.choice) {
                     // Clients join it to what came before; its guard has already let go of that.
                     self.fail("upstream_garbage");
@@ -255,6 +266,17 @@ impl Machine {
                 }
             }
             let path = document.path_of(field);
+            if field.repeats && lane.channel.delivery() == Delivery::Incremental {
+                let said = self.said_again(lane, &path, &field.text)?;
+                if said != field.text {
+                    edits.push(Edit::verbatim(index, Span::new(0, field.text.len()), said));
+                }
+                continue;
+            }
+            if self.envelope.transcript.is_closed(lane) {
+                self.fail("upstream_garbage");
+                return None;
+            }
             let last =
                 lane.channel.delivery() == Delivery::Whole || ends_here(document, index, lane);
             let passed = if last {
@@ -263,8 +285,9 @@ impl Machine {
                 guard.push(lane, &path, &field.text)
             };
             match passed {
-                Passed::Unchanged => {}
+                Passed::Unchanged => self.note(lane, &field.text)?,
                 Passed::Text(text) => {
+                    self.note(lane, &text)?;
                     edits.push(Edit::verbatim(index, Span::new(0, field.text.len()), text));
                 }
                 Passed::Stopped(text) => {
@@ -274,6 +297,41 @@ impl Machine {
             }
         }
         Some(edits)
+    }
+
+    /// What the client has been sent of a lane that the upstream says again whole: what is still held leaves
+    /// first. A lane that has never begun is judged now. `None` when that stopped the stream.
+    fn said_again(&mut self, lane: Lane, path: &str, text: &str) -> Option<String> {
+        if !self.envelope.transcript.is_closed(lane) {
+            let guard = self.guard.as_mut()?;
+            let has_begun = self.envelope.transcript.text(lane).is_some();
+            let passed =
+                if has_begun { guard.finish(lane) } else { guard.push_last(lane, path, text) };
+            match passed {
+                Passed::Unchanged if has_begun => {}
+                Passed::Unchanged => self.note(lane, text)?,
+                Passed::Text(held) if has_begun => self.send_held(vec![(lane, held)]),
+                Passed::Text(text) => self.note(lane, &text)?,
+                Passed::Stopped(held) => {
+                    self.block(if has_begun { vec![(lane, held)] } else { Held::new() });
+                    return None;
+                }
+            }
+            self.envelope.transcript.close(lane);
+        }
+        self.envelope.transcript.text(lane).map(str::to_owned)
+    }
+
+    /// Writes down what is sent on a lane, where it will be said again. `None` when there is no room for it.
+    fn note(&mut self, lane: Lane, text: &str) -> Option<()> {
+        let is_kept = self.operation.repeats_itself()
+            && lane.channel.delivery() == Delivery::Incremental
+            && self.ended.is_none();
+        if is_kept && !self.envelope.transcript.add(lane, text) {
+            self.fail("upstream_answer_too_large");
+            return None;
+        }
+        Some(())
     }
 
     /// Sends what the lanes of one choice, or all, still hold. `false` when that stopped the stream.
@@ -305,8 +363,12 @@ impl Machine {
             if text.is_empty() {
                 continue;
             }
+            if self.note(lane, &text).is_none() {
+                return;
+            }
             if let Some(event) = wire::delta_event(self.operation, &self.envelope, lane, &text) {
                 self.out.extend_from_slice(&event);
+                self.envelope.sent(true);
             }
         }
     }

@@ -10,8 +10,10 @@
 //! Not here: how stand-ins are made (`mask`, `stand_in`).
 
 use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::{Bound, Range};
 
+use crate::lane::restored;
 use crate::mask::MASK_BYTES_MAX;
 
 /// Values one request may have masked; more is refused as unreadable.
@@ -20,6 +22,9 @@ pub(crate) const MASKED_VALUES_MAX: usize = 10_000;
 /// The values of one request: those masked, and those seen and let through.
 #[derive(Default)]
 pub(crate) struct Vault {
+    /// What the request says, as hashes under a key of this process, where its answer will repeat it.
+    asked: HashSet<u64>,
+    asked_key: RandomState,
     echoes: HashSet<String>,
     /// The ASCII characters with which stand-ins begin.
     begins: u128,
@@ -84,6 +89,20 @@ impl Vault {
         if self.echoes.len() < MASKED_VALUES_MAX {
             self.echoes.insert(value.to_owned());
         }
+    }
+
+    /// Remembers what the request says in one place.
+    pub(crate) fn asks(&mut self, text: &str) {
+        self.asked.insert(self.asked_key.hash_one(text));
+    }
+
+    /// A text of an answer as the caller wrote it, if it is all of what the request says in one place.
+    pub(crate) fn asked(&self, text: &str) -> Option<String> {
+        if self.asked.is_empty() {
+            return None;
+        }
+        let own = restored(text, self);
+        self.asked.contains(&self.asked_key.hash_one(own.as_str())).then_some(own)
     }
 
     /// The value behind a stand-in of this request.

@@ -26,4 +26,4 @@ pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
 pub use listener::{Arrival, Handler, Listener, ListenerSettings, Shutdown};
 pub use tasks::Tasks;
 pub use tls::{TlsSettings, server_config};
-pub use upstream::{Upstream, UpstreamSettings};
+pub use upstream::{BesideVersion, Upstream, UpstreamSettings};

@@ -53,6 +53,14 @@ pub struct UpstreamSettings {
     pub response_time_max: Duration,
 }
 
+/// Mark of a request (in its extensions) whose path stands beside the version that ends the base URL, and not
+/// below it: with `https://host/v1`, `/tokenize` is `https://host/tokenize`.
+#[derive(Clone, Copy, Debug)]
+pub struct BesideVersion;
+
+/// The version that a base URL may end in.
+const VERSION: &str = "/v1";
+
 /// An upstream with its connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -60,6 +68,8 @@ pub struct Upstream {
     client: Client<Connector, Full<Bytes>>,
     name: Arc<str>,
     path: Arc<str>,
+    /// The path without the version.
+    path_beside: Arc<str>,
     response_time_max: Duration,
     scheme: uri::Scheme,
 }
@@ -88,6 +98,7 @@ impl Upstream {
             authority: base.authority,
             client,
             name: Arc::from(settings.name.as_str()),
+            path_beside: Arc::from(base.path.strip_suffix(VERSION).unwrap_or(&base.path)),
             path: Arc::from(base.path),
             response_time_max: settings.response_time_max,
             scheme: base.scheme,
@@ -99,17 +110,20 @@ impl Upstream {
         &self.name
     }
 
-    /// Sends a cleared request whose URI is a path (and query) below the base URL.
+    /// Sends a cleared request whose URI is a path (and query) below the base URL, or beside its version
+    /// ([`BesideVersion`]).
     pub async fn send(
         &self,
         request: Cleared<Request<Bytes>>,
     ) -> Result<Response<Incoming>, UpstreamError> {
         let (mut head, body) = request.into_inner().into_parts();
+        let is_beside = head.extensions.remove::<BesideVersion>().is_some();
+        let base = if is_beside { &self.path_beside } else { &self.path };
         let below = head.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
         head.uri = Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
-            .path_and_query(format!("{}{below}", self.path))
+            .path_and_query(format!("{base}{below}"))
             .build()
             .map_err(|_| UpstreamError::BaseUrl {
                 url: below.to_owned(),

@@ -21,6 +21,7 @@ mod kill;
 mod messages;
 mod random;
 mod reply;
+mod reply_responses;
 mod scenario;
 mod script;
 mod sse;

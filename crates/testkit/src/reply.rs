@@ -17,7 +17,7 @@ use crate::random::fingerprint;
 use crate::script::{Choice, Prompt, ToolCall, split};
 
 /// When every answer was made, in seconds since 1970.
-const CREATED: u64 = 1_741_569_952;
+pub(crate) const CREATED: u64 = 1_741_569_952;
 /// Dimensions of an embedding when the request does not say.
 const DIMENSIONS: u64 = 16;
 /// Most dimensions of an embedding.
@@ -155,9 +155,9 @@ impl Reply<'_> {
         format!(r#"{{"content":[{}],"refusal":null}}"#, tokens.join(","))
     }
 
-    fn usage(&self) -> String {
-        let output: usize = self
-            .choices
+    /// Words of everything that is answered, which count as tokens.
+    pub(crate) fn words_said(&self) -> usize {
+        self.choices
             .iter()
             .map(|choice| {
                 let texts = [&choice.reasoning, &choice.content, &choice.refusal];
@@ -165,7 +165,11 @@ impl Reply<'_> {
                 let calls = choice.tools.iter().chain(&choice.function);
                 texts + calls.map(|call| words(&call.arguments)).sum::<usize>()
             })
-            .sum();
+            .sum()
+    }
+
+    fn usage(&self) -> String {
+        let output = self.words_said();
         let input = words(&self.prompt.text) + 7;
         format!(
             r#"{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{},"prompt_tokens_details":{{"cached_tokens":0,"audio_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}}}"#,
@@ -278,7 +282,7 @@ fn function(json: Json, call: &ToolCall) -> String {
     )
 }
 
-fn words(text: &str) -> usize {
+pub(crate) fn words(text: &str) -> usize {
     text.split_whitespace().count()
 }
 

@@ -60,6 +60,8 @@ pub enum Kind {
     Function,
     /// Stops with `finish_reason: "length"`.
     Length,
+    /// The `instructions` of a response, which nobody should hear.
+    Leak,
     /// No choices and no text: an empty answer.
     Empty,
     /// The connection is reset in the middle of the body.
@@ -110,7 +112,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind and its name after `fake-`.
-    pub const ALL: [(&'static str, Self); 35] = [
+    pub const ALL: [(&'static str, Self); 36] = [
         ("echo", Self::Echo),
         ("tools", Self::Tools),
         ("two-tools", Self::TwoTools),
@@ -123,6 +125,7 @@ impl Kind {
         ("refusal", Self::Refusal),
         ("function", Self::Function),
         ("length", Self::Length),
+        ("leak", Self::Leak),
         ("empty", Self::Empty),
         ("reset", Self::Reset),
         ("reset-early", Self::ResetEarly),

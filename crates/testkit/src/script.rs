@@ -44,6 +44,8 @@ pub(crate) struct Prompt {
     pub(crate) include_usage: bool,
     /// Whether events carry `obfuscation` (they do unless the caller says no).
     pub(crate) include_obfuscation: bool,
+    /// The `instructions` of a response.
+    pub(crate) instructions: Option<String>,
     /// Choices asked for.
     pub(crate) choices: u64,
     /// Names of the tools the request offers.
@@ -55,7 +57,7 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
-    /// Reads a request of chat completions, or of messages.
+    /// Reads a request of chat completions, legacy completions or responses; or of messages.
     pub(crate) fn of(request: &Value, is_messages: bool) -> Self {
         let flag = |path: &str| request.pointer(path).and_then(Value::as_bool);
         let text = last_user_text(request);
@@ -67,6 +69,7 @@ impl Prompt {
             stream: flag("/stream").unwrap_or(false),
             include_usage: flag("/stream_options/include_usage").unwrap_or(false),
             include_obfuscation: flag("/stream_options/include_obfuscation").unwrap_or(true),
+            instructions: request.get("instructions").and_then(Value::as_str).map(str::to_owned),
             choices: request.get("n").and_then(Value::as_u64).unwrap_or(1).clamp(1, CHOICES_MAX),
             tools: tools
                 .filter_map(|tool| tool.pointer("/function/name").or_else(|| tool.get("name")))
@@ -78,9 +81,16 @@ impl Prompt {
     }
 }
 
-/// The text of the last message of the user; parts joined with newlines.
+/// The text of the last message of the user, parts joined with newlines; or of the prompt.
 fn last_user_text(request: &Value) -> String {
-    let messages = request.get("messages").and_then(Value::as_array);
+    let prompt = request.get("prompt").or_else(|| request.get("input"));
+    if let Some(text) =
+        prompt.and_then(|prompt| prompt.as_str().or_else(|| prompt.get(0)?.as_str()))
+    {
+        return text.to_owned();
+    }
+    let messages = request.get("messages").or_else(|| request.get("input"));
+    let messages = messages.and_then(Value::as_array);
     let last = messages.and_then(|messages| {
         messages.iter().rfind(|message| message.get("role").and_then(Value::as_str) == Some("user"))
     });
@@ -193,6 +203,10 @@ fn choice(prompt: &Prompt, scenario: &Scenario, text: &str, fingerprint: u64) ->
             finish: "stop",
             ..Choice::default()
         },
+        Kind::Leak => {
+            let rules = prompt.instructions.as_deref().unwrap_or_default();
+            said(format!("Of course! My rules: {rules}"))
+        }
         Kind::Length => Choice { finish: "length", ..said(text.to_owned()) },
         _ => said(text.to_owned()),
     }

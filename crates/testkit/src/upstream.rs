@@ -1,14 +1,16 @@
 //! A fake upstream: an HTTP/1.1 server on raw sockets that answers as the model provider would, or
 //! as it should not.
 //!
-//! It serves `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`, `/v1/messages` and
-//! `/v1/messages/count_tokens`; which [`Scenario`] a request
-//! meets is named in the request. Every request is recorded as it came.
+//! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
+//! `/v1/moderations`, `/v1/models`, `/v1/messages` and `/v1/messages/count_tokens`, and the first of them where
+//! Azure has them; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
+//! came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
 //!
 //! Not here: TLS, HTTP/2, `Expect: 100-continue`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -23,6 +25,7 @@ use crate::http::{Head, Reader};
 use crate::messages::{self, Message};
 use crate::random::fingerprint;
 use crate::reply::{self, Reply};
+use crate::reply_responses;
 use crate::script::{Prompt, choices};
 use crate::{Kind, Scenario};
 
@@ -310,7 +313,8 @@ fn receive(reader: &mut Reader, connection: u64) -> Result<Option<RecordedReques
 /// Which answer a request gets.
 fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
-    match (request.method.as_str(), path) {
+    let (path, deployment) = as_openai_has_it(path);
+    match (request.method.as_str(), &*path) {
         ("GET", "/v1/models") => {
             let models: Vec<String> =
                 Kind::ALL.iter().map(|(name, _)| reply::model(&format!("fake-{name}"))).collect();
@@ -320,25 +324,35 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             "POST",
             "/v1/chat/completions"
             | "/v1/embeddings"
+            | "/v1/completions"
+            | "/v1/moderations"
+            | "/v1/responses"
             | "/v1/messages"
             | "/v1/messages/count_tokens",
         ) => {
             let is_messages = path.starts_with("/v1/messages");
-            let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+            let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else {
                 let message = "We could not parse the JSON body of your request.";
                 return Answer::json(
                     400,
                     reply::error(message, "invalid_request_error", None, None),
                 );
             };
+            if let Some(deployment) = deployment {
+                body["model"] = deployment.into();
+            }
             match scenario_of(&body, is_messages, default) {
                 Ok((_, scenario)) if path == "/v1/embeddings" && scenario.kind == Kind::Echo => {
                     Answer { scenario, ..Answer::json(200, reply::embeddings(&body)) }
                 }
+                Ok((prompt, scenario)) if path == "/v1/moderations" => {
+                    let body = reply_responses::moderation(&prompt.model);
+                    Answer { scenario, ..Answer::json(200, body) }
+                }
                 Ok((prompt, scenario)) if path.ends_with("/count_tokens") => {
                     Answer { scenario, ..Answer::json(200, messages::count(&prompt)) }
                 }
-                Ok((prompt, scenario)) => chat(&prompt, scenario),
+                Ok((prompt, scenario)) => generated(&path, &prompt, scenario),
                 Err(unknown) if is_messages => Answer::json(404, messages::error(&unknown, 404)),
                 Err(unknown) => {
                     let (class, code) = ("invalid_request_error", Some("model_not_found"));
@@ -353,6 +367,22 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             let message = format!("Invalid URL ({method} {path})");
             Answer::json(404, reply::error(&message, "invalid_request_error", None, None))
         }
+    }
+}
+
+/// Azure's paths as OpenAI has them, and the deployment that one names.
+fn as_openai_has_it(path: &str) -> (Cow<'_, str>, Option<&str>) {
+    if let Some(rest) = path.strip_prefix("/openai/v1/") {
+        return (format!("/v1/{rest}").into(), None);
+    }
+    let deployment =
+        path.strip_prefix("/openai/deployments/").and_then(|rest| rest.split_once('/'));
+    if let Some((deployment, rest)) = deployment {
+        return (format!("/v1/{rest}").into(), Some(deployment));
+    }
+    match path.strip_prefix("/openai/") {
+        Some(rest) => (format!("/v1/{rest}").into(), None),
+        None => (path.into(), None),
     }
 }
 
@@ -374,7 +404,7 @@ fn scenario_of(
     Ok((prompt, scenario))
 }
 
-fn chat(prompt: &Prompt, scenario: Scenario) -> Answer {
+fn generated(path: &str, prompt: &Prompt, scenario: Scenario) -> Answer {
     if let Some(answer) = Answer::failure(&scenario, prompt) {
         return Answer { scenario, ..answer };
     }
@@ -391,10 +421,18 @@ fn chat(prompt: &Prompt, scenario: Scenario) -> Answer {
         return Answer { status: 200, headers: Vec::new(), body, scenario };
     }
     let reply = Reply { prompt, scenario: &scenario, choices, fingerprint };
-    let body = if prompt.stream {
-        Body::Events(answer::with_faults(reply.events(), &scenario))
-    } else {
-        Body::Bytes(answer::with_faults_unstreamed(reply.body(), &scenario))
+    let body = match (path, prompt.stream) {
+        ("/v1/responses", true) => {
+            let events = reply.response_events().into_iter();
+            Body::Events(events.map(|(kind, data)| (Some(kind), data.into_bytes())).collect())
+        }
+        ("/v1/responses", false) => Body::Bytes(reply.response_body().into_bytes()),
+        ("/v1/completions", true) => {
+            Body::Events(answer::with_faults(reply.completion_events(), &scenario))
+        }
+        ("/v1/completions", false) => Body::Bytes(reply.completion_body().into_bytes()),
+        (_, true) => Body::Events(answer::with_faults(reply.events(), &scenario)),
+        (_, false) => Body::Bytes(answer::with_faults_unstreamed(reply.body(), &scenario)),
     };
     Answer { status: 200, headers: Vec::new(), body, scenario }
 }

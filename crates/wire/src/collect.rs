@@ -53,6 +53,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn echo(&mut self, source: Range<usize>, of: EchoOf) {
+        // An empty list repeats nothing.
+        if self.document.source.get(source.clone()) == Some("[]") {
+            return;
+        }
         self.document.echoes.push(Echo { source, choice: 0, of });
     }
 
@@ -91,6 +95,11 @@ impl<'a> Reader<'a> {
             _ => origin.provenance(),
         };
         let path = self.here();
+        let position = self.frames.last().filter(|frame| !frame.object).map(|frame| frame.index);
+        let channel = match (channel, position) {
+            (Some(channel), Some(position)) => Some(channel.at(position)),
+            (channel, _) => channel,
+        };
         let lane = (!self.request).then(|| Lane {
             choice: 0,
             channel: channel.unwrap_or_else(|| Channel::Other(self.document.paths.hash(path))),
@@ -102,6 +111,7 @@ impl<'a> Reader<'a> {
             source,
             embedded,
             literal,
+            repeats: false,
             path,
             pending,
         });

@@ -33,6 +33,8 @@ pub struct Document<'a> {
     pub(crate) paths: Paths,
     pub(crate) unknown: Vec<PathId>,
     pub(crate) unscanned: Vec<(PathId, &'static str)>,
+    /// What the event's number becomes.
+    pub(crate) renumbered: Option<u64>,
 }
 
 /// A piece of text.
@@ -50,6 +52,8 @@ pub struct Field<'a> {
     pub embedded: Embedded,
     /// What it is in the message.
     pub literal: Literal,
+    /// In an event of a stream: the whole text of its lane once more, and not a piece of it.
+    pub repeats: bool,
     pub(crate) path: PathId,
     pub(crate) pending: Pending,
 }
@@ -161,9 +165,15 @@ impl EchoOf {
     /// Whether it repeats text of `channel`.
     pub const fn repeats(self, channel: Channel) -> bool {
         match self {
-            Self::Answer => matches!(channel, Channel::Content | Channel::Refusal),
+            Self::Answer => matches!(
+                channel,
+                Channel::Content
+                    | Channel::Refusal
+                    | Channel::PartText(_)
+                    | Channel::PartRefusal(_)
+            ),
             Self::Transcript => matches!(channel, Channel::Transcript),
-            Self::Everything => !matches!(channel, Channel::Other(_)),
+            Self::Everything => !matches!(channel, Channel::Other(_) | Channel::Asked),
         }
     }
 }
@@ -188,7 +198,8 @@ pub struct Facts<'a> {
     /// Request: a conversation the caller names: `metadata.conversation_id`, else
     /// `metadata.thread_id`, else `metadata.session_id`, else `session_id`.
     pub conversation: Option<Cow<'a, str>>,
-    /// Request: the fields of the messages up to and including the first one of the user.
+    /// Request: the fields of the messages up to and including the first one of the user; without
+    /// messages, the first prompt.
     pub opening: Range<usize>,
     /// Answer: its id.
     pub id: Option<Cow<'a, str>>,
@@ -208,6 +219,14 @@ pub struct Facts<'a> {
     pub last: bool,
     /// Answer: the message is an error.
     pub error: bool,
+    /// Event: the item of the answer that it is about, by its place.
+    pub item: Option<u32>,
+    /// Event: that item's id.
+    pub item_id: Option<Cow<'a, str>>,
+    /// Event: its type without its last word, if the content map does not say what such events say.
+    pub unlisted: Option<Cow<'a, str>>,
+    /// Event: its number in the stream, and where that stands.
+    pub sequence: Option<(u64, Range<usize>)>,
 }
 
 /// A choice that ended.
@@ -231,7 +250,13 @@ impl<'a> Document<'a> {
             paths: Paths::default(),
             unknown: Vec::new(),
             unscanned: Vec::new(),
+            renumbered: None,
         }
+    }
+
+    /// Splicing gives the event this number in its stream, if it has one.
+    pub const fn renumber(&mut self, sequence: u64) {
+        self.renumbered = Some(sequence);
     }
 
     /// The message.

@@ -31,6 +31,8 @@ pub(crate) enum Form {
     Model,
     /// A vocabulary that is closed, because other rows depend on it.
     OneOf(&'static [&'static str]),
+    /// A [`Form::Word`] that is none of these, which stand for content that no guard sees.
+    Except(&'static [&'static str]),
     /// Up to ten digits (token ids as keys).
     Digits,
     /// A whole number in a range.
@@ -39,6 +41,8 @@ pub(crate) enum Form {
     Number,
     /// `true` or `false`.
     Flag,
+    /// `false`.
+    Off,
     /// Base64, or a `data:` URL of base64.
     Base64,
 }
@@ -55,7 +59,7 @@ impl Form {
     pub(crate) const fn kind(self) -> Kind {
         match self {
             Self::Integer(..) | Self::Number => Kind::Number,
-            Self::Flag => Kind::Flag,
+            Self::Flag | Self::Off => Kind::Flag,
             _ => Kind::Text,
         }
     }
@@ -71,12 +75,13 @@ impl Form {
             Self::Id => text.len() <= ID_BYTES_MAX && all(text, b"._:/@+=|~-"),
             Self::Model => is_model_name(text),
             Self::OneOf(words) => words.contains(&text),
+            Self::Except(words) => Self::Word.admits_text(text) && !words.contains(&text),
             Self::Digits => {
                 (1..=DIGITS_BYTES_MAX).contains(&text.len())
                     && text.bytes().all(|byte| byte.is_ascii_digit())
             }
             Self::Base64 => is_base64(text) || is_data_url(text),
-            Self::Integer(..) | Self::Number | Self::Flag => false,
+            Self::Integer(..) | Self::Number | Self::Flag | Self::Off => false,
         }
     }
 
@@ -99,10 +104,14 @@ impl Form {
             Self::Id => "an id of at most 256 letters, digits and `._:/@+=|~-`",
             Self::Model => "a model's name: at most 256 letters, digits and `._:/@+-`",
             Self::OneOf(_) => "one of the values that the API reference names",
+            Self::Except(_) => {
+                "a word, and not one that stands for content stored at the provider, which no guard sees"
+            }
             Self::Digits => "a whole number of at most ten digits",
             Self::Integer(..) => "a whole number within its range",
             Self::Number => "a number",
             Self::Flag => "`true` or `false`",
+            Self::Off => "`false`: this cannot be done through a gateway that reads answers",
             Self::Base64 => "base64, or a `data:` URL of base64",
         }
     }
@@ -158,6 +167,8 @@ mod tests {
             assert!(!form.admits_text("größe"), "{form:?}");
         }
         assert!(!Form::OneOf(&["user"]).admits_text("User"));
+        let form = Form::Except(&["item_reference"]);
+        assert!(form.admits_text("message") && !form.admits_text("item_reference"));
     }
 
     #[test]

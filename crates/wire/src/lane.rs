@@ -43,6 +43,31 @@ pub enum Channel {
     FunctionArguments,
     /// `audio.transcript`.
     Transcript,
+    /// Responses: `output[].content[].text`; the number is the part's.
+    PartText(u32),
+    /// Responses: `output[].content[].refusal`.
+    PartRefusal(u32),
+    /// Responses: `output[].content[].text` of a reasoning item.
+    ReasoningText(u32),
+    /// Responses: `output[].summary[].text`.
+    SummaryText(u32),
+    /// Responses: `output[].arguments` of a call of an MCP server's tool: a JSON document.
+    McpArguments,
+    /// Responses: `output[].code`.
+    Code,
+    /// Responses: `output[].action.commands[]`.
+    ShellCommand(u32),
+    /// Responses: `output[].output[].stdout`.
+    ShellOutput(u32),
+    /// Responses: `output[].output[].stderr`.
+    ShellErrors(u32),
+    /// Responses: what events of a type say that the content map does not name. The first number is a hash of
+    /// the type, the second the part's.
+    Unlisted(u64, u32),
+    /// Responses: what an event says in its own `delta` or `text`; its type says which channel that is.
+    OfEvent,
+    /// Responses: settings of the request that the answer repeats.
+    Asked,
     /// `content` of a block: a summary of the conversation (Anthropic).
     BlockContent,
     /// Any other text, known to the content map or not: annotations, errors, extensions. The number
@@ -64,25 +89,28 @@ impl Channel {
     /// How its text arrives in a stream.
     pub const fn delivery(self) -> Delivery {
         match self {
-            Self::ToolName(_) | Self::CustomName(_) | Self::FunctionName | Self::Other(_) => {
-                Delivery::Whole
-            }
+            Self::ToolName(_)
+            | Self::CustomName(_)
+            | Self::FunctionName
+            | Self::OfEvent
+            | Self::Asked
+            | Self::Other(_) => Delivery::Whole,
             _ => Delivery::Incremental,
         }
     }
 
     /// Whether its text is itself a JSON document, so that what is put into it needs escaping twice.
     pub const fn is_json(self) -> bool {
-        matches!(self, Self::ToolArguments(_) | Self::FunctionArguments)
+        matches!(self, Self::ToolArguments(_) | Self::FunctionArguments | Self::McpArguments)
     }
 
     /// The name in contracts: `content`, `tool_arguments`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Content => "content",
-            Self::Refusal => "refusal",
+            Self::Refusal | Self::PartRefusal(_) => "refusal",
             Self::ReasoningContent => "reasoning_content",
-            Self::Reasoning => "reasoning",
+            Self::Reasoning | Self::ReasoningText(_) => "reasoning",
             Self::ReasoningDetail(_) => "reasoning_detail",
             Self::ToolName(_) => "tool_name",
             Self::ToolArguments(_) => "tool_arguments",
@@ -91,6 +119,16 @@ impl Channel {
             Self::FunctionName => "function_name",
             Self::FunctionArguments => "function_arguments",
             Self::Transcript => "transcript",
+            Self::PartText(_) => "text",
+            Self::SummaryText(_) => "reasoning_summary",
+            Self::McpArguments => "mcp_arguments",
+            Self::Code => "code",
+            Self::ShellCommand(_) => "shell_command",
+            Self::ShellOutput(_) => "shell_output",
+            Self::ShellErrors(_) => "shell_errors",
+            Self::Unlisted(..) => "unlisted",
+            Self::OfEvent => "by the event's type",
+            Self::Asked => "asked",
             Self::BlockContent => "block_content",
             Self::Other(_) => "other",
         }
@@ -104,6 +142,14 @@ impl Channel {
             Self::ToolArguments(_) => Self::ToolArguments(index),
             Self::CustomName(_) => Self::CustomName(index),
             Self::CustomInput(_) => Self::CustomInput(index),
+            Self::PartText(_) => Self::PartText(index),
+            Self::PartRefusal(_) => Self::PartRefusal(index),
+            Self::ReasoningText(_) => Self::ReasoningText(index),
+            Self::SummaryText(_) => Self::SummaryText(index),
+            Self::ShellCommand(_) => Self::ShellCommand(index),
+            Self::ShellOutput(_) => Self::ShellOutput(index),
+            Self::ShellErrors(_) => Self::ShellErrors(index),
+            Self::Unlisted(kind, _) => Self::Unlisted(kind, index),
             other => other,
         }
     }
@@ -115,7 +161,9 @@ mod tests {
 
     #[test]
     fn names_and_unknown_fields_are_never_held() {
-        for channel in [Channel::ToolName(0), Channel::FunctionName, Channel::Other(7)] {
+        for channel in
+            [Channel::ToolName(0), Channel::FunctionName, Channel::Asked, Channel::Other(7)]
+        {
             assert_eq!(channel.delivery(), Delivery::Whole);
         }
         assert_eq!(Channel::ToolArguments(1).delivery(), Delivery::Incremental);

@@ -16,6 +16,7 @@
 //!
 //! Not here: sockets and HTTP (`net`), what text means (`detect`), what follows from it (`policy`).
 
+mod address;
 mod anthropic;
 mod collect;
 mod contract;
@@ -43,8 +44,10 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod table_tests;
+mod transcript;
 mod write;
 
+pub use address::{Address, AddressStyle, address};
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
     Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Literal, REPORTED_PATHS_MAX,
@@ -62,6 +65,7 @@ pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_m
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
 pub use stream::{StreamEvent, read_stream_event, splice_event};
+pub use transcript::{TRANSCRIPT_BYTES_MAX, TRANSCRIPT_ITEMS_MAX, Transcript};
 pub use write::{
     Choices, Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
 };

@@ -220,6 +220,9 @@ impl Builder {
     /// The state at `path`, and whether the path ends in `.**`.
     fn walk(&mut self, path: &'static str, row: &'static Row) -> (NodeId, bool) {
         let mut at = ROOT;
+        if path.is_empty() {
+            return (at, false);
+        }
         for segment in segments(path) {
             at = match segment {
                 Segment::Below => return (at, true),

@@ -51,7 +51,8 @@ pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Ve
     }
     garden.plant_key(unknown, "x_unknown.**", false);
     for (place, scope) in table.scopes {
-        let has_tools = *scope == Scope::Message && garden.roles().contains(&"tool");
+        let is_message = matches!(scope, Scope::Message | Scope::Item);
+        let has_tools = is_message && garden.roles().contains(&"tool");
         let role = if has_tools { "tool" } else { "user" };
         let path = format!("{place}.x_unknown");
         let seed = Seed::unknown(path.trim_start_matches('.'), &value);
@@ -106,6 +107,9 @@ impl Garden<'_> {
             let seed = Seed { path: row.path, value: &value, role, besides, is_known: true };
             self.plant(row, &seed);
         }
+        if let Rule::Guarded { channel: Some(Channel::OfEvent), .. } = row.rule {
+            self.plant_events(row, &value);
+        }
         if let Origin::Part(kinds) = origin {
             for (kind, _) in kinds.named {
                 let besides = [(self.kind_path(row.path), quoted(kind))];
@@ -121,6 +125,27 @@ impl Garden<'_> {
         }
         if row.path.ends_with('*') {
             self.plant_key(row, row.path, true);
+        }
+    }
+
+    /// Plants in every event that says something itself, in the place of the last planting.
+    fn plant_events(&mut self, row: &Row, value: &str) {
+        self.plantings.pop();
+        for (_, scope) in self.table.scopes {
+            let Scope::Event(kinds) = scope else { continue };
+            for (name, channel) in kinds.iter().filter_map(|kind| Some((kind.name, kind.channel?)))
+            {
+                let mut besides = vec![("type".to_owned(), quoted(name))];
+                if row.path != "delta" {
+                    // What is said whole is not said in a piece too.
+                    besides.push(("delta".to_owned(), "null".to_owned()));
+                }
+                let (path, role, is_known) = (row.path, "user", true);
+                self.plant(row, &Seed { path, value, role, besides: &besides, is_known });
+                if let Some(planting) = self.plantings.last_mut() {
+                    planting.channel = Some(channel);
+                }
+            }
         }
     }
 
@@ -196,7 +221,7 @@ impl Garden<'_> {
             Rule::Attachment(_) => (Origin::Is(Provenance::Output), None),
             _ => return,
         };
-        let in_message = seed.path.starts_with("messages[]");
+        let in_message = message_of(self.table, seed.path).is_some();
         let kind = seed.besides.first().map(|(_, kind)| kind.trim_matches('"'));
         let provenance = match (origin, seed.role) {
             (Origin::Is(provenance), _) => provenance,
@@ -230,9 +255,8 @@ impl<'s> Seed<'s> {
         for (path, value) in table.skeleton {
             message.set(&segments(path), value);
         }
-        let role_path = "messages[].role";
-        if self.path.starts_with("messages[]") && self.path != role_path {
-            message.set(&segments(role_path), &quoted(self.role));
+        if let Some(place) = message_of(table, self.path) {
+            message.set(&segments(&format!("{place}.role")), &quoted(self.role));
         }
         // The only free-form keys that are constrained are numbers.
         let digits = table.rows().any(|row| row.path == self.path && row.keys == Form::Digits);
@@ -256,6 +280,14 @@ impl<'s> Seed<'s> {
         message.write(&mut bytes);
         bytes
     }
+}
+
+/// The message or item that a path leads into, and not to its role.
+fn message_of(table: &MessageTable, path: &str) -> Option<&'static str> {
+    let is_message = |scope: &Scope| matches!(scope, Scope::Message | Scope::Item);
+    table.scopes.iter().filter(|(_, scope)| is_message(scope)).find_map(|(place, _)| {
+        path.strip_prefix(place).filter(|rest| !matches!(*rest, "" | ".role")).map(|_| *place)
+    })
 }
 
 /// The path of another member of the object that `path` leads into.

@@ -15,7 +15,7 @@ use std::ops::Range;
 use crate::document::{Document, Finish, Literal};
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
-use crate::form::{is_data_url, is_long_number};
+use crate::form::{Form, is_data_url, is_long_number};
 use crate::frames::Frame;
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
@@ -28,6 +28,9 @@ use crate::table::{Fact, Row, Rule};
 
 const FOLDED: &str =
     "it differs from a known field in case alone, and some servers read it as that field";
+const STORED_ITEM: &str =
+    "without a role or a type it stands for content stored at the provider, which no guard sees";
+const HOSTED: &str = "opaque: what the provider's own tools read";
 const MEDIA_REMOTE: &str = "opaque: media that the provider fetches";
 
 /// Reads a request's body. Operations asked with `GET` have an empty one.
@@ -112,8 +115,7 @@ impl<'a> Reader<'a> {
             return self.key(key);
         }
         if let Token::Close { end } = token {
-            self.close(end);
-            return Ok(());
+            return self.close(end);
         }
         let node = match self.frames.last_mut() {
             Some(frame) => {
@@ -207,14 +209,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn close(&mut self, end: usize) {
-        let Some(frame) = self.frames.pop() else { return };
+    fn close(&mut self, end: usize) -> Result<(), ReadError> {
+        let Some(frame) = self.frames.pop() else { return Ok(()) };
         if let Some((start, of)) = frame.echo {
             self.echo(start..end, of);
         }
         if let Some(scope) = frame.scoped.then(|| self.scopes.pop()).flatten() {
+            if scope.stands_for_something_stored() {
+                return Err(ReadError::Denied { path: self.path_here(), why: STORED_ITEM });
+            }
             scope.leave(&mut self.document, &mut self.opening);
         }
+        Ok(())
     }
 
     fn text(&mut self, node: NodeId, text: Text) -> Result<(), ReadError> {
@@ -285,6 +291,11 @@ impl<'a> Reader<'a> {
         if let Some(fact) = row.fact {
             match (fact, self.scopes.last_mut()) {
                 (Fact::Index, Some(scope)) => scope.index = number.parse().ok(),
+                (Fact::PartIndex, Some(scope)) => scope.part = number.parse().ok(),
+                (Fact::Sequence, _) => {
+                    let sequence = number.parse().ok().map(|sequence| (sequence, start..end));
+                    self.document.facts.sequence = sequence;
+                }
                 _ => apply_number(&mut self.document.facts, &mut self.ranks, fact, number),
             }
         }
@@ -300,6 +311,9 @@ impl<'a> Reader<'a> {
             self.refuse_misfit(place)?;
             return self.note_unknown();
         };
+        if value && matches!(row.rule, Rule::Constrained(Form::Off)) {
+            return if self.request { Err(self.violation(row.expected())) } else { Ok(()) };
+        }
         match row.fact {
             Some(Fact::Stream) => self.document.facts.stream = value,
             Some(Fact::IncludeUsage) => self.document.facts.include_usage = value,
@@ -344,6 +358,12 @@ impl<'a> Reader<'a> {
                     *fact = Some(value);
                 }
             }
+            Fact::ToolKind if is_hosted(&value) => self.note_unscanned(HOSTED),
+            Fact::Opening if self.opening == Opening::Before => {
+                let field = self.document.fields.len();
+                self.document.facts.opening = field..field + 1;
+                self.opening = Opening::After;
+            }
             Fact::Finish if value.is_empty() => {}
             Fact::Finish => {
                 self.room_for(self.document.facts.finished.len())?;
@@ -366,4 +386,11 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Whether the provider runs such a tool itself, and what it reads there is not in any message.
+fn is_hosted(kind: &str) -> bool {
+    ["web_search", "file_search", "code_interpreter", "image_generation", "mcp"]
+        .iter()
+        .any(|hosted| kind.starts_with(hosted))
 }

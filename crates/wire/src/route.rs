@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use crate::address::{AddressStyle, address};
+
 /// A family of wire formats that share error and stream shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
@@ -46,6 +48,24 @@ pub enum Operation {
     ModelList,
     /// `GET /v1/models/{model}`.
     ModelShow,
+    /// `POST /v1/completions`, streamed or not.
+    Completions,
+    /// `POST /v1/moderations`.
+    Moderations,
+    /// `POST /v1/responses`, streamed or not.
+    Responses,
+    /// `POST /v1/responses/input_tokens`.
+    ResponseInputTokens,
+    /// `POST /tokenize` (vLLM).
+    Tokenize,
+    /// `POST /detokenize` (vLLM).
+    Detokenize,
+    /// `POST /score` and `POST /v1/score` (vLLM).
+    Score,
+    /// `POST /rerank`, `POST /v1/rerank` and `POST /v2/rerank` (vLLM).
+    Rerank,
+    /// `POST /v1/images/generations`.
+    ImageGenerations,
     /// `POST /v1/messages`, streamed or not.
     Messages,
     /// `POST /v1/messages/count_tokens`.
@@ -54,11 +74,20 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 15] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
         Self::ModelShow,
+        Self::Completions,
+        Self::Moderations,
+        Self::Responses,
+        Self::ResponseInputTokens,
+        Self::Tokenize,
+        Self::Detokenize,
+        Self::Score,
+        Self::Rerank,
+        Self::ImageGenerations,
         Self::Messages,
         Self::CountTokens,
     ];
@@ -69,6 +98,15 @@ impl Operation {
             Self::ChatCompletions => "chat.completions",
             Self::Embeddings => "embeddings",
             Self::ModelList | Self::ModelShow => "models",
+            Self::Completions => "completions",
+            Self::Moderations => "moderations",
+            Self::Responses => "responses",
+            Self::ResponseInputTokens => "responses.input_tokens",
+            Self::Tokenize => "tokenize",
+            Self::Detokenize => "detokenize",
+            Self::Score => "score",
+            Self::Rerank => "rerank",
+            Self::ImageGenerations => "images.generations",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
         }
@@ -78,9 +116,7 @@ impl Operation {
     pub const fn dialect(self) -> Dialect {
         match self {
             Self::Messages | Self::CountTokens => Dialect::Anthropic,
-            Self::ChatCompletions | Self::Embeddings | Self::ModelList | Self::ModelShow => {
-                Dialect::OpenAi
-            }
+            _ => Dialect::OpenAi,
         }
     }
 
@@ -92,14 +128,24 @@ impl Operation {
     /// The method it is asked with.
     pub const fn method(self) -> &'static str {
         match self {
-            Self::ChatCompletions | Self::Embeddings | Self::Messages | Self::CountTokens => "POST",
             Self::ModelList | Self::ModelShow => "GET",
+            _ => "POST",
         }
+    }
+
+    /// Whether its answer repeats what the request said.
+    pub const fn repeats_request(self) -> bool {
+        matches!(self, Self::Responses | Self::Rerank)
+    }
+
+    /// Whether events of its stream repeat text that earlier events have said piece by piece.
+    pub const fn repeats_itself(self) -> bool {
+        matches!(self, Self::Responses)
     }
 
     /// Whether its answer may be a stream.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ChatCompletions | Self::Messages)
+        matches!(self, Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages)
     }
 }
 
@@ -159,13 +205,27 @@ pub fn dialect_of(path: &str) -> Dialect {
 
 /// What `method` and `path` (without the query) ask for.
 pub fn route(method: &str, path: &str) -> Route {
-    let operation = match path {
+    let address = address(path);
+    let operation = match &*address.path {
+        // Azure has no other dialect's paths below its prefix.
+        MESSAGES | COUNT_TOKENS if address.style != AddressStyle::Standard => {
+            return Route::Unknown;
+        }
         "/v1/chat/completions" => Operation::ChatCompletions,
         "/v1/embeddings" => Operation::Embeddings,
         "/v1/models" => Operation::ModelList,
+        "/v1/completions" => Operation::Completions,
+        "/v1/moderations" => Operation::Moderations,
+        "/v1/responses" => Operation::Responses,
+        "/v1/responses/input_tokens" => Operation::ResponseInputTokens,
+        "/tokenize" => Operation::Tokenize,
+        "/detokenize" => Operation::Detokenize,
+        "/score" | "/v1/score" => Operation::Score,
+        "/rerank" | "/v1/rerank" | "/v2/rerank" => Operation::Rerank,
+        "/v1/images/generations" => Operation::ImageGenerations,
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
-        _ if shown_model(path).is_some() => Operation::ModelShow,
+        path if shown_model(path).is_some() => Operation::ModelShow,
         _ => return Route::Unknown,
     };
     if method == operation.method() {
@@ -218,6 +278,15 @@ mod tests {
             ("POST", "/v1/chat/completions", Operation::ChatCompletions),
             ("POST", "/v1/embeddings", Operation::Embeddings),
             ("GET", "/v1/models", Operation::ModelList),
+            ("POST", "/v1/completions", Operation::Completions),
+            ("POST", "/v1/moderations", Operation::Moderations),
+            ("POST", "/v1/responses", Operation::Responses),
+            ("POST", "/v1/responses/input_tokens", Operation::ResponseInputTokens),
+            ("POST", "/tokenize", Operation::Tokenize),
+            ("POST", "/detokenize", Operation::Detokenize),
+            ("POST", "/v1/score", Operation::Score),
+            ("POST", "/v2/rerank", Operation::Rerank),
+            ("POST", "/v1/images/generations", Operation::ImageGenerations),
             ("POST", "/v1/messages", Operation::Messages),
             ("POST", "/v1/messages/count_tokens", Operation::CountTokens),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
@@ -242,7 +311,8 @@ mod tests {
             "//v1/chat/completions",
             "/V1/chat/completions",
             "/v1/chat%2Fcompletions",
-            "/v1/responses",
+            "/v1/responses/resp_1",
+            "/v1/Responses",
             "/v1/messages/",
             "/v1/messages/batches",
             "/v1/models/",

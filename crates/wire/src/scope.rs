@@ -9,13 +9,18 @@ use std::borrow::Cow;
 
 use events::Provenance;
 
-use crate::document::{Document, Pending};
-use crate::table::Scope;
+use crate::document::{Document, Embedded, Pending};
+use crate::json_text::key_hash;
+use crate::lane::Channel;
+use crate::table::{EventKind, Scope};
 
 /// The type of a source whose data is base64.
 const BASE64_SOURCE: &str = "base64";
 /// The type of a source whose data is plain text.
 const TEXT_SOURCE: &str = "text";
+
+/// The type of an item without a role that the assistant wrote.
+const REASONING: &str = "reasoning";
 
 /// An open scope.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct ScopeFrame<'a> {
     position: u32,
     /// Its `index`, if it states one.
     pub(crate) index: Option<u32>,
+    /// The place of the part that it is about, if it states one.
+    pub(crate) part: Option<u32>,
     /// Its `role`, if it states one.
     pub(crate) role: Option<Role>,
     /// Its `type`, if it states one.
@@ -85,6 +92,7 @@ impl<'a> ScopeFrame<'a> {
             scope,
             position,
             index: None,
+            part: None,
             role: None,
             kind: None,
             declared: None,
@@ -95,14 +103,23 @@ impl<'a> ScopeFrame<'a> {
         }
     }
 
+    /// Whether this is an item that says nothing itself.
+    pub(crate) fn stands_for_something_stored(&self) -> bool {
+        self.scope == Scope::Item
+            && self.role.is_none()
+            && self.kind.as_deref().is_none_or(str::is_empty)
+    }
+
     /// Settles what was collected.
     pub(crate) fn leave(self, document: &mut Document<'a>, opening: &mut Opening) {
         let index = self.index.unwrap_or(self.position);
         let fields = document.fields.get_mut(self.fields_from..).unwrap_or_default();
         match self.scope {
-            Scope::Message => {
+            Scope::Message | Scope::Item => {
+                let is_reasoning = self.kind.as_deref() == Some(REASONING);
+                let role = self.role.or(is_reasoning.then_some(Role::Assistant));
                 for field in fields.iter_mut().filter(|field| field.pending != Pending::Nothing) {
-                    field.provenance = match (field.pending, self.role) {
+                    field.provenance = match (field.pending, role) {
                         (Pending::Role, Some(role)) => role.provenance(),
                         (_, Some(Role::Tool)) => Provenance::ToolResult,
                         _ => Provenance::User,
@@ -120,9 +137,10 @@ impl<'a> ScopeFrame<'a> {
                 }
             }
             Scope::Source => self.tell_text_from_files(document),
-            Scope::Choice => {
+            Scope::Choice | Scope::Output => {
                 for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
                     lane.choice = index;
+                    lane.channel = channel_of(self.kind.as_deref(), lane.channel);
                 }
                 if let Some(begun) = &mut document.facts.begun {
                     *begun = index;
@@ -136,11 +154,51 @@ impl<'a> ScopeFrame<'a> {
                     echo.choice = index;
                 }
             }
-            Scope::Call => {
+            Scope::Call | Scope::OutputPart => {
                 for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
-                    lane.channel = lane.channel.at(index);
+                    lane.channel = channel_of(self.kind.as_deref(), lane.channel.at(index));
                 }
             }
+            Scope::Event(kinds) => self.settle_event(kinds, document),
+        }
+    }
+
+    /// Puts the text of an event on the lanes that its `type` and its indexes say.
+    fn settle_event(self, kinds: &[EventKind], document: &mut Document<'a>) {
+        let name = self.kind.unwrap_or_default();
+        let kind = kinds.iter().find(|kind| kind.name == name);
+        let said = kind.and_then(|kind| kind.channel);
+        // Text of a type that nobody told us of may be cut like any other.
+        let (stem, step) = name.rsplit_once('.').unwrap_or_default();
+        let is_unlisted = said.is_none() && matches!(step, "delta" | "done");
+        let has_pieces = matches!(step, "delta" | "added");
+        if is_unlisted {
+            document.facts.unlisted = Some(stem.to_owned().into());
+        }
+        document.facts.item = self.index;
+        document.facts.last = kind.is_some_and(|kind| kind.ends);
+        document.facts.error |= name == "error";
+        for field in &mut document.fields {
+            field.repeats = !has_pieces;
+            let Some(lane) = field.lane.as_mut() else { continue };
+            if lane.channel == Channel::OfEvent {
+                let unlisted = || {
+                    if is_unlisted {
+                        Channel::Unlisted(key_hash(stem), 0)
+                    } else {
+                        Channel::Other(document.paths.hash(field.path))
+                    }
+                };
+                lane.channel = said.unwrap_or_else(unlisted);
+                if lane.channel.is_json() {
+                    field.embedded = Embedded::Json;
+                }
+            }
+            lane.choice = self.index.unwrap_or(lane.choice);
+            lane.channel = self.part.map_or(lane.channel, |part| lane.channel.at(part));
+        }
+        for echo in &mut document.echoes {
+            echo.choice = self.index.unwrap_or(echo.choice);
         }
     }
 
@@ -176,5 +234,17 @@ impl<'a> ScopeFrame<'a> {
             Some(Role::User) => Opening::After,
             _ => Opening::Within,
         };
+    }
+}
+
+/// The channel, as the `type` of what it is in makes it.
+fn channel_of(kind: Option<&str>, channel: Channel) -> Channel {
+    match (kind, channel) {
+        (Some("reasoning_text"), Channel::PartText(part)) => Channel::ReasoningText(part),
+        (Some("summary_text"), Channel::PartText(part)) => Channel::SummaryText(part),
+        (Some("mcp_call" | "mcp_approval_request"), Channel::ToolArguments(_)) => {
+            Channel::McpArguments
+        }
+        _ => channel,
     }
 }

@@ -103,6 +103,9 @@ pub fn splice(
             changes.push(Change { range: echo.source.clone(), bytes: b"null".to_vec() });
         }
     }
+    if let (Some(number), Some((_, range))) = (document.renumbered, &document.facts.sequence) {
+        changes.push(Change { range: range.clone(), bytes: number.to_string().into_bytes() });
+    }
     changes.sort_by_key(|change| change.range.start);
     let result = assembled(document.source, &changes);
     if keys && !keys_differ(&result) {

@@ -125,10 +125,41 @@ pub(crate) enum Scope {
     Choice,
     /// A tool call or reasoning detail: its index decides its channels.
     Call,
+    /// An item of a request: a message, or something that its `type` names. Without either it stands for
+    /// content stored at the provider.
+    Item,
+    /// An item of an answer: its place decides the lanes of its text, its `type` some channels.
+    Output,
+    /// A part of an item: its place and its `type` decide its channels.
+    OutputPart,
+    /// An event that is one object: its `type` and indexes decide the lanes of its text. Only at the root.
+    Event(&'static [EventKind]),
     /// A part of a message: its type decides the provenance of its text.
     Part,
     /// The source of a file: its type says what its data is.
     Source,
+}
+
+/// What the `type` of an event says about its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventKind {
+    pub(crate) name: &'static str,
+    /// The channel of what the event says itself.
+    pub(crate) channel: Option<Channel>,
+    /// Nothing comes after it.
+    pub(crate) ends: bool,
+}
+
+impl EventKind {
+    /// An event that says something itself.
+    pub(crate) const fn saying(name: &'static str, channel: Channel) -> Self {
+        Self { name, channel: Some(channel), ends: false }
+    }
+
+    /// An event that nothing comes after.
+    pub(crate) const fn ending(name: &'static str) -> Self {
+        Self { name, channel: None, ends: true }
+    }
 }
 
 /// What an event of a stream means by its `type`.
@@ -155,8 +186,16 @@ pub(crate) enum Fact {
     OutputTokensMax(u8),
     EndUser(u8),
     Conversation(u8),
+    /// Text that opens the conversation, in dialects without messages.
+    Opening,
     Role,
     Index,
+    /// The place of a part in the item that an event is about.
+    PartIndex,
+    ItemId,
+    Sequence,
+    /// The `type` of a tool, which the provider may run itself.
+    ToolKind,
     Id,
     Created,
     Fingerprint,
@@ -169,7 +208,7 @@ pub(crate) enum Fact {
     Object,
     /// The `type` of an event, and what the types mean that mean something.
     Event(&'static [(&'static str, Mark)]),
-    /// The `type` of a part or of a source.
+    /// The `type` of an item, a part, an event or a source.
     Kind,
     /// The media type that the sender of a file declares.
     Declared,
@@ -196,6 +235,11 @@ impl Row {
         let embedded = if channel.is_json() { Embedded::Json } else { Embedded::Plain };
         let origin = Origin::Is(Provenance::Output);
         Self::new(path, Rule::Guarded { origin, channel: Some(channel), embedded, free: false })
+    }
+
+    /// Guarded text of an answer that repeats the request.
+    pub(crate) const fn asked(path: &'static str) -> Self {
+        Self::output(path, Channel::Asked).free()
     }
 
     /// Guarded text of an answer without a channel of its own; numbers may stand there too.

@@ -11,6 +11,7 @@ use crate::document::Facts;
 use crate::lane::Lane;
 use crate::openai;
 use crate::route::{Dialect, Operation};
+use crate::transcript::Transcript;
 
 /// What every chunk of a stream repeats, taken from the chunks seen so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub struct Envelope {
     pub created: u64,
     /// `system_fingerprint`, when the upstream states one.
     pub system_fingerprint: Option<String>,
+    /// What was sent so far, in dialects that say it again.
+    pub transcript: Transcript,
+    /// The number of the event that is sent next, in dialects that number them.
+    pub sequence: Option<u64>,
+    /// How many events of our own were sent: those that follow have numbers higher by that.
+    pub added: u64,
 }
 
 impl Envelope {
@@ -42,6 +49,21 @@ impl Envelope {
         if let (None, Some(fingerprint)) = (&self.system_fingerprint, &facts.system_fingerprint) {
             self.system_fingerprint = Some(fingerprint.clone().into_owned());
         }
+        if let (Some(item), Some(id)) = (facts.item, &facts.item_id) {
+            self.transcript.name_item(item, id);
+        }
+        if let Some(stem) = &facts.unlisted {
+            self.transcript.name_unlisted(stem);
+        }
+        if let Some((number, _)) = &facts.sequence {
+            self.sequence = Some(number.saturating_add(self.added));
+        }
+    }
+
+    /// An event is sent, of the upstream's or of our own.
+    pub fn sent(&mut self, is_own: bool) {
+        self.added += u64::from(is_own && self.sequence.is_some());
+        self.sequence = self.sequence.map(|number| number.saturating_add(1));
     }
 }
 
@@ -90,7 +112,7 @@ pub fn delta_event(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::delta_event(lane, text),
-        Dialect::OpenAi => openai::delta_event(envelope, lane, text),
+        Dialect::OpenAi => openai::delta_event(operation, envelope, lane, text),
     }
 }
 
@@ -115,7 +137,7 @@ pub fn blocked_ending(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::blocked_ending(envelope, choices.open, notice),
-        Dialect::OpenAi => openai::blocked_ending(envelope, choices, notice),
+        Dialect::OpenAi => openai::blocked_ending(operation, envelope, choices, notice),
     }
 }
 

@@ -157,8 +157,8 @@ test("an unknown key", async () => {
 
 test("unknown endpoints", async () => {
   for (const ask of [
-    () => openai.responses.create({ model: "fake-echo", input: BENIGN }),
-    () => openai.moderations.create({ input: BENIGN }),
+    () => openai.responses.retrieve("resp_1"),
+    () => openai.batches.list(),
     () => openai.files.list(),
   ]) {
     await assert.rejects(

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use events::{Event, EventBody, KeyId};
-use gateway::{Judge, Parts, Quotas, UpstreamOptions};
+use gateway::{Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
 use store::{KeySnapshot, VirtualKeys};
@@ -178,7 +178,7 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         response_time_max: Duration::from_mins(1),
     };
     let dialects = wire::Dialect::ALL.to_vec();
-    UpstreamOptions { api_key: None, dialects, settings }
+    UpstreamOptions { api_key: None, dialects, kind: UpstreamKind::Standard, settings }
 }
 
 /// The signals that ask the process to end.

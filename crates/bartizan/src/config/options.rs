@@ -125,7 +125,10 @@ pub(crate) struct UpstreamOptions {
     /// The wire format it speaks. Requests in another one never go there.
     #[serde(default)]
     pub(crate) dialect: DialectOption,
-    /// Where it is, up to and including the version.
+    /// Whose service it is, as far as paths and keys depend on it.
+    #[serde(default)]
+    pub(crate) kind: KindOption,
+    /// Where it is, up to and including the version. For Azure the resource's endpoint is enough.
     #[schemars(example = &"https://api.openai.com/v1")]
     pub(crate) base_url: String,
     /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
@@ -154,6 +157,19 @@ pub(crate) enum DialectOption {
     /// Anthropic's Messages API, and what speaks it.
     #[serde(rename = "anthropic")]
     Anthropic,
+}
+
+/// Whose service an upstream is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KindOption {
+    /// The dialect's own paths and keys.
+    #[default]
+    Standard,
+    /// Azure OpenAI: `/openai/deployments/…` goes there as it is, and the key is sent as `api-key`.
+    Azure,
+    /// Azure OpenAI with a token of Microsoft Entra as the key, sent as a bearer token.
+    AzureEntra,
 }
 
 /// One of `[[routes]]`
@@ -436,7 +452,7 @@ impl Default for ServerOptions {
             body_timeout_ms: 30_000,
             answer_bytes_max: 32 << 20,
             answer_timeout_ms: 600_000,
-            event_bytes_max: 1 << 20,
+            event_bytes_max: 4 << 20,
             stream_idle_timeout_ms: 120_000,
             shutdown_timeout_ms: 30_000,
         }

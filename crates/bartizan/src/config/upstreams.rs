@@ -6,7 +6,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::{Accept, AddressRules, RouteSettings, UpstreamOptions as UpstreamWithKey};
+use gateway::{
+    Accept, AddressRules, RouteSettings, UpstreamKind, UpstreamOptions as UpstreamWithKey,
+};
 use net::{Upstream, UpstreamSettings};
 use policy::NamePattern;
 use stdx::Secret;
@@ -14,7 +16,7 @@ use wire::Dialect;
 
 use super::known_keys::nearest;
 use super::options::{
-    AcceptOption, DialectOption, RouteOptions, UpstreamOptions, connect_timeout_ms,
+    AcceptOption, DialectOption, KindOption, RouteOptions, UpstreamOptions, connect_timeout_ms,
     response_timeout_ms,
 };
 use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
@@ -81,6 +83,7 @@ impl Checker<'_> {
         Some(UpstreamOptions {
             name: String::from("openai"),
             dialect: DialectOption::OpenAi,
+            kind: KindOption::Standard,
             base_url: base_url.unwrap_or_else(|| OPENAI_BASE_URL_DEFAULT.to_owned()),
             api_key: key.map(|_| SecretReference::Env(String::from("OPENAI_API_KEY"))),
             connect_timeout_ms: connect_timeout_ms(),
@@ -104,11 +107,15 @@ impl Checker<'_> {
         ] {
             self.within(&below(key), milliseconds, 1, TIMEOUT_MS_MAX);
         }
-        let dialect = dialect(options.dialect);
+        let (dialect, kind) = (dialect(options.dialect), kind(options.kind));
+        if kind.is_azure() && dialect != Dialect::OpenAi {
+            let message = "Azure OpenAI speaks the dialect `openai`";
+            self.problem(&below("kind"), message, "leave out `dialect`, or `kind`");
+        }
         let ca_pem = options.ca_file.as_deref();
         let settings = UpstreamSettings {
             ca_pem: ca_pem.and_then(|file| self.file(&below("ca_file"), file, PEM_BYTES_MAX)),
-            base_url: options.base_url,
+            base_url: base_url(options.base_url, kind),
             connect_time_max: Duration::from_millis(options.connect_timeout_ms),
             name: options.name,
             response_time_max: Duration::from_millis(options.response_timeout_ms),
@@ -128,7 +135,7 @@ impl Checker<'_> {
             self.warn(format!("upstream `{}` is reached without TLS", settings.name));
         }
         let api_key = options.api_key.and_then(|key| self.secret(&below("api_key"), key));
-        UpstreamWithKey { api_key, dialects: vec![dialect], settings }
+        UpstreamWithKey { api_key, dialects: vec![dialect], kind, settings }
     }
 
     fn secret(&mut self, path: &str, reference: SecretReference) -> Option<Secret<String>> {
@@ -212,6 +219,24 @@ const fn dialect(option: DialectOption) -> Dialect {
         DialectOption::Anthropic => Dialect::Anthropic,
         DialectOption::OpenAi => Dialect::OpenAi,
     }
+}
+
+const fn kind(option: KindOption) -> UpstreamKind {
+    match option {
+        KindOption::Standard => UpstreamKind::Standard,
+        KindOption::Azure => UpstreamKind::Azure,
+        KindOption::AzureEntra => UpstreamKind::AzureEntra,
+    }
+}
+
+/// The base URL; of a resource of Azure its endpoint is enough.
+fn base_url(given: String, kind: UpstreamKind) -> String {
+    let has_path =
+        given.split_once("://").is_some_and(|(_, rest)| rest.trim_end_matches('/').contains('/'));
+    if kind.is_azure() && !has_path {
+        return format!("{}/openai/v1", given.trim_end_matches('/'));
+    }
+    given
 }
 
 /// Host and port of a base URL, roughly: for warnings and for catching a loop.

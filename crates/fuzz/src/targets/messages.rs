@@ -171,6 +171,8 @@ fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> O
         Operation::ChatCompletions,
         Operation::Embeddings,
         Operation::ModelList,
+        Operation::Completions,
+        Operation::Moderations,
         Operation::Messages,
         Operation::CountTokens,
     ] {

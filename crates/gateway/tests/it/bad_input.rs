@@ -45,7 +45,7 @@ fn what_cannot_be_read_is_refused_with_a_reason_and_recorded() {
         (json_request("{}").with_header("content-encoding", "gzip"), 415, "content_encoding"),
         (Request::post("/v1/embeddings?x=1", "{}"), 400, "query_not_accepted"),
         (Request::get(CHAT), 405, "method_not_allowed"),
-        (Request::post("/v1/responses", "{}"), 404, "unknown_endpoint"),
+        (Request::post("/v1/responses/resp_1", "{}"), 404, "unknown_endpoint"),
         (Request::post("/v1/chat/completions/", "{}"), 404, "unknown_endpoint"),
     ];
     let count = cases.len();

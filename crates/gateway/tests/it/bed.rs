@@ -14,7 +14,7 @@ use bytes::Bytes;
 use events::{EventBody, InteractionClosed, InteractionOpened};
 use gateway::{
     Accept, AddressRules, AddressSettings, Judge, Limits, MaskStyle, Parts, QuotaSettings, Quotas,
-    RouteSettings, Settings, UpstreamOptions,
+    RouteSettings, Settings, UpstreamKind, UpstreamOptions,
 };
 use http::{HeaderValue, Response, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
@@ -39,6 +39,7 @@ pub(crate) struct Plan {
     pub(crate) addresses: AddressSettings,
     pub(crate) detect: detect::DetectSettings,
     pub(crate) dialects: Vec<Dialect>,
+    pub(crate) kind: UpstreamKind,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     pub(crate) grant: GrantOptions,
@@ -58,6 +59,7 @@ impl Default for Plan {
             addresses: AddressSettings::default(),
             detect: detect::DetectSettings::default(),
             dialects: Dialect::ALL.to_vec(),
+            kind: UpstreamKind::Standard,
             disk: Arc::new(RealDisk),
             exposed: tokio::sync::mpsc::channel(1).0,
             grant: GrantOptions::default(),
@@ -194,6 +196,7 @@ async fn start(
         upstreams: vec![UpstreamOptions {
             api_key: Some(Secret::new(PROVIDER_KEY.to_owned())),
             dialects: plan.dialects,
+            kind: plan.kind,
             settings: UpstreamSettings {
                 base_url: base_url.to_owned(),
                 ca_pem: None,

@@ -10,12 +10,12 @@ use crate::bed::{Bed, Canned, Plan};
 const CANARY: &str = "eve.canary@example.net";
 
 /// The canary as it is, with a zero-width space in it, in fullwidth letters, and as base64.
-fn forms() -> Vec<(&'static str, String)> {
+fn forms() -> [(&'static str, String); 4] {
     let fullwidth = CANARY
         .chars()
         .map(|c| if c.is_ascii_lowercase() { fullwidth(c) } else { c })
         .collect::<String>();
-    vec![
+    [
         ("plain", CANARY.to_owned()),
         ("zero width", CANARY.replace("canary", "can\u{200b}ary")),
         ("fullwidth", fullwidth),
@@ -48,6 +48,15 @@ fn path(operation: Operation) -> &'static str {
         Operation::Embeddings => "/v1/embeddings",
         Operation::ModelList => "/v1/models",
         Operation::ModelShow => "/v1/models/m",
+        Operation::Completions => "/v1/completions",
+        Operation::Moderations => "/v1/moderations",
+        Operation::Responses => "/v1/responses",
+        Operation::ResponseInputTokens => "/v1/responses/input_tokens",
+        Operation::Tokenize => "/tokenize",
+        Operation::Detokenize => "/detokenize",
+        Operation::Score => "/score",
+        Operation::Rerank => "/rerank",
+        Operation::ImageGenerations => "/v1/images/generations",
         Operation::Messages => "/v1/messages",
         Operation::CountTokens => "/v1/messages/count_tokens",
     }
@@ -109,11 +118,9 @@ fn nothing_escapes_in_an_answer() {
 fn nothing_escapes_in_a_stream() {
     let upstream = Canned::start();
     let bed = bed(&upstream);
-    let mut planted = 0;
+    let mut planted = Vec::new();
     let operations = Operation::ALL.into_iter().filter(|operation| operation.streams());
-    for (operation, (form, canary)) in
-        operations.flat_map(|operation| forms().into_iter().map(move |form| (operation, form)))
-    {
+    for (operation, (form, canary)) in operations.flat_map(|one| forms().map(|form| (one, form))) {
         if form == "base64" {
             // What is encoded is found when the lane ends, after it was sent: see THREATS.md.
             continue;
@@ -133,21 +140,21 @@ fn nothing_escapes_in_a_stream() {
             assert_eq!(response.status, 200);
             assert!(
                 !response.text().contains(&canary),
-                "{form} canary in {} passed: {}",
+                "{form} canary in {} of {operation:?} passed: {}",
                 planting.path,
                 response.text()
             );
-            planted += 1;
+            planted.push(format!("{form} canary in {}: {event}", planting.path));
         }
     }
-    assert!(planted > 10, "only {planted} plantings");
-    for closed in bed.closed(planted) {
+    assert!(planted.len() > 10, "only {} plantings", planted.len());
+    for (closed, planted) in bed.closed(planted.len()).iter().zip(planted) {
         // An address that carries a value out is known as that, and the value in it need not be looked for.
         let is_known = closed.findings.iter().any(|found| {
             let kind = &found.finding.kind;
             kind.as_str() == "pii.email" || kind.family() == "exfiltration"
         });
-        assert!(is_known, "{:?}", closed.findings);
+        assert!(is_known, "{planted}: {:?}", closed.findings);
     }
 }
 
@@ -156,7 +163,23 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         return Request::get(path(operation));
     }
     let body = match operation {
-        Operation::Embeddings => serde_json::json!({ "model": "m", "input": "hello" }),
+        Operation::Embeddings | Operation::Moderations | Operation::ResponseInputTokens => {
+            serde_json::json!({ "model": "m", "input": "hello" })
+        }
+        Operation::Responses => {
+            serde_json::json!({ "model": "m", "stream": streamed, "input": "hello" })
+        }
+        Operation::Tokenize | Operation::ImageGenerations => {
+            serde_json::json!({ "model": "m", "prompt": "hello" })
+        }
+        Operation::Detokenize => serde_json::json!({ "model": "m", "tokens": [7] }),
+        Operation::Score => serde_json::json!({ "model": "m", "text_1": "a", "text_2": "b" }),
+        Operation::Rerank => {
+            serde_json::json!({ "model": "m", "query": "a", "documents": ["b"] })
+        }
+        Operation::Completions => {
+            serde_json::json!({ "model": "m", "stream": streamed, "prompt": "hello" })
+        }
         _ => serde_json::json!({
             "model": "m", "max_tokens": 100, "stream": streamed,
             "messages": [{ "role": "user", "content": "hello" }],

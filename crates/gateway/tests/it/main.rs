@@ -11,6 +11,7 @@
 mod addresses;
 mod answer_form;
 mod attachments;
+mod azure;
 mod bad_input;
 mod bed;
 mod canary;
@@ -21,4 +22,6 @@ mod leaks;
 mod limits;
 mod main_job;
 mod messages;
+mod responses;
 mod risk;
+mod vllm;

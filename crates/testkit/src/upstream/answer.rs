@@ -37,7 +37,7 @@ pub(super) enum Body {
 }
 
 /// An event of a stream: its name, where the dialect has names, and its data.
-pub(super) type Event = (Option<&'static str>, Vec<u8>);
+pub(super) type Event = (Option<String>, Vec<u8>);
 
 /// An answer on its way to the wire.
 #[derive(Debug)]
@@ -339,9 +339,11 @@ pub(super) fn with_faults_in_messages(
     scenario: &Scenario,
 ) -> Vec<Event> {
     let middle = events.len() / 2;
-    let named = |(name, data): (&'static str, String)| (Some(name), data.into_bytes());
+    let named = |(name, data): (&'static str, String)| (Some(name.to_owned()), data.into_bytes());
     let mut events: Vec<Event> = events.into_iter().map(named).collect();
-    let mut insert = |name, data: &[u8]| events.insert(middle, (Some(name), data.to_vec()));
+    let mut insert = |name: &str, data: &[u8]| {
+        events.insert(middle, (Some(name.to_owned()), data.to_vec()));
+    };
     match scenario.kind {
         // Without its end, and without the reason for it.
         Kind::NoDone => events.truncate(events.len().saturating_sub(2)),
@@ -351,7 +353,7 @@ pub(super) fn with_faults_in_messages(
         Kind::ErrorEvent => {
             events.truncate(middle);
             let data = messages::error("Overloaded", 529);
-            events.push((Some("error"), data.into_bytes()));
+            events.push((Some("error".to_owned()), data.into_bytes()));
         }
         _ => {}
     }

@@ -62,7 +62,8 @@ const TOKENS: &str = "repeats the text as token ids";
 const AUDIO: &str = "opaque: audio that says the transcript";
 const ENCRYPTED: &str = "opaque: encrypted by the provider";
 
-const ENVELOPE: &[Row] = &[
+/// What surrounds the choices' own text; legacy completions have the same.
+pub(super) const ENVELOPE: &[Row] = &[
     Row::constrained("id", Form::Id).fact(Fact::Id),
     Row::word("object").fact(Fact::Object),
     Row::number("created").fact(Fact::Created),
@@ -79,6 +80,7 @@ const ENVELOPE: &[Row] = &[
     Row::opaque("choices[].routed_experts", "opaque: numbers of the model's inside"),
     Row::said("choices[].content_filter_results.**"),
     Row::said("choices[].content_filter_result.**"),
+    Row::said("choices[].content_filter_offsets.**"),
     Row::said("prompt_filter_results.**"),
     Row::said("moderation.**"),
     Row::said("metadata.*"),

@@ -35,7 +35,7 @@ const fn is(provenance: events::Provenance) -> Origin {
     Origin::Is(provenance)
 }
 
-const MESSAGES: &[Row] = &[
+pub(super) const MESSAGES: &[Row] = &[
     Row::constrained("model", Form::Model).fact(Fact::Model),
     Row::constrained("messages[].role", Form::OneOf(ROLES)).fact(Fact::Role),
     Row::guarded("messages[].content", Origin::Role),
@@ -52,7 +52,7 @@ const MESSAGES: &[Row] = &[
     Row::word("messages[].cache_control.ttl"),
 ];
 
-const PARTS: &[Row] = &[
+pub(super) const PARTS: &[Row] = &[
     Row::guarded("messages[].content[]", Origin::Role),
     Row::word("messages[].content[].type"),
     Row::guarded("messages[].content[].text", Origin::Role),
@@ -79,7 +79,7 @@ const PARTS: &[Row] = &[
     Row::word("messages[].content[].cache_control.ttl"),
 ];
 
-const CALLS: &[Row] = &[
+pub(super) const CALLS: &[Row] = &[
     Row::guarded("messages[].tool_calls[].id", is(ToolCall)),
     Row::integer("messages[].tool_calls[].index"),
     Row::word("messages[].tool_calls[].type"),
@@ -96,7 +96,7 @@ const CALLS: &[Row] = &[
     Row::guarded("messages[].function_call.arguments", is(ToolCall)).json(),
 ];
 
-const TOOLS: &[Row] = &[
+pub(super) const TOOLS: &[Row] = &[
     Row::word("tools[].type"),
     Row::guarded("tools[].function.name", is(ToolDefinition)),
     Row::guarded("tools[].function.description", is(ToolDefinition)),
@@ -142,6 +142,13 @@ const FORMATS: &[Row] = &[
     Row::guarded("guided_choice[]", is(ToolDefinition)),
     Row::guarded("guided_regex", is(ToolDefinition)),
     Row::guarded("guided_grammar", is(ToolDefinition)),
+    Row::guarded("guided_whitespace_pattern", is(ToolDefinition)),
+    Row::word("guided_decoding_backend"),
+    Row::guarded("response_format.structures.**", is(ToolDefinition))
+        .free()
+        .vocabulary(is_schema_word),
+    Row::guarded("response_format.triggers[]", is(ToolDefinition)),
+    Row::guarded("response_format.format.**", is(ToolDefinition)).free().vocabulary(is_schema_word),
     Row::word("prediction.type"),
     Row::guarded("prediction.content", is(User)),
     Row::word("prediction.content[].type"),
@@ -205,7 +212,7 @@ const SETTINGS: &[Row] = &[
 ];
 
 /// vLLM, DeepSeek, Mistral, OpenRouter.
-const EXTENSIONS: &[Row] = &[
+pub(super) const EXTENSIONS: &[Row] = &[
     Row::guarded("documents.**", is(Retrieved)).free(),
     Row::guarded("bad_words[]", is(User)),
     Row::guarded("chat_template_kwargs.**", is(User)).free(),
@@ -257,6 +264,7 @@ const DENIED: &[Row] = &[
     Row::denied("prompt_embeds", UNSEEN),
     Row::denied("extra_body", "a second body that clients merge before they send"),
     Row::denied("vllm_xargs", UNSEEN),
+    Row::denied("logits_processors", UNSEEN),
     Row::denied("kv_transfer_params", HOSTS),
     Row::denied("ec_transfer_params", HOSTS),
     Row::denied("media_io_kwargs", UNSEEN),

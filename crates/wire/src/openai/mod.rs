@@ -4,9 +4,18 @@
 
 mod chat_answer;
 mod chat_request;
+mod completions;
 mod embeddings;
+mod images;
 mod models;
+mod moderations;
+mod ranking;
+mod responses_answer;
+mod responses_request;
+mod tokens;
 mod write;
+mod write_completions;
+mod write_responses;
 
 use crate::table::{Fact, MessageTable, Row};
 
@@ -21,11 +30,57 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &embeddings::RESPONSE,
     &models::LIST,
     &models::SHOWN,
+    &completions::REQUEST,
+    &completions::RESPONSE,
+    &completions::CHUNK,
+    &moderations::REQUEST,
+    &moderations::RESPONSE,
+    &responses_request::TABLE,
+    &responses_request::COUNTED,
+    &responses_answer::RESPONSE,
+    &responses_answer::EVENT,
+    &responses_answer::COUNT,
+    &tokens::TOKENIZE,
+    &tokens::TOKENIZED,
+    &tokens::DETOKENIZE,
+    &tokens::DETOKENIZED,
+    &ranking::SCORE,
+    &ranking::SCORED,
+    &ranking::RERANK,
+    &ranking::RERANKED,
+    &images::REQUEST,
+    &images::RESPONSE,
 ];
 
 pub(crate) const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
 pub(crate) const STORED: &str = "it stands for content stored at the provider, which no guard sees";
 const UNSEEN: &str = "it changes the prompt in ways that no guard sees";
+
+/// What would let a caller choose where a request goes, or change it after it was read.
+const ELSEWHERE: &[Row] = &[
+    Row::denied("extra_body", "a second body that clients merge before they send"),
+    Row::denied("prompt_embeds", UNSEEN),
+    Row::denied("vllm_xargs", UNSEEN),
+    Row::denied("logits_processors", UNSEEN),
+    Row::denied("kv_transfer_params", HOSTS),
+    Row::denied("ec_transfer_params", HOSTS),
+    Row::denied("mm_processor_kwargs", UNSEEN),
+    Row::denied("media_io_kwargs", UNSEEN),
+    Row::denied("data_sources", HOSTS),
+    Row::denied("api_base", HOSTS),
+    Row::denied("base_url", HOSTS),
+    Row::denied("api_key", HOSTS),
+    Row::denied("api_version", HOSTS),
+    Row::denied("custom_llm_provider", HOSTS),
+    Row::denied("extra_headers", HOSTS),
+    Row::denied("headers", HOSTS),
+    Row::denied("provider", HOSTS),
+    Row::denied("models", HOSTS),
+    Row::denied("fallbacks", HOSTS),
+    Row::denied("route", HOSTS),
+    Row::denied("plugins", UNSEEN),
+    Row::denied("transforms", UNSEEN),
+];
 
 /// Token counts. Providers add counts and prices of their own.
 const USAGE: &[Row] = &[

@@ -2,13 +2,30 @@
 
 use crate::json_text::push_string;
 use crate::lane::{Channel, Lane};
+use crate::openai::{write_completions, write_responses};
+use crate::route::Operation;
 use crate::write::{Choices, Envelope, ErrorShape, Notice};
 
 /// The line that ends a stream.
 pub(crate) const DONE: &str = "[DONE]";
 
+const CHAT_CHUNK: &str = "chat.completion.chunk";
+
 /// See [`crate::delta_event`].
-pub(crate) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u8>> {
+pub(crate) fn delta_event(
+    operation: Operation,
+    envelope: &Envelope,
+    lane: Lane,
+    text: &str,
+) -> Option<Vec<u8>> {
+    match operation {
+        Operation::Completions => write_completions::delta_event(envelope, lane, text),
+        Operation::Responses => write_responses::delta_event(envelope, lane, text),
+        _ => chat_delta_event(envelope, lane, text),
+    }
+}
+
+fn chat_delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u8>> {
     let (before, after) = match lane.channel {
         Channel::Content => (r#"{"content":"#.to_owned(), "}"),
         Channel::Refusal => (r#"{"refusal":"#.to_owned(), "}"),
@@ -26,13 +43,10 @@ pub(crate) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option
             format!(r#"{{"reasoning_details":[{{"index":{index},"type":"reasoning.text","text":"#),
             "}]}",
         ),
-        Channel::ToolName(_)
-        | Channel::CustomName(_)
-        | Channel::FunctionName
-        | Channel::BlockContent
-        | Channel::Other(_) => return None,
+        _ => return None,
     };
-    let mut event = chunk_start(envelope, lane.choice);
+    let mut event = chunk_start(envelope, CHAT_CHUNK, lane.choice);
+    event.extend_from_slice(br#""delta":"#);
     event.extend_from_slice(before.as_bytes());
     push_string(&mut event, text);
     event.extend_from_slice(after.as_bytes());
@@ -40,26 +54,38 @@ pub(crate) fn delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option
     Some(event)
 }
 
-/// Every open choice ends with `content_filter` and the notice as its refusal (every choice, if none is open), then
-/// `[DONE]`.
+/// Every open choice ends with `content_filter` and says why (every choice, if none is open), then `[DONE]`.
 pub(crate) fn blocked_ending(
+    operation: Operation,
     envelope: &Envelope,
     choices: Choices<'_>,
     notice: &Notice<'_>,
 ) -> Vec<u8> {
+    if operation == Operation::Responses {
+        return write_responses::blocked_ending(envelope, notice);
+    }
     let mut events = Vec::new();
     for choice in if choices.open.is_empty() { choices.seen } else { choices.open } {
-        events.append(&mut chunk_start(envelope, *choice));
-        events.extend_from_slice(br#"{"refusal":"#);
-        push_string(&mut events, notice.message);
-        events.extend_from_slice(br#"},"finish_reason":"content_filter"}],"bartizan":{"code":"#);
-        push_string(&mut events, notice.code);
-        events.extend_from_slice(br#","interaction":"#);
-        push_string(&mut events, notice.interaction);
-        events.extend_from_slice(b"}}\n\n");
+        events.append(&mut match operation {
+            Operation::Completions => write_completions::blocked(envelope, *choice, notice),
+            _ => blocked_chat(envelope, *choice, notice),
+        });
     }
     events.extend_from_slice(format!("data: {DONE}\n\n").as_bytes());
     events
+}
+
+/// The notice is the refusal of the model, as far as the client is concerned.
+fn blocked_chat(envelope: &Envelope, choice: u32, notice: &Notice<'_>) -> Vec<u8> {
+    let mut event = chunk_start(envelope, CHAT_CHUNK, choice);
+    event.extend_from_slice(br#""delta":{"refusal":"#);
+    push_string(&mut event, notice.message);
+    event.extend_from_slice(br#"},"finish_reason":"content_filter"}],"bartizan":{"code":"#);
+    push_string(&mut event, notice.code);
+    event.extend_from_slice(br#","interaction":"#);
+    push_string(&mut event, notice.interaction);
+    event.extend_from_slice(b"}}\n\n");
+    event
 }
 
 /// A failure in the middle of a stream. No `[DONE]` follows, so that clients see it as one.
@@ -95,12 +121,14 @@ fn push_optional(output: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-/// A chunk up to the value of its only choice's `delta`.
-fn chunk_start(envelope: &Envelope, choice: u32) -> Vec<u8> {
+/// A chunk up to what its only choice says after its index.
+pub(super) fn chunk_start(envelope: &Envelope, object: &str, choice: u32) -> Vec<u8> {
     let mut event = Vec::with_capacity(256);
     event.extend_from_slice(br#"data: {"id":"#);
     push_string(&mut event, &envelope.id);
-    event.extend_from_slice(br#","object":"chat.completion.chunk","created":"#);
+    event.extend_from_slice(br#","object":"#);
+    push_string(&mut event, object);
+    event.extend_from_slice(br#","created":"#);
     event.extend_from_slice(envelope.created.to_string().as_bytes());
     event.extend_from_slice(br#","model":"#);
     push_string(&mut event, &envelope.model);
@@ -108,6 +136,6 @@ fn chunk_start(envelope: &Envelope, choice: u32) -> Vec<u8> {
         event.extend_from_slice(br#","system_fingerprint":"#);
         push_string(&mut event, fingerprint);
     }
-    event.extend_from_slice(format!(r#","choices":[{{"index":{choice},"delta":"#).as_bytes());
+    event.extend_from_slice(format!(r#","choices":[{{"index":{choice},"#).as_bytes());
     event
 }

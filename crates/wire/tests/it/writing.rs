@@ -37,6 +37,7 @@ fn envelope() -> Envelope {
         model: "gpt-4o".into(),
         created: 1_700_000_000,
         system_fingerprint: Some("fp_1".into()),
+        ..Envelope::default()
     }
 }
 
@@ -91,6 +92,37 @@ proptest! {
         prop_assert_eq!(events.len(), 1);
         prop_assert!(matches!(read(&events[0]), StreamEvent::Error(_)));
     }
+}
+
+#[test]
+fn legacy_completions_are_held_and_stopped_in_their_own_shape() {
+    let read = |event: &SseEvent| {
+        let read = read_stream_event(
+            Operation::Completions,
+            event,
+            UnknownFields::Scan,
+            &ReadLimits::default(),
+        );
+        match read.expect("an event") {
+            StreamEvent::Chunk(document) => (
+                document.fields.iter().map(|f| (f.lane, f.text.clone().into_owned())).collect(),
+                document.facts.finished.iter().map(|f| f.reason.clone().into_owned()).collect(),
+            ),
+            other => panic!("not a chunk: {other:?}"),
+        }
+    };
+    let lane = Lane { choice: 3, channel: Channel::Content };
+    let held = delta_event(Operation::Completions, &envelope(), lane, "a \"b\"").expect("held");
+    let (fields, finished): (Vec<_>, Vec<String>) = read(&events(&held)[0]);
+    assert_eq!(fields, [(Some(lane), "a \"b\"".to_owned())]);
+    assert!(finished.is_empty());
+    let notice = Notice { code: "policy_block", message: "stopped", interaction: "int_1" };
+    let choices = Choices { open: &[3], seen: &[1, 3] };
+    let ending = events(&blocked_ending(Operation::Completions, &envelope(), choices, &notice));
+    assert_eq!(ending.len(), 2);
+    assert_eq!(read(&ending[0]).1, ["content_filter"]);
+    let other = Lane { choice: 3, channel: Channel::Refusal };
+    assert_eq!(delta_event(Operation::Completions, &envelope(), other, "x"), None);
 }
 
 #[test]
