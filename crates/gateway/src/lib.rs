@@ -13,6 +13,8 @@ mod answer;
 mod answer_form;
 mod conversation;
 mod exchange;
+mod external;
+mod external_answer;
 mod files;
 mod judge;
 mod lane;
@@ -31,6 +33,7 @@ mod vault;
 use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
+use connect::ExternalGuards;
 use journal::Journal;
 use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
@@ -53,6 +56,8 @@ use settings::Routes;
 /// What the gateway is made of.
 #[expect(missing_debug_implementations, reason = "holds keys")]
 pub struct Parts {
+    /// The guards that run as services of their own.
+    pub external: ExternalGuards,
     /// The record.
     pub journal: Journal,
     /// The detectors and the policy.
@@ -84,7 +89,7 @@ pub enum StartError {
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
-    let Parts { journal, judge, keys, secret, mut settings, shutdown, tasks } = parts;
+    let Parts { external, journal, judge, keys, secret, mut settings, shutdown, tasks } = parts;
     let routes = Routes::new(&mut settings)?;
     let Settings { limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
@@ -106,6 +111,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         bodies: BodyBudget::new(limits.bodies_bytes_max),
         conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),
+        external,
         hash_key: purpose("identity"),
         journal,
         judge: Arc::new(judge),

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: everything here is done before the open record is written, and nothing here sends
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
-//! messages can be examined on the CPU pool.
+//! messages can be examined on the CPU pool. With guards outside it is done in two goes: `external`.
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
@@ -24,6 +24,7 @@ use crate::{
     answer_form::answer_form,
     conversation,
     exchange::{note_unscanned, now_ms},
+    external::{External, Seen},
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
@@ -131,6 +132,8 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) caller: Caller,
     pub(crate) client_address: IpAddr,
+    /// What guards outside are asked about it, and what they said.
+    pub(crate) external: External,
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
@@ -155,7 +158,7 @@ pub(crate) fn examine(
     received: &mut Received,
     worker: Worker,
 ) -> Result<Option<Prepared>, Refusal> {
-    let Received { body, caller, client_address, opened, operation, path, .. } = received;
+    let Received { body, caller, client_address, external, opened, operation, path, .. } = received;
     let operation = *operation;
     opened.request_bytes = body.len() as u64;
     let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
@@ -179,14 +182,21 @@ pub(crate) fn examine(
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
 
-    let files = if is_guarded { files::open(&document)? } else { files::leave(&document) };
+    let Seen { files, inspected } = match external.seen() {
+        Some(seen) => seen,
+        None => {
+            let files = if is_guarded { files::open(&document)? } else { files::leave(&document) };
+            Seen { inspected: shared.judge.inspect(&document, &files), files }
+        }
+    };
     note_unscanned(&mut opened.unscanned, &files.unscanned);
-    let inspected = shared.judge.inspect(&document, &files);
     note_unscanned(&mut opened.unscanned, &inspected.unscanned);
     if inspected.findings.len() > FINDINGS_MAX {
         return Err(too_many_values());
     }
     opened.guards = shared.judge.report();
+    let seen = Seen { files, inspected };
+    let Seen { files, inspected } = external.join(shared, &document, seen, opened)?;
     let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);

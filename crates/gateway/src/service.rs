@@ -24,6 +24,7 @@ use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, Unkno
 
 use crate::{
     exchange::{Early, Exchange, Randomness},
+    external::External,
     judge::Judge,
     refusal::Refusal,
     reply,
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) bodies: BodyBudget,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) external: connect::ExternalGuards,
     pub(crate) hash_key: hmac::Key,
     pub(crate) journal: Journal,
     pub(crate) judge: Arc<Judge>,
@@ -112,6 +114,7 @@ impl Service {
                 body: Bytes::new(),
                 caller: Caller::default(),
                 client_address,
+                external: External::default(),
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
@@ -148,7 +151,10 @@ impl Service {
             return Err((journey, refusal));
         }
         let Journey { mut exchange, received } = journey;
-        let (mut received, prepared) = self.examine(received).await;
+        let (mut received, mut prepared) = self.examine(received).await;
+        if received.external.ask(&shared.journal).await {
+            (received, prepared) = self.examine(received).await;
+        }
         exchange.turn(received.turn.take());
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
@@ -229,8 +235,18 @@ impl Service {
                 let caller = Caller::default();
                 let path = String::new();
                 let (share, turn) = (BodyShare::default(), None);
-                let received =
-                    Received { body, caller, client_address, opened, operation, path, share, turn };
+                let external = External::default();
+                let received = Received {
+                    body,
+                    caller,
+                    client_address,
+                    external,
+                    opened,
+                    operation,
+                    path,
+                    share,
+                    turn,
+                };
                 (received, Err(not_examined()))
             }
         }

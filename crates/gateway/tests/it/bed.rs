@@ -35,6 +35,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 pub(crate) struct Plan {
     pub(crate) detect: detect::DetectSettings,
     pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) external: Vec<connect::GuardSettings>,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
     pub(crate) masks: MaskStyle,
@@ -48,6 +49,7 @@ impl Default for Plan {
         Self {
             detect: detect::DetectSettings::default(),
             disk: Arc::new(RealDisk),
+            external: Vec::new(),
             guards: true,
             limits: Limits::default(),
             masks: MaskStyle::default(),
@@ -186,6 +188,7 @@ async fn start(
         }],
     };
     let address = gateway::start(Parts {
+        external: connect::ExternalGuards::new(plan.external).expect("guards"),
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),
