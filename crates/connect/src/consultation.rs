@@ -37,7 +37,7 @@ pub struct Passage {
 
 /// All external guards. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct ExternalGuards(Arc<[Arc<ExternalGuard>]>);
+pub struct ExternalGuards(Vec<Arc<ExternalGuard>>);
 
 impl std::fmt::Debug for ExternalGuards {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,14 +48,20 @@ impl std::fmt::Debug for ExternalGuards {
 impl ExternalGuards {
     /// Prepares the guards; nothing is connected yet.
     pub fn new(settings: Vec<GuardSettings>) -> Result<Self, GuardError> {
-        let mut guards = Vec::new();
+        let mut guards = Self::default();
         for settings in settings {
-            let mut key = [0; 32];
-            SystemRandom::new().fill(&mut key).map_err(|_| GuardError::Randomness)?;
-            let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
-            guards.push(Arc::new(ExternalGuard::new(settings, key)?));
+            guards.add(settings)?;
         }
-        Ok(Self(Arc::from(guards)))
+        Ok(guards)
+    }
+
+    /// Prepares one more guard.
+    pub fn add(&mut self, settings: GuardSettings) -> Result<(), GuardError> {
+        let mut key = [0; 32];
+        SystemRandom::new().fill(&mut key).map_err(|_| GuardError::Randomness)?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        self.0.push(Arc::new(ExternalGuard::new(settings, key)?));
+        Ok(())
     }
 
     /// Whether any guard is asked at this stage.

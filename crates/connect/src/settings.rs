@@ -78,7 +78,7 @@ impl GuardSettings {
             sends_values: None,
             stages: Stages { answer: false, request: true },
             text_characters_max: None,
-            time_max: Duration::from_millis(2_000),
+            time_max: Duration::from_secs(2),
             url: url.to_owned(),
         }
     }

@@ -14,7 +14,8 @@ const OVERLAP_PARTS: usize = 8;
 pub(crate) fn pieces(text: &str, characters_max: usize) -> Vec<Range<usize>> {
     let characters_max = characters_max.max(1);
     if text.len() <= characters_max {
-        return if text.is_empty() { Vec::new() } else { Vec::from([0..text.len()]) };
+        let whole = (!text.is_empty()).then_some(0..text.len());
+        return whole.into_iter().collect();
     }
     let step = (characters_max - characters_max / OVERLAP_PARTS).max(1);
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();

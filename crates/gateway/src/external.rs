@@ -10,8 +10,6 @@
 //!
 //! Not here: which guard is asked about what, and what it says (`connect`); answers (`external_answer`).
 
-use std::borrow::Cow;
-
 use connect::{Consultation, Consulted, Passage, Refused, Stage};
 use events::{
     Event, EventBody, Finding, GuardReport, GuardStatus, InteractionOpened, LocatedFinding,
@@ -23,7 +21,7 @@ use wire::{Document, Embedded, Unescaped};
 
 use crate::{
     exchange::{note_unscanned, now_ms},
-    files::Files,
+    files::{self, Files},
     judge::{Inspected, Place},
     refusal::Refusal,
     service::Shared,
@@ -50,12 +48,20 @@ pub(crate) struct Seen {
 }
 
 impl External {
-    /// What the first go has seen, once.
-    pub(crate) fn seen(&mut self) -> Option<Seen> {
-        match &mut self.0 {
-            State::Asked { seen, .. } => seen.take(),
-            State::Unasked | State::ToAsk { .. } => None,
+    /// What the first go has seen; a first look, if this is it.
+    pub(crate) fn look(
+        &mut self,
+        shared: &Shared,
+        document: &Document<'_>,
+    ) -> Result<Seen, Refusal> {
+        if let State::Asked { seen, .. } = &mut self.0
+            && let Some(seen) = seen.take()
+        {
+            return Ok(seen);
         }
+        let files =
+            if shared.judge.guards() { files::open(document)? } else { files::leave(document) };
+        Ok(Seen { inspected: shared.judge.inspect(document, &files), files })
     }
 
     /// Asks what the first go left to be asked. Whether there was anything.
@@ -154,13 +160,13 @@ fn passages(document: &Document<'_>, seen: &Seen) -> (Vec<Passage>, Vec<Place>) 
     for (index, field) in document.fields.iter().enumerate() {
         let place = Place::Field(index);
         let mut own = own(place);
-        let text = as_read(&field.text, field.embedded);
-        if let Some(unescaped) = &text.escapes {
+        let unescaped = unescaped(&field.text, field.embedded);
+        if let Some(unescaped) = &unescaped {
             for finding in &mut own {
                 finding.span = read_span(unescaped, finding.span);
             }
         }
-        let text = text.text().to_owned();
+        let text = unescaped.map_or_else(|| field.text.to_string(), |read| read.text.into_owned());
         passages.push(Passage { own, provenance: field.provenance, text });
         places.push(place);
     }
@@ -173,22 +179,9 @@ fn passages(document: &Document<'_>, seen: &Seen) -> (Vec<Passage>, Vec<Place>) 
     (passages, places)
 }
 
-/// A text as whoever uses it will read it.
-struct AsRead<'a> {
-    /// Of JSON.
-    escapes: Option<Unescaped<'a>>,
-    raw: &'a str,
-}
-
-impl AsRead<'_> {
-    fn text(&self) -> &str {
-        self.escapes.as_ref().map_or(self.raw, |unescaped| &unescaped.text)
-    }
-}
-
-fn as_read<'a>(raw: &'a Cow<'_, str>, embedded: Embedded) -> AsRead<'a> {
-    let escapes = (embedded == Embedded::Json).then(|| Unescaped::of(raw));
-    AsRead { escapes, raw }
+/// JSON as whoever uses it will read it.
+fn unescaped(text: &str, embedded: Embedded) -> Option<Unescaped<'_>> {
+    (embedded == Embedded::Json).then(|| Unescaped::of(text))
 }
 
 /// A span of a text that holds escapes, in what is read.
@@ -223,7 +216,7 @@ fn add(
         let (path, provenance) = match place {
             Place::Field(index) => {
                 let Some(field) = document.fields.get(index) else { continue };
-                if let Some(unescaped) = as_read(&field.text, field.embedded).escapes {
+                if let Some(unescaped) = unescaped(&field.text, field.embedded) {
                     let original = |offset: u32| unescaped.original_offset(offset as usize);
                     let Span { start, end } = finding.span;
                     finding.span = Span::new(original(start), original(end));

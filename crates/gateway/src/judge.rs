@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use events::{
-    Finding, GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance, Span,
-    Unscanned,
+    Finding, GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance,
+    Span, Unscanned,
 };
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};

@@ -182,20 +182,13 @@ pub(crate) fn examine(
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
 
-    let Seen { files, inspected } = match external.seen() {
-        Some(seen) => seen,
-        None => {
-            let files = if is_guarded { files::open(&document)? } else { files::leave(&document) };
-            Seen { inspected: shared.judge.inspect(&document, &files), files }
-        }
-    };
-    note_unscanned(&mut opened.unscanned, &files.unscanned);
-    note_unscanned(&mut opened.unscanned, &inspected.unscanned);
-    if inspected.findings.len() > FINDINGS_MAX {
+    let seen = external.look(shared, &document)?;
+    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
+    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
+    if seen.inspected.findings.len() > FINDINGS_MAX {
         return Err(too_many_values());
     }
     opened.guards = shared.judge.report();
-    let seen = Seen { files, inspected };
     let Seen { files, inspected } = external.join(shared, &document, seen, opened)?;
     let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);

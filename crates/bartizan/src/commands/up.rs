@@ -77,6 +77,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     }
     let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
     let parts = Parts {
+        external: settings.external,
         journal: journal.clone(),
         judge,
         keys: Arc::clone(&snapshot),

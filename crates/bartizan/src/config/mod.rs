@@ -8,6 +8,8 @@
 
 pub(crate) mod coverage;
 pub(crate) mod example;
+pub(crate) mod external;
+mod external_options;
 mod guards;
 mod known_keys;
 mod options;

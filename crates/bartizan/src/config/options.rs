@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::external_options::ExternalOptions;
 use super::secret::SecretReference;
 
 /// The whole file. Every part may be left out.
@@ -217,6 +218,11 @@ pub(crate) struct GuardOptions {
     /// calibrate` proposed and somebody approved.
     #[schemars(example = BTreeMap::from([("injection", BTreeMap::from([("user", -2)]))]))]
     pub(crate) calibration: BTreeMap<String, BTreeMap<String, i8>>,
+    /// Guards that run as services of their own (NeMo Guardrails, Azure AI Content Safety, Llama Guard, Prompt
+    /// Guard, Presidio, Lakera, your own), each its own `[[guards.external]]`; what they find joins what is
+    /// found here. See docs/reference/external-guards.md.
+    #[schemars(example = [BTreeMap::from([("name", "shields"), ("kind", "azure_prompt_shields"), ("url", "https://NAME.cognitiveservices.azure.com"), ("api_key", "env:AZURE_CONTENT_SAFETY_KEY")])])]
+    pub(crate) external: Vec<ExternalOptions>,
 }
 
 /// One of `[[guards.patterns]]`
@@ -425,6 +431,7 @@ impl Default for GuardOptions {
             dictionaries: Vec::new(),
             allow: Vec::new(),
             calibration: BTreeMap::new(),
+            external: Vec::new(),
         }
     }
 }

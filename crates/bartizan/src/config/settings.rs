@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use connect::ExternalGuards;
 use detect::DetectSettings;
 use gateway::{Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use policy::PolicyOptions;
 
+use super::external::ExternalCard;
 use super::guards::unknown_fields;
 use super::options::{
     ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption, ServerOptions,
@@ -45,6 +47,10 @@ pub(crate) struct Settings {
     pub(crate) gateway: gateway::Settings,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
+    /// Guards outside this process.
+    pub(crate) external: ExternalGuards,
+    /// The same, as they may be shown.
+    pub(crate) external_cards: Vec<ExternalCard>,
     /// The upstreams, as they may be shown.
     pub(crate) upstreams: Vec<UpstreamCard>,
     /// What is looked for, and what follows.
@@ -110,7 +116,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The settings, or everything that is wrong.
-    pub(crate) fn check(mut self, options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
+    pub(crate) fn check(mut self, mut options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
         let data_dir = data_dir(&options, self.config, self.path);
         let listen = self.listen(&options.server);
         let limits = self.limits(&options.server, &options.journal);
@@ -119,6 +125,7 @@ impl<'a> Checker<'a> {
         let routes = self.routes(&options.routes, &cards);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
+        let (external, external_cards) = self.external(&mut options.guards, listen);
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -142,6 +149,8 @@ impl<'a> Checker<'a> {
                 unknown_fields,
                 upstreams,
             },
+            external,
+            external_cards,
             loopback,
             upstreams: cards,
             guards,

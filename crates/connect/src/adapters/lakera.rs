@@ -56,14 +56,14 @@ fn ask(details: &Details, piece: Piece<'_>) -> Value {
 #[derive(Deserialize)]
 struct Guarded {
     #[serde(default)]
-    breakdown: Option<Vec<Detected>>,
+    breakdown: Option<Vec<Said>>,
     flagged: bool,
     #[serde(default)]
     payload: Option<Vec<Place>>,
 }
 
 #[derive(Deserialize)]
-struct Detected {
+struct Said {
     #[serde(default, alias = "result")]
     confidence: Option<String>,
     detected: bool,

@@ -47,7 +47,7 @@ pub(crate) const PRESIDIO: Adapter = Adapter {
 };
 
 #[derive(Deserialize)]
-struct Entity {
+struct Recognised {
     end: usize,
     entity_type: String,
     score: f32,
@@ -55,8 +55,8 @@ struct Entity {
 }
 
 fn read(_: Piece<'_>, body: &[u8]) -> Result<Vec<Mark>, Unreadable> {
-    let answer: Vec<Entity> = serde_json::from_slice(body)?;
-    let mark = |entity: Entity| Mark {
+    let answer: Vec<Recognised> = serde_json::from_slice(body)?;
+    let mark = |entity: Recognised| Mark {
         label: entity.entity_type,
         place: Some((entity.start, entity.end)),
         rank: None,

@@ -14,6 +14,7 @@ mod bad_input;
 mod bed;
 mod canary;
 mod escapes;
+mod external;
 mod faults;
 mod leaks;
 mod main_job;
