@@ -130,6 +130,11 @@ impl AnswerGuard {
         self.lanes.keys().filter(wanted).copied().collect()
     }
 
+    /// Who judges.
+    pub(crate) fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
     /// Where a lane that has begun stands, and what of it was read.
     pub(crate) fn read_so_far(&self, lane: Lane) -> (String, String) {
         let read = |state: &LaneText| (state.path.clone(), state.seen().to_owned());
@@ -265,4 +270,4 @@ impl Passed {
 
 #[cfg(test)]
 #[path = "answer_tests.rs"]
-mod tests;
+pub(crate) mod tests;

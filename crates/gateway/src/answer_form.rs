@@ -1,6 +1,7 @@
 //! Which form a request asks its answer to have.
 //!
-//! Read is `response_format` of chat completions: `json_object`, and `json_schema` with its schema.
+//! Read is `response_format` of chat completions: `json_object`, and `json_schema` with its schema; and the format of
+//! messages (`output_config.format`, and `output_format` before it).
 //!
 //! INVARIANT: what cannot be read asks for nothing: whether a request is well formed is for `wire` and the upstream to say.
 //!
@@ -8,21 +9,29 @@
 
 use detect::AnswerForm;
 use serde_json::Value;
-use wire::Channel;
+use wire::{Channel, Dialect, Operation};
 
-/// The name without which no body asks for a form.
-const NAME: &[u8] = b"\"response_format\"";
+/// Where a body asks for a form, by dialect: the name without which it does not, and the place.
+const PLACES: [(Dialect, &[u8], &str); 3] = [
+    (Dialect::OpenAi, b"\"response_format\"", "/response_format"),
+    (Dialect::Anthropic, b"\"output_config\"", "/output_config/format"),
+    (Dialect::Anthropic, b"\"output_format\"", "/output_format"),
+];
 
 /// The form that the body of a request asks for.
-pub(crate) fn answer_form(body: &[u8]) -> Option<AnswerForm> {
+pub(crate) fn answer_form(operation: Operation, body: &[u8]) -> Option<AnswerForm> {
     // Most requests ask for none, and are not parsed once more.
-    memchr::memmem::find(body, NAME)?;
+    let is_named = |(dialect, name, _): &&(Dialect, &[u8], &str)| {
+        *dialect == operation.dialect() && memchr::memmem::find(body, name).is_some()
+    };
+    let mut places = PLACES.iter().filter(is_named).map(|(.., place)| place).peekable();
+    places.peek()?;
     let body: Value = serde_json::from_slice(body).ok()?;
-    let asked = body.get("response_format")?;
+    let asked = places.find_map(|place| body.pointer(place))?;
     match asked.get("type")?.as_str()? {
         "json_object" => Some(AnswerForm::object()),
         "json_schema" => {
-            let schema = asked.pointer("/json_schema/schema");
+            let schema = asked.pointer("/json_schema/schema").or_else(|| asked.get("schema"));
             Some(schema.map_or_else(AnswerForm::default, AnswerForm::of_schema))
         }
         _ => None,
@@ -45,7 +54,8 @@ mod tests {
 
     #[track_caller]
     fn check(body: &Value, expect: Option<&AnswerForm>) {
-        assert_eq!(answer_form(body.to_string().as_bytes()).as_ref(), expect, "{body}");
+        let form = answer_form(Operation::ChatCompletions, body.to_string().as_bytes());
+        assert_eq!(form.as_ref(), expect, "{body}");
     }
 
     #[test]
@@ -62,6 +72,21 @@ mod tests {
         check(&asked(&json!({"type": "text"})), None);
         check(&asked(&json!("json_object")), None);
         check(&json!({"model": "m", "messages": [{"content": "\"response_format\""}]}), None);
-        assert_eq!(answer_form(b"{\"response_format\":"), None);
+        assert_eq!(answer_form(Operation::ChatCompletions, b"{\"response_format\":"), None);
+    }
+    #[test]
+    fn forms_are_read_from_messages() {
+        let schema = json!({"type": "object"});
+        let format = json!({"type": "json_schema", "schema": schema});
+        let of = |body: Value| answer_form(Operation::Messages, body.to_string().as_bytes());
+        let expected = Some(AnswerForm::of_schema(&schema));
+        assert_eq!(of(json!({"output_config": {"format": format}})), expected);
+        assert_eq!(of(json!({"output_format": format})), expected);
+        assert_eq!(
+            of(json!({"output_config": {"effort": "low"}, "output_format": format})),
+            expected
+        );
+        assert_eq!(of(json!({"output_config": {"effort": "low"}})), None);
+        assert_eq!(of(json!({"response_format": {"type": "json_object"}})), None);
     }
 }

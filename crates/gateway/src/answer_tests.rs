@@ -25,9 +25,9 @@ pub(crate) fn judge() -> Arc<Judge> {
 
 pub(crate) fn subject() -> Arc<Subject> {
     Arc::new(Subject {
-        client_address: std::net::Ipv4Addr::LOCALHOST.into(),
+        client_address: Some(std::net::Ipv4Addr::LOCALHOST.into()),
         model: "m".to_owned(),
-        model_granted: true,
+        grants: Arc::new(policy::Grants::UNLIMITED),
         principal: Principal::default(),
         request_bytes: 1,
         risk: 0,
@@ -42,7 +42,7 @@ pub(crate) fn subject() -> Arc<Subject> {
     })
 }
 
-const MASK: &str = "[EMAIL-K7Q2M9XA]";
+pub(crate) const MASK: &str = "[EMAIL-K7Q2M9XA]";
 /// A mask whose code happens to be a valid bank identifier.
 const BANK_MASK: &str = "[EMAIL-DEUTDEFF]";
 /// Stand-ins that keep their format, and beginnings of more than one.
@@ -55,9 +55,9 @@ const LIKE: [&str; 7] = [
     "DE64 0000 3704 0044 0532 01",
     "2001:db8::1118:1f26",
 ];
-const OWN: &str = "ann \"a\" <ann.own@example.org>";
+pub(crate) const OWN: &str = "ann \"a\" <ann.own@example.org>";
 
-fn guard() -> AnswerGuard {
+pub(crate) fn guard() -> AnswerGuard {
     let mut vault = Vault::default();
     assert!(vault.keep(MASK.to_owned(), OWN.to_owned()));
     assert!(vault.keep(BANK_MASK.to_owned(), OWN.to_owned()));

@@ -18,13 +18,20 @@ use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
 use wire::Dialect;
 
-use crate::{answer::Verdict, risk::Turn};
+use crate::{answer::Verdict, quota::Reservation, risk::Turn};
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
 const FINDINGS_RECORDED_MAX: usize = 1_000;
 
 /// Pieces of content that no guard read, in one record; what follows is of the same sort.
 const UNSCANNED_RECORDED_MAX: usize = 128;
+
+/// What records say where an address is not known.
+const UNKNOWN_ADDRESS: &str = "unknown";
+
+fn shown(client_address: Option<IpAddr>) -> String {
+    client_address.map_or_else(|| UNKNOWN_ADDRESS.to_owned(), |address| address.to_string())
+}
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
@@ -39,7 +46,11 @@ pub(crate) struct Exchange {
     content_bytes_max: usize,
     early: Early,
     journal: Journal,
+    /// What its limits hold for it.
+    reservation: Option<Reservation>,
     shutdown: net::Shutdown,
+    /// Whether it was sent on.
+    is_sent: bool,
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
     state: State,
@@ -49,7 +60,9 @@ pub(crate) struct Exchange {
 
 /// What is known before anything was read.
 pub(crate) struct Early {
-    pub(crate) client_address: IpAddr,
+    /// Unknown, if a proxy does not say it.
+    pub(crate) client_address: Option<IpAddr>,
+    pub(crate) dialect: Dialect,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
 }
@@ -77,6 +90,8 @@ impl Exchange {
             content_bytes_max,
             early,
             journal: journal.clone(),
+            reservation: None,
+            is_sent: false,
             shutdown: shutdown.clone(),
             sent: Vec::new(),
             state: State::Unopened,
@@ -95,12 +110,23 @@ impl Exchange {
         self.turn = turn;
     }
 
+    /// Takes over what its limits hold for it until it ends.
+    pub(crate) fn holds(&mut self, reservation: Option<Reservation>) {
+        self.reservation = reservation;
+    }
+
+    /// Notes that it is sent on: from now on it costs.
+    pub(crate) const fn is_sent(&mut self) {
+        self.is_sent = true;
+    }
+
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, operation, principal } = &self.early;
+        let Early { client_address, dialect, operation, principal } = &self.early;
         InteractionOpened {
+            dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
-            ..opening(self.interaction(), client_address.to_string(), operation)
+            ..opening(self.interaction(), shown(*client_address), operation)
         }
     }
 
@@ -156,10 +182,12 @@ impl Exchange {
         self.close.status = status;
     }
 
-    /// Token counts, as the upstream reports them.
+    /// Token counts, as the upstream reports them: at the end, or in parts that only grow.
     pub(crate) fn usage(&mut self, usage: Option<TokenUsage>) {
-        if usage.is_some() {
-            self.close.usage = usage;
+        if let Some(usage) = usage {
+            let known = self.close.usage.get_or_insert_default();
+            known.input = known.input.max(usage.input);
+            known.output = known.output.max(usage.output);
         }
     }
 
@@ -207,6 +235,12 @@ impl Exchange {
         close.ending = ending;
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
+        if let Some(mut reservation) = self.reservation.take()
+            && self.is_sent
+            && (close.usage.is_some() || ending != Ending::UpstreamFailed)
+        {
+            reservation.used(close.usage, close.response_bytes);
+        }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
         let written = (|| {
@@ -288,7 +322,7 @@ fn opening(
         content: None,
         conversation: None,
         decision: Decision::default(),
-        dialect: Dialect::OpenAi.as_str().to_owned(),
+        dialect: String::new(),
         findings: Vec::new(),
         findings_omitted: 0,
         guards: Vec::new(),

@@ -11,7 +11,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use connect::{Consulted, ExternalGuards, Passage, Stage};
@@ -136,7 +135,6 @@ pub(crate) struct AtEnd {
     asked: BTreeSet<Lane>,
     external: ExternalGuards,
     journal: Journal,
-    judge: Arc<Judge>,
     /// How each guard did so far.
     reports: Vec<GuardReport>,
     waiting: Option<Waiting>,
@@ -150,15 +148,9 @@ struct Waiting {
 }
 
 impl AtEnd {
-    pub(crate) fn new(shared: &Shared) -> Self {
-        Self {
-            asked: BTreeSet::new(),
-            external: shared.external.clone(),
-            journal: shared.journal.clone(),
-            judge: Arc::clone(&shared.judge),
-            reports: shared.external.not_reached(Stage::Answer),
-            waiting: None,
-        }
+    pub(crate) fn new(external: ExternalGuards, journal: Journal) -> Self {
+        let reports = external.not_reached(Stage::Answer);
+        Self { asked: BTreeSet::new(), external, journal, reports, waiting: None }
     }
 
     /// Whether the guards are looking.
@@ -174,7 +166,7 @@ impl AtEnd {
         document: Option<&Document<'_>>,
         guard: Option<&AnswerGuard>,
     ) -> bool {
-        let Some(guard) = guard.filter(|_| self.judge.guards()) else { return false };
+        let Some(guard) = guard.filter(|guard| guard.judge().guards()) else { return false };
         if !self.external.are_asked(Stage::Answer) {
             return false;
         }
@@ -203,7 +195,7 @@ impl AtEnd {
         let (mut lanes, mut passages) = (Vec::new(), Vec::new());
         for (lane, (path, text)) in texts {
             self.asked.insert(lane);
-            passages.push(passage(&self.external, &self.judge, text));
+            passages.push(passage(&self.external, guard.judge(), text));
             lanes.push(LaneOf { lane, path });
         }
         let answer = Box::pin(self.external.consult(Stage::Answer, passages).ask());

@@ -3,7 +3,7 @@
 //! INVARIANT: detectors and policy are called here and nowhere else in the gateway, for requests and
 //! answers alike, so that no endpoint can forget a guard.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use events::{
@@ -32,10 +32,10 @@ impl std::fmt::Debug for Judge {
 /// Who wants what of whom: everything policy may know besides the findings.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    pub(crate) client_address: IpAddr,
+    pub(crate) client_address: Option<IpAddr>,
+    /// What the caller's key may do at most.
+    pub(crate) grants: Arc<Grants>,
     pub(crate) model: String,
-    /// Whether the caller's grant covers the model.
-    pub(crate) model_granted: bool,
     pub(crate) principal: Principal,
     pub(crate) request_bytes: u64,
     /// The risk of the conversation with this turn, 0 to 100.
@@ -55,9 +55,10 @@ impl Subject {
     /// What an open record says; the caller adds what it does not hold.
     pub(crate) fn of(opened: &InteractionOpened) -> Self {
         Self {
-            client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            client_address: None,
+            // Nothing, until it is known.
+            grants: Arc::new(Grants { actions: Some(Vec::new()), ..Grants::UNLIMITED }),
             model: opened.model.clone().unwrap_or_default(),
-            model_granted: false,
             principal: opened.principal.clone(),
             request_bytes: opened.request_bytes,
             risk: 0,
@@ -210,12 +211,11 @@ impl Judge {
     }
 
     fn judge(&self, subject: &Subject, findings: &[LocatedFinding], stage: Stage) -> Judgement {
-        let nothing = Grants { models: Some(Vec::new()), ..Grants::UNLIMITED };
         self.policy.judge(&Facts {
             action: subject.verb,
-            client_address: Some(subject.client_address),
+            client_address: subject.client_address,
             findings,
-            grants: if subject.model_granted { &Grants::UNLIMITED } else { &nothing },
+            grants: &subject.grants,
             principal: &subject.principal,
             request_bytes: subject.request_bytes,
             resource: Resource {

@@ -9,9 +9,11 @@
 //! Not here: what messages look like (`wire`), what is found in them (`detect`), what follows
 //! (`policy`), how connections are made (`net`), how records are written (`journal`).
 
+mod addresses;
 mod answer;
 mod answer_form;
 mod conversation;
+mod counter;
 mod exchange;
 mod external;
 mod external_answer;
@@ -20,12 +22,14 @@ mod judge;
 mod lane;
 mod loopback;
 mod mask;
+mod quota;
 mod refusal;
 mod reply;
 mod request;
 mod risk;
 mod service;
 mod settings;
+mod speech;
 mod stand_in;
 mod stream;
 mod vault;
@@ -42,8 +46,10 @@ use store::KeySnapshot;
 use tokio::sync::Semaphore;
 use wire::ReadLimits;
 
+pub use addresses::{AddressRules, AddressSettings};
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
+pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
 pub use settings::{
     Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamOptions,
 };
@@ -64,6 +70,8 @@ pub struct Parts {
     pub judge: Judge,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
+    /// The limits and budgets, and what was used of them.
+    pub quotas: Arc<Quotas>,
     /// The key under which end users, conversations and masks are hashed.
     pub secret: Secret<[u8; 32]>,
     /// The configuration.
@@ -89,14 +97,16 @@ pub enum StartError {
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
-    let Parts { external, journal, judge, keys, secret, mut settings, shutdown, tasks } = parts;
+    let Parts { external, journal, judge, keys, quotas, secret, mut settings, shutdown, tasks } =
+        parts;
     let routes = Routes::new(&mut settings)?;
-    let Settings { limits, listen, masks, tls, unknown_fields, .. } = settings;
+    let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
         address: listen,
         connections_max: limits.connections_max,
         head_bytes_max: limits.head_bytes_max,
         head_time_max: limits.head_time_max,
+        proxy_protocol_from: addresses.proxy_protocol_from.clone(),
         send_time_max: limits.send_time_max,
         tls,
     })?;
@@ -108,6 +118,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shared = Arc::new(Shared {
+        addresses,
         bodies: BodyBudget::new(limits.bodies_bytes_max),
         conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),
@@ -118,6 +129,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         keys,
         mask_key: purpose("masks"),
         mask_style: masks,
+        quotas,
         randomness: Randomness::default(),
         read_limits: ReadLimits {
             body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),

@@ -3,10 +3,12 @@
 //! It says plainly what it is, and answers from the prompt. The last user message may begin with a
 //! request: `/echo TEXT` repeats it, `/slow TEXT` repeats it a word every tenth of a second,
 //! `/tool TEXT` calls the first offered tool (or `lookup`) with the text as its argument, `/long N`
-//! writes N sentences.
+//! writes N sentences. It speaks both dialects.
 //!
 //! INVARIANT: it is reached through a socket on the loopback interface like any other upstream, so
 //! the data path has no special case for it. INVARIANT: it keeps nothing and reaches nothing.
+
+mod messages;
 
 use std::{
     collections::VecDeque,
@@ -48,6 +50,7 @@ pub fn start(tasks: &Tasks, shutdown: &Shutdown) -> Result<String, ListenError> 
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         connections_max: 1_024,
         head_bytes_max: 64 << 10,
+        proxy_protocol_from: Vec::new(),
         head_time_max: Duration::from_secs(90),
         send_time_max: Duration::from_secs(90),
         tls: None,
@@ -81,6 +84,8 @@ impl Handler for Loopback {
                 (Method::GET, path) if path.starts_with("/v1/models/") => whole(&model_card()),
                 (Method::POST, "/v1/embeddings") => whole(&embeddings(&asked)),
                 (Method::POST, "/v1/chat/completions") => Chat::plan(&asked).answer(),
+                (Method::POST, "/v1/messages") => Chat::plan(&asked).answer_as_message(),
+                (Method::POST, "/v1/messages/count_tokens") => Chat::plan(&asked).count(),
                 _ => {
                     let mut response = whole(&json!({ "error": { "message": "not found" } }));
                     *response.status_mut() = StatusCode::NOT_FOUND;
@@ -132,7 +137,7 @@ impl Chat {
             }
             "/long" => Say::Text(long_text(rest)),
             "/tool" => Say::Call {
-                tool: asked["tools"][0]["function"]["name"].as_str().unwrap_or("lookup").to_owned(),
+                tool: offered_tool(asked).unwrap_or("lookup").to_owned(),
                 arguments: json!({ "text": rest }).to_string(),
             },
             _ => Say::Text(format!(
@@ -233,12 +238,22 @@ impl Chat {
             chunk(json!([]), Some(self.usage()));
         }
         frames.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
-        let frames = Frames { queue: frames, pause: self.pause, sleep: None };
-        let mut response = Response::new(frames.boxed_unsync());
-        let events = header::HeaderValue::from_static("text/event-stream");
-        response.headers_mut().insert(header::CONTENT_TYPE, events);
-        response
+        streamed(frames, self.pause)
     }
+}
+
+fn streamed(queue: VecDeque<Bytes>, pause: Option<Duration>) -> Response<Body> {
+    let frames = Frames { queue, pause, sleep: None };
+    let mut response = Response::new(frames.boxed_unsync());
+    let events = header::HeaderValue::from_static("text/event-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, events);
+    response
+}
+
+/// The name of the first tool that is offered, in either dialect.
+fn offered_tool(asked: &Value) -> Option<&str> {
+    let tool = &asked["tools"][0];
+    tool["function"]["name"].as_str().or_else(|| tool["name"].as_str())
 }
 
 /// The text of the last user message, parts joined.

@@ -22,6 +22,7 @@ use crate::{
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
+    speech::add_key,
     stream::{GuardedStream, StreamParts},
     vault::Vault,
 };
@@ -36,17 +37,24 @@ const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; c
 const ANSWER_UNKNOWN_FIELDS: UnknownFields = UnknownFields::Scan;
 
 /// Upstream headers that clients use; everything else stays here.
-const FORWARDED_HEADERS: [&str; 5] =
-    ["openai-model", "openai-processing-ms", "retry-after", "retry-after-ms", "x-request-id"];
-const FORWARDED_HEADER_PREFIX: &str = "x-ratelimit-";
+const FORWARDED_HEADERS: [&str; 7] = [
+    "openai-model",
+    "openai-processing-ms",
+    "request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-request-id",
+    "x-should-retry",
+];
+const FORWARDED_HEADER_PREFIXES: [&str; 2] = ["anthropic-ratelimit-", "x-ratelimit-"];
 
 /// The request to the upstream, built from nothing but what we mean to send.
 pub(crate) fn outgoing(
     received: &Received,
     prepared: &Prepared,
 ) -> Result<Request<Bytes>, Refusal> {
-    let Received { caller, operation, path, .. } = received;
-    let below = path.strip_prefix("/v1").unwrap_or(path);
+    let Received { caller, operation, path, speech, .. } = received;
+    let below = speech.target(path.strip_prefix("/v1").unwrap_or(path));
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
         .method()
@@ -61,15 +69,9 @@ pub(crate) fn outgoing(
     if !prepared.body.is_empty() {
         headers.insert(header::CONTENT_TYPE, JSON);
     }
-    let key = caller.provider_key.as_ref().or(prepared.route.api_key.as_deref());
-    if let Some(key) = key {
-        let mut value =
-            HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| {
-                Refusal::internal("upstream_key", "the provider's key cannot be sent as a header")
-            })?;
-        value.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, value);
-    }
+    speech.add_to(headers);
+    let (callers, own) = (caller.provider_key.as_ref(), prepared.route.api_key.as_deref());
+    add_key(headers, operation.dialect(), callers, own)?;
     Ok(request)
 }
 
@@ -154,18 +156,18 @@ fn stream(
     forward_headers(headers, response.headers_mut());
     response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let body = GuardedStream::new(StreamParts {
+    let parts = StreamParts {
         event_bytes_max: shared.limits.event_bytes_max,
         exchange,
-        external: AtEnd::new(shared),
+        external: AtEnd::new(shared.external.clone(), shared.journal.clone()),
         guard,
         guards: shared.judge.report(),
         idle_time_max: shared.limits.stream_idle_time_max,
         limits: shared.read_limits,
         operation,
         unknown: ANSWER_UNKNOWN_FIELDS,
-        upstream,
-    });
+    };
+    let body = GuardedStream::new(parts, upstream);
     response.map(|()| body.boxed_unsync())
 }
 
@@ -321,7 +323,7 @@ fn unreadable(status: StatusCode, error: &wire::ReadError) -> Refusal {
 fn forward_headers(from: &HeaderMap, to: &mut HeaderMap) {
     for (name, value) in from {
         if FORWARDED_HEADERS.contains(&name.as_str())
-            || name.as_str().starts_with(FORWARDED_HEADER_PREFIX)
+            || FORWARDED_HEADER_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
         {
             to.insert(HeaderName::clone(name), value.clone());
         }

@@ -14,11 +14,10 @@ use events::{
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
-use policy::{Judgement, Verb};
+use policy::{Grants, Judgement, Verb};
 use ring::hmac;
-use stdx::Secret;
-use store::Grant;
-use wire::{Document, Echoes, Edit, Embedded, Operation};
+use store::{Grant, Quota};
+use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     answer_form::answer_form,
@@ -28,10 +27,12 @@ use crate::{
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
+    quota::{Ask, Reservation},
     refusal::Refusal,
     risk::Turn,
     service::Shared,
-    settings::{Accept, Route},
+    settings::{Accept, NoRoute, Route},
+    speech::{self, ProviderKey, Speech},
     vault::Vault,
 };
 
@@ -40,34 +41,40 @@ pub(crate) const FINDINGS_MAX: usize = 100_000;
 /// Bytes of the keyed hash that stands for an end user or a foreign key.
 const NAME_HASH_BYTES: usize = 12;
 
+/// Of callers without a virtual key.
+const NO_QUOTA: Quota = Quota {
+    requests_per_minute: None,
+    tokens_per_minute: None,
+    concurrent_max: None,
+    tokens_per_day: None,
+    tokens_per_month: None,
+    microusd_per_day: None,
+    microusd_per_month: None,
+};
+
 /// An authenticated caller; the default is nobody.
 #[derive(Default)]
 pub(crate) struct Caller {
     grant: Option<Arc<Grant>>,
     pub(crate) principal: Principal,
     /// The caller's own provider key, on routes that accept those.
-    pub(crate) provider_key: Option<Secret<String>>,
+    pub(crate) provider_key: Option<ProviderKey>,
 }
 
 /// Finds out who asks.
-pub(crate) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let presented = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    let Some(presented) = presented else {
-        return Err(Refusal::unauthenticated(
-            "no key was given; send `Authorization: Bearer btz_…` (see `bartizan keys create`)",
-        ));
-    };
+pub(crate) fn authenticate(
+    shared: &Shared,
+    dialect: Dialect,
+    headers: &HeaderMap,
+) -> Result<Caller, Refusal> {
+    let key = speech::presented_key(dialect, headers)?;
+    let presented = key.secret.expose().as_str();
     if !presented.starts_with(events::VIRTUAL_KEY_PREFIX) && shared.routes.accept_provider_keys() {
         let application = Some(format!("provider-key-{}", hashed(shared, presented)));
         return Ok(Caller {
             grant: None,
             principal: Principal { application, ..Principal::default() },
-            provider_key: Some(Secret::new(presented.to_owned())),
+            provider_key: Some(key),
         });
     }
     match shared.keys.load().authenticate(presented, now_ms()) {
@@ -131,14 +138,18 @@ pub(crate) struct Prepared {
 pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) caller: Caller,
-    pub(crate) client_address: IpAddr,
+    pub(crate) client_address: Option<IpAddr>,
     /// What guards outside are asked about it, and what they said.
     pub(crate) external: External,
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
+    /// What its limits hold for it.
+    pub(crate) reservation: Option<Reservation>,
     /// What the body takes of the memory for all bodies.
     pub(crate) share: BodyShare,
+    /// What of its head is sent on.
+    pub(crate) speech: Speech,
     /// What it adds to its conversation, once that is known.
     pub(crate) turn: Option<Turn>,
 }
@@ -174,14 +185,15 @@ pub(crate) fn examine(
     opened.unscanned = document.unscanned();
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
-    let route = shared.routes.find(model).ok_or_else(|| no_route(model))?;
-    if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
-        return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
-    }
+    let route = route_of(shared, caller, operation.dialect(), model)?;
+    route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
+    if received.reservation.is_none() {
+        // Not twice, when it is examined in two goes.
+        received.reservation = within_limits(shared, caller, &document, (operation, model, route))?;
+    }
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
-
     let seen = external.look(shared, &document)?;
     note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
     note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
@@ -190,12 +202,11 @@ pub(crate) fn examine(
     }
     opened.guards = shared.judge.report();
     let Seen { files, inspected } = external.join(shared, &document, seen, opened)?;
-    let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let subject = Subject {
         client_address: *client_address,
-        model_granted: model.is_none_or(may_use),
+        grants: grants(caller.grant.as_deref(), operation),
         risk: turn.risk,
         route: route.name.clone(),
         verb: verb(operation),
@@ -212,7 +223,7 @@ pub(crate) fn examine(
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = inspected.findings;
-    let form = answer_form(body);
+    let form = answer_form(operation, body);
     let (body, vault) = outgoing(body, &document, masked, opened)?;
     Ok(Some(Prepared {
         body,
@@ -255,15 +266,42 @@ fn outgoing(
     Ok((Bytes::from(spliced), vault))
 }
 
-fn no_route(model: Option<&str>) -> Refusal {
-    let message = match model {
-        Some(_) => "no route takes this model; see `[[routes]]` in the configuration",
-        None => "no route takes requests without a model",
+/// Where a caller's request goes.
+fn route_of<'s>(
+    shared: &'s Shared,
+    caller: &Caller,
+    dialect: Dialect,
+    model: Option<&str>,
+) -> Result<&'s Arc<Route>, Refusal> {
+    let found = shared.routes.find(dialect, model);
+    let route = found.map_err(|none| no_route(none, dialect, model))?;
+    if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
+        return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
+    }
+    Ok(route)
+}
+
+fn no_route(none: NoRoute, dialect: Dialect, model: Option<&str>) -> Refusal {
+    let (code, message) = match (none, model) {
+        (NoRoute::Dialect, _) => (
+            "no_route_for_dialect",
+            format!(
+                "no upstream of this model's routes speaks `{}`, the dialect of this path",
+                dialect.as_str()
+            ),
+        ),
+        (NoRoute::Model, Some(_)) => (
+            "model_not_found",
+            "no route takes this model; see `[[routes]]` in the configuration".to_owned(),
+        ),
+        (NoRoute::Model, None) => {
+            ("model_not_found", "no route takes requests without a model".to_owned())
+        }
     };
     Refusal {
         ending: events::Ending::Refused,
         param: Some("model".to_owned()),
-        ..Refusal::request(StatusCode::NOT_FOUND, "model_not_found", message)
+        ..Refusal::request(StatusCode::NOT_FOUND, code, message)
     }
 }
 
@@ -278,10 +316,46 @@ fn refused(decision: &events::Decision) -> Refusal {
     Refusal::policy(code, &rules.join(", "))
 }
 
+/// What the limits hold for a request, if they let it in.
+fn within_limits(
+    shared: &Shared,
+    caller: &Caller,
+    document: &Document<'_>,
+    (operation, model, route): (Operation, Option<&str>, &Route),
+) -> Result<Option<Reservation>, Refusal> {
+    let facts = &document.facts;
+    let choices = u64::from(facts.choices.max(1));
+    let ask = Ask {
+        principal: &caller.principal,
+        of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
+        model: model.unwrap_or_default(),
+        route: &route.name,
+        request_bytes: document.source().len() as u64,
+        output_tokens_max: facts.output_tokens_max.map(|max| max.saturating_mul(choices)),
+        is_answered: operation.streams(),
+    };
+    Ok(shared.quotas.reserve(&ask, now_ms())?)
+}
+
+/// What the caller may do at most. Who asks which models there are asks for none in particular.
+fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
+    match grant {
+        None => Arc::new(Grants::UNLIMITED),
+        Some(grant) if operation == Operation::ModelList => {
+            Arc::new(Grants { models: None, ..(*grant.limits).clone() })
+        }
+        Some(grant) => Arc::clone(&grant.limits),
+    }
+}
+
 const fn verb(operation: Operation) -> Verb {
     match operation {
         Operation::Embeddings => Verb::Embed,
-        Operation::ChatCompletions | Operation::ModelList | Operation::ModelShow => Verb::Infer,
+        Operation::ChatCompletions
+        | Operation::ModelList
+        | Operation::ModelShow
+        | Operation::Messages
+        | Operation::CountTokens => Verb::Infer,
     }
 }
 

@@ -4,12 +4,7 @@
 //! record is synced before the first byte of the answer or refusal leaves. INVARIANT: every answer
 //! carries the interaction's id.
 
-use std::{
-    future::Future,
-    net::{IpAddr, Ipv4Addr},
-    pin::Pin,
-    sync::Arc,
-};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -23,22 +18,25 @@ use tokio::sync::Semaphore;
 use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields};
 
 use crate::{
+    addresses::AddressSettings,
     exchange::{Early, Exchange, Randomness},
     external::External,
     judge::Judge,
+    quota::Quotas,
     refusal::Refusal,
     reply,
     request::{self, Caller, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
+    speech::Speech,
 };
 
-const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
 const DECISION_HEADER: &str = "x-bartizan-decision";
 
 /// What every request shares.
 pub(crate) struct Shared {
+    pub(crate) addresses: AddressSettings,
     pub(crate) bodies: BodyBudget,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) cpu: Arc<Semaphore>,
@@ -50,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) randomness: Randomness,
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
@@ -100,13 +99,14 @@ impl Service {
             WireRoute::Known(operation) => operation.as_str(),
             WireRoute::WrongMethod { .. } | WireRoute::Unknown => "unknown",
         };
+        let dialect = wire::dialect_of(head.uri.path());
         let Some(interaction) = shared.randomness.interaction() else {
             let refusal = Refusal::internal("no_randomness", "this host gives no random numbers");
-            return shape(&refusal, "none");
+            return shape(dialect, &refusal, "none");
         };
-        let client_address = arrival.peer.ip().to_canonical();
+        let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let content_bytes_max = shared.limits.content_bytes_max;
-        let early = Early { client_address, operation, principal: Principal::default() };
+        let early = Early { client_address, dialect, operation, principal: Principal::default() };
         let place = (&shared.journal, &shared.shutdown);
         let exchange = Exchange::new(place, interaction, arrival.at, content_bytes_max, early);
         let mut journey = Journey {
@@ -118,7 +118,9 @@ impl Service {
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
+                reservation: None,
                 share: BodyShare::default(),
+                speech: Speech::default(),
                 turn: None,
             },
             exchange,
@@ -133,7 +135,7 @@ impl Service {
         };
         let mut response = match result {
             Ok(response) => response,
-            Err((journey, refusal)) => self.refuse(journey, &refusal).await,
+            Err((journey, refusal)) => self.refuse(dialect, journey, &refusal).await,
         };
         insert(&mut response, INTERACTION_HEADER, &interaction.to_string());
         response
@@ -156,6 +158,7 @@ impl Service {
             (received, prepared) = self.examine(received).await;
         }
         exchange.turn(received.turn.take());
+        exchange.holds(received.reservation.take());
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -171,6 +174,7 @@ impl Service {
         let Ok(request) = prepared.judgement.clear(request) else {
             return Err((journey, Refusal::policy("policy_block".into(), "not cleared")));
         };
+        journey.exchange.is_sent();
         let decision = decision_words(prepared.judgement.decision());
         let operation = journey.received.operation;
         match reply::reply(shared, prepared, request, operation, journey.exchange).await {
@@ -192,17 +196,13 @@ impl Service {
         body: Incoming,
     ) -> Result<(), Refusal> {
         let Journey { exchange, received } = journey;
-        received.caller = request::authenticate(&self.0, &head.headers)?;
+        self.0.addresses.rules.check(received.client_address)?;
+        let operation = received.operation;
+        received.caller = request::authenticate(&self.0, operation.dialect(), &head.headers)?;
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller.principal);
-        if head.uri.query().is_some() {
-            return Err(Refusal::request(
-                StatusCode::BAD_REQUEST,
-                "query_not_accepted",
-                "this path takes no query; send parameters in the body",
-            ));
-        }
-        request::check_headers(received.operation, &head.headers)?;
+        received.speech = Speech::of(operation, head)?;
+        request::check_headers(operation, &head.headers)?;
         let limits = &self.0.limits;
         let (bytes_max, time_max) = (limits.body_bytes_max, limits.body_time_max);
         let share = &mut received.share;
@@ -231,21 +231,20 @@ impl Service {
             Err(error) => {
                 tracing::error!(%error, "examining a request failed");
                 let (opened, body, operation) = lost;
-                let client_address = opened.client_address.parse().unwrap_or(UNKNOWN_ADDRESS);
+                let client_address = opened.client_address.parse().ok();
                 let caller = Caller::default();
-                let path = String::new();
-                let (share, turn) = (BodyShare::default(), None);
-                let external = External::default();
                 let received = Received {
                     body,
                     caller,
                     client_address,
-                    external,
+                    external: External::default(),
                     opened,
                     operation,
-                    path,
-                    share,
-                    turn,
+                    path: String::new(),
+                    reservation: None,
+                    share: BodyShare::default(),
+                    speech: Speech::default(),
+                    turn: None,
                 };
                 (received, Err(not_examined()))
             }
@@ -253,7 +252,12 @@ impl Service {
     }
 
     /// Records a refusal and words it for the client.
-    async fn refuse(&self, mut journey: Journey, refusal: &Refusal) -> Response<Body> {
+    async fn refuse(
+        &self,
+        dialect: Dialect,
+        mut journey: Journey,
+        refusal: &Refusal,
+    ) -> Response<Body> {
         let code = refusal.recorded.unwrap_or(&refusal.code);
         if !journey.exchange.is_open() {
             let decision = &mut journey.received.opened.decision;
@@ -262,19 +266,19 @@ impl Service {
             }
             journey.received.opened.request_bytes = journey.received.body.len() as u64;
             if let Err(error) = journey.open() {
-                return shape(&Refusal::record(&error), "none");
+                return shape(dialect, &Refusal::record(&error), "none");
             }
         }
         let interaction = journey.exchange.interaction().to_string();
-        let body = error_body(refusal, &interaction);
+        let body = error_body(dialect, refusal, &interaction);
         journey.exchange.status(refusal.status.as_u16());
         journey.exchange.refused(code);
         journey.exchange.sends(&body);
         journey.exchange.end(refusal.ending, Some(code));
         if let Err(error) = journey.exchange.synced().await {
-            return shape(&Refusal::record(&error), &interaction);
+            return shape(dialect, &Refusal::record(&error), &interaction);
         }
-        let mut response = shape(refusal, &interaction);
+        let mut response = shape(dialect, refusal, &interaction);
         insert(&mut response, DECISION_HEADER, "refuse");
         response
     }
@@ -320,26 +324,34 @@ fn unknown_path() -> Refusal {
     )
 }
 
-fn error_body(refusal: &Refusal, interaction: &str) -> Vec<u8> {
+fn error_body(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Vec<u8> {
     wire::error_body(
-        Dialect::OpenAi,
+        dialect,
         &ErrorShape {
             code: &refusal.code,
             interaction: Some(interaction),
             kind: refusal.kind,
             message: &refusal.message,
             param: refusal.param.as_deref(),
+            status: refusal.status.as_u16(),
         },
     )
 }
 
 /// The refusal in the dialect's own shape.
-fn shape(refusal: &Refusal, interaction: &str) -> Response<Body> {
-    let mut response = Response::new(net::full(error_body(refusal, interaction)));
+fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Body> {
+    let mut response = Response::new(net::full(error_body(dialect, refusal, interaction)));
     *response.status_mut() = refusal.status;
     insert(&mut response, "content-type", "application/json");
+    if dialect == Dialect::Anthropic {
+        // Its clients quote this one in their errors.
+        insert(&mut response, "request-id", interaction);
+    }
     if let Some(allow) = refusal.allow {
         insert(&mut response, "allow", allow);
+    }
+    if let Some(seconds) = refusal.retry_after_s {
+        insert(&mut response, "retry-after", &seconds.to_string());
     }
     response
 }

@@ -5,13 +5,17 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use net::{TlsSettings, Upstream, UpstreamError, UpstreamSettings};
+use policy::NamePattern;
 use stdx::Secret;
-use store::ModelPattern;
-use wire::UnknownFields;
+use wire::{Dialect, UnknownFields};
+
+use crate::addresses::{AddressRules, AddressSettings};
 
 /// Everything the gateway needs to know.
 #[expect(missing_debug_implementations, reason = "holds the providers' keys")]
 pub struct Settings {
+    /// Who may ask from where.
+    pub addresses: AddressSettings,
     /// Whether detectors run. Without them nothing is found and nothing is masked.
     pub guards: bool,
     /// Where and how to listen.
@@ -97,8 +101,10 @@ impl Default for Limits {
 /// One place requests may go.
 #[expect(missing_debug_implementations, reason = "holds the provider's key")]
 pub struct UpstreamOptions {
-    /// The provider's key, sent as a bearer token.
+    /// The provider's key, sent as the dialect has it: as a bearer token, or as `x-api-key`.
     pub api_key: Option<Secret<String>>,
+    /// The wire formats it speaks.
+    pub dialects: Vec<Dialect>,
     /// How it is reached.
     pub settings: UpstreamSettings,
 }
@@ -117,8 +123,10 @@ pub enum Accept {
 pub struct RouteSettings {
     /// Who may use it.
     pub accept: Accept,
+    /// From where.
+    pub addresses: AddressRules,
     /// Models that take it.
-    pub models: Vec<ModelPattern>,
+    pub models: Vec<NamePattern>,
     /// The route's name in records and policies.
     pub name: String,
     /// The upstream's name.
@@ -128,8 +136,10 @@ pub struct RouteSettings {
 /// A route with its upstream.
 pub(crate) struct Route {
     pub(crate) accept: Accept,
+    pub(crate) addresses: AddressRules,
     pub(crate) api_key: Option<Arc<Secret<String>>>,
-    models: Vec<ModelPattern>,
+    dialects: Vec<Dialect>,
+    models: Vec<NamePattern>,
     pub(crate) name: String,
     pub(crate) upstream: Upstream,
 }
@@ -159,6 +169,15 @@ pub enum SettingsError {
     Upstream(#[from] UpstreamError),
 }
 
+/// Why a request goes nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoute {
+    /// No route takes the model.
+    Model,
+    /// Some do, but their upstreams speak another dialect.
+    Dialect,
+}
+
 /// All routes, in order.
 pub(crate) struct Routes(Vec<Arc<Route>>);
 
@@ -167,12 +186,12 @@ impl Routes {
         let mut upstreams = Vec::new();
         for options in settings.upstreams.drain(..) {
             let upstream = Upstream::new(&options.settings)?;
-            upstreams.push((upstream, options.api_key.map(Arc::new)));
+            upstreams.push((upstream, options.dialects, options.api_key.map(Arc::new)));
         }
         let mut routes = Vec::new();
         for route in settings.routes.drain(..) {
-            let Some((upstream, api_key)) =
-                upstreams.iter().find(|(upstream, _)| upstream.name() == route.upstream)
+            let Some((upstream, dialects, api_key)) =
+                upstreams.iter().find(|(upstream, ..)| upstream.name() == route.upstream)
             else {
                 return Err(SettingsError::NoSuchUpstream {
                     route: route.name,
@@ -181,7 +200,9 @@ impl Routes {
             };
             routes.push(Arc::new(Route {
                 accept: route.accept,
+                addresses: route.addresses,
                 api_key: api_key.clone(),
+                dialects: dialects.clone(),
                 models: route.models,
                 name: route.name,
                 upstream: upstream.clone(),
@@ -195,11 +216,16 @@ impl Routes {
         self.0.iter().any(|route| route.accept == Accept::ProviderKey)
     }
 
-    /// The first route that takes the model; for requests that name none, the first route.
-    pub(crate) fn find(&self, model: Option<&str>) -> Option<&Arc<Route>> {
-        match model {
-            Some(model) => self.0.iter().find(|route| route.takes(model)),
-            None => self.0.first(),
-        }
+    /// The first route that takes the model and whose upstream speaks the dialect; requests that name no model
+    /// take the first that speaks it.
+    pub(crate) fn find(
+        &self,
+        dialect: Dialect,
+        model: Option<&str>,
+    ) -> Result<&Arc<Route>, NoRoute> {
+        let takes = |route: &&Arc<Route>| model.is_none_or(|model| route.takes(model));
+        let mut fitting = self.0.iter().filter(takes).peekable();
+        let none = if fitting.peek().is_some() { NoRoute::Dialect } else { NoRoute::Model };
+        fitting.find(|route| route.dialects.contains(&dialect)).ok_or(none)
     }
 }

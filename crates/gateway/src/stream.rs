@@ -25,8 +25,8 @@ use http_body::{Body, Frame};
 use net::{BodyFault, Incoming};
 use tokio::time::{Instant, Sleep};
 use wire::{
-    Channel, Delivery, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane, Notice,
-    Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields,
+    Channel, Choices, Delivery, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane,
+    Notice, Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields,
 };
 
 use crate::{
@@ -49,7 +49,6 @@ pub(crate) struct StreamParts {
     pub(crate) limits: ReadLimits,
     pub(crate) operation: Operation,
     pub(crate) unknown: UnknownFields,
-    pub(crate) upstream: Incoming,
 }
 
 /// The body sent to the client.
@@ -61,28 +60,12 @@ pub(crate) struct GuardedStream {
 }
 
 impl GuardedStream {
-    pub(crate) fn new(parts: StreamParts) -> Self {
+    pub(crate) fn new(parts: StreamParts, upstream: Incoming) -> Self {
         Self {
             idle: Box::pin(tokio::time::sleep(parts.idle_time_max)),
             idle_time_max: parts.idle_time_max,
-            machine: Machine {
-                choices: BTreeSet::new(),
-                finished: BTreeSet::new(),
-                ended: None,
-                envelope: Envelope::default(),
-                exchange: parts.exchange,
-                external: parts.external,
-                unread: parts.guard.is_none(),
-                guard: parts.guard,
-                guards: parts.guards,
-                limits: parts.limits,
-                operation: parts.operation,
-                out: BytesMut::new(),
-                reader: EventReader::new(parts.event_bytes_max),
-                unfinished: BTreeSet::new(),
-                unknown: parts.unknown,
-            },
-            upstream: parts.upstream,
+            machine: Machine::new(parts),
+            upstream,
         }
     }
 }
@@ -153,7 +136,8 @@ struct Machine {
     operation: Operation,
     out: BytesMut,
     reader: EventReader,
-    /// Choices that have begun and not ended.
+    /// Choices that have begun and not ended: by what the upstream says of them, in dialects that say it, else by their
+    /// text.
     unfinished: BTreeSet<u32>,
     unknown: UnknownFields,
     /// Whether events pass unread.
@@ -164,6 +148,26 @@ struct Machine {
 type Held = Vec<(Lane, String)>;
 
 impl Machine {
+    fn new(parts: StreamParts) -> Self {
+        Self {
+            choices: BTreeSet::new(),
+            finished: BTreeSet::new(),
+            ended: None,
+            envelope: Envelope::default(),
+            exchange: parts.exchange,
+            external: parts.external,
+            unread: parts.guard.is_none(),
+            guard: parts.guard,
+            guards: parts.guards,
+            limits: parts.limits,
+            operation: parts.operation,
+            out: BytesMut::new(),
+            reader: EventReader::new(parts.event_bytes_max),
+            unfinished: BTreeSet::new(),
+            unknown: parts.unknown,
+        }
+    }
+
     fn read(&mut self, bytes: &[u8]) {
         if self.unread {
             return self.out.extend_from_slice(bytes);
@@ -185,11 +189,18 @@ impl Machine {
         match wire::read_stream_event(self.operation, event, self.unknown, &self.limits) {
             Ok(StreamEvent::Chunk(document))
                 if self.external.holds(event, Some(&document), self.guard.as_ref()) => {}
-            Ok(StreamEvent::Done) if self.external.holds(event, None, self.guard.as_ref()) => {}
+            Ok(StreamEvent::Last(_) | StreamEvent::Done)
+                if self.external.holds(event, None, self.guard.as_ref()) => {}
             Ok(StreamEvent::Chunk(document)) => self.chunk(event, &document),
             Ok(StreamEvent::Error(document)) => {
                 self.chunk(event, &document);
                 self.end(Ending::UpstreamFailed, Some("upstream_error"));
+            }
+            Ok(StreamEvent::Last(document)) => {
+                if self.flush(None) {
+                    self.chunk(event, &document);
+                    self.end(Ending::Answered, None);
+                }
             }
             Ok(StreamEvent::Done) => {
                 if self.flush(None) {
@@ -238,6 +249,9 @@ impl Machine {
         // What repeats text passes only beside text that passed unchanged.
         let is_silent = document.fields.iter().all(|field| field.lane.is_none());
         let drops_echoes = !document.echoes.is_empty() && (is_silent || !edits.is_empty());
+        self.envelope.begun |= document.facts.id.is_some();
+        self.choices.extend(document.facts.begun);
+        self.unfinished.extend(document.facts.begun);
         if edits.is_empty() && !drops_echoes {
             self.out.extend_from_slice(&event.frame());
             return;
@@ -263,7 +277,9 @@ impl Machine {
                     return None;
                 }
                 self.choices.insert(lane.choice);
-                self.unfinished.insert(lane.choice);
+                if !self.operation.dialect().says_what_begins() {
+                    self.unfinished.insert(lane.choice);
+                }
             }
             let path = document.path_of(field);
             let last =
@@ -323,7 +339,11 @@ impl Machine {
     }
 
     /// A consequence stops the answer: what may still be sent, then the dialect's own ending.
-    fn block(&mut self, held: Held) {
+    fn block(&mut self, mut held: Held) {
+        if self.operation.dialect().says_what_begins() {
+            // The event that says it begins is not sent any more.
+            held.retain(|(lane, _)| self.unfinished.contains(&lane.choice));
+        }
         self.send_held(held);
         if self.guard.as_ref().is_some_and(|guard| guard.verdict.gave_up) {
             return self.fail("upstream_garbage");
@@ -332,17 +352,15 @@ impl Machine {
         let code = decision.and_then(|decision| decision.reason.clone());
         let code = code.unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
         let interaction = self.exchange.interaction().to_string();
-        let choices: Vec<u32> = if self.unfinished.is_empty() {
-            self.choices.iter().copied().collect()
-        } else {
-            self.unfinished.iter().copied().collect()
-        };
+        let open: Vec<u32> = self.unfinished.iter().copied().collect();
+        let seen: Vec<u32> = self.choices.iter().copied().collect();
         let notice = Notice {
             code: &code,
             interaction: &interaction,
             message: "the answer was stopped by policy; if this is wrong, quote the interaction id",
         };
-        let ending = wire::blocked_ending(self.operation, &self.envelope, &choices, &notice);
+        let choices = Choices { open: &open, seen: &seen };
+        let ending = wire::blocked_ending(self.operation, &self.envelope, choices, &notice);
         self.out.extend_from_slice(&ending);
         self.end(Ending::Blocked, Some(&code));
     }
@@ -353,8 +371,9 @@ impl Machine {
         }
         let rest = std::mem::take(&mut self.reader).finish();
         let whole = rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        let may_just_end = !self.operation.dialect().says_what_begins();
         // Some servers leave out `[DONE]`; a stream whose choices have all ended is whole without it.
-        if whole && !self.choices.is_empty() && self.unfinished.is_empty() {
+        if whole && may_just_end && !self.choices.is_empty() && self.unfinished.is_empty() {
             if self.flush(None) {
                 self.end(Ending::Answered, None);
             }
@@ -363,7 +382,12 @@ impl Machine {
         }
     }
 
-    /// A guard outside could not look, and the answer does not go on without it.
+    /// The stream cannot go on: settled text only, then an error that clients notice.
+    fn fail(&mut self, code: &'static str) {
+        let message = "the upstream's answer broke off; what was sent is incomplete";
+        self.fail_as(&Refusal::upstream(code, message));
+    }
+
     fn fail_as(&mut self, refusal: &Refusal) {
         let interaction = self.exchange.interaction().to_string();
         let shape = ErrorShape {
@@ -372,28 +396,14 @@ impl Machine {
             kind: refusal.kind,
             message: &refusal.message,
             param: None,
-        };
-        self.out.extend_from_slice(&wire::error_event(self.operation.dialect(), &shape));
-        let code = refusal.code.clone();
-        self.end(refusal.ending, Some(&code));
-    }
-
-    /// The stream cannot go on: settled text only, then an error that clients notice.
-    fn fail(&mut self, code: &'static str) {
-        let interaction = self.exchange.interaction().to_string();
-        let shape = ErrorShape {
-            code,
-            interaction: Some(&interaction),
-            kind: "upstream_error",
-            message: "the upstream's answer broke off; what was sent is incomplete",
-            param: None,
+            status: 0,
         };
         if self.unread {
             // The upstream may have broken off within a line.
             self.out.extend_from_slice(b"\n\n");
         }
         self.out.extend_from_slice(&wire::error_event(self.operation.dialect(), &shape));
-        self.end(Ending::UpstreamFailed, Some(code));
+        self.end(refusal.ending, Some(&refusal.code));
     }
 
     fn end(&mut self, ending: Ending, reason: Option<&str>) {
@@ -430,3 +440,7 @@ impl Drop for Machine {
         self.take_verdict();
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

@@ -15,6 +15,7 @@ mod error;
 mod in_place;
 mod listener;
 mod patience;
+mod proxy_protocol;
 mod tasks;
 mod tls;
 mod upstream;

@@ -63,6 +63,19 @@ impl Request {
         Self::post("/v1/chat/completions", body.to_string())
     }
 
+    /// A message in Anthropic's shape: one of the user, and whatever `extra` adds or replaces.
+    pub fn messages(model: &str, text: &str, extra: &Value) -> Self {
+        let mut body = serde_json::json!({
+            "model": model,
+            "max_tokens": 1024,
+            "messages": [{ "role": "user", "content": text }],
+        });
+        if let (Some(body), Some(extra)) = (body.as_object_mut(), extra.as_object()) {
+            body.extend(extra.clone());
+        }
+        Self::post("/v1/messages", body.to_string()).header("anthropic-version", "2023-06-01")
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

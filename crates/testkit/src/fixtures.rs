@@ -1,13 +1,16 @@
-//! The public wire shapes of OpenAI, one file each, with every documented member once.
+//! The public wire shapes of OpenAI and Anthropic, with every documented member once.
 //!
-//! Written by hand from <https://platform.openai.com/docs/api-reference>; the texts are ours.
+//! OpenAI's, one file each, are written by hand from <https://platform.openai.com/docs/api-reference>. Those of
+//! Anthropic (`messages_*`, each a list of messages) have every member that the types of its Python client 2.12 name,
+//! beta included, but for those that the content map denies, and one tool of the browser's toolset for all of them. The
+//! texts are ours.
 //!
 //! INVARIANT: what the fake upstream answers has no member that these have not.
 //!
 //! Not here: broken shapes; the scenarios make those.
 
 /// Every fixture: its file name and its text.
-pub const FIXTURES: [(&str, &str); 15] = [
+pub const FIXTURES: [(&str, &str); 18] = [
     ("chat_request_full.json", include_str!("../fixtures/chat_request_full.json")),
     ("chat_response_full.json", include_str!("../fixtures/chat_response_full.json")),
     ("chat_response_refusal.json", include_str!("../fixtures/chat_response_refusal.json")),
@@ -22,6 +25,9 @@ pub const FIXTURES: [(&str, &str); 15] = [
     ("error_invalid_api_key.json", include_str!("../fixtures/error_invalid_api_key.json")),
     ("error_model_not_found.json", include_str!("../fixtures/error_model_not_found.json")),
     ("error_rate_limit.json", include_str!("../fixtures/error_rate_limit.json")),
+    ("messages_events_full.json", include_str!("../fixtures/messages_events_full.json")),
+    ("messages_requests_full.json", include_str!("../fixtures/messages_requests_full.json")),
+    ("messages_responses_full.json", include_str!("../fixtures/messages_responses_full.json")),
     ("models_response.json", include_str!("../fixtures/models_response.json")),
 ];
 

@@ -18,6 +18,7 @@ mod fixtures;
 mod gateway;
 mod http;
 mod kill;
+mod messages;
 mod random;
 mod reply;
 mod scenario;

@@ -25,15 +25,19 @@ const DIMENSIONS_MAX: u64 = 4096;
 /// Most inputs of an embedding request (the public limit).
 const INPUTS_MAX: usize = 2048;
 
-/// Writes JSON strings, with non-ASCII characters escaped when the scenario says so.
+/// Writes JSON, with non-ASCII characters escaped when the scenario says so.
 #[derive(Clone, Copy, Debug)]
-struct Json {
-    ascii: bool,
+pub(crate) struct Json {
+    pub(crate) ascii: bool,
 }
 
 impl Json {
     fn string(self, text: &str) -> String {
-        let json = Value::from(text).to_string();
+        self.of(&Value::from(text))
+    }
+
+    pub(crate) fn of(self, value: &Value) -> String {
+        let json = value.to_string();
         if !self.ascii || json.is_ascii() {
             return json;
         }

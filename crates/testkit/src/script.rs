@@ -32,6 +32,7 @@ pub const PII_VALUES: [&str; 6] = [
 
 /// What the request asks, as far as an answer depends on it.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what a request says, each for itself")]
 pub(crate) struct Prompt {
     /// The model's name.
     pub(crate) model: String,
@@ -49,11 +50,13 @@ pub(crate) struct Prompt {
     pub(crate) tools: Vec<String>,
     /// The directive between `[[` and `]]`.
     pub(crate) directive: Option<String>,
+    /// Whether it is asked in Anthropic's shape.
+    pub(crate) is_messages: bool,
 }
 
 impl Prompt {
-    /// Reads a chat completion request.
-    pub(crate) fn of(request: &Value) -> Self {
+    /// Reads a request of chat completions, or of messages.
+    pub(crate) fn of(request: &Value, is_messages: bool) -> Self {
         let flag = |path: &str| request.pointer(path).and_then(Value::as_bool);
         let text = last_user_text(request);
         let (text, directive) = take_directive(&text);
@@ -66,9 +69,11 @@ impl Prompt {
             include_obfuscation: flag("/stream_options/include_obfuscation").unwrap_or(true),
             choices: request.get("n").and_then(Value::as_u64).unwrap_or(1).clamp(1, CHOICES_MAX),
             tools: tools
-                .filter_map(|tool| tool.pointer("/function/name")?.as_str().map(str::to_owned))
+                .filter_map(|tool| tool.pointer("/function/name").or_else(|| tool.get("name")))
+                .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect(),
             directive,
+            is_messages,
         }
     }
 }
@@ -300,7 +305,7 @@ mod tests {
             {"role": "assistant", "content": "answer"},
             {"role": "user", "content": [{"type": "text", "text": "hello [[fake-tools+cut1]]"}]},
         ]});
-        let prompt = Prompt::of(&request);
+        let prompt = Prompt::of(&request, false);
         assert_eq!(prompt.text, "hello");
         assert_eq!(prompt.directive.as_deref(), Some("fake-tools+cut1"));
     }

@@ -1,4 +1,4 @@
-//! What a streamed chat completion said, lane by lane, and when.
+//! What a streamed chat completion or message said, lane by lane, and when.
 //!
 //! INVARIANT: nothing is repaired: what is not an event, or not JSON, is counted as such.
 //!
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// A choice and a kind of output.
+/// A choice (or a block of a message) and a kind of output.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
     /// `delta.content`.
@@ -20,7 +20,7 @@ pub enum Lane {
     Refusal(u64),
     /// `delta.function_call.arguments`.
     Function(u64),
-    /// `delta.tool_calls[…].function.arguments`: the choice and the call's index.
+    /// `delta.tool_calls[…].function.arguments`: the choice and the call's index. In a message, the block, and 0.
     Tool(u64, u64),
 }
 
@@ -40,7 +40,7 @@ pub struct SseEvent {
 pub struct SseCollected {
     /// Every event that ended, in order.
     pub events: Vec<SseEvent>,
-    /// Whether `[DONE]` came, and came last.
+    /// Whether `[DONE]` or `message_stop` came, and came last.
     pub is_done: bool,
     /// The text of every lane that had any.
     pub lanes: BTreeMap<Lane, String>,
@@ -118,6 +118,10 @@ impl SseCollected {
     }
 
     fn chunk(&mut self, chunk: &Value, at: Duration) {
+        if let Some(kind) = chunk.get("type").and_then(Value::as_str) {
+            self.is_done = kind == "message_stop";
+            self.message_event(kind, chunk, at);
+        }
         if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
             self.error = Some(error.clone());
         }
@@ -141,6 +145,24 @@ impl SseCollected {
                 }
                 self.text(Lane::Tool(index, number), call.pointer("/function/arguments"), at);
             }
+        }
+    }
+
+    /// An event of a message.
+    fn message_event(&mut self, kind: &str, event: &Value, at: Duration) {
+        let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
+        let block = event.get("content_block").unwrap_or(&Value::Null);
+        if let Some(name) = block.get("name").and_then(Value::as_str) {
+            self.tool_names.entry((index, 0)).or_default().push_str(name);
+        }
+        let delta = event.get("delta").unwrap_or(&Value::Null);
+        if let Some(reason) = delta.get("stop_reason").and_then(Value::as_str) {
+            self.finish_reasons.insert(0, reason.to_owned());
+        }
+        if kind == "content_block_delta" {
+            self.text(Lane::Content(index), delta.get("text"), at);
+            self.text(Lane::Reasoning(index), delta.get("thinking"), at);
+            self.text(Lane::Tool(index, 0), delta.get("partial_json"), at);
         }
     }
 

@@ -1,7 +1,8 @@
 //! A fake upstream: an HTTP/1.1 server on raw sockets that answers as the model provider would, or
 //! as it should not.
 //!
-//! It serves `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`; which [`Scenario`] a request
+//! It serves `/v1/chat/completions`, `/v1/embeddings`, `/v1/models`, `/v1/messages` and
+//! `/v1/messages/count_tokens`; which [`Scenario`] a request
 //! meets is named in the request. Every request is recorded as it came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::http::{Head, Reader};
+use crate::messages::{self, Message};
 use crate::random::fingerprint;
 use crate::reply::{self, Reply};
 use crate::script::{Prompt, choices};
@@ -314,7 +316,14 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
                 Kind::ALL.iter().map(|(name, _)| reply::model(&format!("fake-{name}"))).collect();
             Answer::json(200, format!(r#"{{"object":"list","data":[{}]}}"#, models.join(",")))
         }
-        ("POST", "/v1/chat/completions" | "/v1/embeddings") => {
+        (
+            "POST",
+            "/v1/chat/completions"
+            | "/v1/embeddings"
+            | "/v1/messages"
+            | "/v1/messages/count_tokens",
+        ) => {
+            let is_messages = path.starts_with("/v1/messages");
             let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
                 let message = "We could not parse the JSON body of your request.";
                 return Answer::json(
@@ -322,11 +331,15 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
                     reply::error(message, "invalid_request_error", None, None),
                 );
             };
-            match scenario_of(&body, default) {
+            match scenario_of(&body, is_messages, default) {
                 Ok((_, scenario)) if path == "/v1/embeddings" && scenario.kind == Kind::Echo => {
                     Answer { scenario, ..Answer::json(200, reply::embeddings(&body)) }
                 }
+                Ok((prompt, scenario)) if path.ends_with("/count_tokens") => {
+                    Answer { scenario, ..Answer::json(200, messages::count(&prompt)) }
+                }
                 Ok((prompt, scenario)) => chat(&prompt, scenario),
+                Err(unknown) if is_messages => Answer::json(404, messages::error(&unknown, 404)),
                 Err(unknown) => {
                     let (class, code) = ("invalid_request_error", Some("model_not_found"));
                     Answer::json(404, reply::error(&unknown, class, Some("model"), code))
@@ -345,9 +358,10 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
 
 fn scenario_of(
     body: &Value,
+    is_messages: bool,
     default: &Scenario,
 ) -> std::result::Result<(Prompt, Scenario), String> {
-    let mut prompt = Prompt::of(body);
+    let mut prompt = Prompt::of(body, is_messages);
     let name = prompt.directive.as_deref().unwrap_or(&prompt.model);
     let scenario = if name.starts_with("fake-") {
         name.parse().map_err(|error: crate::UnknownScenario| error.to_string())?
@@ -365,7 +379,17 @@ fn chat(prompt: &Prompt, scenario: Scenario) -> Answer {
         return Answer { scenario, ..answer };
     }
     let fingerprint = fingerprint(format!("{}\n{}", prompt.model, prompt.text).as_bytes());
-    let choices = choices(prompt, &scenario, fingerprint);
+    let mut choices = choices(prompt, &scenario, fingerprint);
+    if prompt.is_messages {
+        let choice = choices.drain(..).next().unwrap_or_default();
+        let message = Message { prompt, scenario: &scenario, choice, fingerprint };
+        let body = if prompt.stream {
+            Body::Events(answer::with_faults_in_messages(message.events(), &scenario))
+        } else {
+            Body::Bytes(answer::with_faults_unstreamed(message.body(), &scenario))
+        };
+        return Answer { status: 200, headers: Vec::new(), body, scenario };
+    }
     let reply = Reply { prompt, scenario: &scenario, choices, fingerprint };
     let body = if prompt.stream {
         Body::Events(answer::with_faults(reply.events(), &scenario))

@@ -6,15 +6,15 @@ use std::fmt::Write as _;
 
 use crate::document::Embedded;
 use crate::machine::unknown_row;
-use crate::openai::TABLES;
+use crate::maps::tables;
 use crate::table::{MessageTable, Origin, Row, Rule};
 
 /// What the content map says about one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractRow {
-    /// `openai`.
+    /// `anthropic`, `openai`.
     pub dialect: &'static str,
-    /// `chat.completions`, `embeddings`, `models`.
+    /// `chat.completions`, `embeddings`, `messages`, `models`.
     pub operation: &'static str,
     /// `request`, `response`, `stream`.
     pub direction: &'static str,
@@ -34,7 +34,7 @@ pub struct ContractRow {
 /// Every row of every table, in the order of the tables.
 pub fn contract() -> Vec<ContractRow> {
     let mut contract = Vec::new();
-    for table in TABLES {
+    for table in tables() {
         for row in table.rows() {
             contract.extend(described(table, row));
             contract.extend(described_keys(table, row));
@@ -72,7 +72,7 @@ const PREFACE: &str = "\
 # Content map
 
 Every field of every message that passes, and what is done with it. This page is generated from the tables that the
-reader runs on (`crates/wire/src/openai/`); a canary is planted in every guarded path in the tests.
+reader runs on (`crates/wire/src/openai/`, `crates/wire/src/anthropic/`); a canary is planted in every guarded path in the tests.
 
 - **guarded**: text. Every guard reads it, under the provenance named here; in answers on the lane named here.
 - **file**: base64. If it is a document or text, every guard reads what it says, under the provenance `file`, and a
@@ -91,6 +91,10 @@ const MEDIA_ASKED: &str = "a web address, and what is behind it is opaque; or ba
      is a document or text, else opaque; no other scheme";
 const MEDIA_SAID: &str =
     "a web address, and what is behind it is opaque; or base64 data, opaque; no other scheme";
+const ATTACHED: &str = "as the type beside it says: text, which is read, or base64: PDF, Office, HTML and text are read; \
+     pictures, sound and what cannot be read are opaque";
+const ATTACHED_SAID: &str =
+    "as the type beside it says: text, which is read, or base64, which is opaque";
 const FILE: &str = "base64: PDF, Office, HTML and text are read; pictures, sound and what cannot be read are opaque";
 
 const COLUMNS: &str = "| path | typing | provenance | lane | note |\n|---|---|---|---|---|\n";
@@ -110,10 +114,14 @@ fn described(table: &MessageTable, row: &Row) -> Option<ContractRow> {
             ContractRow { note: MEDIA_ASKED, ..base }
         }
         Rule::Media(_) => ContractRow { note: MEDIA_SAID, ..base },
-        Rule::File(_) => ContractRow {
+        Rule::File(_) | Rule::Attachment(_) => ContractRow {
             typing: "file",
             provenance: Some(events::Provenance::File.as_str()),
-            note: FILE,
+            note: match (row.rule, table.direction) {
+                (Rule::File(_), _) => FILE,
+                (_, crate::Direction::Request) => ATTACHED,
+                _ => ATTACHED_SAID,
+            },
             ..bare
         },
         Rule::Constrained(form) => {
@@ -161,6 +169,7 @@ fn guarded(table: &MessageTable, row: &Row) -> ContractRow {
             Origin::Is(provenance) => provenance.as_str(),
             Origin::Role => "by role",
             Origin::Participant => "user, or tool_result in a tool's message",
+            Origin::Part(_) => "by the type of its block",
         }),
         lane: answer.then(|| channel.map_or("other", crate::Channel::as_str)),
         note: "",

@@ -12,6 +12,7 @@ use events::{Provenance, TokenUsage, Unscanned};
 
 use crate::lane::{Channel, Lane};
 use crate::path::{PathId, Paths};
+use crate::table::Kinds;
 
 /// How many paths [`Document::unknown`] and [`Document::unscanned`] list at most; a record is not a
 /// copy of a hostile message.
@@ -58,6 +59,10 @@ pub struct Field<'a> {
 pub struct FilePart<'a> {
     /// Base64, or a `data:` URL of base64.
     pub value: Cow<'a, str>,
+    /// The type that is declared beside it; then the value is no URL.
+    pub(crate) declared: Option<Cow<'a, str>>,
+    /// Its source will say whether it is a file at all.
+    pub(crate) is_pending: bool,
     /// What the record says of it if nobody reads it.
     pub why: &'static str,
     /// Whether it stands where pictures, sound and video belong.
@@ -79,6 +84,9 @@ impl FilePart<'_> {
     }
 
     fn parts(&self) -> (&str, &str) {
+        if let Some(declared) = &self.declared {
+            return (declared, &self.value);
+        }
         // Base64 has no comma.
         let Some((head, body)) = self.value.split_once(',') else { return ("", &self.value) };
         let declared = head.split([':', ';']).nth(1).unwrap_or_default();
@@ -95,6 +103,10 @@ pub(crate) enum Pending {
     Role,
     /// The role says whether it is a tool's; else it is the user's.
     Participant,
+    /// The type of its part says it.
+    Part(&'static Kinds),
+    /// The type of its source says whether it is text or a file, which was collected too.
+    Source,
 }
 
 /// Whether a field's text is itself a document.
@@ -159,6 +171,7 @@ impl EchoOf {
 /// What routing, accounting and conversation identity need from a message. What a message does not
 /// state is `None`, `false`, zero or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct Facts<'a> {
     /// The model asked for, or the model that answered.
     pub model: Option<Cow<'a, str>>,
@@ -185,8 +198,12 @@ pub struct Facts<'a> {
     pub system_fingerprint: Option<Cow<'a, str>>,
     /// Answer: token counts.
     pub usage: Option<TokenUsage>,
+    /// Answer: the choice that begins with this event, in dialects that say so.
+    pub begun: Option<u32>,
     /// Answer: the choices that ended in this message.
     pub finished: Vec<Finish<'a>>,
+    /// Answer: this event is the last, in dialects that say so.
+    pub last: bool,
     /// Answer: the message is an error.
     pub error: bool,
 }

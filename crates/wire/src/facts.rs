@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use events::TokenUsage;
 
-use crate::document::Facts;
-use crate::table::Fact;
+use crate::document::{Facts, Finish};
+use crate::table::{Fact, Mark};
 
 /// From which of several places a fact was taken; lower is preferred.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,16 @@ pub(crate) fn apply_text<'a>(
         }
         Fact::Error => facts.error = true,
         Fact::Object => facts.error |= value == "error",
+        Fact::Event(marks) => {
+            match marks.iter().find(|(name, _)| *name == value).map(|(_, mark)| mark) {
+                // Which choice it is, is known when its scope is left.
+                Some(Mark::Begins) => facts.begun = Some(0),
+                Some(Mark::Ends) => facts.finished.push(Finish { choice: 0, reason: value }),
+                Some(Mark::Last) => facts.last = true,
+                Some(Mark::Error) => facts.error = true,
+                None => {}
+            }
+        }
         _ => {}
     }
 }

@@ -9,7 +9,8 @@
 /// A choice × a kind of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane {
-    /// The choice's `index` as the upstream states it, or its position where it states none.
+    /// The `index` of the choice (or of the block of content, where a message is made of blocks) as the
+    /// upstream states it, or its position where it states none.
     pub choice: u32,
     /// The kind of output.
     pub channel: Channel,
@@ -42,6 +43,8 @@ pub enum Channel {
     FunctionArguments,
     /// `audio.transcript`.
     Transcript,
+    /// `content` of a block: a summary of the conversation (Anthropic).
+    BlockContent,
     /// Any other text, known to the content map or not: annotations, errors, extensions. The number
     /// is a hash of its path without array positions.
     Other(u64),
@@ -88,6 +91,7 @@ impl Channel {
             Self::FunctionName => "function_name",
             Self::FunctionArguments => "function_arguments",
             Self::Transcript => "transcript",
+            Self::BlockContent => "block_content",
             Self::Other(_) => "other",
         }
     }

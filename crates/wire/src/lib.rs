@@ -6,7 +6,7 @@
 //! against decoded text go back into the original bytes with [`splice`] and [`splice_event`].
 //!
 //! What is text, what is a setting, what cannot be read and what is refused stands in one declarative
-//! table per message (`openai/`). The tables are the contract: [`contract`] prints them, and the tests
+//! table per message (`openai/`, `anthropic/`). The tables are the contract: [`contract`] prints them, and the tests
 //! plant a canary in every path they name.
 //!
 //! INVARIANT: nothing is skipped: each value of a message is matched by a row of its table or is
@@ -16,6 +16,8 @@
 //!
 //! Not here: sockets and HTTP (`net`), what text means (`detect`), what follows from it (`policy`).
 
+mod anthropic;
+mod collect;
 mod contract;
 mod document;
 mod embedded;
@@ -28,6 +30,7 @@ mod json_text;
 mod lane;
 mod limits;
 mod machine;
+mod maps;
 mod openai;
 mod path;
 mod plant;
@@ -40,6 +43,7 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod table_tests;
+mod write;
 
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
@@ -52,12 +56,12 @@ pub use limits::{
     BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
     ReadLimits, UnknownFields, VALUES_MAX,
 };
-pub use openai::{
-    Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
-};
 pub use plant::{Planting, plantings};
 pub use reader::{read_request, read_response};
-pub use route::{Dialect, Direction, Operation, Route, route, shown_model};
+pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_model};
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
 pub use stream::{StreamEvent, read_stream_event, splice_event};
+pub use write::{
+    Choices, Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
+};

@@ -68,7 +68,11 @@ impl Node {
         [self.text, self.number, self.flag].into_iter().flatten().find(|row| {
             matches!(
                 row.rule,
-                Rule::Constrained(_) | Rule::OpaqueForm(..) | Rule::Media(_) | Rule::File(_)
+                Rule::Constrained(_)
+                    | Rule::OpaqueForm(..)
+                    | Rule::Media(_)
+                    | Rule::File(_)
+                    | Rule::Attachment(_)
             )
         })
     }

@@ -10,9 +10,9 @@ use crate::form::Form;
 use crate::json_text::push_string;
 use crate::lane::Channel;
 use crate::machine::unknown_row;
-use crate::openai::TABLES;
+use crate::maps::tables;
 use crate::route::{Direction, Operation};
-use crate::table::{MessageTable, Origin, Row, Rule, Scope, Segment, segments};
+use crate::table::{Fact, MessageTable, Origin, Row, Rule, Scope, Segment, segments};
 
 /// A message with a canary in one guarded place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Planting {
     pub message: Vec<u8>,
     /// The provenance under which the canary must be found.
     pub provenance: Provenance,
+    /// Whether it is the text of a file in base64, which [`crate::Document::files`] lists.
+    pub is_file: bool,
     /// In answers, the channel on which it must be found; `None` in requests and for
     /// [`Channel::Other`], whose number is a hash.
     pub channel: Option<Channel>,
@@ -31,152 +33,245 @@ pub struct Planting {
 }
 
 /// For every guarded path of a message, a minimal message with `canary` planted there: in values, in
-/// keys that the sender chooses, for every role, in fields that the map does not know, and as a text file
-/// where files may stand (provenance [`Provenance::File`]).
+/// keys that the sender chooses, for every role, for every type of a block that matters, in fields that the
+/// map does not know, and as a text file where files may stand (provenance [`Provenance::File`]).
 ///
 /// Web addresses get the canary as their path, so it should read well there.
 pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Vec<Planting> {
-    let found =
-        TABLES.iter().find(|table| table.operation == operation && table.direction == direction);
+    let found = tables().find(|table| table.operation == operation && table.direction == direction);
     let Some(table) = found else { return Vec::new() };
-    let mut plantings = Vec::new();
+    let mut garden = Garden { table, canary, plantings: Vec::new() };
     for row in table.rows() {
-        plant_row(table, row, canary, &mut plantings);
+        garden.plant_row(row);
     }
     let unknown = unknown_row(direction);
+    let value = quoted(canary);
     for path in ["x_unknown", "x_unknown.deep[][].er"] {
-        plant(table, unknown, path, &quoted(canary), "user", false, &mut plantings);
+        garden.plant(unknown, &Seed::unknown(path, &value));
     }
-    plant_key(table, unknown, "x_unknown.**", canary, false, &mut plantings);
+    garden.plant_key(unknown, "x_unknown.**", false);
     for (place, scope) in table.scopes {
-        let (path, role) = match scope {
-            Scope::Message => (format!("{place}.x_unknown"), "tool"),
-            Scope::Choice | Scope::Call => (format!("{place}.x_unknown"), "user"),
+        let has_tools = *scope == Scope::Message && garden.roles().contains(&"tool");
+        let role = if has_tools { "tool" } else { "user" };
+        let path = format!("{place}.x_unknown");
+        let seed = Seed::unknown(path.trim_start_matches('.'), &value);
+        garden.plant(unknown, &Seed { role, ..seed });
+    }
+    garden.plantings
+}
+
+/// What is planted where.
+struct Seed<'s> {
+    path: &'s str,
+    /// JSON.
+    value: &'s str,
+    role: &'s str,
+    /// Other paths and their JSON values.
+    besides: &'s [(String, String)],
+    is_known: bool,
+}
+
+struct Garden<'g> {
+    table: &'static MessageTable,
+    canary: &'g str,
+    plantings: Vec<Planting>,
+}
+
+impl Garden<'_> {
+    fn plant_row(&mut self, row: &Row) {
+        let (origin, value) = match row.rule {
+            Rule::Guarded { origin, .. } => (origin, quoted(self.canary)),
+            Rule::Media(origin) => {
+                self.plant_file(row);
+                (origin, quoted(&format!("https://images.example/{}", self.canary)))
+            }
+            Rule::File(_) => return self.plant_file(row),
+            Rule::Attachment(_) => {
+                self.plant_file(row);
+                (Origin::Is(Provenance::File), quoted(self.canary))
+            }
+            _ => return,
         };
-        plant(table, unknown, &path, &quoted(canary), role, false, &mut plantings);
-    }
-    plantings
-}
-
-fn plant_row(table: &MessageTable, row: &Row, canary: &str, plantings: &mut Vec<Planting>) {
-    let (origin, value) = match row.rule {
-        Rule::Guarded { origin, .. } => (origin, quoted(canary)),
-        Rule::Media(origin) => {
-            plant_file(table, row, canary, plantings);
-            (origin, quoted(&format!("https://images.example/{canary}")))
+        let roles: Vec<&str> = match origin {
+            Origin::Role => self.roles().to_vec(),
+            Origin::Participant if self.roles().contains(&"tool") => vec!["user", "tool"],
+            Origin::Participant | Origin::Is(_) | Origin::Part(_) => vec!["user"],
+        };
+        let text_source = (beside(row.path, "type"), quoted("text"));
+        let besides = match row.rule {
+            Rule::Attachment(_) => &[text_source][..],
+            _ => &[],
+        };
+        for role in roles {
+            let seed = Seed { path: row.path, value: &value, role, besides, is_known: true };
+            self.plant(row, &seed);
         }
-        Rule::File(_) => return plant_file(table, row, canary, plantings),
-        _ => return,
-    };
-    let roles: &[&str] = match origin {
-        Origin::Role => &["system", "developer", "user", "assistant", "tool", "function"],
-        Origin::Participant => &["user", "tool"],
-        Origin::Is(_) => &["user"],
-    };
-    for role in roles {
-        plant(table, row, row.path, &value, role, true, plantings);
+        if let Origin::Part(kinds) = origin {
+            for (kind, _) in kinds.named {
+                let besides = [(self.kind_path(row.path), quoted(kind))];
+                let seed = Seed {
+                    path: row.path,
+                    value: &value,
+                    role: "user",
+                    besides: &besides,
+                    is_known: true,
+                };
+                self.plant(row, &seed);
+            }
+        }
+        if row.path.ends_with('*') {
+            self.plant_key(row, row.path, true);
+        }
     }
-    if row.path.ends_with('*') {
-        plant_key(table, row, row.path, canary, true, plantings);
+
+    /// The roles that a message may have.
+    fn roles(&self) -> &'static [&'static str] {
+        let role = self.table.rows().find(|row| row.fact == Some(Fact::Role));
+        match role.map(|row| row.rule) {
+            Some(Rule::Constrained(Form::OneOf(roles))) => roles,
+            _ => &["user"],
+        }
+    }
+
+    /// Where the type of the part stands that a path leads into.
+    fn kind_path(&self, path: &str) -> String {
+        let parts = self.table.scopes.iter().filter(|(_, scope)| *scope == Scope::Part);
+        let place = parts.map(|(place, _)| *place).find(|place| path.starts_with(place));
+        format!("{}.type", place.unwrap_or_default())
+    }
+
+    /// Plants the canary as the text of a file.
+    fn plant_file(&mut self, row: &Row) {
+        if self.table.direction != Direction::Request {
+            return;
+        }
+        let base64 = BASE64.encode(self.canary.as_bytes());
+        let (value, besides) = match row.rule {
+            Rule::Attachment(_) => (
+                quoted(&base64),
+                vec![
+                    (beside(row.path, "type"), quoted("base64")),
+                    (beside(row.path, "media_type"), quoted("text/plain")),
+                ],
+            ),
+            _ => (quoted(&format!("data:text/plain;base64,{base64}")), Vec::new()),
+        };
+        let seed =
+            Seed { path: row.path, value: &value, role: "user", besides: &besides, is_known: true };
+        self.plantings.push(Planting {
+            path: row.path.to_owned(),
+            message: seed.message(self.table),
+            provenance: Provenance::File,
+            is_file: true,
+            channel: None,
+            known: true,
+        });
+    }
+
+    /// Plants the canary as a key.
+    fn plant_key(&mut self, row: &Row, path: &str, is_known: bool) {
+        let place = path.trim_end_matches('*').trim_end_matches('.');
+        let mut object = b"{".to_vec();
+        push_string(&mut object, self.canary);
+        object.extend_from_slice(b":0}");
+        let object = String::from_utf8(object).unwrap_or_default();
+        let first = self.plantings.len();
+        self.plant(
+            row,
+            &Seed { path: place, value: &object, role: "user", besides: &[], is_known },
+        );
+        for planting in self.plantings.iter_mut().skip(first) {
+            planting.path = format!("{place}.{{key}}");
+            planting.channel = None;
+        }
+    }
+
+    fn plant(&mut self, row: &Row, seed: &Seed<'_>) {
+        let (origin, channel) = match row.rule {
+            Rule::Guarded { origin, channel, .. } => (origin, channel),
+            Rule::Media(origin) => (origin, None),
+            Rule::Attachment(_) if self.table.direction == Direction::Request => {
+                (Origin::Is(Provenance::File), None)
+            }
+            Rule::Attachment(_) => (Origin::Is(Provenance::Output), None),
+            _ => return,
+        };
+        let in_message = seed.path.starts_with("messages[]");
+        let kind = seed.besides.first().map(|(_, kind)| kind.trim_matches('"'));
+        let provenance = match (origin, seed.role) {
+            (Origin::Is(provenance), _) => provenance,
+            (Origin::Part(kinds), _) => kinds.provenance(kind),
+            (Origin::Role, "system") => Provenance::System,
+            (Origin::Role, "developer") => Provenance::Developer,
+            (Origin::Role, "assistant") => Provenance::Assistant,
+            (_, "tool" | "function") if in_message => Provenance::ToolResult,
+            _ => Provenance::User,
+        };
+        self.plantings.push(Planting {
+            path: seed.path.to_owned(),
+            message: seed.message(self.table),
+            provenance,
+            is_file: false,
+            channel,
+            known: seed.is_known,
+        });
     }
 }
 
-/// Plants the canary as the text of a file.
-fn plant_file(table: &MessageTable, row: &Row, canary: &str, plantings: &mut Vec<Planting>) {
-    if table.direction != Direction::Request {
-        return;
+impl<'s> Seed<'s> {
+    /// In a place that the map does not know.
+    const fn unknown(path: &'s str, value: &'s str) -> Self {
+        Self { path, value, role: "user", besides: &[], is_known: false }
     }
-    let value = quoted(&format!("data:text/plain;base64,{}", BASE64.encode(canary.as_bytes())));
-    plantings.push(Planting {
-        path: row.path.to_owned(),
-        message: message_with(table, row.path, &value, "user"),
-        provenance: Provenance::File,
-        channel: None,
-        known: true,
-    });
+
+    /// The table's skeleton with the value at its path.
+    fn message(&self, table: &MessageTable) -> Vec<u8> {
+        let mut message = Value::Object(Vec::new());
+        for (path, value) in table.skeleton {
+            message.set(&segments(path), value);
+        }
+        let role_path = "messages[].role";
+        if self.path.starts_with("messages[]") && self.path != role_path {
+            message.set(&segments(role_path), &quoted(self.role));
+        }
+        // The only free-form keys that are constrained are numbers.
+        let digits = table.rows().any(|row| row.path == self.path && row.keys == Form::Digits);
+        let steps = segments(self.path).into_iter().map(|step| match step {
+            Segment::AnyKey if digits => Segment::Key("7"),
+            other => other,
+        });
+        message.set(&steps.collect::<Vec<_>>(), self.value);
+        for (dot, _) in self.path.match_indices('.') {
+            let (parent, rest) = self.path.split_at(dot);
+            let member = rest.trim_start_matches('.').split(['.', '[']).next().unwrap_or_default();
+            let sibling = format!("{parent}.type");
+            if TYPED.contains(&member) && table.rows().any(|row| row.path == sibling) {
+                message.set(&segments(&sibling), &quoted(member));
+            }
+        }
+        for (path, value) in self.besides {
+            message.set(&segments(path), value);
+        }
+        let mut bytes = Vec::new();
+        message.write(&mut bytes);
+        bytes
+    }
 }
 
-/// Plants the canary as a key.
-fn plant_key(
-    table: &MessageTable,
-    row: &Row,
-    path: &str,
-    canary: &str,
-    known: bool,
-    plantings: &mut Vec<Planting>,
-) {
-    let place = path.trim_end_matches('*').trim_end_matches('.');
-    let mut object = b"{".to_vec();
-    push_string(&mut object, canary);
-    object.extend_from_slice(b":0}");
-    let object = String::from_utf8(object).unwrap_or_default();
-    let first = plantings.len();
-    plant(table, row, place, &object, "user", known, plantings);
-    for planting in plantings.iter_mut().skip(first) {
-        planting.path = format!("{place}.{{key}}");
-        planting.channel = None;
-    }
-}
-
-fn plant(
-    table: &MessageTable,
-    row: &Row,
-    path: &str,
-    value: &str,
-    role: &str,
-    known: bool,
-    plantings: &mut Vec<Planting>,
-) {
-    let message = message_with(table, path, value, role);
-    let (origin, channel) = match row.rule {
-        Rule::Guarded { origin, channel, .. } => (origin, channel),
-        Rule::Media(origin) => (origin, None),
-        _ => return,
-    };
-    let in_message = path.starts_with("messages[]");
-    let provenance = match (origin, role) {
-        (Origin::Is(provenance), _) => provenance,
-        (Origin::Role, "system") => Provenance::System,
-        (Origin::Role, "developer") => Provenance::Developer,
-        (Origin::Role, "assistant") => Provenance::Assistant,
-        (_, "tool" | "function") if in_message => Provenance::ToolResult,
-        _ => Provenance::User,
-    };
-    plantings.push(Planting { path: path.to_owned(), message, provenance, channel, known });
+/// The path of another member of the object that `path` leads into.
+fn beside(path: &str, member: &str) -> String {
+    let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
+    format!("{parent}.{member}")
 }
 
 /// The table's skeleton with `value` (JSON) at `path`.
+#[cfg(test)]
 pub(crate) fn message_with(table: &MessageTable, path: &str, value: &str, role: &str) -> Vec<u8> {
-    let mut message = Value::Object(Vec::new());
-    for (path, value) in table.skeleton {
-        message.set(&segments(path), value);
-    }
-    let role_path = "messages[].role";
-    if path.starts_with("messages[]") && path != role_path {
-        message.set(&segments(role_path), &quoted(role));
-    }
-    // The only free-form keys that are constrained are numbers.
-    let digits = table.rows().any(|row| row.path == path && row.keys == Form::Digits);
-    let steps = segments(path).into_iter().map(|step| match step {
-        Segment::AnyKey if digits => Segment::Key("7"),
-        other => other,
-    });
-    message.set(&steps.collect::<Vec<_>>(), value);
-    for (dot, _) in path.match_indices('.') {
-        let (parent, rest) = path.split_at(dot);
-        let member = rest.trim_start_matches('.').split(['.', '[']).next().unwrap_or_default();
-        let sibling = format!("{parent}.type");
-        if TYPED.contains(&member) && table.rows().any(|row| row.path == sibling) {
-            message.set(&segments(&sibling), &quoted(member));
-        }
-    }
-    let mut bytes = Vec::new();
-    message.write(&mut bytes);
-    bytes
+    Seed { path, value, role, besides: &[], is_known: true }.message(table)
 }
 
 /// A value as a JSON string.
-pub(crate) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let mut bytes = Vec::new();
     push_string(&mut bytes, text);
     String::from_utf8(bytes).unwrap_or_default()

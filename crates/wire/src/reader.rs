@@ -7,32 +7,27 @@
 //! a constrained value of another form is refused; in an answer it is read as text of an unknown
 //! field, because an upstream's garbage must be seen and cannot be argued with.
 //!
-//! Not here: which rows there are (`openai/`), JSON itself (`json`).
+//! Not here: which rows there are (`openai/`, `anthropic/`), what is kept of them (`collect`), JSON itself (`json`).
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::document::{
-    Document, Echo, EchoOf, Embedded, Field, FilePart, Finish, Literal, REPORTED_PATHS_MAX,
-};
+use crate::document::{Document, Finish, Literal};
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
 use crate::form::{is_data_url, is_long_number};
-use crate::frames::{Frame, path_of_member};
+use crate::frames::Frame;
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
-use crate::lane::{Channel, Lane};
 use crate::limits::{ReadLimits, UnknownFields};
 use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
-use crate::openai::machine;
-use crate::path::PathId;
+use crate::maps::machine;
 use crate::route::{Direction, Operation};
 use crate::scope::{Opening, Role, ScopeFrame};
-use crate::table::{Fact, Origin, Row, Rule};
+use crate::table::{Fact, Row, Rule};
 
 const FOLDED: &str =
     "it differs from a known field in case alone, and some servers read it as that field";
-const MEDIA_INLINE: &str = "opaque: inline media";
 const MEDIA_REMOTE: &str = "opaque: media that the provider fetches";
 
 /// Reads a request's body. Operations asked with `GET` have an empty one.
@@ -99,16 +94,16 @@ pub(crate) fn read<'a>(
     }
 }
 
-struct Reader<'a> {
-    machine: &'static Machine,
-    request: bool,
-    refuse_unknown: bool,
-    fields_max: usize,
-    frames: Vec<Frame>,
-    scopes: Vec<ScopeFrame>,
-    opening: Opening,
-    document: Document<'a>,
-    ranks: Ranks,
+pub(crate) struct Reader<'a> {
+    pub(crate) machine: &'static Machine,
+    pub(crate) request: bool,
+    pub(crate) refuse_unknown: bool,
+    pub(crate) fields_max: usize,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) scopes: Vec<ScopeFrame<'a>>,
+    pub(crate) opening: Opening,
+    pub(crate) document: Document<'a>,
+    pub(crate) ranks: Ranks,
 }
 
 impl<'a> Reader<'a> {
@@ -247,6 +242,10 @@ impl<'a> Reader<'a> {
         match row.rule {
             Rule::OpaqueForm(_, why) => self.note_unscanned(why),
             Rule::File(_) => return self.file(row, value),
+            Rule::Attachment(_) => {
+                self.file(row, value.clone())?;
+                return self.field(row, value, range, Literal::Text);
+            }
             Rule::Media(_) if is_data_url(&value) => return self.file(row, value),
             Rule::Media(_) => {
                 self.note_unscanned(MEDIA_REMOTE);
@@ -331,48 +330,18 @@ impl<'a> Reader<'a> {
         self.field(unknown_row(self.machine.table.direction), value, range, literal)
     }
 
-    /// A value that is not looked into. Says what it repeats, if it is an echo.
-    fn whole(&mut self, row: &'static Row) -> Result<Option<EchoOf>, ReadError> {
-        match row.rule {
-            Rule::Denied(why) => Err(ReadError::Denied { path: self.path_here(), why }),
-            Rule::Opaque(why) => {
-                self.note_unscanned(why);
-                Ok(None)
-            }
-            Rule::Echo(of, why) => {
-                self.room_for(self.document.echoes.len())?;
-                self.note_unscanned(why);
-                Ok(Some(of))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn whole_scalar(&mut self, row: &'static Row, source: Range<usize>) -> Result<(), ReadError> {
-        if let Some(of) = self.whole(row)? {
-            self.echo(source, of);
-        }
-        Ok(())
-    }
-
-    fn echo(&mut self, source: Range<usize>, of: EchoOf) {
-        self.document.echoes.push(Echo { source, choice: 0, of });
-    }
-
-    fn presence(&mut self, row: &'static Row) {
-        if let Rule::Presence(Some(why)) = row.rule {
-            self.note_unscanned(why);
-        }
-        if row.fact == Some(Fact::Error) {
-            self.document.facts.error = true;
-        }
-    }
-
     fn fact_of_text(&mut self, fact: Fact, value: Cow<'a, str>) -> Result<(), ReadError> {
         match fact {
             Fact::Role => {
                 if let Some(scope) = self.scopes.last_mut() {
                     scope.role = Role::named(&value);
+                }
+            }
+            Fact::Kind | Fact::Declared => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    let fact =
+                        if fact == Fact::Kind { &mut scope.kind } else { &mut scope.declared };
+                    *fact = Some(value);
                 }
             }
             Fact::Finish if value.is_empty() => {}
@@ -383,105 +352,6 @@ impl<'a> Reader<'a> {
             _ => apply_text(&mut self.document.facts, &mut self.ranks, fact, value),
         }
         Ok(())
-    }
-
-    fn field(
-        &mut self,
-        row: &'static Row,
-        text: Cow<'a, str>,
-        source: Range<usize>,
-        literal: Literal,
-    ) -> Result<(), ReadError> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        self.room_for(self.document.fields.len())?;
-        let (origin, channel, embedded) = match (row.rule, literal) {
-            (Rule::Guarded { origin, channel, embedded, .. }, Literal::Text) => {
-                (origin, channel, embedded)
-            }
-            (Rule::Guarded { origin, .. } | Rule::Media(origin), _) => {
-                (origin, None, Embedded::Plain)
-            }
-            _ => (Origin::Participant, None, Embedded::Plain),
-        };
-        let (provenance, pending) = origin.provenance();
-        let path = self.here();
-        let lane = (!self.request).then(|| Lane {
-            choice: 0,
-            channel: channel.unwrap_or_else(|| Channel::Other(self.document.paths.hash(path))),
-        });
-        self.document.fields.push(Field {
-            provenance,
-            lane,
-            text,
-            source,
-            embedded,
-            literal,
-            path,
-            pending,
-        });
-        Ok(())
-    }
-
-    /// A file in a request; what is inline in an answer is not opened.
-    fn file(&mut self, row: &'static Row, value: Cow<'a, str>) -> Result<(), ReadError> {
-        let is_media = matches!(row.rule, Rule::Media(_));
-        let why = if let Rule::File(why) = row.rule { why } else { MEDIA_INLINE };
-        if !self.request {
-            self.note_unscanned(why);
-            return Ok(());
-        }
-        self.room_for(self.document.files.len())?;
-        let (path, position) = (self.here(), self.document.fields.len());
-        self.document.files.push(FilePart { value, why, is_media, position, path });
-        Ok(())
-    }
-
-    /// Whether one more of what a message has `count` of may be kept.
-    const fn room_for(&self, count: usize) -> Result<(), ReadError> {
-        if count < self.fields_max {
-            Ok(())
-        } else {
-            Err(ReadError::Limit { of: "pieces of text", max: self.fields_max })
-        }
-    }
-
-    fn note_unknown(&mut self) -> Result<(), ReadError> {
-        if self.refuse_unknown {
-            return Err(ReadError::UnknownField { path: self.path_here() });
-        }
-        if self.document.unknown.len() < REPORTED_PATHS_MAX {
-            let path = self.here();
-            self.document.unknown.push(path);
-        }
-        Ok(())
-    }
-
-    fn note_unscanned(&mut self, why: &'static str) {
-        if let Some(array) = self.frames.last_mut().filter(|frame| !frame.object)
-            && array.unscanned.replace(why) == Some(why)
-        {
-            return;
-        }
-        if self.document.unscanned.len() < REPORTED_PATHS_MAX {
-            let path = self.here();
-            self.document.unscanned.push((path, why));
-        }
-    }
-
-    /// The path of the value that is read now.
-    fn here(&mut self) -> PathId {
-        path_of_member(&mut self.frames, &mut self.document.paths)
-    }
-
-    fn path_here(&mut self) -> String {
-        let path = self.here();
-        self.document.paths.render(self.document.source, path)
-    }
-
-    fn violation(&mut self, expected: &'static str) -> ReadError {
-        ReadError::Violation { path: self.path_here(), expected }
     }
 
     fn error_of(&mut self, fault: Fault) -> ReadError {

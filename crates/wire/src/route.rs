@@ -11,14 +11,25 @@ use std::borrow::Cow;
 /// A family of wire formats that share error and stream shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
+    /// Anthropic's Messages API, and what speaks it.
+    Anthropic,
     /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
     OpenAi,
 }
 
 impl Dialect {
+    /// All dialects.
+    pub const ALL: [Self; 2] = [Self::Anthropic, Self::OpenAi];
+
+    /// Whether its streams say of each choice that it begins, and of themselves that they end.
+    pub const fn says_what_begins(self) -> bool {
+        matches!(self, Self::Anthropic)
+    }
+
     /// The name in events and contracts.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Anthropic => "anthropic",
             Self::OpenAi => "openai",
         }
     }
@@ -35,12 +46,22 @@ pub enum Operation {
     ModelList,
     /// `GET /v1/models/{model}`.
     ModelShow,
+    /// `POST /v1/messages`, streamed or not.
+    Messages,
+    /// `POST /v1/messages/count_tokens`.
+    CountTokens,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 4] =
-        [Self::ChatCompletions, Self::Embeddings, Self::ModelList, Self::ModelShow];
+    pub const ALL: [Self; 6] = [
+        Self::ChatCompletions,
+        Self::Embeddings,
+        Self::ModelList,
+        Self::ModelShow,
+        Self::Messages,
+        Self::CountTokens,
+    ];
 
     /// The name in events, contracts and policies.
     pub const fn as_str(self) -> &'static str {
@@ -48,25 +69,37 @@ impl Operation {
             Self::ChatCompletions => "chat.completions",
             Self::Embeddings => "embeddings",
             Self::ModelList | Self::ModelShow => "models",
+            Self::Messages => "messages",
+            Self::CountTokens => "messages.count_tokens",
         }
     }
 
     /// The dialect it belongs to.
     pub const fn dialect(self) -> Dialect {
-        Dialect::OpenAi
+        match self {
+            Self::Messages | Self::CountTokens => Dialect::Anthropic,
+            Self::ChatCompletions | Self::Embeddings | Self::ModelList | Self::ModelShow => {
+                Dialect::OpenAi
+            }
+        }
+    }
+
+    /// Whether it may be asked with this query. Anthropic's client marks beta requests so.
+    pub fn admits_query(self, query: &str) -> bool {
+        self.dialect() == Dialect::Anthropic && query == "beta=true"
     }
 
     /// The method it is asked with.
     pub const fn method(self) -> &'static str {
         match self {
-            Self::ChatCompletions | Self::Embeddings => "POST",
+            Self::ChatCompletions | Self::Embeddings | Self::Messages | Self::CountTokens => "POST",
             Self::ModelList | Self::ModelShow => "GET",
         }
     }
 
     /// Whether its answer may be a stream.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ChatCompletions)
+        matches!(self, Self::ChatCompletions | Self::Messages)
     }
 }
 
@@ -105,7 +138,7 @@ pub enum Route {
         /// The method that is allowed.
         allow: &'static str,
     },
-    /// Anything else: answer 404 in the shape of [`Dialect::OpenAi`].
+    /// Anything else: answer 404 in the shape of [`dialect_of`] the path.
     Unknown,
 }
 
@@ -113,6 +146,16 @@ pub enum Route {
 pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
 
 const MODELS: &str = "/v1/models/";
+const MESSAGES: &str = "/v1/messages";
+const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+
+/// The dialect in which whoever asks for `path` expects to be answered.
+pub fn dialect_of(path: &str) -> Dialect {
+    match path.strip_prefix(MESSAGES) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => Dialect::Anthropic,
+        _ => Dialect::OpenAi,
+    }
+}
 
 /// What `method` and `path` (without the query) ask for.
 pub fn route(method: &str, path: &str) -> Route {
@@ -120,6 +163,8 @@ pub fn route(method: &str, path: &str) -> Route {
         "/v1/chat/completions" => Operation::ChatCompletions,
         "/v1/embeddings" => Operation::Embeddings,
         "/v1/models" => Operation::ModelList,
+        MESSAGES => Operation::Messages,
+        COUNT_TOKENS => Operation::CountTokens,
         _ if shown_model(path).is_some() => Operation::ModelShow,
         _ => return Route::Unknown,
     };
@@ -165,14 +210,16 @@ fn percent_decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operation, Route, route, shown_model};
+    use super::{Dialect, Operation, Route, dialect_of, route, shown_model};
 
     #[test]
-    fn the_four_operations_are_known() {
+    fn the_operations_are_known() {
         for (method, path, operation) in [
             ("POST", "/v1/chat/completions", Operation::ChatCompletions),
             ("POST", "/v1/embeddings", Operation::Embeddings),
             ("GET", "/v1/models", Operation::ModelList),
+            ("POST", "/v1/messages", Operation::Messages),
+            ("POST", "/v1/messages/count_tokens", Operation::CountTokens),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
             ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
         ] {
@@ -196,6 +243,8 @@ mod tests {
             "/V1/chat/completions",
             "/v1/chat%2Fcompletions",
             "/v1/responses",
+            "/v1/messages/",
+            "/v1/messages/batches",
             "/v1/models/",
             "/v1/models//a",
             "/v1/models/%2Fa",
@@ -212,6 +261,21 @@ mod tests {
         }
         let long = format!("/v1/models/{}", "a".repeat(257));
         assert_eq!(route("GET", &long), Route::Unknown, "longer than a model's name");
+    }
+
+    #[test]
+    fn paths_belong_to_a_dialect_and_take_its_queries_alone() {
+        for path in ["/v1/messages", "/v1/messages/batches", "/v1/messages/count_tokens"] {
+            assert_eq!(dialect_of(path), Dialect::Anthropic, "{path}");
+        }
+        for path in ["/", "/v1/messagesx", "/v1/chat/completions", "/v1/models"] {
+            assert_eq!(dialect_of(path), Dialect::OpenAi, "{path}");
+        }
+        assert!(Operation::Messages.admits_query("beta=true"));
+        for query in ["", "beta=false", "beta=true&x=1", "BETA=true", "beta=tru%65"] {
+            assert!(!Operation::Messages.admits_query(query), "{query}");
+        }
+        assert!(!Operation::ChatCompletions.admits_query("beta=true"));
     }
 
     #[test]

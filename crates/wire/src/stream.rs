@@ -6,9 +6,10 @@
 use crate::document::Document;
 use crate::error::ReadError;
 use crate::limits::{ReadLimits, UnknownFields};
-use crate::openai::{DONE, machine};
+use crate::maps::machine;
+use crate::openai::DONE;
 use crate::reader::read;
-use crate::route::{Direction, Operation};
+use crate::route::{Dialect, Direction, Operation};
 use crate::splice::{Echoes, Edit, SpliceError, splice};
 use crate::sse::SseEvent;
 
@@ -17,6 +18,8 @@ use crate::sse::SseEvent;
 pub enum StreamEvent<'a> {
     /// A piece of the answer.
     Chunk(Box<Document<'a>>),
+    /// The last event of the answer, in dialects that have one with data.
+    Last(Box<Document<'a>>),
     /// `[DONE]`: the stream ended as it should.
     Done,
     /// The upstream failed in the middle. Its message is among the fields.
@@ -34,7 +37,7 @@ pub fn read_stream_event<'a>(
 ) -> Result<StreamEvent<'a>, ReadError> {
     let machine = machine(operation, Direction::Stream).ok_or(ReadError::NotStreamed)?;
     let Some(data) = event.data() else { return Ok(StreamEvent::Comment) };
-    if data.trim_ascii() == DONE {
+    if operation.dialect() == Dialect::OpenAi && data.trim_ascii() == DONE {
         return Ok(StreamEvent::Done);
     }
     if data.len() > limits.body_bytes_max {
@@ -43,6 +46,8 @@ pub fn read_stream_event<'a>(
     let document = Box::new(read(machine, data, unknown, limits)?);
     if document.facts.error || event.name() == Some("error") {
         Ok(StreamEvent::Error(document))
+    } else if document.facts.last {
+        Ok(StreamEvent::Last(document))
     } else {
         Ok(StreamEvent::Chunk(document))
     }

@@ -5,11 +5,11 @@
 //! different JSON types (`input[]` takes text as guarded and numbers as opaque).
 //!
 //! INVARIANT: each row is one of five typings. *Guarded*: text that is scanned. *File*: base64, handed over to
-//! be read if it is a document. *Constrained*: a value of a form that admits no sentence. *Opaque*: content no
+//! be read if it is a document (where a `type` beside it may say that it is plain text, text). *Constrained*: a value of a form that admits no sentence. *Opaque*: content no
 //! guard can read, forwarded and listed. *Denied*: never forwarded. `null` is accepted everywhere and says
 //! nothing.
 //!
-//! Not here: the tables themselves (`openai/`), how they are matched (`machine`).
+//! Not here: the tables themselves (`openai/`, `anthropic/`), how they are matched (`machine`).
 
 use events::Provenance;
 
@@ -64,6 +64,9 @@ pub(crate) enum Rule {
     Media(Origin),
     /// A file as base64: read if it is a document, else listed for this reason.
     File(&'static str),
+    /// A file as base64 or as plain text, as the `type` of its [`Scope::Source`] says; without one that is
+    /// known, both.
+    Attachment(&'static str),
     /// A repetition of guarded text in another form.
     Echo(EchoOf, &'static str),
     /// Never forwarded.
@@ -81,6 +84,24 @@ pub(crate) enum Origin {
     Role,
     /// From the user, but in a tool's message from the tool, which is trusted less.
     Participant,
+    /// From what the `type` of its [`Scope::Part`] says.
+    Part(&'static Kinds),
+}
+
+/// What the `type` of a part says about the provenance of its text.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Kinds {
+    /// By type.
+    pub(crate) named: &'static [(&'static str, Provenance)],
+    /// Of any other type, and of none.
+    pub(crate) other: Provenance,
+}
+
+impl Kinds {
+    pub(crate) fn provenance(&self, kind: Option<&str>) -> Provenance {
+        let named = self.named.iter().find(|(name, _)| Some(*name) == kind);
+        named.map_or(self.other, |(_, provenance)| *provenance)
+    }
 }
 
 impl Origin {
@@ -90,6 +111,7 @@ impl Origin {
             Self::Is(provenance) => (provenance, Pending::Nothing),
             Self::Role => (Provenance::User, Pending::Role),
             Self::Participant => (Provenance::User, Pending::Participant),
+            Self::Part(kinds) => (kinds.other, Pending::Part(kinds)),
         }
     }
 }
@@ -99,10 +121,27 @@ impl Origin {
 pub(crate) enum Scope {
     /// A message: its role decides the provenance of its text.
     Message,
-    /// A choice: its index decides the lanes of its text.
+    /// A choice, or a block of content: its index decides the lanes of its text.
     Choice,
     /// A tool call or reasoning detail: its index decides its channels.
     Call,
+    /// A part of a message: its type decides the provenance of its text.
+    Part,
+    /// The source of a file: its type says what its data is.
+    Source,
+}
+
+/// What an event of a stream means by its `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// The choice that it names begins.
+    Begins,
+    /// The choice that it names ends.
+    Ends,
+    /// It is the last event of the answer.
+    Last,
+    /// The upstream failed.
+    Error,
 }
 
 /// What else a value tells.
@@ -127,6 +166,12 @@ pub(crate) enum Fact {
     Error,
     /// `object`, which is `error` in some servers' errors.
     Object,
+    /// The `type` of an event, and what the types mean that mean something.
+    Event(&'static [(&'static str, Mark)]),
+    /// The `type` of a part or of a source.
+    Kind,
+    /// The media type that the sender of a file declares.
+    Declared,
 }
 
 /// The vocabulary of rows that have none.
@@ -209,6 +254,10 @@ impl Row {
         Self::new(path, Rule::File(why))
     }
 
+    pub(crate) const fn attachment(path: &'static str, why: &'static str) -> Self {
+        Self::new(path, Rule::Attachment(why))
+    }
+
     pub(crate) const fn echo(path: &'static str, of: EchoOf, why: &'static str) -> Self {
         Self::new(path, Rule::Echo(of, why))
     }
@@ -262,7 +311,7 @@ impl Row {
             Rule::Guarded { free, .. } => {
                 Takes { text: true, number: free, flag: free, whole: false }
             }
-            Rule::Media(_) | Rule::File(_) => {
+            Rule::Media(_) | Rule::File(_) | Rule::Attachment(_) => {
                 Takes { text: true, number: false, flag: false, whole: false }
             }
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => match form.kind() {
@@ -299,10 +348,10 @@ pub(crate) enum Segment<'p> {
     Below,
 }
 
-/// The steps of a row's path.
+/// The steps of a row's path; the empty path is the message itself.
 pub(crate) fn segments(path: &str) -> Vec<Segment<'_>> {
     let mut segments = Vec::new();
-    for part in path.split('.') {
+    for part in path.split('.').filter(|part| !part.is_empty()) {
         let name = part.trim_end_matches("[]");
         segments.push(match name {
             "*" => Segment::AnyKey,

@@ -5,7 +5,7 @@ use events::Provenance;
 
 use crate::document::{Document, Embedded, Literal};
 use crate::form::{Form, Kind};
-use crate::openai::TABLES;
+use crate::maps::tables;
 use crate::plant::message_with;
 use crate::table::{MessageTable, Rule, Takes};
 use crate::{
@@ -33,7 +33,9 @@ fn with_document<T>(
         Direction::Stream => {
             let event = sse(bytes);
             match read_stream_event(table.operation, &event, unknown, &limits)? {
-                StreamEvent::Chunk(document) | StreamEvent::Error(document) => Ok(check(&document)),
+                StreamEvent::Chunk(document)
+                | StreamEvent::Last(document)
+                | StreamEvent::Error(document) => Ok(check(&document)),
                 other => panic!("no document: {other:?}"),
             }
         }
@@ -54,7 +56,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn skeletons_are_known_in_full() {
-    for table in TABLES {
+    for table in tables() {
         let message = message_with(table, "model", "\"m\"", "user");
         let message = if table.rows().any(|row| row.path == "model") {
             message
@@ -69,11 +71,11 @@ fn skeletons_are_known_in_full() {
 #[test]
 fn a_canary_in_every_guarded_place_is_found() {
     let mut found = 0;
-    for table in TABLES {
+    for table in tables() {
         for planting in plantings(table.operation, table.direction, CANARY) {
             let what = format!("{} in {}", planting.path, text(&planting.message));
             let check = |document: &Document<'_>| {
-                if planting.provenance == Provenance::File {
+                if planting.is_file {
                     let file = document.files.first().unwrap_or_else(|| panic!("no file: {what}"));
                     assert_eq!(file.declared(), "text/plain", "{what}");
                     let decoded = data_encoding::BASE64.decode(file.base64().as_bytes());
@@ -119,7 +121,7 @@ fn violation(form: Form) -> &'static [&'static str] {
 
 #[test]
 fn a_violation_in_every_constrained_place_is_refused_or_read() {
-    for table in TABLES {
+    for table in tables() {
         for row in table.rows() {
             let form = match row.rule {
                 Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form,
@@ -168,7 +170,7 @@ fn a_violation_in_every_constrained_place_is_refused_or_read() {
 #[test]
 fn every_denied_place_is_refused_whatever_stands_there() {
     let mut denied = 0;
-    for table in TABLES {
+    for table in tables() {
         for row in table.rows().filter(|row| matches!(row.rule, Rule::Denied(_))) {
             for value in ["\"x\"", "1", "true", "{}", "[]", "{\"a\":[1]}"] {
                 let message = message_with(table, row.path, value, "user");
@@ -188,7 +190,7 @@ fn every_denied_place_is_refused_whatever_stands_there() {
 
 #[test]
 fn every_opaque_place_is_listed() {
-    for table in TABLES {
+    for table in tables() {
         for row in table.rows() {
             let value = match row.rule {
                 Rule::Opaque(_) | Rule::Echo(..) => "[\"secret words\"]",
@@ -217,7 +219,7 @@ fn every_opaque_place_is_listed() {
 
 #[test]
 fn null_is_accepted_everywhere() {
-    for table in TABLES {
+    for table in tables() {
         for row in table.rows() {
             let message = message_with(table, row.path, "null", "user");
             let read = with_document(table, &message, UnknownFields::Refuse, |_| ());
@@ -228,7 +230,7 @@ fn null_is_accepted_everywhere() {
 
 #[test]
 fn rows_are_written_once() {
-    for table in TABLES {
+    for table in tables() {
         let rows: Vec<_> = table.rows().collect();
         for (index, row) in rows.iter().enumerate() {
             for other in &rows[..index] {

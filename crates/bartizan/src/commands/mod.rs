@@ -17,6 +17,7 @@ pub(crate) mod log;
 mod log_text;
 mod process_limits;
 pub(crate) mod protect;
+mod quota_file;
 pub(crate) mod up;
 mod up_welcome;
 

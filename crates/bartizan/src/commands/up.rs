@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use events::{Event, EventBody};
-use gateway::{Judge, Parts, UpstreamOptions};
+use gateway::{Judge, Parts, Quotas, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
 use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{key_changes, process_limits, up_welcome};
+use super::{key_changes, process_limits, quota_file, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
 use crate::config::settings::Settings;
@@ -76,11 +76,14 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         gateway.upstreams.push(loopback_upstream(base_url));
     }
     let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
+    let quotas = Arc::new(Quotas::new(settings.quotas));
+    quota_file::restore(data.path(), &quotas)?;
     let parts = Parts {
         external: settings.external,
         journal: journal.clone(),
         judge,
         keys: Arc::clone(&snapshot),
+        quotas: Arc::clone(&quotas),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
@@ -95,6 +98,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     }
     tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
     tasks.spawn(expire_content(journal.clone(), shutdown.clone()));
+    tasks.spawn(quota_file::keep(data.path().to_owned(), Arc::clone(&quotas), shutdown.clone()));
     welcome.print(address, &data, first_key)?;
 
     let name = signals.next().await;
@@ -110,6 +114,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         shutdown.cut_off();
         tasks.stop().await;
     }
+    quota_file::finish(data.path(), &quotas).await;
     record(&journal, key_changes::node("stopped", format!("after {name}")))?;
     tokio::task::spawn_blocking(move || journal.close())
         .await
@@ -126,7 +131,8 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         name: String::from("loopback"),
         response_time_max: Duration::from_mins(1),
     };
-    UpstreamOptions { api_key: None, settings }
+    let dialects = wire::Dialect::ALL.to_vec();
+    UpstreamOptions { api_key: None, dialects, settings }
 }
 
 /// The signals that ask the process to end.

@@ -13,6 +13,7 @@ use events::KeyId;
 use gateway::Accept;
 use stdx::Secret;
 use store::{GrantOptions, VirtualKeys};
+use wire::Dialect;
 
 use crate::config::Origin;
 use crate::config::settings::Settings;
@@ -56,6 +57,8 @@ pub(crate) struct Welcome {
     origin: String,
     is_tls: bool,
     is_loopback: bool,
+    /// The dialect to try it in.
+    dialect: Dialect,
     takes_virtual_keys: bool,
     model: String,
     preset: &'static str,
@@ -66,11 +69,15 @@ impl Welcome {
     pub(crate) fn new(settings: &Settings) -> Self {
         let routes = &settings.gateway.routes;
         let models = routes.iter().flat_map(|route| &route.models);
-        let named = models.map(store::ModelPattern::as_str).find(|model| !model.contains('*'));
-        let model = match (settings.loopback, named) {
-            (true, _) => gateway::LOOPBACK_MODEL,
-            (false, Some(model)) => model,
-            (false, None) => "gpt-4o-mini",
+        let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
+        let speaks_openai =
+            settings.upstreams.iter().any(|one| one.dialects.contains(&Dialect::OpenAi));
+        let dialect = if speaks_openai { Dialect::OpenAi } else { Dialect::Anthropic };
+        let model = match (settings.loopback, named, dialect) {
+            (true, ..) => gateway::LOOPBACK_MODEL,
+            (false, Some(model), _) => model,
+            (false, None, Dialect::OpenAi) => "gpt-4o-mini",
+            (false, None, Dialect::Anthropic) => "claude-haiku-4-5",
         };
         let names: Vec<&str> = settings.upstreams.iter().map(|one| one.name.as_str()).collect();
         Self {
@@ -80,6 +87,7 @@ impl Welcome {
             },
             is_tls: settings.gateway.tls.is_some(),
             is_loopback: settings.loopback,
+            dialect,
             takes_virtual_keys: routes.iter().any(|route| route.accept == Accept::VirtualKey),
             model: model.to_owned(),
             preset: settings.guards.policy_options.preset.as_str(),
@@ -125,6 +133,14 @@ impl Welcome {
     /// A benign prompt, an attack, and personal data.
     fn trials(&self, base_url: &str, key_file: &Path) -> String {
         let echo = if self.is_loopback { "/echo " } else { "Repeat: " };
+        let (path, settings) = match self.dialect {
+            Dialect::OpenAi => ("chat/completions", ""),
+            Dialect::Anthropic => ("messages", "\"max_tokens\":256,"),
+        };
+        let version = match self.dialect {
+            Dialect::OpenAi => "",
+            Dialect::Anthropic => "-H 'anthropic-version: 2023-06-01' ",
+        };
         let mut text = String::from("\nTry it:\n");
         for (what, prompt) in [
             ("a benign prompt", String::from("What is a bartizan?")),
@@ -142,9 +158,9 @@ impl Welcome {
             let _never_fails = writeln!(
                 text,
                 "\n# {what}\n\
-                 curl -s {base_url}/chat/completions -H \"Authorization: Bearer $(cat {})\" \
+                 curl -s {base_url}/{path} {version}-H \"Authorization: Bearer $(cat {})\" \
                  -H 'Content-Type: application/json' \
-                 -d '{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}'",
+                 -d '{{\"model\":\"{}\",{settings}\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}'",
                 shell_word(key_file),
                 self.model,
             );

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::external_options::ExternalOptions;
 use super::known_keys::resolved;
+use super::limit_options::{LimitOptions, PriceOptions};
 use super::options::{
     AllowOptions, ConfigOptions, DataOptions, DiagnosticsOptions, DictionaryOptions,
     ExceptionOptions, GuardOptions, JournalOptions, PatternOptions, RouteOptions, ServerOptions,
@@ -31,13 +32,15 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 9] {
+fn sections() -> [(&'static str, &'static [&'static str]); 11] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
         ("tls", declared_keys::<TlsOptions>()),
         ("upstreams", declared_keys::<UpstreamOptions>()),
         ("routes", declared_keys::<RouteOptions>()),
+        ("limits", declared_keys::<LimitOptions>()),
+        ("prices", declared_keys::<PriceOptions>()),
         ("guards", declared_keys::<GuardOptions>()),
         ("exceptions", declared_keys::<ExceptionOptions>()),
         ("journal", declared_keys::<JournalOptions>()),
@@ -135,7 +138,7 @@ fn toml_value(value: &Value) -> String {
 
 /// Long numbers with their thousands set apart.
 fn grouped(digits: &str) -> String {
-    if digits.len() <= 4 {
+    if digits.len() <= 4 || digits.contains('.') {
         return digits.to_owned();
     }
     let mut text = String::new();
@@ -272,5 +275,6 @@ mod tests {
         }
         assert_eq!(grouped("16777216"), "16_777_216");
         assert_eq!(grouped("8080"), "8080");
+        assert_eq!(grouped("1000.0"), "1000.0");
     }
 }

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::address_range::AddressRange;
 use super::external_options::ExternalOptions;
+use super::limit_options::{LimitOptions, PriceOptions};
 use super::secret::SecretReference;
 
 /// The whole file. Every part may be left out.
@@ -32,6 +34,11 @@ pub(crate) struct ConfigOptions {
     /// Which models go to which upstream, and who may ask. The first route that fits decides. Without
     /// any: every model goes to the only upstream, for callers with a virtual key.
     pub(crate) routes: Vec<RouteOptions>,
+    /// How much may be used, besides what virtual keys say themselves. What a request may use at most is
+    /// reserved before it is sent, and settled when its answer has ended.
+    pub(crate) limits: Vec<LimitOptions>,
+    /// What models cost, for limits that count money. The first that fits counts.
+    pub(crate) prices: Vec<PriceOptions>,
     /// What is looked for, and what follows from it.
     pub(crate) guards: GuardOptions,
     /// Rules switched off, for somebody, until some day.
@@ -57,6 +64,18 @@ pub(crate) struct DataOptions {
 pub(crate) struct ServerOptions {
     /// The address and port to listen on.
     pub(crate) listen: String,
+    /// Addresses that may ask, as networks. Everybody, unless any is named.
+    #[schemars(example = ["192.0.2.0/24", "2001:db8::/32"])]
+    pub(crate) allow_addresses: Vec<AddressRange>,
+    /// Addresses that may not ask, whether they are allowed or not.
+    #[schemars(example = ["192.0.2.66"])]
+    pub(crate) deny_addresses: Vec<AddressRange>,
+    /// Proxies whose `X-Forwarded-For` is believed; it is read from the right, as far as they go.
+    #[schemars(example = ["10.0.0.0/8"])]
+    pub(crate) trusted_proxies: Vec<AddressRange>,
+    /// Load balancers that begin each connection with a PROXY header of version 2. From them it is required.
+    #[schemars(example = ["10.0.0.10"])]
+    pub(crate) proxy_protocol_from: Vec<AddressRange>,
     /// Open client connections; more wait in the system's queue.
     pub(crate) connections_max: usize,
     /// Bytes of a request's head.
@@ -102,13 +121,13 @@ pub(crate) struct UpstreamOptions {
     /// What routes and records call it.
     #[schemars(example = &"openai")]
     pub(crate) name: String,
-    /// The wire format it speaks.
+    /// The wire format it speaks. Requests in another one never go there.
     #[serde(default)]
     pub(crate) dialect: DialectOption,
     /// Where it is, up to and including the version.
     #[schemars(example = &"https://api.openai.com/v1")]
     pub(crate) base_url: String,
-    /// The provider's key: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
+    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
     /// must be marked as meant: `literal:KEY`.
     #[schemars(example = &"env:OPENAI_API_KEY")]
     pub(crate) api_key: Option<SecretReference>,
@@ -131,6 +150,9 @@ pub(crate) enum DialectOption {
     #[default]
     #[serde(rename = "openai")]
     OpenAi,
+    /// Anthropic's Messages API, and what speaks it.
+    #[serde(rename = "anthropic")]
+    Anthropic,
 }
 
 /// One of `[[routes]]`
@@ -151,6 +173,14 @@ pub(crate) struct RouteOptions {
     /// is all a client needs.
     #[serde(default)]
     pub(crate) accept: AcceptOption,
+    /// Addresses that may take it, as networks. Everybody who may ask at all, unless any is named.
+    #[serde(default)]
+    #[schemars(example = ["192.0.2.0/24"])]
+    pub(crate) allow_addresses: Vec<AddressRange>,
+    /// Addresses that may not take it.
+    #[serde(default)]
+    #[schemars(example = ["192.0.2.66"])]
+    pub(crate) deny_addresses: Vec<AddressRange>,
 }
 
 /// Which keys a route takes.
@@ -397,6 +427,10 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             listen: String::from("127.0.0.1:8080"),
+            allow_addresses: Vec::new(),
+            deny_addresses: Vec::new(),
+            trusted_proxies: Vec::new(),
+            proxy_protocol_from: Vec::new(),
             connections_max: 8_192,
             head_bytes_max: 64 << 10,
             head_timeout_ms: 15_000,

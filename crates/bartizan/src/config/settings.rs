@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use connect::ExternalGuards;
 use detect::DetectSettings;
-use gateway::{Limits, MaskStyle};
+use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use policy::PolicyOptions;
 
+use super::address_range::AddressRange;
 use super::external::ExternalCard;
 use super::guards::unknown_fields;
 use super::options::{
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// The data plane. Without the loopback model's upstream, whose address is known when it runs.
     pub(crate) gateway: gateway::Settings,
+    /// How much may be used.
+    pub(crate) quotas: gateway::QuotaSettings,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
     /// Guards outside this process.
@@ -78,7 +81,8 @@ pub(crate) struct Guards {
 /// An upstream, as it may be shown.
 pub(crate) struct UpstreamCard {
     pub(crate) name: String,
-    pub(crate) dialect: &'static str,
+    /// The wire formats it speaks.
+    pub(crate) dialects: Vec<wire::Dialect>,
     pub(crate) base_url: String,
     /// Where its key comes from.
     pub(crate) api_key: Option<String>,
@@ -95,6 +99,23 @@ pub(crate) fn data_dir(
         Some(folder) if config.says("data.dir") => folder.join(&options.data.dir),
         _ => options.data.dir.clone(),
     }
+}
+
+/// Who may ask from where.
+fn addresses(options: &ServerOptions) -> AddressSettings {
+    AddressSettings {
+        rules: address_rules(&options.allow_addresses, &options.deny_addresses),
+        trusted_proxies: ranges(&options.trusted_proxies),
+        proxy_protocol_from: ranges(&options.proxy_protocol_from),
+    }
+}
+
+pub(super) fn address_rules(allow: &[AddressRange], deny: &[AddressRange]) -> AddressRules {
+    AddressRules { allow: ranges(allow), deny: ranges(deny) }
+}
+
+fn ranges(typed: &[AddressRange]) -> Vec<policy::AddressRange> {
+    typed.iter().map(|range| range.0).collect()
 }
 
 /// Checks options and collects what is wrong with them.
@@ -123,6 +144,7 @@ impl<'a> Checker<'a> {
         let tls = options.tls.as_ref().map(|tls| self.tls(tls));
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
+        let quotas = self.quotas(&options.limits, &options.prices);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);
@@ -137,6 +159,7 @@ impl<'a> Checker<'a> {
             origin: self.path.map_or(Origin::Defaults, |path| Origin::File(path.to_path_buf())),
             data_dir,
             gateway: gateway::Settings {
+                addresses: addresses(&options.server),
                 guards: options.guards.enabled,
                 masks: match options.guards.masks {
                     MaskOption::Label => MaskStyle::Label,
@@ -151,6 +174,7 @@ impl<'a> Checker<'a> {
             },
             external,
             external_cards,
+            quotas,
             loopback,
             upstreams: cards,
             guards,
@@ -200,7 +224,8 @@ impl<'a> Checker<'a> {
     where
         T: Copy + PartialOrd + std::fmt::Display,
     {
-        if value < min || value > max {
+        // Written so that what is no number is out of range too.
+        if !(value >= min && value <= max) {
             let message = format!("{value} is out of range");
             self.problem(path, message, &format!("choose between {min} and {max}"));
         }

@@ -6,7 +6,7 @@ use gateway::Accept;
 use journal::SyncMode;
 use policy::RuleSet;
 use serde::Serialize;
-use wire::UnknownFields;
+use wire::{Dialect, UnknownFields};
 
 use super::Origin;
 use super::external::ExternalCard;
@@ -22,6 +22,8 @@ struct Summary<'a> {
     tls: bool,
     upstreams: Vec<UpstreamSummary<'a>>,
     routes: Vec<RouteSummary<'a>>,
+    /// Dialects that no upstream speaks.
+    refused_dialects: Vec<&'static str>,
     guards: GuardSummary,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     external: Vec<ExternalSummary<'a>>,
@@ -32,7 +34,7 @@ struct Summary<'a> {
 #[derive(Serialize)]
 struct UpstreamSummary<'a> {
     name: &'a str,
-    dialect: &'static str,
+    dialects: Vec<&'static str>,
     base_url: &'a str,
     api_key: Option<&'a str>,
 }
@@ -111,7 +113,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .iter()
             .map(|upstream| UpstreamSummary {
                 name: &upstream.name,
-                dialect: upstream.dialect,
+                dialects: upstream.dialects.iter().map(|dialect| dialect.as_str()).collect(),
                 base_url: &upstream.base_url,
                 api_key: upstream.api_key.as_deref(),
             })
@@ -121,13 +123,18 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .iter()
             .map(|route| RouteSummary {
                 name: &route.name,
-                models: route.models.iter().map(store::ModelPattern::as_str).collect(),
+                models: route.models.iter().map(policy::NamePattern::as_str).collect(),
                 upstream: &route.upstream,
                 accept: match route.accept {
                     Accept::VirtualKey => "virtual",
                     Accept::ProviderKey => "provider",
                 },
             })
+            .collect(),
+        refused_dialects: Dialect::ALL
+            .iter()
+            .filter(|dialect| !settings.upstreams.iter().any(|one| one.dialects.contains(dialect)))
+            .map(|dialect| dialect.as_str())
             .collect(),
         guards: GuardSummary {
             enabled: gateway.guards,
@@ -168,13 +175,22 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
         let key = upstream.api_key.map(|key| format!(", key from {key}")).unwrap_or_default();
         table.row([
             "upstream".into(),
-            format!("{} at {} ({}){key}", upstream.name, upstream.base_url, upstream.dialect),
+            format!(
+                "{} at {} ({}){key}",
+                upstream.name,
+                upstream.base_url,
+                upstream.dialects.join(", ")
+            ),
         ]);
     }
     for route in &summary.routes {
         let keys = if route.accept == "virtual" { "virtual keys" } else { "provider keys" };
         let models = route.models.join(", ");
         table.row(["route".into(), format!("{models} to {}, for {keys}", route.upstream)]);
+    }
+    for dialect in &summary.refused_dialects {
+        let why = format!("requests in the dialect `{dialect}`: no upstream speaks it");
+        table.row(["refused".into(), why]);
     }
     let guards = &summary.guards;
     let unknown = if guards.unknown_fields == "scan" { "scanned" } else { "refused" };

@@ -6,10 +6,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::{Accept, RouteSettings, UpstreamOptions as UpstreamWithKey};
+use gateway::{Accept, AddressRules, RouteSettings, UpstreamOptions as UpstreamWithKey};
 use net::{Upstream, UpstreamSettings};
+use policy::NamePattern;
 use stdx::Secret;
-use store::ModelPattern;
+use wire::Dialect;
 
 use super::known_keys::nearest;
 use super::options::{
@@ -17,7 +18,7 @@ use super::options::{
     response_timeout_ms,
 };
 use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
-use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard};
+use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard, address_rules};
 
 /// The provider that is used when nothing else is configured.
 const OPENAI_BASE_URL_DEFAULT: &str = "https://api.openai.com/v1";
@@ -42,7 +43,7 @@ impl Checker<'_> {
             let api_key = options.api_key.as_ref();
             cards.push(UpstreamCard {
                 name: options.name.clone(),
-                dialect: dialect(options.dialect),
+                dialects: vec![dialect(options.dialect)],
                 base_url: options.base_url.clone(),
                 api_key: api_key.map(SecretReference::describe),
             });
@@ -51,19 +52,24 @@ impl Checker<'_> {
         if !cards.is_empty() {
             return (upstreams, cards, false);
         }
-        let dialect = dialect(DialectOption::OpenAi);
         let Some(options) = self.upstream_from_environment() else {
             let (name, base_url) = (String::from("loopback"), String::from("built in"));
             return (
                 Vec::new(),
-                vec![UpstreamCard { name, dialect, base_url, api_key: None }],
+                vec![UpstreamCard {
+                    name,
+                    dialects: Dialect::ALL.to_vec(),
+                    base_url,
+                    api_key: None,
+                }],
                 true,
             );
         };
         let api_key = options.api_key.as_ref().map(SecretReference::describe);
         let (name, base_url) = (options.name.clone(), options.base_url.clone());
         let upstream = self.upstream("OPENAI_BASE_URL", options, listen);
-        (vec![upstream], vec![UpstreamCard { name, dialect, base_url, api_key }], false)
+        let dialects = vec![dialect(DialectOption::OpenAi)];
+        (vec![upstream], vec![UpstreamCard { name, dialects, base_url, api_key }], false)
     }
 
     fn upstream_from_environment(&self) -> Option<UpstreamOptions> {
@@ -98,6 +104,7 @@ impl Checker<'_> {
         ] {
             self.within(&below(key), milliseconds, 1, TIMEOUT_MS_MAX);
         }
+        let dialect = dialect(options.dialect);
         let ca_pem = options.ca_file.as_deref();
         let settings = UpstreamSettings {
             ca_pem: ca_pem.and_then(|file| self.file(&below("ca_file"), file, PEM_BYTES_MAX)),
@@ -121,7 +128,7 @@ impl Checker<'_> {
             self.warn(format!("upstream `{}` is reached without TLS", settings.name));
         }
         let api_key = options.api_key.and_then(|key| self.secret(&below("api_key"), key));
-        UpstreamWithKey { api_key, settings }
+        UpstreamWithKey { api_key, dialects: vec![dialect], settings }
     }
 
     pub(super) fn secret(
@@ -161,8 +168,9 @@ impl Checker<'_> {
     ) -> Vec<RouteSettings> {
         if let ([], [only]) = (routes, upstreams) {
             let (name, upstream) = (only.name.clone(), only.name.clone());
-            let models = vec![ModelPattern::new("*")];
-            return vec![RouteSettings { accept: Accept::VirtualKey, models, name, upstream }];
+            let models = vec![NamePattern::new("*")];
+            let (accept, addresses) = (Accept::VirtualKey, AddressRules::default());
+            return vec![RouteSettings { accept, addresses, models, name, upstream }];
         }
         if routes.is_empty() {
             let message = format!("there are {} upstreams and no routes", upstreams.len());
@@ -193,7 +201,8 @@ impl Checker<'_> {
                     AcceptOption::Virtual => Accept::VirtualKey,
                     AcceptOption::Provider => Accept::ProviderKey,
                 },
-                models: route.models.iter().map(|model| ModelPattern::new(model)).collect(),
+                addresses: address_rules(&route.allow_addresses, &route.deny_addresses),
+                models: route.models.iter().map(|model| NamePattern::new(model)).collect(),
                 name: route.name.clone().unwrap_or_else(|| route.upstream.clone()),
                 upstream: route.upstream.clone(),
             });
@@ -202,9 +211,10 @@ impl Checker<'_> {
     }
 }
 
-const fn dialect(option: DialectOption) -> &'static str {
+const fn dialect(option: DialectOption) -> Dialect {
     match option {
-        DialectOption::OpenAi => wire::Dialect::OpenAi.as_str(),
+        DialectOption::Anthropic => Dialect::Anthropic,
+        DialectOption::OpenAi => Dialect::OpenAi,
     }
 }
 

@@ -140,6 +140,26 @@ segment_bytes_max = 1
 }
 
 #[test]
+fn limits_that_limit_nothing_are_said() {
+    let said = problems(
+        "[[limits]]\nname = \"a\"\nper = \"team\"\n\
+         [[limits]]\nname = \"a\"\nper = \"key\"\nusd_per_day = -1.0\nmodels = []\n\
+         [[prices]]\nmodels = [\"*\"]\ninput_usd_per_million_tokens = 1.0\noutput_usd_per_million_tokens = nan\n",
+    );
+    for expected in [
+        "`a` limits nothing",
+        "`a` is empty or is the name of another limit",
+        "-1 is out of range",
+        "an empty list counts no model at all",
+        "NaN is out of range",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let said = problems("[server]\ntrusted_proxies = [\"10.0.0.0/40\"]\n");
+    assert!(said.contains("is not a range of addresses"), "{said}");
+}
+
+#[test]
 fn dates_and_missing_keys_are_explained() {
     let said = problems("[[exceptions]]\nexpires = 2027-04-01\n");
     assert!(said.contains("help: write it in quotes: \"2027-04-01\""), "{said}");
@@ -199,6 +219,7 @@ route     * to openai, for virtual keys
 ";
     assert_eq!(ran.stdout.split_inclusive("virtual keys\n").next(), Some(expected));
     for expected in [
+        "refused   requests in the dialect `anthropic`: no upstream speaks it\n",
         "record    not synced, no content kept\n",
         "warning   upstream `local` is reached without TLS\n",
         "warning   `journal.sync` is off: a power cut can lose the last records\n",
@@ -210,6 +231,8 @@ route     * to openai, for virtual keys
     let json: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!(json["routes"][0]["accept"], "provider");
     assert_eq!(json["upstreams"][0]["api_key"], "literal:…");
+    assert_eq!(json["upstreams"][0]["dialects"], serde_json::json!(["openai"]));
+    assert_eq!(json["refused_dialects"], serde_json::json!(["anthropic"]));
     assert!(!json.to_string().contains("sk-secret"));
 }
 

@@ -17,7 +17,11 @@ struct Gateway {
 }
 
 fn start(home: &Home) -> Gateway {
-    home.write("bartizan.toml", "[server]\nlisten = \"127.0.0.1:0\"\n");
+    start_with(home, "")
+}
+
+fn start_with(home: &Home, more: &str) -> Gateway {
+    home.write("bartizan.toml", &format!("[server]\nlisten = \"127.0.0.1:0\"\n{more}"));
     let mut child = Child::start(home.command(&["up"])).expect("started");
     let listens = |child: &Child| child.stdout().contains("Bartizan listens on ");
     assert!(child.wait_for(PATIENCE, listens), "{}{}", child.stdout(), child.stderr());
@@ -54,6 +58,14 @@ fn the_first_start_makes_a_key_and_says_what_to_try() {
     assert!(!said.contains(&key), "the key is printed on terminals only: {said}");
     assert!(said.contains("for trying out"), "{said}");
     assert_eq!(ask(&gateway, &key), 200);
+    let message = Request::messages("loopback", "/echo hello", &serde_json::json!({}));
+    let message = message.with_header("x-api-key", &key);
+    let answer = Client::new(gateway.address).send(&message).expect("answered");
+    assert_eq!(
+        answer.json()["content"][0]["text"],
+        "hello",
+        "the built-in model speaks both dialects"
+    );
     assert_eq!(ask(&gateway, &events::compose_virtual_key(events::KeyId::new(1), &[7; 32])), 401);
 
     gateway.child.terminate().expect("signalled");
@@ -120,4 +132,19 @@ fn a_start_that_cannot_succeed_says_why() {
     let ran = home.run(&["up", "--data", "occupied/data"]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert!(ran.stderr.contains("cannot make the data folder"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_to_try_is_in_the_dialect_of_the_upstream() {
+    let home = Home::new();
+    let upstream = "[[upstreams]]\nname = \"a\"\ndialect = \"anthropic\"\nbase_url = \"https://a.example/v1\"\n";
+    let mut gateway = start_with(&home, upstream);
+    assert!(gateway.child.wait_for(PATIENCE, |child| child.stdout().contains("bartizan log tail")));
+    let said = gateway.child.stdout();
+    assert_eq!(
+        said.matches("/v1/messages -H 'anthropic-version: 2023-06-01' ").count(),
+        3,
+        "{said}"
+    );
+    assert_eq!(said.matches("\"max_tokens\":256,\"messages\"").count(), 3, "{said}");
 }

@@ -161,7 +161,13 @@ pub(crate) const ROUTE: Target = Target {
 
 fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> Outcome {
     let mut outcome = 0;
-    for operation in [Operation::ChatCompletions, Operation::Embeddings, Operation::ModelList] {
+    for operation in [
+        Operation::ChatCompletions,
+        Operation::Embeddings,
+        Operation::ModelList,
+        Operation::Messages,
+        Operation::CountTokens,
+    ] {
         for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
             outcome = mixed(outcome, read(operation, unknown));
         }
@@ -187,21 +193,23 @@ fn stream(input: &[u8]) -> Outcome {
     reader.push(input);
     let mut outcome = 0;
     while let Some(Ok(event)) = reader.next_event() {
-        let read = read_stream_event(
-            Operation::ChatCompletions,
-            &event,
-            UnknownFields::Scan,
-            &ReadLimits::default(),
-        );
-        outcome = mixed(
-            outcome,
-            match read {
-                Ok(StreamEvent::Chunk(document) | StreamEvent::Error(document)) => said(&document),
-                Ok(StreamEvent::Done) => 2,
-                Ok(StreamEvent::Comment) => 3,
-                Err(error) => kind_of(&error),
-            },
-        );
+        for operation in [Operation::ChatCompletions, Operation::Messages] {
+            let limits = ReadLimits::default();
+            let read = read_stream_event(operation, &event, UnknownFields::Scan, &limits);
+            outcome = mixed(
+                outcome,
+                match read {
+                    Ok(
+                        StreamEvent::Chunk(document)
+                        | StreamEvent::Last(document)
+                        | StreamEvent::Error(document),
+                    ) => said(&document),
+                    Ok(StreamEvent::Done) => 2,
+                    Ok(StreamEvent::Comment) => 3,
+                    Err(error) => kind_of(&error),
+                },
+            );
+        }
     }
     outcome
 }

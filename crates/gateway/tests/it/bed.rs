@@ -12,7 +12,10 @@ use std::{
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use events::{EventBody, InteractionClosed, InteractionOpened};
-use gateway::{Accept, Judge, Limits, MaskStyle, Parts, RouteSettings, Settings, UpstreamOptions};
+use gateway::{
+    Accept, AddressRules, AddressSettings, Judge, Limits, MaskStyle, Parts, QuotaSettings, Quotas,
+    RouteSettings, Settings, UpstreamOptions,
+};
 use http::{HeaderValue, Response, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
 use net::{
@@ -21,9 +24,9 @@ use net::{
 };
 use policy::{PolicyOptions, PolicySource, Preset};
 use stdx::Secret;
-use store::{GrantOptions, ModelPattern, Store, VirtualKeys};
+use store::{GrantOptions, Store, VirtualKeys};
 use testkit::Client;
-use wire::UnknownFields;
+use wire::{Dialect, UnknownFields};
 
 /// What the provider's key must look like upstream, and nowhere else.
 pub(crate) const PROVIDER_KEY: &str = "sk-upstream-of-the-test-bed";
@@ -33,28 +36,38 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 
 /// How a bed is made.
 pub(crate) struct Plan {
+    pub(crate) addresses: AddressSettings,
     pub(crate) detect: detect::DetectSettings,
+    pub(crate) dialects: Vec<Dialect>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) external: Vec<connect::GuardSettings>,
+    pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
     pub(crate) masks: MaskStyle,
     pub(crate) policies: Vec<PolicySource>,
     pub(crate) preset: Preset,
+    pub(crate) quotas: QuotaSettings,
+    pub(crate) route_addresses: AddressRules,
     pub(crate) unknown_fields: UnknownFields,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         Self {
+            addresses: AddressSettings::default(),
             detect: detect::DetectSettings::default(),
+            dialects: Dialect::ALL.to_vec(),
             disk: Arc::new(RealDisk),
             external: Vec::new(),
+            grant: GrantOptions::default(),
             guards: true,
             limits: Limits::default(),
             masks: MaskStyle::default(),
             policies: Vec::new(),
             preset: Preset::Balanced,
+            quotas: QuotaSettings::default(),
+            route_addresses: AddressRules::default(),
             unknown_fields: UnknownFields::Scan,
         }
     }
@@ -154,7 +167,7 @@ async fn start(
 ) -> (SocketAddr, String) {
     let store = Store::open(&data.join("state.sqlite")).await.expect("a store");
     let keys = VirtualKeys::open(store, &data.join("pepper"), 1).await.expect("keys");
-    let grant = GrantOptions { name: "test".to_owned(), ..GrantOptions::default() };
+    let grant = GrantOptions { name: "test".to_owned(), ..plan.grant };
     let (_, key) = keys.create(grant, 1).await.expect("a key");
     let snapshot = keys.snapshot().await.expect("a snapshot");
     let (journal, _) =
@@ -164,13 +177,15 @@ async fn start(
         PolicyOptions { preset: plan.preset, sources: plan.policies, ..PolicyOptions::default() };
     let policy = policy::Engine::new(&options).expect("policies");
     let settings = Settings {
+        addresses: plan.addresses,
         guards: plan.guards,
         limits: plan.limits,
         masks: plan.masks,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         routes: vec![RouteSettings {
             accept: Accept::VirtualKey,
-            models: vec![ModelPattern::new("*")],
+            addresses: plan.route_addresses,
+            models: vec![policy::NamePattern::new("*")],
             name: "main".to_owned(),
             upstream: "fake".to_owned(),
         }],
@@ -178,6 +193,7 @@ async fn start(
         unknown_fields: plan.unknown_fields,
         upstreams: vec![UpstreamOptions {
             api_key: Some(Secret::new(PROVIDER_KEY.to_owned())),
+            dialects: plan.dialects,
             settings: UpstreamSettings {
                 base_url: base_url.to_owned(),
                 ca_pem: None,
@@ -192,6 +208,7 @@ async fn start(
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),
+        quotas: Arc::new(Quotas::new(plan.quotas)),
         secret: Secret::new([7; 32]),
         settings,
         shutdown,
@@ -250,6 +267,7 @@ impl Canned {
                 connections_max: 100,
                 head_bytes_max: 64 << 10,
                 head_time_max: Duration::from_secs(10),
+                proxy_protocol_from: Vec::new(),
                 send_time_max: Duration::from_secs(10),
                 tls: None,
             })

@@ -3,7 +3,7 @@
 
 use policy::{PolicySource, Preset};
 use testkit::Request;
-use wire::{Direction, Operation};
+use wire::{Dialect, Direction, Operation};
 
 use crate::bed::{Bed, Canned, Plan};
 
@@ -48,6 +48,8 @@ fn path(operation: Operation) -> &'static str {
         Operation::Embeddings => "/v1/embeddings",
         Operation::ModelList => "/v1/models",
         Operation::ModelShow => "/v1/models/m",
+        Operation::Messages => "/v1/messages",
+        Operation::CountTokens => "/v1/messages/count_tokens",
     }
 }
 
@@ -107,16 +109,22 @@ fn nothing_escapes_in_an_answer() {
 fn nothing_escapes_in_a_stream() {
     let upstream = Canned::start();
     let bed = bed(&upstream);
-    let operation = Operation::ChatCompletions;
     let mut planted = 0;
-    for (form, canary) in forms() {
+    let operations = Operation::ALL.into_iter().filter(|operation| operation.streams());
+    for (operation, (form, canary)) in
+        operations.flat_map(|operation| forms().into_iter().map(move |form| (operation, form)))
+    {
         if form == "base64" {
             // What is encoded is found when the lane ends, after it was sent: see THREATS.md.
             continue;
         }
+        let end = match operation.dialect() {
+            Dialect::Anthropic => r#"{"type":"message_stop"}"#,
+            Dialect::OpenAi => "[DONE]",
+        };
         for planting in wire::plantings(operation, Direction::Stream, &canary) {
             let event = String::from_utf8_lossy(&planting.message).into_owned();
-            upstream.answer("text/event-stream", format!("data: {event}\n\ndata: [DONE]\n\n"));
+            upstream.answer("text/event-stream", format!("data: {event}\n\ndata: {end}\n\n"));
             let response = bed.client().send(&ask(operation, true)).expect("an answer");
             assert_eq!(response.status, 200);
             assert!(
@@ -146,7 +154,7 @@ fn ask(operation: Operation, streamed: bool) -> Request {
     let body = match operation {
         Operation::Embeddings => serde_json::json!({ "model": "m", "input": "hello" }),
         _ => serde_json::json!({
-            "model": "m", "stream": streamed,
+            "model": "m", "max_tokens": 100, "stream": streamed,
             "messages": [{ "role": "user", "content": "hello" }],
         }),
     };

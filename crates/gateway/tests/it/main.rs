@@ -8,6 +8,7 @@
     reason = "fixtures fail the test by panicking; nothing here meets hostile input"
 )]
 
+mod addresses;
 mod answer_form;
 mod attachments;
 mod bad_input;
@@ -17,5 +18,7 @@ mod escapes;
 mod external;
 mod faults;
 mod leaks;
+mod limits;
 mod main_job;
+mod messages;
 mod risk;

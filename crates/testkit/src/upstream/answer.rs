@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::HANG_MAX;
+use crate::messages;
 use crate::reply;
 use crate::script::Prompt;
 use crate::{Kind, Scenario};
@@ -24,7 +25,7 @@ pub(super) enum Body {
     /// A body that is one piece.
     Bytes(Vec<u8>),
     /// The events of a stream, without framing.
-    Events(Vec<Vec<u8>>),
+    Events(Vec<Event>),
     /// No head and no framing: these bytes, and the connection closes.
     Raw(Vec<u8>),
     /// Nothing at all, for a while.
@@ -34,6 +35,9 @@ pub(super) enum Body {
     /// One event that goes on and on.
     EndlessEvent,
 }
+
+/// An event of a stream: its name, where the dialect has names, and its data.
+pub(super) type Event = (Option<&'static str>, Vec<u8>);
 
 /// An answer on its way to the wire.
 #[derive(Debug)]
@@ -54,7 +58,11 @@ impl Answer {
     pub(super) fn failure(scenario: &Scenario, prompt: &Prompt) -> Option<Self> {
         let text = &prompt.text;
         let error = |status, message: &str, class, code| {
-            Self::json(status, reply::error(message, class, None, code))
+            if prompt.is_messages {
+                Self::json(status, messages::error(message, status))
+            } else {
+                Self::json(status, reply::error(message, class, None, code))
+            }
         };
         let typed = |kind: &str, body: &str| Self {
             headers: vec![("content-type", kind.to_owned())],
@@ -183,7 +191,7 @@ impl Answer {
     fn send_events(
         &self,
         stream: &TcpStream,
-        events: &[Vec<u8>],
+        events: &[Event],
         wait: &impl Fn(Duration) -> bool,
     ) -> Result<bool> {
         let (body, ranges) = framed(events, &self.scenario);
@@ -269,19 +277,23 @@ impl Answer {
 }
 
 /// The body of a stream and the ranges of its events.
-fn framed(events: &[Vec<u8>], scenario: &Scenario) -> (Vec<u8>, Vec<Range<usize>>) {
+fn framed(events: &[Event], scenario: &Scenario) -> (Vec<u8>, Vec<Range<usize>>) {
     let end = scenario.newline.as_str().as_bytes();
     let mut body = Vec::new();
     let mut ranges = Vec::new();
-    for event in events {
+    for (name, data) in events {
         let start = body.len();
         if scenario.comments {
             body.extend(b": keep-alive");
             body.extend(end);
             body.extend(end);
         }
+        if let Some(name) = name {
+            body.extend(format!("event: {name}").into_bytes());
+            body.extend(end);
+        }
         body.extend(b"data: ");
-        body.extend(event);
+        body.extend(data);
         body.extend(end);
         body.extend(end);
         ranges.push(start..body.len());
@@ -290,14 +302,14 @@ fn framed(events: &[Vec<u8>], scenario: &Scenario) -> (Vec<u8>, Vec<Range<usize>
 }
 
 /// The events as the scenario spoils them, with `[DONE]` where it belongs.
-pub(super) fn with_faults(events: Vec<String>, scenario: &Scenario) -> Vec<Vec<u8>> {
+pub(super) fn with_faults(events: Vec<String>, scenario: &Scenario) -> Vec<Event> {
     let middle = events.len() / 2;
     let mut events: Vec<Vec<u8>> = events.into_iter().map(String::into_bytes).collect();
     let done = b"[DONE]".to_vec();
     match scenario.kind {
         Kind::NoDone => {
             events.pop();
-            return events;
+            return events.into_iter().map(|data| (None, data)).collect();
         }
         Kind::InvalidSse => {
             events.insert(middle, br#"{"id":"chatcmpl-1","choices":[{"ind"#.to_vec());
@@ -318,6 +330,31 @@ pub(super) fn with_faults(events: Vec<String>, scenario: &Scenario) -> Vec<Vec<u
         _ => {}
     }
     events.push(done);
+    events.into_iter().map(|data| (None, data)).collect()
+}
+
+/// The events of a message as the scenario spoils them.
+pub(super) fn with_faults_in_messages(
+    events: Vec<(&'static str, String)>,
+    scenario: &Scenario,
+) -> Vec<Event> {
+    let middle = events.len() / 2;
+    let named = |(name, data): (&'static str, String)| (Some(name), data.into_bytes());
+    let mut events: Vec<Event> = events.into_iter().map(named).collect();
+    let mut insert = |name, data: &[u8]| events.insert(middle, (Some(name), data.to_vec()));
+    match scenario.kind {
+        // Without its end, and without the reason for it.
+        Kind::NoDone => events.truncate(events.len().saturating_sub(2)),
+        Kind::InvalidSse => insert("content_block_delta", br#"{"type":"content_block_delta","ind"#),
+        Kind::InvalidUtf8 => insert("ping", b"{\"type\":\"\xff\xfe\"}"),
+        Kind::DuplicateKeys => insert("ping", br#"{"type":"ping","type":"ping"}"#),
+        Kind::ErrorEvent => {
+            events.truncate(middle);
+            let data = messages::error("Overloaded", 529);
+            events.push((Some("error"), data.into_bytes()));
+        }
+        _ => {}
+    }
     events
 }
 
@@ -371,7 +408,7 @@ mod tests {
 
     #[test]
     fn events_of_every_line_end_are_framed() {
-        let events = vec![b"{}".to_vec(), b"[DONE]".to_vec()];
+        let events = vec![(None, b"{}".to_vec()), (None, b"[DONE]".to_vec())];
         let scenario: Scenario = "fake-echo+crlf+comments".parse().unwrap();
         let (body, ranges) = framed(&events, &scenario);
         assert_eq!(

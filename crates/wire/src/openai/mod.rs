@@ -8,19 +8,12 @@ mod embeddings;
 mod models;
 mod write;
 
-use std::sync::LazyLock;
-
-use crate::machine::Machine;
-use crate::route::{Direction, Operation};
 use crate::table::{Fact, MessageTable, Row};
 
-pub(crate) use write::DONE;
-pub use write::{
-    Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
-};
+pub(crate) use write::{DONE, blocked_ending, delta_event, error_body, error_event};
 
 /// Every message of the dialect.
-pub(crate) static TABLES: [&MessageTable; 7] = [
+pub(crate) static TABLES: &[&MessageTable] = &[
     &chat_request::TABLE,
     &chat_answer::RESPONSE,
     &chat_answer::CHUNK,
@@ -30,17 +23,8 @@ pub(crate) static TABLES: [&MessageTable; 7] = [
     &models::SHOWN,
 ];
 
-static MACHINES: LazyLock<[Machine; 7]> = LazyLock::new(|| TABLES.map(Machine::compile));
-
-/// The compiled map of a message; `None` if the operation has no such message.
-pub(crate) fn machine(operation: Operation, direction: Direction) -> Option<&'static Machine> {
-    MACHINES.iter().find(|machine| {
-        machine.table.operation == operation && machine.table.direction == direction
-    })
-}
-
-const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
-const STORED: &str = "it stands for content stored at the provider, which no guard sees";
+pub(crate) const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
+pub(crate) const STORED: &str = "it stands for content stored at the provider, which no guard sees";
 const UNSEEN: &str = "it changes the prompt in ways that no guard sees";
 
 /// Token counts. Providers add counts and prices of their own.
@@ -65,7 +49,7 @@ const ERROR: &[Row] = &[
 
 /// Whether `text` is a word of JSON Schema (2020-12 and before). As keys and values of a schema they say
 /// nothing about anybody, and a request has thousands of them, so they are not yielded as text.
-fn is_schema_word(text: &str) -> bool {
+pub(crate) fn is_schema_word(text: &str) -> bool {
     matches!(
         text,
         "$defs"

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests, where a panic is the failure")]
 
 mod hostile;
+mod messages;
 mod reading;
 mod splicing;
 mod streams;

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use wire::{
-    Channel, Delivery, Dialect, Document, Echoes, Edit, Envelope, ErrorShape, EventReader, Lane,
-    Notice, Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields, blocked_ending,
+    Channel, Choices, Delivery, Dialect, Document, Echoes, Edit, Envelope, ErrorShape, EventReader,
+    Lane, Notice, Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields, blocked_ending,
     delta_event, error_body, error_event, read_stream_event, splice_event,
 };
 
@@ -32,6 +32,7 @@ fn chunk(event: &SseEvent) -> Box<Document<'_>> {
 
 fn envelope() -> Envelope {
     Envelope {
+        begun: false,
         id: "chatcmpl-1".into(),
         model: "gpt-4o".into(),
         created: 1_700_000_000,
@@ -80,6 +81,7 @@ proptest! {
             param: Some(&param),
             code: &code,
             interaction: Some("int_1"),
+            ..ErrorShape::default()
         };
         let body = error_body(Dialect::OpenAi, &shape);
         let json: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
@@ -106,7 +108,12 @@ fn lanes_that_are_never_held_are_never_written() {
 #[test]
 fn a_blocked_stream_ends_as_the_dialect_ends() {
     let notice = Notice { code: "policy_block", message: "stopped: \"x\"", interaction: "int_1" };
-    let events = events(&blocked_ending(CHAT, &envelope(), &[0, 2], &notice));
+    let events = events(&blocked_ending(
+        CHAT,
+        &envelope(),
+        Choices { open: &[0, 2], seen: &[0, 1, 2] },
+        &notice,
+    ));
     assert_eq!(events.len(), 3);
     for (event, choice) in events.iter().zip([0, 2]) {
         let document = chunk(event);
@@ -121,7 +128,9 @@ fn a_blocked_stream_ends_as_the_dialect_ends() {
         assert_eq!(json["bartizan"]["interaction"], "int_1");
     }
     assert!(matches!(read(&events[2]), StreamEvent::Done));
-    assert!(blocked_ending(Operation::Embeddings, &envelope(), &[0], &notice).is_empty());
+    assert!(
+        blocked_ending(Operation::Embeddings, &envelope(), Choices::default(), &notice).is_empty()
+    );
 }
 
 #[test]
@@ -149,6 +158,7 @@ fn events_are_told_apart() {
         let events = events(bytes.as_bytes());
         let found = match read(&events[0]) {
             StreamEvent::Chunk(_) => "chunk",
+            StreamEvent::Last(_) => "last",
             StreamEvent::Done => "done",
             StreamEvent::Error(_) => "error",
             StreamEvent::Comment => "comment",

@@ -43,7 +43,7 @@ impl From<Result<PathBuf, String>> for Installed {
 /// A virtual environment with the clients; gives its interpreter.
 pub(super) fn python(checkout: &Checkout) -> Installed {
     let list = checkout.root.join(SCRIPTS_FOLDER).join("python/requirements.txt");
-    python_with(checkout, "python", &list, "import langchain_openai, openai, pytest")
+    python_with(checkout, "python", &list, "import anthropic, langchain_openai, openai, pytest")
 }
 
 /// A virtual environment with NeMo Guardrails; gives its interpreter.

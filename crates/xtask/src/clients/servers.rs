@@ -168,7 +168,10 @@ fn start_gateway(
     let config = format!(
         "[server]\nlisten = \"{address}\"\n\n\
          [[upstreams]]\nname = \"fake\"\nbase_url = \"http://{upstream}/v1\"\n\
-         api_key = \"literal:{UPSTREAM_KEY}\"\n{more}"
+         api_key = \"literal:{UPSTREAM_KEY}\"\n\n\
+         [[upstreams]]\nname = \"fake-anthropic\"\ndialect = \"anthropic\"\n\
+         base_url = \"http://{upstream}/v1\"\napi_key = \"literal:{UPSTREAM_KEY}\"\n\n\
+         [[routes]]\nupstream = \"fake\"\n\n[[routes]]\nupstream = \"fake-anthropic\"\n{more}"
     );
     fs::write(folder.join("bartizan.toml"), config).map_err(failed)?;
     let log = fs::File::create(folder.join("bartizan.log")).map_err(failed)?;

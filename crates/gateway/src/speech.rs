@@ -1,0 +1,247 @@
+//! What a request says in its head, by dialect: whose key it brings, which query and which headers go on.
+//!
+//! INVARIANT: what is sent on is of a form that admits no sentence, and is listed here. INVARIANT: a key is never
+//! guessed at: two that differ are refused.
+//!
+//! Not here: what the body says (`wire`), whether the key is good (`request`).
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use stdx::Secret;
+use wire::{Dialect, Operation};
+
+use crate::refusal::Refusal;
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
+/// Beta features that one request may name.
+const BETAS_MAX: usize = 64;
+/// Characters of the name of a beta feature.
+const BETA_CHARS_MAX: usize = 64;
+/// Digits of the name of a beta feature, besides its date.
+const BETA_DIGITS_MAX: usize = 4;
+
+/// A key of the caller's own provider account, and how it came.
+pub(crate) struct ProviderKey {
+    pub(crate) is_bearer: bool,
+    pub(crate) secret: Secret<String>,
+}
+
+/// The key that a request brings: as a bearer token, or, where clients of the dialect do so, as `x-api-key`.
+pub(crate) fn presented_key(dialect: Dialect, headers: &HeaderMap) -> Result<ProviderKey, Refusal> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION)
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    let own = (dialect == Dialect::Anthropic).then(|| text(API_KEY).map(str::trim)).flatten();
+    let (key, is_bearer) = match (bearer, own) {
+        (Some(bearer), Some(own)) if bearer != own => {
+            return Err(Refusal {
+                recorded: Some("two_keys"),
+                ..Refusal::unauthenticated(
+                    "two different keys were given; send `authorization` or `x-api-key`, not both",
+                )
+            });
+        }
+        (_, Some(own)) => (own, false),
+        (Some(bearer), None) => (bearer, true),
+        (None, None) => {
+            let how = match dialect {
+                Dialect::Anthropic => "`x-api-key: btz_…` or `Authorization: Bearer btz_…`",
+                Dialect::OpenAi => "`Authorization: Bearer btz_…`",
+            };
+            return Err(Refusal::unauthenticated(format!(
+                "no key was given; send {how} (see `bartizan keys create`)"
+            )));
+        }
+    };
+    Ok(ProviderKey { is_bearer, secret: Secret::new(key.to_owned()) })
+}
+
+/// What of a request's head is sent on, besides what every request has.
+#[derive(Debug, Default)]
+pub(crate) struct Speech {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// Without `?`.
+    query: Option<String>,
+}
+
+impl Speech {
+    /// Reads a request's head.
+    pub(crate) fn of(operation: Operation, head: &Parts) -> Result<Self, Refusal> {
+        let query = head.uri.query();
+        if query.is_some_and(|query| !operation.admits_query(query)) {
+            return Err(Refusal::request(
+                StatusCode::BAD_REQUEST,
+                "query_not_accepted",
+                "this path takes no such query; send parameters in the body",
+            ));
+        }
+        let mut speech = Self { headers: Vec::new(), query: query.map(str::to_owned) };
+        if operation.dialect() == Dialect::Anthropic {
+            speech.take(&head.headers, &VERSION, is_date)?;
+            speech.take(&head.headers, &BETA, are_betas)?;
+        }
+        Ok(speech)
+    }
+
+    fn take(
+        &mut self,
+        headers: &HeaderMap,
+        name: &HeaderName,
+        admits: fn(&str) -> bool,
+    ) -> Result<(), Refusal> {
+        for value in headers.get_all(name) {
+            if !value.to_str().is_ok_and(admits) {
+                return Err(Refusal {
+                    param: Some(name.to_string()),
+                    ..Refusal::request(
+                        StatusCode::BAD_REQUEST,
+                        "invalid_header",
+                        format!("`{name}` is not of the form that the API reference gives it"),
+                    )
+                });
+            }
+            self.headers.push((name.clone(), value.clone()));
+        }
+        Ok(())
+    }
+
+    /// `path` with the query.
+    pub(crate) fn target(&self, path: &str) -> String {
+        match &self.query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Adds the headers.
+    pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Adds the key in the way of the upstream's dialect, or in the way that the caller brought it.
+pub(crate) fn add_key(
+    headers: &mut HeaderMap,
+    dialect: Dialect,
+    callers: Option<&ProviderKey>,
+    own: Option<&Secret<String>>,
+) -> Result<(), Refusal> {
+    let is_bearer = callers.map_or(dialect == Dialect::OpenAi, |key| key.is_bearer);
+    let Some(key) = callers.map(|key| &key.secret).or(own) else { return Ok(()) };
+    let key = key.expose();
+    let (name, value) = if is_bearer {
+        (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")))
+    } else {
+        (API_KEY, HeaderValue::from_str(key))
+    };
+    let mut value = value.map_err(|_| {
+        Refusal::internal("upstream_key", "the provider's key cannot be sent as a header")
+    })?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// `2023-06-01`.
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([4, 2, 2]) && parts.iter().all(|part| is_number(part))
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Names of features, separated by commas.
+fn are_betas(text: &str) -> bool {
+    let mut betas = text.split(',').map(str::trim);
+    text.split(',').count() <= BETAS_MAX && betas.all(is_beta)
+}
+
+/// `context-1m-2025-08-07`, `claude-code-20250219`: lower case and a date.
+fn is_beta(text: &str) -> bool {
+    let date_chars = if text.len() > 10 && text.is_char_boundary(text.len() - 10) {
+        if is_date(&text[text.len() - 10..]) { 10 } else { 8 }
+    } else {
+        8
+    };
+    let Some((name, date)) =
+        text.len().checked_sub(date_chars).and_then(|at| text.split_at_checked(at))
+    else {
+        return false;
+    };
+    let of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    text.len() <= BETA_CHARS_MAX
+        && (is_date(date) || is_number(date))
+        && name.len() > 1
+        && name.ends_with('-')
+        && name.bytes().all(of_name)
+        && name.bytes().filter(u8::is_ascii_digit).count() <= BETA_DIGITS_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_go_on_admit_no_sentence() {
+        for beta in [
+            "context-1m-2025-08-07",
+            "claude-code-20250219",
+            "output-128k-2025-02-19, computer-use-2025-01-24",
+        ] {
+            assert!(are_betas(beta), "{beta}");
+        }
+        let long = format!("{}-2025-08-07", "a".repeat(BETA_CHARS_MAX));
+        let many = vec!["a-b-2025-08-07"; BETAS_MAX + 1].join(",");
+        for beta in [
+            "",
+            "-2025-08-07",
+            "20250807",
+            "my ssn is 2025-08-07",
+            "a-123-45-6789-2025-08-07",
+            "ignore-previous-instructions",
+            "A-2025-08-07",
+            "é-2025-08-07",
+            "a-2025-08-07,",
+            &long,
+            &many,
+        ] {
+            assert!(!are_betas(beta), "{beta}");
+        }
+        assert!(is_date("2023-06-01"));
+        for date in ["", "2023-06", "23-06-01", "2023-06-01 x", "2023_06_01", "２023-06-01"] {
+            assert!(!is_date(date), "{date}");
+        }
+    }
+
+    #[test]
+    fn keys_come_as_the_dialects_clients_send_them() {
+        let key = |dialect, bearer: Option<&str>, own: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            let parse = |text: &str| HeaderValue::from_str(text).expect("a header");
+            if let Some(bearer) = bearer {
+                headers.insert(header::AUTHORIZATION, parse(bearer));
+            }
+            if let Some(own) = own {
+                headers.insert(API_KEY, parse(own));
+            }
+            let key = presented_key(dialect, &headers);
+            key.map(|key| (key.secret.expose().clone(), key.is_bearer)).map_err(|r| r.recorded)
+        };
+        let anthropic = Dialect::Anthropic;
+        assert_eq!(key(anthropic, None, Some("k")), Ok(("k".to_owned(), false)));
+        assert_eq!(key(anthropic, Some("Bearer k"), None), Ok(("k".to_owned(), true)));
+        assert_eq!(key(anthropic, Some("Bearer k"), Some("k")), Ok(("k".to_owned(), false)));
+        assert_eq!(key(anthropic, Some("Bearer j"), Some("k")), Err(Some("two_keys")));
+        assert_eq!(key(anthropic, None, None), Err(None));
+        assert_eq!(key(Dialect::OpenAi, None, Some("k")), Err(None));
+        assert_eq!(key(Dialect::OpenAi, Some("bearer k"), Some("j")), Ok(("k".to_owned(), true)));
+    }
+}

@@ -1,0 +1,179 @@
+//! What a reader puts into its document: fields, files, echoes, and the paths of what is unknown or not read.
+//!
+//! INVARIANT: what a message may have many of is limited before it is kept; only lists of paths for the record
+//! are cut short instead.
+//!
+//! Not here: what is what (`reader`).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use events::Provenance;
+
+use crate::document::{
+    Echo, EchoOf, Embedded, Field, FilePart, Literal, Pending, REPORTED_PATHS_MAX,
+};
+use crate::error::ReadError;
+use crate::form::Form;
+use crate::frames::path_of_member;
+use crate::lane::{Channel, Lane};
+use crate::path::PathId;
+use crate::reader::Reader;
+use crate::table::{Fact, Origin, Row, Rule};
+
+const MEDIA_INLINE: &str = "opaque: inline media";
+
+impl<'a> Reader<'a> {
+    /// A value that is not looked into. Says what it repeats, if it is an echo.
+    pub(crate) fn whole(&mut self, row: &'static Row) -> Result<Option<EchoOf>, ReadError> {
+        match row.rule {
+            Rule::Denied(why) => Err(ReadError::Denied { path: self.path_here(), why }),
+            Rule::Opaque(why) => {
+                self.note_unscanned(why);
+                Ok(None)
+            }
+            Rule::Echo(of, why) => {
+                self.room_for(self.document.echoes.len())?;
+                self.note_unscanned(why);
+                Ok(Some(of))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    pub(crate) fn whole_scalar(
+        &mut self,
+        row: &'static Row,
+        source: Range<usize>,
+    ) -> Result<(), ReadError> {
+        if let Some(of) = self.whole(row)? {
+            self.echo(source, of);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn echo(&mut self, source: Range<usize>, of: EchoOf) {
+        self.document.echoes.push(Echo { source, choice: 0, of });
+    }
+
+    pub(crate) fn presence(&mut self, row: &'static Row) {
+        if let Rule::Presence(Some(why)) = row.rule {
+            self.note_unscanned(why);
+        }
+        if row.fact == Some(Fact::Error) {
+            self.document.facts.error = true;
+        }
+    }
+
+    pub(crate) fn field(
+        &mut self,
+        row: &'static Row,
+        text: Cow<'a, str>,
+        source: Range<usize>,
+        literal: Literal,
+    ) -> Result<(), ReadError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.room_for(self.document.fields.len())?;
+        let (origin, channel, embedded) = match (row.rule, literal) {
+            (Rule::Guarded { origin, channel, embedded, .. }, Literal::Text) => {
+                (origin, channel, embedded)
+            }
+            (Rule::Guarded { origin, .. } | Rule::Media(origin), _) => {
+                (origin, None, Embedded::Plain)
+            }
+            _ => (Origin::Participant, None, Embedded::Plain),
+        };
+        let (provenance, pending) = match row.rule {
+            Rule::Attachment(_) if self.request => (Provenance::File, Pending::Source),
+            Rule::Attachment(_) => (Provenance::Output, Pending::Source),
+            _ => origin.provenance(),
+        };
+        let path = self.here();
+        let lane = (!self.request).then(|| Lane {
+            choice: 0,
+            channel: channel.unwrap_or_else(|| Channel::Other(self.document.paths.hash(path))),
+        });
+        self.document.fields.push(Field {
+            provenance,
+            lane,
+            text,
+            source,
+            embedded,
+            literal,
+            path,
+            pending,
+        });
+        Ok(())
+    }
+
+    /// A file in a request; what is inline in an answer is not opened.
+    pub(crate) fn file(&mut self, row: &'static Row, value: Cow<'a, str>) -> Result<(), ReadError> {
+        let is_media = matches!(row.rule, Rule::Media(_) | Rule::Attachment(_));
+        let is_pending = matches!(row.rule, Rule::Attachment(_));
+        let why = match row.rule {
+            Rule::File(why) | Rule::Attachment(why) => why,
+            _ => MEDIA_INLINE,
+        };
+        if !self.request {
+            // What is plain text is read beside it.
+            if !is_pending || Form::Base64.admits_text(&value) {
+                self.note_unscanned(why);
+            }
+            return Ok(());
+        }
+        self.room_for(self.document.files.len())?;
+        let (path, position) = (self.here(), self.document.fields.len());
+        let declared = None;
+        let file = FilePart { value, declared, is_pending, why, is_media, position, path };
+        self.document.files.push(file);
+        Ok(())
+    }
+
+    /// Whether one more of what a message has `count` of may be kept.
+    pub(crate) const fn room_for(&self, count: usize) -> Result<(), ReadError> {
+        if count < self.fields_max {
+            Ok(())
+        } else {
+            Err(ReadError::Limit { of: "pieces of text", max: self.fields_max })
+        }
+    }
+
+    pub(crate) fn note_unknown(&mut self) -> Result<(), ReadError> {
+        if self.refuse_unknown {
+            return Err(ReadError::UnknownField { path: self.path_here() });
+        }
+        if self.document.unknown.len() < REPORTED_PATHS_MAX {
+            let path = self.here();
+            self.document.unknown.push(path);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn note_unscanned(&mut self, why: &'static str) {
+        if let Some(array) = self.frames.last_mut().filter(|frame| !frame.object)
+            && array.unscanned.replace(why) == Some(why)
+        {
+            return;
+        }
+        if self.document.unscanned.len() < REPORTED_PATHS_MAX {
+            let path = self.here();
+            self.document.unscanned.push((path, why));
+        }
+    }
+
+    /// The path of the value that is read now.
+    pub(crate) fn here(&mut self) -> PathId {
+        path_of_member(&mut self.frames, &mut self.document.paths)
+    }
+
+    pub(crate) fn path_here(&mut self) -> String {
+        let path = self.here();
+        self.document.paths.render(self.document.source, path)
+    }
+
+    pub(crate) fn violation(&mut self, expected: &'static str) -> ReadError {
+        ReadError::Violation { path: self.path_here(), expected }
+    }
+}

@@ -1,0 +1,136 @@
+//! What this gateway says of its own: errors, held text, and early endings, each in the dialect of the
+//! one who listens.
+//!
+//! INVARIANT: everything written here is one line of JSON per event, so it reads back as it was meant;
+//! text is escaped, whatever it holds.
+//!
+//! Not here: the shapes themselves (`openai/write`, `anthropic/write`).
+
+use crate::anthropic;
+use crate::document::Facts;
+use crate::lane::Lane;
+use crate::openai;
+use crate::route::{Dialect, Operation};
+
+/// What every chunk of a stream repeats, taken from the chunks seen so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// Whether the event that states it was sent.
+    pub begun: bool,
+    /// The answer's id.
+    pub id: String,
+    /// The model that answers.
+    pub model: String,
+    /// When it was made, in seconds since 1970.
+    pub created: u64,
+    /// `system_fingerprint`, when the upstream states one.
+    pub system_fingerprint: Option<String>,
+}
+
+impl Envelope {
+    /// Takes over what a chunk states and the envelope does not know yet.
+    pub fn observe(&mut self, facts: &Facts<'_>) {
+        if let (true, Some(id)) = (self.id.is_empty(), &facts.id) {
+            self.id.push_str(id);
+        }
+        if let (true, Some(model)) = (self.model.is_empty(), &facts.model) {
+            self.model.push_str(model);
+        }
+        if let (0, Some(created)) = (self.created, facts.created) {
+            self.created = created;
+        }
+        if let (None, Some(fingerprint)) = (&self.system_fingerprint, &facts.system_fingerprint) {
+            self.system_fingerprint = Some(fingerprint.clone().into_owned());
+        }
+    }
+}
+
+/// A refusal to a client, in no dialect yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorShape<'a> {
+    /// For people: what happened and what to do.
+    pub message: &'a str,
+    /// The class, in dialects that leave the choice: `invalid_request_error`, `authentication_error`,
+    /// `api_error`.
+    pub kind: &'a str,
+    /// The HTTP status, from which other dialects derive the class; 0 in the middle of a stream.
+    pub status: u16,
+    /// The field at fault.
+    pub param: Option<&'a str>,
+    /// The stable code.
+    pub code: &'a str,
+    /// The interaction's id, for support.
+    pub interaction: Option<&'a str>,
+}
+
+/// Why a stream ends early.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notice<'a> {
+    /// The stable code.
+    pub code: &'a str,
+    /// For people.
+    pub message: &'a str,
+    /// The interaction's id, for support.
+    pub interaction: &'a str,
+}
+
+/// A whole event that carries `text` on `lane`, for text that was held back until its own event had
+/// gone. `text` is text of the lane: for arguments, a piece of their JSON.
+///
+/// `None` for lanes that are delivered whole ([`crate::Delivery::Whole`]) and so never held, and for
+/// operations that do not stream.
+pub fn delta_event(
+    operation: Operation,
+    envelope: &Envelope,
+    lane: Lane,
+    text: &str,
+) -> Option<Vec<u8>> {
+    if !operation.streams() {
+        return None;
+    }
+    match operation.dialect() {
+        Dialect::Anthropic => anthropic::delta_event(lane, text),
+        Dialect::OpenAi => openai::delta_event(envelope, lane, text),
+    }
+}
+
+/// How far the choices of a stream have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choices<'a> {
+    /// Those that have begun and not ended.
+    pub open: &'a [u32],
+    /// All that have begun.
+    pub seen: &'a [u32],
+}
+
+/// The events that end a stream early in the dialect's own way.
+pub fn blocked_ending(
+    operation: Operation,
+    envelope: &Envelope,
+    choices: Choices<'_>,
+    notice: &Notice<'_>,
+) -> Vec<u8> {
+    if !operation.streams() {
+        return Vec::new();
+    }
+    match operation.dialect() {
+        Dialect::Anthropic => anthropic::blocked_ending(envelope, choices.open, notice),
+        Dialect::OpenAi => openai::blocked_ending(envelope, choices, notice),
+    }
+}
+
+/// A failure in the middle of a stream, so that clients see it as one.
+pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
+    match dialect {
+        Dialect::Anthropic => anthropic::error_event(shape),
+        Dialect::OpenAi => openai::error_event(shape),
+    }
+}
+
+/// The body of an error response.
+pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
+    match dialect {
+        Dialect::Anthropic => anthropic::error_body(shape),
+        Dialect::OpenAi => openai::error_body(shape),
+    }
+}
