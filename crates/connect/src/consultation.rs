@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use events::{Finding, GuardReport, GuardStatus, NodeNotice, Provenance};
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -171,7 +171,11 @@ impl Consultation {
     }
 
     /// Asks everybody, at the same time.
-    pub async fn ask(self) -> Consulted {
+    pub fn ask(self) -> BoxFuture<'static, Consulted> {
+        Box::pin(self.ask_all())
+    }
+
+    async fn ask_all(self) -> Consulted {
         let Self { asked, passages, reports } = self;
         let mut consulted = Consulted { reports, ..Consulted::default() };
         let looks = asked.iter().map(|(guard, wanted)| guard.look(wanted, &passages));

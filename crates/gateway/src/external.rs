@@ -29,12 +29,10 @@ use crate::{
 
 /// What guards outside are asked about a request, and what they said.
 #[derive(Default)]
-pub(crate) struct External(State);
+pub(crate) struct External(Option<Box<State>>);
 
-#[derive(Default)]
+/// Where asking has got to, once it has begun.
 enum State {
-    #[default]
-    Unasked,
     /// After the first go; the places are those of the passages.
     ToAsk { consultation: Consultation, places: Vec<Place>, seen: Seen },
     /// Before the second.
@@ -54,7 +52,7 @@ impl External {
         shared: &Shared,
         document: &Document<'_>,
     ) -> Result<Seen, Refusal> {
-        if let State::Asked { seen, .. } = &mut self.0
+        if let Some(State::Asked { seen, .. }) = self.0.as_deref_mut()
             && let Some(seen) = seen.take()
         {
             return Ok(seen);
@@ -66,12 +64,13 @@ impl External {
 
     /// Asks what the first go left to be asked. Whether there was anything.
     pub(crate) async fn ask(&mut self, journal: &Journal) -> bool {
-        let State::ToAsk { consultation, places, seen } = std::mem::take(&mut self.0) else {
+        let Some(State::ToAsk { consultation, places, seen }) = self.0.take().map(|state| *state)
+        else {
             return false;
         };
         let mut consulted = consultation.ask().await;
         record(journal, std::mem::take(&mut consulted.notices));
-        self.0 = State::Asked { consulted, places, seen: Some(seen) };
+        self.0 = Some(Box::new(State::Asked { consulted, places, seen: Some(seen) }));
         true
     }
 
@@ -83,9 +82,9 @@ impl External {
         seen: Seen,
         opened: &mut InteractionOpened,
     ) -> Result<Seen, Refusal> {
-        let (consulted, places) = match std::mem::take(&mut self.0) {
-            State::Asked { consulted, places, .. } => (consulted, places),
-            State::Unasked | State::ToAsk { .. } => {
+        let (consulted, places) = match self.0.take().map(|state| *state) {
+            Some(State::Asked { consulted, places, .. }) => (consulted, places),
+            None | Some(State::ToAsk { .. }) => {
                 if !shared.external.are_asked(Stage::Request) {
                     return Ok(seen);
                 }
@@ -96,7 +95,7 @@ impl External {
                 let (passages, places) = passages(document, &seen);
                 let consultation = shared.external.consult(Stage::Request, passages);
                 if !consultation.is_empty() {
-                    self.0 = State::ToAsk { consultation, places, seen };
+                    self.0 = Some(Box::new(State::ToAsk { consultation, places, seen }));
                     let message = "the guards outside were not asked";
                     return Err(Refusal::internal("guard_unavailable", message));
                 }

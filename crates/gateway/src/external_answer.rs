@@ -198,7 +198,7 @@ impl AtEnd {
             passages.push(passage(&self.external, guard.judge(), text));
             lanes.push(LaneOf { lane, path });
         }
-        let answer = Box::pin(self.external.consult(Stage::Answer, passages).ask());
+        let answer = self.external.consult(Stage::Answer, passages).ask();
         self.waiting = Some(Waiting { answer, event: event.clone(), lanes });
         true
     }

@@ -75,13 +75,12 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
             gateway::start_loopback(&tasks, &shutdown).map_err(Failure::environment_as_told)?;
         gateway.upstreams.push(loopback_upstream(base_url));
     }
-    let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
     let quotas = Arc::new(Quotas::new(settings.quotas));
     quota_file::restore(data.path(), &quotas)?;
     let parts = Parts {
         external: settings.external,
         journal: journal.clone(),
-        judge,
+        judge: Judge::new(detect, settings.guards.policy, gateway.guards),
         keys: Arc::clone(&snapshot),
         quotas: Arc::clone(&quotas),
         secret,

@@ -17,6 +17,7 @@ mod limit_options;
 mod limits;
 mod options;
 mod own_detection;
+mod own_detection_options;
 mod parse;
 pub(crate) mod schema;
 mod secret;

@@ -21,7 +21,7 @@ fn start(home: &Home) -> Gateway {
 }
 
 fn start_with(home: &Home, more: &str) -> Gateway {
-    home.write("bartizan.toml", &format!("[server]\nlisten = \"127.0.0.1:0\"\n{more}"));
+    home.write("bartizan.toml", format!("[server]\nlisten = \"127.0.0.1:0\"\n{more}"));
     let mut child = Child::start(home.command(&["up"])).expect("started");
     let listens = |child: &Child| child.stdout().contains("Bartizan listens on ");
     assert!(child.wait_for(PATIENCE, listens), "{}{}", child.stdout(), child.stderr());

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use connect::{GuardKind, GuardSettings, OnFailure, Stages};
 use events::{Ending, EventBody, GuardReport, GuardStatus};
+use gateway::{LimitSettings, Per, QuotaSettings};
 use serde_json::json;
+use store::Quota;
 use testkit::{FakeService, Request, Response, Served};
 
 use crate::bed::{Bed, COMPLETION, Canned, Plan};
@@ -297,4 +299,70 @@ fn the_ending_of_a_stream_waits_for_the_guard_however_it_is_cut() {
         let expect = if number % 2 == 0 { Ending::Answered } else { Ending::Blocked };
         assert_eq!(closed.ending, expect, "{number}");
     }
+}
+
+#[test]
+fn a_request_that_is_examined_in_two_goes_counts_once() {
+    let (upstream, service) = (Canned::start(), finder("injection"));
+    upstream.answer("application/json", COMPLETION);
+    let quota = Quota { concurrent_max: Some(1), requests_per_minute: Some(2), ..Quota::default() };
+    let limit =
+        LimitSettings { name: "one".to_owned(), per: Per::All, models: vec!["*".into()], quota };
+    let quotas = QuotaSettings { limits: vec![limit], ..QuotaSettings::default() };
+    let bed = Bed::new(&upstream.base_url, Plan { quotas, ..guard(&service, |_| {}) });
+    let statuses: Vec<u16> =
+        ["heron", "stork", "crane"].iter().map(|bird| ask(&bed, bird, false).status).collect();
+    assert_eq!(statuses, [200, 200, 429]);
+}
+
+/// A message of Anthropic's dialect, streamed.
+fn message_stream(text: &str) -> String {
+    let mut out = String::new();
+    let mut event = |data: serde_json::Value| {
+        let name = data["type"].as_str().unwrap_or_default().to_owned();
+        out.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+    };
+    event(json!({ "type": "message_start", "message": {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
+        "stop_reason": null, "stop_sequence": null, "usage": { "input_tokens": 1, "output_tokens": 1 },
+    } }));
+    event(json!({
+        "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" },
+    }));
+    for piece in text.split_inclusive(' ') {
+        let delta = json!({ "type": "text_delta", "text": piece });
+        event(json!({ "type": "content_block_delta", "index": 0, "delta": delta }));
+    }
+    event(json!({ "type": "content_block_stop", "index": 0 }));
+    event(json!({
+        "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null },
+        "usage": { "output_tokens": 9 },
+    }));
+    event(json!({ "type": "message_stop" }));
+    out
+}
+
+#[test]
+fn streams_of_other_dialects_wait_too() {
+    let (upstream, service) = (Canned::start(), finder("custom.external_verdict"));
+    let answers = |settings: &mut GuardSettings| settings.stages = ANSWERS;
+    let bed = Bed::new(&upstream.base_url, guard(&service, answers));
+    let ask = || {
+        let messages = json!([{ "role": "user", "content": "a bird?" }]);
+        let body = json!({ "model": "m", "max_tokens": 9, "stream": true, "messages": messages });
+        let request = Request::post("/v1/messages", body.to_string())
+            .with_header("content-type", "application/json")
+            .with_header("anthropic-version", "2023-06-01");
+        bed.client().send(&request).expect("an answer").text()
+    };
+    upstream.answer("text/event-stream", message_stream("a heron stands there"));
+    let answer = ask();
+    assert!(answer.contains("message_stop") && answer.contains("there"), "{answer}");
+    upstream.answer("text/event-stream", message_stream("a plover stands there"));
+    let stopped = ask();
+    assert!(stopped.contains("policy_block") || stopped.contains("refusal"), "{stopped}");
+    assert!(!stopped.contains("end_turn"), "{stopped}");
+    let closed = bed.closed(2);
+    assert_eq!(did(&closed[0].guards), (GuardStatus::Ran, ""));
+    assert_eq!(closed[1].ending, Ending::Blocked);
 }
