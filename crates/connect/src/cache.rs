@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn cache(entries_max: usize) -> Cache {
-        let settings = CacheSettings { entries_max, time_to_live: Duration::from_secs(60) };
+        let settings = CacheSettings { entries_max, time_to_live: Duration::from_mins(1) };
         Cache::new(settings, hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]))
     }
 
@@ -97,7 +97,7 @@ mod tests {
         cache.put(key, &[], now);
         assert!(cache.get(&key, now).is_some());
         assert!(cache.get(&key, now + Duration::from_secs(59)).is_some());
-        assert!(cache.get(&key, now + Duration::from_secs(60)).is_none());
+        assert!(cache.get(&key, now + Duration::from_mins(1)).is_none());
         for other in [cache.key(Provenance::File, "hello"), cache.key(Provenance::User, "hello!")] {
             assert!(cache.get(&other, now).is_none());
         }

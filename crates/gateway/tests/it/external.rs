@@ -320,7 +320,7 @@ fn message_stream(text: &str) -> String {
     let mut out = String::new();
     let mut event = |data: serde_json::Value| {
         let name = data["type"].as_str().unwrap_or_default().to_owned();
-        out.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+        out.extend(["event: ", &name, "\ndata: ", &data.to_string(), "\n\n"]);
     };
     event(json!({ "type": "message_start", "message": {
         "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
