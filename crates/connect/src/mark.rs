@@ -11,7 +11,7 @@ use events::{Finding, Rank, Score, Span};
 
 use crate::error::Unreadable;
 use crate::label::{Meaning, Row, meaning};
-use crate::window::byte_range;
+use crate::window::Characters;
 
 /// Marks of one answer.
 pub(crate) const MARKS_MAX: usize = 1_000;
@@ -51,6 +51,7 @@ impl Reading {
             return Err(Unreadable(format!("more than {MARKS_MAX} findings in one answer")));
         }
         let mut findings = Vec::new();
+        let characters = Characters::of(text);
         let mut is_any_known = marks.is_empty();
         for mark in marks {
             let kind = match meaning(&self.labels, &mark.label) {
@@ -65,7 +66,7 @@ impl Reading {
             let Some(rank) = mark.rank.map(Rank::new).or_else(|| self.rank(mark.score)) else {
                 continue;
             };
-            let place = mark.place.and_then(|(start, end)| byte_range(text, start, end));
+            let place = mark.place.and_then(|(start, end)| characters.byte_range(start, end));
             let place = place.unwrap_or(0..text.len());
             findings.push(Finding {
                 detector: self.detector.clone(),

@@ -4,6 +4,7 @@
 //! between characters. What lies across a cut is whole in one of the two pieces if it is no longer than
 //! the overlap.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// How much of a piece is repeated in the next: one part in this many.
@@ -31,23 +32,31 @@ pub(crate) fn pieces(text: &str, characters_max: usize) -> Vec<Range<usize>> {
     }
 }
 
-/// The byte range of a range of characters (Unicode code points), if it lies in the text and is not
-/// empty.
-pub(crate) fn byte_range(text: &str, start: usize, end: usize) -> Option<Range<usize>> {
-    if start >= end {
-        return None;
+/// Where the characters (Unicode code points) of a text begin; made when it is first asked.
+pub(crate) struct Characters<'a> {
+    starts: OnceCell<Vec<usize>>,
+    text: &'a str,
+}
+
+impl<'a> Characters<'a> {
+    pub(crate) const fn of(text: &'a str) -> Self {
+        Self { starts: OnceCell::new(), text }
     }
-    let mut starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-    let first = starts.nth(start)?;
-    let last = starts.nth(end - start - 1)?;
-    Some(first..last)
+
+    /// The byte range of a range of characters, if it lies in the text and is not empty.
+    pub(crate) fn byte_range(&self, start: usize, end: usize) -> Option<Range<usize>> {
+        let starts = self.starts.get_or_init(|| {
+            self.text.char_indices().map(|(at, _)| at).chain([self.text.len()]).collect()
+        });
+        (start < end).then_some(*starts.get(start)?..*starts.get(end)?)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{byte_range, pieces};
+    use super::{Characters, pieces};
 
     #[test]
     fn pieces_overlap_by_an_eighth() {
@@ -70,7 +79,7 @@ mod tests {
             (usize::MAX, usize::MAX, None),
             (0, usize::MAX, None),
         ] {
-            assert_eq!(byte_range("éab😀", start, end), expect, "{start}..{end}");
+            assert_eq!(Characters::of("éab😀").byte_range(start, end), expect, "{start}..{end}");
         }
     }
 

@@ -10,6 +10,8 @@
 //!
 //! Not here: which guard is asked about what, and what it says (`connect`); answers (`external_answer`).
 
+use std::collections::BTreeMap;
+
 use connect::{Consultation, Consulted, Passage, Refused, Stage};
 use events::{
     Event, EventBody, Finding, GuardReport, GuardStatus, InteractionOpened, LocatedFinding,
@@ -151,10 +153,11 @@ pub(crate) fn refusal(refused: &Refused) -> Refusal {
 /// The texts of a request, and where each stands.
 fn passages(document: &Document<'_>, seen: &Seen) -> (Vec<Passage>, Vec<Place>) {
     let Seen { files, inspected } = seen;
-    let own = |place: Place| -> Vec<Finding> {
-        let found = inspected.places.iter().zip(&inspected.findings);
-        found.filter(|(at, _)| **at == place).map(|(_, found)| found.finding.clone()).collect()
-    };
+    let mut found: BTreeMap<Place, Vec<Finding>> = BTreeMap::new();
+    for (place, located) in inspected.places.iter().zip(&inspected.findings) {
+        found.entry(*place).or_default().push(located.finding.clone());
+    }
+    let mut own = |place: Place| found.remove(&place).unwrap_or_default();
     let (mut passages, mut places) = (Vec::new(), Vec::new());
     for (index, field) in document.fields.iter().enumerate() {
         let place = Place::Field(index);
