@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use events::{
-    GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance, Span,
-    Unscanned,
+    Finding, GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance,
+    Span, Unscanned,
 };
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};
@@ -168,6 +168,11 @@ impl Judge {
         }
     }
 
+    /// What is found in a text of an answer, for guards outside that want to know.
+    pub(crate) fn findings_in_answer(&self, text: &str) -> Vec<Finding> {
+        self.detect.inspect(text, Provenance::Output).findings
+    }
+
     /// A scanner for one lane of an answer.
     pub(crate) fn scanner(&self, reference: &Arc<detect::Reference>) -> detect::Scanner {
         self.detect.stream_against(reference)
@@ -232,8 +237,8 @@ impl Judge {
     pub(crate) fn report(&self) -> Vec<GuardReport> {
         let detect = if self.guards { GuardStatus::Ran } else { GuardStatus::Skipped };
         vec![
-            GuardReport { guard: "detect".to_owned(), status: detect },
-            GuardReport { guard: "policy".to_owned(), status: GuardStatus::Ran },
+            GuardReport { guard: "detect".to_owned(), reason: None, status: detect },
+            GuardReport { guard: "policy".to_owned(), reason: None, status: GuardStatus::Ran },
         ]
     }
 }

@@ -16,6 +16,8 @@ mod conversation;
 mod counter;
 mod exchange;
 mod exposure;
+mod external;
+mod external_answer;
 mod files;
 mod judge;
 mod lane;
@@ -36,6 +38,7 @@ mod vault;
 use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
+use connect::ExternalGuards;
 use journal::Journal;
 use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
@@ -62,6 +65,8 @@ use settings::Routes;
 /// What the gateway is made of.
 #[expect(missing_debug_implementations, reason = "holds keys")]
 pub struct Parts {
+    /// The guards that run as services of their own.
+    pub external: ExternalGuards,
     /// The record.
     pub journal: Journal,
     /// The detectors and the policy.
@@ -97,8 +102,18 @@ pub enum StartError {
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
-    let Parts { exposed, journal, judge, keys, quotas, secret, mut settings, shutdown, tasks } =
-        parts;
+    let Parts {
+        exposed,
+        external,
+        journal,
+        judge,
+        keys,
+        quotas,
+        secret,
+        mut settings,
+        shutdown,
+        tasks,
+    } = parts;
     let routes = Routes::new(&mut settings)?;
     let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
@@ -123,6 +138,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),
         exposed,
+        external,
         hash_key: purpose("identity"),
         journal,
         judge: Arc::new(judge),

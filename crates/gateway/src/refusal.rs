@@ -104,6 +104,14 @@ impl Refusal {
         Self::internal("overloaded", "too many large messages are under way; try again in a moment")
     }
 
+    /// A guard outside could not look, and nothing passes without it; may be retried.
+    pub(crate) fn guard(guard: &str) -> Self {
+        let message = format!(
+            "the guard `{guard}` cannot look at this now, so it is refused; try again, or tell your platform team"
+        );
+        Self::internal("guard_unavailable", message)
+    }
+
     /// The upstream failed; may be retried.
     pub(crate) fn upstream(code: &'static str, message: impl Into<String>) -> Self {
         Self {

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: everything here is done before the open record is written, and nothing here sends
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
-//! messages can be examined on the CPU pool.
+//! messages can be examined on the CPU pool. With guards outside it is done in two goes: `external`.
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
@@ -24,6 +24,7 @@ use crate::{
     conversation,
     exchange::{note_unscanned, now_ms},
     exposure,
+    external::{External, Seen},
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
@@ -141,6 +142,8 @@ pub(crate) struct Received {
     pub(crate) client_address: Option<IpAddr>,
     /// Virtual keys that were seen in it.
     pub(crate) exposed: Vec<KeyId>,
+    /// What guards outside are asked about it, and what they said.
+    pub(crate) external: External,
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
@@ -169,7 +172,7 @@ pub(crate) fn examine(
     received: &mut Received,
     worker: Worker,
 ) -> Result<Option<Prepared>, Refusal> {
-    let Received { body, caller, client_address, opened, operation, path, .. } = received;
+    let Received { body, caller, client_address, external, opened, operation, path, .. } = received;
     let operation = *operation;
     opened.request_bytes = body.len() as u64;
     let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
@@ -191,19 +194,22 @@ pub(crate) fn examine(
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
-    received.reservation = within_limits(shared, caller, &document, (operation, model, route))?;
+    if received.reservation.is_none() {
+        // Not twice, when it is examined in two goes.
+        received.reservation = within_limits(shared, caller, &document, (operation, model, route))?;
+    }
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
-    let files = if is_guarded { files::open(&document)? } else { files::leave(&document) };
-    note_unscanned(&mut opened.unscanned, &files.unscanned);
-    let inspected = shared.judge.inspect(&document, &files);
-    note_unscanned(&mut opened.unscanned, &inspected.unscanned);
-    if inspected.findings.len() > FINDINGS_MAX {
+    let seen = external.look(shared, &document)?;
+    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
+    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
+    if seen.inspected.findings.len() > FINDINGS_MAX {
         return Err(too_many_values());
     }
     received.exposed =
-        exposure::keys_in(&shared.keys.load(), &document, &files, &inspected, now_ms());
+        exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
     opened.guards = shared.judge.report();
+    let Seen { files, inspected } = external.join(shared, &document, seen, opened)?;
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let subject = Subject {

@@ -20,6 +20,7 @@ use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, Unkno
 use crate::{
     addresses::AddressSettings,
     exchange::{Early, Exchange, Randomness},
+    external::External,
     judge::Judge,
     quota::Quotas,
     refusal::Refusal,
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) cpu: Arc<Semaphore>,
     pub(crate) exposed: tokio::sync::mpsc::Sender<KeyId>,
+    pub(crate) external: connect::ExternalGuards,
     pub(crate) hash_key: hmac::Key,
     pub(crate) journal: Journal,
     pub(crate) judge: Arc<Judge>,
@@ -114,6 +116,7 @@ impl Service {
                 caller: Caller::default(),
                 client_address,
                 exposed: Vec::new(),
+                external: External::default(),
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
@@ -152,7 +155,10 @@ impl Service {
             return Err((journey, refusal));
         }
         let Journey { mut exchange, received } = journey;
-        let (mut received, prepared) = self.examine(received).await;
+        let (mut received, mut prepared) = self.examine(received).await;
+        if received.external.ask(&shared.journal).await {
+            (received, prepared) = self.examine(received).await;
+        }
         exchange.turn(received.turn.take());
         exchange.holds(received.reservation.take());
         let mut journey = Journey { exchange, received };
@@ -234,6 +240,7 @@ impl Service {
                     caller,
                     client_address,
                     exposed: Vec::new(),
+                    external: External::default(),
                     opened,
                     operation,
                     path: String::new(),

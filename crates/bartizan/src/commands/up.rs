@@ -79,14 +79,14 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
             gateway::start_loopback(&tasks, &shutdown).map_err(Failure::environment_as_told)?;
         gateway.upstreams.push(loopback_upstream(base_url));
     }
-    let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
     let quotas = Arc::new(Quotas::new(settings.quotas));
     quota_file::restore(data.path(), &quotas)?;
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
     let parts = Parts {
         exposed,
+        external: settings.external,
         journal: journal.clone(),
-        judge,
+        judge: Judge::new(detect, settings.guards.policy, gateway.guards),
         keys: Arc::clone(&snapshot),
         quotas: Arc::clone(&quotas),
         secret,

@@ -9,12 +9,15 @@
 mod address_range;
 pub(crate) mod coverage;
 pub(crate) mod example;
+pub(crate) mod external;
+mod external_options;
 mod guards;
 mod known_keys;
 mod limit_options;
 mod limits;
 mod options;
 mod own_detection;
+mod own_detection_options;
 mod parse;
 pub(crate) mod schema;
 mod secret;

@@ -13,7 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::address_range::AddressRange;
+use super::external_options::ExternalOptions;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
+pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 use super::secret::SecretReference;
 
 /// The whole file. Every part may be left out.
@@ -265,50 +267,9 @@ pub(crate) struct GuardOptions {
     /// calibrate` proposed and somebody approved.
     #[schemars(example = BTreeMap::from([("injection", BTreeMap::from([("user", -2)]))]))]
     pub(crate) calibration: BTreeMap<String, BTreeMap<String, i8>>,
-}
-
-/// One of `[[guards.patterns]]`
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PatternOptions {
-    /// What its matches are called: `custom.name`, or any `family.name`; policies speak of both.
-    pub(crate) kind: String,
-    /// A regular expression of bounded length, as the `regex` crate writes them; in single quotes
-    /// backslashes are kept. Matches begin and end at the edges of words.
-    pub(crate) pattern: String,
-    /// How rare a false alarm is: 20 one text in a hundred, 30 one in a thousand, 60 at most.
-    #[serde(default = "rank_of_patterns")]
-    pub(crate) rank: u8,
-    /// Words of which one must begin in the 64 bytes before a match. Without any, every match counts.
-    #[serde(default)]
-    pub(crate) context: Vec<String>,
-}
-
-/// One of `[[guards.dictionaries]]`
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DictionaryOptions {
-    /// What its words are called: `custom.name`, or any `family.name`.
-    pub(crate) kind: String,
-    /// One word or phrase on a line; lines that begin with `#` are remarks.
-    pub(crate) file: PathBuf,
-    /// How rare a false alarm is: 20 one text in a hundred, 30 one in a thousand, 60 at most.
-    #[serde(default = "rank_of_patterns")]
-    pub(crate) rank: u8,
-}
-
-/// One of `[[guards.allow]]`
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AllowOptions {
-    /// The kind (`pii.email`) or family (`pii`) as which they are not reported. Every kind unless given.
-    pub(crate) kind: Option<String>,
-    /// Whole values, in capitals or not.
-    #[serde(default)]
-    pub(crate) values: Vec<String>,
-    /// Regular expressions that match whole values.
-    #[serde(default)]
-    pub(crate) patterns: Vec<String>,
+    /// Guards that run as services of their own, each its own `[[guards.external]]`: see docs/reference/external-guards.md.
+    #[schemars(example = [BTreeMap::from([("name", "shields"), ("kind", "azure_prompt_shields"), ("url", "https://NAME.cognitiveservices.azure.com"), ("api_key", "env:AZURE_CONTENT_SAFETY_KEY")])])]
+    pub(crate) external: Vec<ExternalOptions>,
 }
 
 /// A shipped set of rules.
@@ -477,6 +438,7 @@ impl Default for GuardOptions {
             dictionaries: Vec::new(),
             allow: Vec::new(),
             calibration: BTreeMap::new(),
+            external: Vec::new(),
         }
     }
 }
@@ -504,10 +466,6 @@ pub(crate) const fn connect_timeout_ms() -> u64 {
 
 pub(crate) const fn response_timeout_ms() -> u64 {
     600_000
-}
-
-pub(crate) const fn rank_of_patterns() -> u8 {
-    40
 }
 
 pub(crate) fn every_model() -> Vec<String> {

@@ -9,12 +9,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use connect::ExternalGuards;
 use detect::DetectSettings;
 use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use policy::PolicyOptions;
 
 use super::address_range::AddressRange;
+use super::external::ExternalCard;
 use super::guards::unknown_fields;
 use super::options::{
     ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption, ServerOptions,
@@ -50,6 +52,10 @@ pub(crate) struct Settings {
     pub(crate) quotas: gateway::QuotaSettings,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
+    /// Guards outside this process.
+    pub(crate) external: ExternalGuards,
+    /// The same, as they may be shown.
+    pub(crate) external_cards: Vec<ExternalCard>,
     /// The upstreams, as they may be shown.
     pub(crate) upstreams: Vec<UpstreamCard>,
     /// What is looked for, and what follows.
@@ -133,7 +139,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The settings, or everything that is wrong.
-    pub(crate) fn check(mut self, options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
+    pub(crate) fn check(mut self, mut options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
         let data_dir = data_dir(&options, self.config, self.path);
         let listen = self.listen(&options.server);
         let limits = self.limits(&options.server, &options.journal);
@@ -143,6 +149,7 @@ impl<'a> Checker<'a> {
         let quotas = self.quotas(&options.limits, &options.prices);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
+        let (external, external_cards) = self.external(&mut options.guards, listen);
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -168,6 +175,8 @@ impl<'a> Checker<'a> {
                 upstreams,
             },
             revoke_exposed: options.keys.revoke_exposed,
+            external,
+            external_cards,
             quotas,
             loopback,
             upstreams: cards,

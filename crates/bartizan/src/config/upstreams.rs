@@ -138,7 +138,11 @@ impl Checker<'_> {
         UpstreamWithKey { api_key, dialects: vec![dialect], kind, settings }
     }
 
-    fn secret(&mut self, path: &str, reference: SecretReference) -> Option<Secret<String>> {
+    pub(super) fn secret(
+        &mut self,
+        path: &str,
+        reference: SecretReference,
+    ) -> Option<Secret<String>> {
         let text = match reference {
             SecretReference::Literal(secret) => return Some(secret),
             SecretReference::Env(name) => {
@@ -250,13 +254,13 @@ fn host_and_port(base_url: &str) -> Option<(&str, u16)> {
     }
 }
 
-fn is_local(base_url: &str) -> bool {
+pub(super) fn is_local(base_url: &str) -> bool {
     let host = host_and_port(base_url).map_or("", |(host, _)| host).trim_matches(['[', ']']);
     let address = host.parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
-fn is_own_address(base_url: &str, listen: SocketAddr) -> bool {
+pub(super) fn is_own_address(base_url: &str, listen: SocketAddr) -> bool {
     let port = host_and_port(base_url).map(|(_, port)| port);
     is_local(base_url) && port == Some(listen.port()) && listen.port() != 0
 }

@@ -42,6 +42,7 @@ pub(crate) struct Plan {
     pub(crate) kind: UpstreamKind,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) exposed: tokio::sync::mpsc::Sender<events::KeyId>,
+    pub(crate) external: Vec<connect::GuardSettings>,
     pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
@@ -62,6 +63,7 @@ impl Default for Plan {
             kind: UpstreamKind::Standard,
             disk: Arc::new(RealDisk),
             exposed: tokio::sync::mpsc::channel(1).0,
+            external: Vec::new(),
             grant: GrantOptions::default(),
             guards: true,
             limits: Limits::default(),
@@ -208,6 +210,7 @@ async fn start(
     };
     let address = gateway::start(Parts {
         exposed: plan.exposed,
+        external: connect::ExternalGuards::new(plan.external).expect("guards"),
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),

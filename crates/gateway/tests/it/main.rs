@@ -17,6 +17,7 @@ mod bed;
 mod canary;
 mod escapes;
 mod exposure;
+mod external;
 mod faults;
 mod leaks;
 mod limits;
