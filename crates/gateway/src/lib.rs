@@ -10,6 +10,7 @@
 //! (`policy`), how connections are made (`net`), how records are written (`journal`).
 
 mod addresses;
+mod allowance;
 mod answer;
 mod answer_form;
 mod conversation;

@@ -14,12 +14,13 @@ use events::{
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
-use policy::{Grants, Judgement, Verb};
+use policy::Judgement;
 use ring::hmac;
-use store::{Grant, Quota};
+use store::Grant;
 use wire::{Address, Dialect, Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
+    allowance,
     answer_form::answer_form,
     conversation,
     exchange::{note_unscanned, now_ms},
@@ -28,7 +29,7 @@ use crate::{
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
-    quota::{Ask, Reservation},
+    quota::Reservation,
     refusal::Refusal,
     risk::Turn,
     service::Shared,
@@ -42,21 +43,10 @@ pub(crate) const FINDINGS_MAX: usize = 100_000;
 /// Bytes of the keyed hash that stands for an end user or a foreign key.
 const NAME_HASH_BYTES: usize = 12;
 
-/// Of callers without a virtual key.
-const NO_QUOTA: Quota = Quota {
-    requests_per_minute: None,
-    tokens_per_minute: None,
-    concurrent_max: None,
-    tokens_per_day: None,
-    tokens_per_month: None,
-    microusd_per_day: None,
-    microusd_per_month: None,
-};
-
 /// An authenticated caller; the default is nobody.
 #[derive(Default)]
 pub(crate) struct Caller {
-    grant: Option<Arc<Grant>>,
+    pub(crate) grant: Option<Arc<Grant>>,
     pub(crate) principal: Principal,
     /// The caller's own provider key, on routes that accept those.
     pub(crate) provider_key: Option<ProviderKey>,
@@ -194,18 +184,12 @@ pub(crate) fn examine(
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
-    if received.reservation.is_none() {
-        // Not twice, when it is examined in two goes.
-        received.reservation = within_limits(shared, caller, &document, (operation, model, route))?;
-    }
+    let asks = (operation, model, &**route);
+    allowance::within_limits(shared, caller, &document, asks, &mut received.reservation)?;
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
     let seen = external.look(shared, &document)?;
-    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
-    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
-    if seen.inspected.findings.len() > FINDINGS_MAX {
-        return Err(too_many_values());
-    }
+    note(&seen, opened)?;
     received.exposed =
         exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
     opened.guards = shared.judge.report();
@@ -214,10 +198,10 @@ pub(crate) fn examine(
     let turn = received.turn.insert(turn);
     let subject = Subject {
         client_address: *client_address,
-        grants: grants(caller.grant.as_deref(), operation),
+        grants: allowance::grants(caller.grant.as_deref(), operation),
         risk: turn.risk,
         route: route.name.clone(),
-        verb: verb(operation),
+        verb: allowance::verb(operation),
         ..Subject::of(opened)
     };
     let judgement = shared.judge.request(&subject, &inspected.findings);
@@ -241,6 +225,13 @@ pub(crate) fn examine(
         subject: Arc::new(subject),
         vault: Arc::new(vault),
     }))
+}
+
+/// Notes what was not read.
+fn note(seen: &Seen, opened: &mut InteractionOpened) -> Result<(), Refusal> {
+    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
+    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
+    if seen.inspected.findings.len() > FINDINGS_MAX { Err(too_many_values()) } else { Ok(()) }
 }
 
 /// Where there are no deployments the body's model is asked, so it must be the one that was judged.
@@ -345,45 +336,6 @@ fn refused(decision: &events::Decision) -> Refusal {
         .collect();
     let code = decision.reason.clone().unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
     Refusal::policy(code, &rules.join(", "))
-}
-
-/// What the limits hold for a request, if they let it in.
-fn within_limits(
-    shared: &Shared,
-    caller: &Caller,
-    document: &Document<'_>,
-    (operation, model, route): (Operation, Option<&str>, &Route),
-) -> Result<Option<Reservation>, Refusal> {
-    let facts = &document.facts;
-    let choices = u64::from(facts.choices.max(1));
-    let ask = Ask {
-        principal: &caller.principal,
-        of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
-        model: model.unwrap_or_default(),
-        route: &route.name,
-        request_bytes: document.source().len() as u64,
-        output_tokens_max: facts.output_tokens_max.map(|max| max.saturating_mul(choices)),
-        is_answered: operation.streams(),
-    };
-    Ok(shared.quotas.reserve(&ask, now_ms())?)
-}
-
-/// What the caller may do at most. Who asks which models there are asks for none in particular.
-fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
-    match grant {
-        None => Arc::new(Grants::UNLIMITED),
-        Some(grant) if operation == Operation::ModelList => {
-            Arc::new(Grants { models: None, ..(*grant.limits).clone() })
-        }
-        Some(grant) => Arc::clone(&grant.limits),
-    }
-}
-
-const fn verb(operation: Operation) -> Verb {
-    match operation {
-        Operation::Embeddings | Operation::Score | Operation::Rerank => Verb::Embed,
-        _ => Verb::Infer,
-    }
 }
 
 fn identify(shared: &Shared, caller: &Caller, document: &Document<'_>) -> ConversationId {

@@ -1,0 +1,77 @@
+//! What a caller may do, and use, at most.
+//!
+//! INVARIANT: every limit that counts a request has let it in before anything of it is inspected.
+//!
+//! Not here: what follows from a missing grant (`policy`), counting (`quota`).
+
+use std::sync::Arc;
+
+use policy::{Grants, Verb};
+use store::{Grant, Quota};
+use wire::{Document, Operation};
+
+use crate::{
+    exchange::now_ms,
+    quota::{Ask, Reservation},
+    refusal::Refusal,
+    request::Caller,
+    service::Shared,
+    settings::Route,
+};
+
+/// Of callers without a virtual key.
+const NO_QUOTA: Quota = Quota {
+    requests_per_minute: None,
+    tokens_per_minute: None,
+    concurrent_max: None,
+    tokens_per_day: None,
+    tokens_per_month: None,
+    microusd_per_day: None,
+    microusd_per_month: None,
+};
+
+/// Reserves what a request may use at most, if its limits let it in.
+pub(crate) fn within_limits(
+    shared: &Shared,
+    caller: &Caller,
+    document: &Document<'_>,
+    (operation, model, route): (Operation, Option<&str>, &Route),
+    reservation: &mut Option<Reservation>,
+) -> Result<(), Refusal> {
+    if reservation.is_some() {
+        // Not twice, when it is examined in two goes.
+        return Ok(());
+    }
+    let facts = &document.facts;
+    let choices = u64::from(facts.choices.max(1));
+    let ask = Ask {
+        principal: &caller.principal,
+        of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
+        model: model.unwrap_or_default(),
+        route: &route.name,
+        request_bytes: document.source().len() as u64,
+        output_tokens_max: facts.output_tokens_max.map(|max| max.saturating_mul(choices)),
+        is_answered: operation.streams(),
+    };
+    *reservation = shared.quotas.reserve(&ask, now_ms())?;
+    Ok(())
+}
+
+/// What the caller may do at most. Who asks which models there are asks for none in particular.
+pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
+    match grant {
+        None => Arc::new(Grants::UNLIMITED),
+        Some(grant) if operation == Operation::ModelList => {
+            Arc::new(Grants { models: None, ..(*grant.limits).clone() })
+        }
+        Some(grant) => Arc::clone(&grant.limits),
+    }
+}
+
+/// What a request wants to do, as policies call it.
+pub(crate) const fn verb(operation: Operation) -> Verb {
+    match operation {
+        Operation::Embeddings | Operation::Score | Operation::Rerank => Verb::Embed,
+        _ => Verb::Infer,
+    }
+}
