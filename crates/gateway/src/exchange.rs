@@ -18,7 +18,11 @@ use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
 use wire::Dialect;
 
-use crate::{answer::Verdict, risk::Turn};
+use crate::{
+    answer::Verdict,
+    risk::Turn,
+    watch::{Watch, Watched},
+};
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
 const FINDINGS_RECORDED_MAX: usize = 1_000;
@@ -45,6 +49,8 @@ pub(crate) struct Exchange {
     state: State,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
+    watch: Watch,
+    watched: Option<Watched>,
 }
 
 /// What is known before anything was read.
@@ -65,7 +71,7 @@ enum State {
 
 impl Exchange {
     pub(crate) fn new(
-        (journal, shutdown): (&Journal, &net::Shutdown),
+        (journal, shutdown, watch): (&Journal, &net::Shutdown, &Watch),
         interaction: InteractionId,
         at: Instant,
         content_bytes_max: usize,
@@ -82,6 +88,8 @@ impl Exchange {
             state: State::Unopened,
             ticket: None,
             turn: None,
+            watch: watch.clone(),
+            watched: None,
         }
     }
 
@@ -127,8 +135,10 @@ impl Exchange {
                 Some(self.journal.keep_later(self.interaction(), Part::Request, kept)?);
         }
         opened.findings_omitted = shorten(&mut opened.findings);
+        let watched = self.watch.opened(&opened);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
+        self.watched = Some(watched);
         self.state = State::Open;
         Ok(())
     }
@@ -205,10 +215,14 @@ impl Exchange {
         let emptied = closing(self.interaction());
         let mut close = std::mem::replace(&mut self.close, emptied);
         close.ending = ending;
+        let print = self.turn.as_ref().map(Turn::print);
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
+        if let Some(watched) = self.watched.take() {
+            self.watch.closed(watched, &close, print);
+        }
         let written = (|| {
             if !self.sent.is_empty() {
                 match self.journal.keep_later(close.interaction, Part::Response, &self.sent) {
@@ -305,7 +319,7 @@ fn opening(
 }
 
 /// A close record of which nothing is known.
-fn closing(interaction: InteractionId) -> InteractionClosed {
+pub(crate) fn closing(interaction: InteractionId) -> InteractionClosed {
     InteractionClosed {
         content: None,
         decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },

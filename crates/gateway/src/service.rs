@@ -26,10 +26,11 @@ use crate::{
     exchange::{Early, Exchange, Randomness},
     judge::Judge,
     refusal::Refusal,
-    reply,
+    reply, report,
     request::{self, Caller, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
+    watch::Watch,
 };
 
 const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) shutdown: net::Shutdown,
     pub(crate) unknown_fields: UnknownFields,
+    pub(crate) watch: Watch,
 }
 
 /// Answers requests.
@@ -67,6 +69,7 @@ impl Handler for Service {
             match arrival.request.uri().path() {
                 "/healthz" => plain(StatusCode::OK, "ok\n"),
                 "/readyz" => self.ready(),
+                report::PATH => report::report(&self.0, arrival).await,
                 _ => self.interact(arrival).await,
             }
         })
@@ -105,7 +108,7 @@ impl Service {
         let client_address = arrival.peer.ip().to_canonical();
         let content_bytes_max = shared.limits.content_bytes_max;
         let early = Early { client_address, operation, principal: Principal::default() };
-        let place = (&shared.journal, &shared.shutdown);
+        let place = (&shared.journal, &shared.shutdown, &shared.watch);
         let exchange = Exchange::new(place, interaction, arrival.at, content_bytes_max, early);
         let mut journey = Journey {
             received: Received {
@@ -318,7 +321,7 @@ fn error_body(refusal: &Refusal, interaction: &str) -> Vec<u8> {
 }
 
 /// The refusal in the dialect's own shape.
-fn shape(refusal: &Refusal, interaction: &str) -> Response<Body> {
+pub(crate) fn shape(refusal: &Refusal, interaction: &str) -> Response<Body> {
     let mut response = Response::new(net::full(error_body(refusal, interaction)));
     *response.status_mut() = refusal.status;
     insert(&mut response, "content-type", "application/json");

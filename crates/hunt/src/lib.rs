@@ -15,6 +15,7 @@
 
 mod baselines;
 mod distinct;
+mod familiar;
 mod fleet;
 mod measure;
 mod observation;

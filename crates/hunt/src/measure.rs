@@ -71,7 +71,7 @@ pub(crate) const TABLE: [Measure; MEASURES] = [
     measure("cost", Pattern::Cost, [3.0, 3.0, 2.0, 1.7], 20.0),
     measure("blocked", Pattern::Fuzzing, [3.0, 3.0, 2.0, 2.0], 5.0),
     measure("rephrased", Pattern::Fuzzing, [3.0, 2.0, 2.0, 2.0], 8.0),
-    measure("errors", Pattern::Errors, [3.0, 3.0, 2.0, 2.0], 5.0),
+    measure("errors", Pattern::Errors, [3.0, 3.0, 2.0, 2.0], 10.0),
     measure("refusals", Pattern::Refusals, [3.0, 3.0, 2.0, 2.0], 5.0),
     measure("latency", Pattern::Latency, [1.7, 1.6, 1.5, 1.4], 5.0),
     measure("first_byte", Pattern::Latency, [1.7, 1.6, 1.5, 1.4], 5.0),

@@ -4,12 +4,13 @@
 //! INVARIANT: time that runs backwards counts as standing still.
 
 use crate::distinct::Distinct;
+use crate::familiar::{FAMILIES, Family, HOURS_MIN, Recent};
 use crate::fleet::Fleet;
 use crate::measure::{
     BLOCKED, COST, ERRORS, FIRST_BYTE, LATENCY, MEASURES, PATTERNS, Pattern, REFUSALS, REPHRASED,
     REQUESTS, SCALE_SECONDS, SCALES, TABLE,
 };
-use crate::observation::{Observation, Outcome, Print};
+use crate::observation::{Observation, Outcome};
 use crate::season::{Season, places};
 use crate::tail::Tail;
 
@@ -25,6 +26,8 @@ const STEADY_TIMES: f32 = 4.0;
 const OUTPUT_COST: f32 = 4.0;
 /// Tokens that stand for the part of an answer's time that does not depend on its length.
 const FIXED_TOKENS: f32 = 50.0;
+/// How much a day moves what is known of an hour of the day.
+const TIME_OF_DAY_WEIGHT: f32 = 0.1;
 /// A single time counts at most so many times the ordinary, as a logarithm.
 const TIMES_MAX: f32 = 2.0;
 /// Interactions that what the fleet's requests are like counts as.
@@ -36,10 +39,6 @@ const COLD: f32 = 3.0;
 const COLD_HOURS: f32 = 6.0;
 /// An anomaly is over when nothing was above a threshold for so long.
 const QUIET_MS: u64 = HOUR_MS;
-/// Texts that are compared with the next.
-const PRINTS: usize = 16;
-/// Texts that differ in no more bits of 64 are the same in other words (see `detect::TurnPrint`).
-const SIMILAR_BITS_MAX: u32 = 14;
 /// A flood of requests of which fewer are new is a loop and not a harvest.
 const DISTINCT_MIN: f32 = 0.25;
 
@@ -54,6 +53,10 @@ pub(crate) struct Learnt {
     pub(crate) totals: [f32; MEASURES],
     /// The logarithms of the ordinary time of an answer and to its first byte.
     pub(crate) times: [f32; 2],
+    /// What an hour of the day adds to them.
+    pub(crate) time_of_day: [[f32; 24]; 2],
+    /// Families of texts that are alike.
+    pub(crate) families: [Family; FAMILIES],
     /// Hours with traffic.
     pub(crate) hours: f32,
 }
@@ -76,8 +79,7 @@ pub(crate) struct Series {
     hour: Hour,
     since_s: Table<u32>,
     quiet_ms: [u64; PATTERNS],
-    prints: [Print; PRINTS],
-    next_print: usize,
+    recent: Recent,
     distinct: Distinct,
 }
 
@@ -141,8 +143,7 @@ impl Series {
             },
             since_s: Table::default(),
             quiet_ms: [0; PATTERNS],
-            prints: [Print::default(); PRINTS],
-            next_print: 0,
+            recent: Recent::default(),
             distinct: Distinct::default(),
         };
         series.look_ahead(fleet);
@@ -245,7 +246,10 @@ impl Series {
         added[ERRORS] = is(Outcome::Failed);
         added[REFUSALS] = is(Outcome::Declined);
         if let Some(print) = seen.print {
-            added[REPHRASED] = f32::from(u8::from(self.is_rephrased(print)));
+            added[REPHRASED] = {
+                let families = &mut self.learnt.families;
+                f32::from(u8::from(self.recent.take(print, self.hour.number, families)))
+            };
             self.distinct.add(time_ms, print.same);
         } else {
             self.distinct.add(time_ms, time_ms);
@@ -268,22 +272,12 @@ impl Series {
             // Nothing is known yet: the first hour is compared with itself.
             self.learnt.times[which] += (time - self.learnt.times[which]) / timed;
         }
-        (time - self.learnt.times[which]).clamp(-TIMES_MAX, TIMES_MAX)
+        (time - self.usual_time(which)).clamp(-TIMES_MAX, TIMES_MAX)
     }
 
-    fn is_rephrased(&mut self, print: Print) -> bool {
-        if print.similar == 0 {
-            return false;
-        }
-        let is_like = |earlier: &Print| {
-            earlier.similar != 0
-                && earlier.same != print.same
-                && (earlier.similar ^ print.similar).count_ones() <= SIMILAR_BITS_MAX
-        };
-        let found = self.prints.iter().any(is_like);
-        self.prints[self.next_print % PRINTS] = print;
-        self.next_print = (self.next_print + 1) % PRINTS;
-        found
+    fn usual_time(&self, which: usize) -> f32 {
+        let of_day = self.learnt.time_of_day[which][self.hour.number as usize % 24];
+        self.learnt.times[which] + of_day
     }
 
     /// What a request ordinarily adds to a measure.
@@ -402,7 +396,7 @@ impl Series {
     fn shown(&self, measure: usize, scale: usize, fleet: &Fleet) -> (f32, f32) {
         match measure {
             LATENCY | FIRST_BYTE => {
-                let ordinary = self.learnt.times[measure - LATENCY].exp();
+                let ordinary = self.usual_time(measure - LATENCY).exp();
                 let requests = self.sums[REQUESTS][scale].max(1.0);
                 (ordinary * (self.sums[measure][scale] / requests).exp(), ordinary)
             }
@@ -431,7 +425,10 @@ impl Series {
             if *timed > 0.0 && !first {
                 let off = hour.totals[LATENCY + which] / (timed + STEADY_TIMES);
                 let weight = (1.0 / (learnt.hours + 1.0)).max(0.02);
-                learnt.times[which] += off.clamp(-0.5, 0.5) * weight;
+                let off = off.clamp(-0.5, 0.5);
+                learnt.times[which] += off * weight;
+                let of_day = &mut learnt.time_of_day[which][number as usize % 24];
+                *of_day = (*of_day + off * TIME_OF_DAY_WEIGHT).clamp(-1.0, 1.0) * 0.98;
             }
         }
         let kept = (-std::f32::consts::LN_2 / FADE_HOURS).exp();
@@ -463,6 +460,8 @@ impl Learnt {
             && self.tails.iter().flatten().all(Tail::is_sound)
             && self.totals.iter().all(|total| (0.0..=1e18).contains(total))
             && self.times.iter().all(|time| (-50.0..=50.0).contains(time))
+            && self.time_of_day.iter().flatten().all(|time| (-1.0..=1.0).contains(time))
+            && self.families.iter().all(|family| family.hours <= HOURS_MIN)
             && (0.0..=1e9).contains(&self.hours)
     }
 }

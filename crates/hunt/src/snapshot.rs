@@ -13,6 +13,7 @@
 use events::{KeyId, Principal};
 
 use crate::baselines::{Baselines, MODEL_NAME_BYTES_MAX};
+use crate::familiar::Family;
 use crate::fleet::Fleet;
 use crate::observation::SeriesName;
 use crate::season::Season;
@@ -106,6 +107,17 @@ impl Codec<'_> {
         self.numbers([&mut tail.level, &mut tail.excess, &mut tail.hours])
     }
 
+    fn family(&mut self, family: &mut Family) -> Step {
+        let mut similar = family.similar.to_le_bytes();
+        self.bytes(&mut similar)?;
+        family.similar = u64::from_le_bytes(similar);
+        self.count(&mut family.hour)?;
+        let mut hours = [family.hours];
+        self.bytes(&mut hours)?;
+        [family.hours] = hours;
+        Ok(())
+    }
+
     fn season(&mut self, season: &mut Season) -> Step {
         self.numbers(&mut season.week)?;
         self.bytes(&mut season.weeks)?;
@@ -119,6 +131,8 @@ impl Codec<'_> {
         learnt.tails.iter_mut().flatten().try_for_each(|tail| self.tail(tail))?;
         self.numbers(&mut learnt.totals)?;
         self.numbers(&mut learnt.times)?;
+        self.numbers(learnt.time_of_day.iter_mut().flatten())?;
+        learnt.families.iter_mut().try_for_each(|family| self.family(family))?;
         self.number(&mut learnt.hours)
     }
 

@@ -77,6 +77,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     }
     let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
     let parts = Parts {
+        baselines: Some(data.baselines_file()),
         journal: journal.clone(),
         judge,
         keys: Arc::clone(&snapshot),

@@ -17,4 +17,5 @@ mod escapes;
 mod faults;
 mod leaks;
 mod main_job;
+mod reports;
 mod risk;
