@@ -4,6 +4,7 @@
 
 use crate::measure::{
     BLOCKED, COST, ERRORS, FIRST_BYTE, LATENCY, MEASURES, REFUSALS, REPHRASED, REQUESTS, SCALES,
+    TABLE,
 };
 use crate::season::DAYS;
 use crate::tail::Tail;
@@ -81,11 +82,11 @@ impl Fleet {
 
     /// Takes the highest values of an hour with traffic.
     pub(crate) fn learn_peaks(&mut self, peaks: &[[f32; SCALES]; MEASURES]) {
-        for (tails, peaks) in self.tails.iter_mut().zip(peaks) {
+        for ((tails, peaks), measure) in self.tails.iter_mut().zip(peaks).zip(&TABLE) {
             for (tail, peak) in tails.iter_mut().zip(peaks) {
                 // An old tail learns slowly.
                 tail.hours = tail.hours.max(PRIOR_HOURS.min(400.0));
-                tail.learn(*peak);
+                tail.learn(*peak, measure.above);
             }
         }
     }

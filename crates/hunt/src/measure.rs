@@ -50,6 +50,8 @@ impl Pattern {
 pub(crate) struct Measure {
     pub(crate) name: &'static str,
     pub(crate) pattern: Pattern,
+    /// The share of hours whose highest values make its tail. What is rare is nothing in most hours, so its tail begins higher.
+    pub(crate) above: f32,
     /// How many times the ordinary it must at least be, by scale; less is nobody's business, however rare.
     pub(crate) times_min: [f32; SCALES],
     /// How many more than ordinary there must be within the scale, as interactions.
@@ -59,20 +61,21 @@ pub(crate) struct Measure {
 const fn measure(
     name: &'static str,
     pattern: Pattern,
+    above: f32,
     times_min: [f32; SCALES],
     excess_min: f32,
 ) -> Measure {
-    Measure { name, pattern, times_min, excess_min }
+    Measure { name, pattern, above, times_min, excess_min }
 }
 
 /// All measures.
 pub(crate) const TABLE: [Measure; MEASURES] = [
-    measure("requests", Pattern::Scraping, [3.0, 2.0, 1.7, 1.5], 20.0),
-    measure("cost", Pattern::Cost, [3.0, 3.0, 2.0, 1.7], 20.0),
-    measure("blocked", Pattern::Fuzzing, [3.0, 3.0, 2.0, 2.0], 5.0),
-    measure("rephrased", Pattern::Fuzzing, [3.0, 2.0, 2.0, 2.0], 8.0),
-    measure("errors", Pattern::Errors, [3.0, 3.0, 2.0, 2.0], 10.0),
-    measure("refusals", Pattern::Refusals, [3.0, 3.0, 2.0, 2.0], 5.0),
-    measure("latency", Pattern::Latency, [1.7, 1.6, 1.5, 1.4], 5.0),
-    measure("first_byte", Pattern::Latency, [1.7, 1.6, 1.5, 1.4], 5.0),
+    measure("requests", Pattern::Scraping, 0.25, [3.0, 2.0, 1.7, 1.5], 20.0),
+    measure("cost", Pattern::Cost, 0.25, [3.0, 3.0, 2.0, 1.7], 20.0),
+    measure("blocked", Pattern::Fuzzing, 0.1, [3.0, 3.0, 2.0, 2.0], 5.0),
+    measure("rephrased", Pattern::Fuzzing, 0.1, [3.0, 2.0, 2.0, 2.0], 8.0),
+    measure("errors", Pattern::Errors, 0.1, [3.0, 3.0, 2.0, 2.0], 10.0),
+    measure("refusals", Pattern::Refusals, 0.1, [3.0, 3.0, 2.0, 2.0], 5.0),
+    measure("latency", Pattern::Latency, 0.1, [1.7, 1.6, 1.5, 1.4], 5.0),
+    measure("first_byte", Pattern::Latency, 0.1, [1.7, 1.6, 1.5, 1.4], 5.0),
 ];

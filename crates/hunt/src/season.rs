@@ -22,9 +22,9 @@ const LEVEL_PRIOR_HOURS: f32 = 1.0;
 /// What the profile counts as, in days; what the hour of the day counts as, in weeks.
 const DAY_PRIOR: f32 = 1.0;
 const WEEK_PRIOR: f32 = 1.5;
-/// Hours in which the last day's difference is forgotten, and its bounds, as a logarithm: twice or half.
+/// Hours in which the last day's difference is forgotten, and its bound, as a logarithm: a third more or a quarter less.
 const RECENT_HOURS: f32 = 12.0;
-const RECENT_MAX: f32 = 0.7;
+const RECENT_MAX: f32 = 0.3;
 /// Requests in an hour; whatever claims to be more is not learnt.
 const REQUESTS_MAX: f32 = 1e9;
 /// Hours after which the level is known well enough to distrust leaps.

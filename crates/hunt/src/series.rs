@@ -330,8 +330,8 @@ impl Series {
                 *since = (time_ms / 1_000) as u32;
             }
             let table = &TABLE[measure];
-            let threshold = (tail.threshold() + cold).max(table.times_min[scale].ln());
-            let rank = tail.rank(value);
+            let threshold = (tail.threshold(table.above) + cold).max(table.times_min[scale].ln());
+            let rank = tail.rank(value, table.above);
             if value > threshold
                 && self.excess(measure, scale, fleet) >= table.excess_min
                 && found.is_none_or(|best| rank > best.rank)
@@ -439,9 +439,9 @@ impl Series {
             let most = 4.0 * shares[measure] * requests + 2.0 * shares[measure].max(1.0);
             *total = *total * kept + hour.totals[measure].min(most) * counted;
         }
-        for (tails, peaks) in learnt.tails.iter_mut().zip(&hour.peaks) {
+        for ((tails, peaks), measure) in learnt.tails.iter_mut().zip(&hour.peaks).zip(&TABLE) {
             for (tail, peak) in tails.iter_mut().zip(peaks) {
-                tail.learn(*peak);
+                tail.learn(*peak, measure.above);
             }
         }
         learnt.hours += 1.0;

@@ -21,14 +21,16 @@ pub(crate) const LEARNING_WEEKS: u64 = 4;
 const WEEK: u64 = 168;
 /// A Monday at midnight, in hours since 1970.
 const BEGIN_HOUR: u64 = 4 * 24 + 2_800 * WEEK;
+/// False alarms that are shown.
+const EXAMPLES_MAX: usize = 12;
 /// Requests in the hour that a plant which changes traffic needs.
 pub(crate) const TRAFFIC_MIN: usize = 60;
 
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
-    /// Seconds until each plant was found, by plant.
-    pub(crate) found: Vec<Vec<Option<f64>>>,
+    /// How each plant was tried, by plant.
+    pub(crate) tried: Vec<Vec<Tried>>,
     /// Plants that could not be tried, because the finding was there before.
     pub(crate) spoilt: usize,
     /// False alarms by kind, while learning and after.
@@ -36,11 +38,22 @@ pub(crate) struct Results {
     pub(crate) settled: BTreeMap<String, usize>,
     /// Settled false alarms by sort of caller.
     pub(crate) by_sort: BTreeMap<String, usize>,
+    /// The first false alarms of each kind, in words.
+    pub(crate) examples: Vec<String>,
     pub(crate) principals: usize,
     pub(crate) interactions: u64,
     /// Time spent in the baselines.
     pub(crate) took: Duration,
     pub(crate) snapshot_bytes: usize,
+}
+
+/// One plant at one caller.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    /// Seconds until it was found, if it was.
+    pub(crate) seconds: Option<f64>,
+    /// What the caller is.
+    pub(crate) sort: String,
 }
 
 struct Stage<'a> {
@@ -57,7 +70,7 @@ pub(crate) fn run(plan: &Plan) -> Results {
     principals.sort();
     principals.dedup();
     let mut results = Results {
-        found: vec![Vec::new(); PLANTS.len()],
+        tried: PLANTS.iter().map(|_| Vec::new()).collect(),
         principals: principals.len(),
         ..Results::default()
     };
@@ -113,14 +126,11 @@ fn ordinary_hour(
             let alarms = if is_settled { &mut results.settled } else { &mut results.learning };
             *alarms.entry(found.kind.to_string()).or_default() += 1;
             if is_settled {
-                let sort = format!("{:?}", caller.sort);
-                *results.by_sort.entry(sort).or_default() += 1;
-                if std::env::var_os("REHEARSAL_VERBOSE").is_some() {
-                    eprintln!(
-                        "{:?} {:.0}/h {} {}",
-                        caller.sort, caller.busiest, found.kind, found.detail
-                    );
+                let sort = format!("{:?}", caller.sort).to_lowercase();
+                if results.examples.len() < EXAMPLES_MAX {
+                    results.examples.push(format!("{sort}, {}: {}", found.kind, found.detail));
                 }
+                *results.by_sort.entry(sort).or_default() += 1;
             }
         }
     }
@@ -136,21 +146,31 @@ fn attempt(stage: &Stage<'_>, number: usize, random: &mut Random, results: &mut 
         if plant.needs_traffic() && traffic < TRAFFIC_MIN {
             continue;
         }
-        match tried(stage, plant, caller, random) {
-            Some(found) => results.found[number].push(found),
-            None => results.spoilt += 1,
-        }
+        let sort = format!("{:?}", caller.sort).to_lowercase();
+        let seconds = match plant_at(stage, plant, caller, random) {
+            Ended::Found(seconds) => Some(seconds),
+            Ended::Missed => None,
+            Ended::Spoilt => {
+                results.spoilt += 1;
+                return;
+            }
+        };
+        results.tried[number].push(Tried { seconds, sort });
         return;
     }
 }
 
-/// Seconds until it was found, if it was; nothing at all if the same was found before it began.
-fn tried(
-    stage: &Stage<'_>,
-    plant: &Plant,
-    mut caller: Caller,
-    random: &mut Random,
-) -> Option<Option<f64>> {
+/// How a plant ended.
+enum Ended {
+    /// It was found after so many seconds.
+    Found(f64),
+    Missed,
+    /// The same was found before it began.
+    Spoilt,
+}
+
+/// Plants it on copies of everything.
+fn plant_at(stage: &Stage<'_>, plant: &Plant, mut caller: Caller, random: &mut Random) -> Ended {
     let mut baselines = stage.baselines.clone();
     let mut sky = stage.sky.clone();
     let begin_ms = stage.hour * HOUR_MS + (BEGIN_S * 1_000.0) as u64;
@@ -160,10 +180,12 @@ fn tried(
         for seen in plant.apply(ordinary, &mut caller, (begin_ms, hour), &weather, random) {
             let found = baselines.observe(&caller.name, &seen);
             if found.iter().any(|found| plant.kinds.contains(&found.kind.as_str())) {
-                let after = seen.time_ms.checked_sub(begin_ms)?;
-                return Some(Some(after as f64 / 1_000.0));
+                return match seen.time_ms.checked_sub(begin_ms) {
+                    Some(after_ms) => Ended::Found(after_ms as f64 / 1_000.0),
+                    None => Ended::Spoilt,
+                };
             }
         }
     }
-    Some(None)
+    Ended::Missed
 }
