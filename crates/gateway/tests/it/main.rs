@@ -13,6 +13,7 @@ mod attachments;
 mod bad_input;
 mod bed;
 mod canary;
+mod citations;
 mod escapes;
 mod faults;
 mod leaks;
