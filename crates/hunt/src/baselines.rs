@@ -1,5 +1,7 @@
 //! All series: which one an interaction belongs to, and which leaves when there is no more room.
 //!
+//! A principal with more than one series has one of all its traffic besides, so that what is spread over many models is seen as what it is. It begins as a copy of the first.
+//!
 //! INVARIANT: never more than the given number of series; the least recently used leaves. INVARIANT: what a caller can invent (names of models) is bounded for each
 //! principal, so that nobody pushes the others out.
 
@@ -24,6 +26,8 @@ pub const SERIES_PER_PRINCIPAL_MAX: u32 = 32;
 pub const MODEL_NAME_BYTES_MAX: usize = 128;
 /// What stands for the models of a principal that has too many.
 const OTHER_MODELS: &str = "(other)";
+/// What stands for all models of a principal.
+const ALL_MODELS: &str = "(all)";
 const NOBODY: u32 = u32::MAX;
 
 /// What is ordinary, for everybody.
@@ -87,7 +91,30 @@ impl Baselines {
         self.use_now(number);
         let Some(slot) = self.slots.get_mut(number as usize) else { return Vec::new() };
         let alarms = slot.series.observe(seen, &mut self.fleet);
-        alarms.into_iter().map(|alarm| anomaly(&slot.name, seen.time_ms, &alarm)).collect()
+        let alarms = alarms.into_iter().map(|alarm| anomaly(&slot.name, seen.time_ms, &alarm));
+        let mut found: Vec<Anomaly> = alarms.collect();
+        found.extend(self.observe_all(number, seen));
+        found
+    }
+
+    /// Takes an interaction once more, for the series of all the principal's traffic; what its own series has not said.
+    fn observe_all(&mut self, own: u32, seen: &Observation) -> Vec<Anomaly> {
+        let Some(name) = self.slots.get(own as usize).map(|slot| &slot.name) else {
+            return Vec::new();
+        };
+        if self.held.get(&name.principal).is_none_or(|held| *held < 2) {
+            return Vec::new();
+        }
+        let name = all_of(&name.principal);
+        let Some(number) = self.index.get(&name).copied().filter(|number| *number != own) else {
+            return Vec::new();
+        };
+        self.use_now(number);
+        let Some(all) = self.slots.get_mut(number as usize) else { return Vec::new() };
+        let alarms = all.series.observe(seen, &mut self.fleet);
+        let Some(own) = self.slots.get_mut(own as usize) else { return Vec::new() };
+        let news = alarms.into_iter().filter(|alarm| own.series.hears(alarm.pattern, seen.time_ms));
+        news.map(|alarm| anomaly(&name, seen.time_ms, &alarm)).collect()
     }
 
     /// Lets every series learn from the silence until a time.
@@ -109,8 +136,22 @@ impl Baselines {
         if let Some(number) = self.index.get(&name) {
             return *number;
         }
+        if held == 1 {
+            self.begin_all(&name.principal);
+        }
         let series = Series::new(time_ms, &self.fleet);
         self.put(name, series)
+    }
+
+    /// Begins the series of all traffic of a principal that has had one series so far.
+    fn begin_all(&mut self, principal: &Principal) {
+        let from = SeriesName { principal: principal.clone(), ..SeriesName::default() };
+        let only = self.index.range::<SeriesName, _>(&from..).next();
+        let only = only.filter(|(name, _)| name.principal == *principal);
+        if let Some(only) = only.and_then(|(_, number)| self.slots.get(*number as usize)) {
+            let series = only.series.clone();
+            self.put_again(all_of(principal), series);
+        }
     }
 
     /// Puts a series in that was there before, unless it is there already.
@@ -196,6 +237,11 @@ impl Baselines {
     }
 }
 
+fn all_of(principal: &Principal) -> SeriesName {
+    let (model, upstream) = (ALL_MODELS.to_owned(), String::new());
+    SeriesName { principal: principal.clone(), model, upstream }
+}
+
 fn anomaly(name: &SeriesName, time_ms: u64, alarm: &Alarm) -> Anomaly {
     let given = |name: &str| (!name.is_empty()).then(|| name.to_owned());
     Anomaly {
@@ -249,6 +295,7 @@ mod tests {
         let long = SeriesName { model: "x".repeat(100_000), ..name(3, 0) };
         baselines.observe(&long, &seen);
         assert_eq!(baselines.len(), 1 + SERIES_PER_PRINCIPAL_MAX as usize + 1 + 1);
+        assert!(baselines.index.contains_key(&all_of(&name(2, 0).principal)));
         assert!(baselines.index.keys().all(|name| name.model.len() <= MODEL_NAME_BYTES_MAX));
     }
 

@@ -7,7 +7,7 @@
 //! short windows find floods within seconds and long ones small shifts within hours.
 //!
 //! INVARIANT: pure and deterministic: time is passed in, and the same interactions in the same order give the same findings. INVARIANT: bounded: [`SERIES_MAX`] series of
-//! at most [`SERIES_BYTES_MAX`] bytes; the least recently used leaves, and no principal holds more than [`SERIES_PER_PRINCIPAL_MAX`].
+//! at most [`SERIES_BYTES_MAX`] bytes; the least recently used leaves, and no principal holds more than [`SERIES_PER_PRINCIPAL_MAX`] and one for the rest.
 //! INVARIANT: no learnt number is ever NaN or infinite, also after [`Baselines::from_snapshot`]. INVARIANT: whoever has the loudest hour moves what is learnt by a bounded
 //! factor, so that nobody teaches it in a hurry.
 //!

@@ -182,6 +182,14 @@ impl Series {
         alarms.collect()
     }
 
+    /// Whether it is news to this series that a pattern was found in a wider one; from now on it is none.
+    pub(crate) fn hears(&mut self, pattern: Pattern, time_ms: u64) -> bool {
+        let quiet_ms = &mut self.quiet_ms[pattern as usize];
+        let is_news = time_ms >= *quiet_ms;
+        *quiet_ms = time_ms.saturating_add(QUIET_MS);
+        is_news
+    }
+
     /// Moves to a time: sums fade, hours that have ended are learnt.
     pub(crate) fn advance(&mut self, time_ms: u64, fleet: &mut Fleet) {
         let now = hour_of(time_ms);
@@ -369,7 +377,7 @@ impl Series {
             return None;
         }
         let was_open = is_open(self, pattern);
-        self.quiet_ms[pattern as usize] = time_ms + QUIET_MS;
+        self.quiet_ms[pattern as usize] = time_ms.saturating_add(QUIET_MS);
         if was_open {
             return None;
         }

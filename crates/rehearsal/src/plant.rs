@@ -18,6 +18,8 @@ const RAMP_HOURS: f64 = 12.0;
 pub(crate) enum Sort {
     /// Many distinct requests with long answers: so many times the caller's busiest hour, and at least so many in 10 seconds.
     Scraping(f64, f64),
+    /// The same, over twenty models that the caller never asked for.
+    Spread(f64, f64),
     /// Probes in a second, of which most are blocked.
     FuzzingBlocked(f64),
     /// Probes in a second, one text in ever other words, none blocked.
@@ -60,10 +62,11 @@ const ERRORS: &[&str] = &["anomaly.errors"];
 const REFUSALS: &[&str] = &["anomaly.refusals"];
 
 /// Everything that is planted.
-pub(crate) const PLANTS: [Plant; 24] = [
+pub(crate) const PLANTS: [Plant; 25] = [
     plant("scraping", "3 × the busiest hour, ≥ 0.3/s", Sort::Scraping(3.0, 0.3), SCRAPING),
     plant("scraping", "10 ×, ≥ 1/s", Sort::Scraping(10.0, 1.0), SCRAPING),
     plant("scraping", "30 ×, ≥ 3/s", Sort::Scraping(30.0, 3.0), SCRAPING),
+    plant("scraping, 20 models", "10 ×, ≥ 1/s", Sort::Spread(10.0, 1.0), SCRAPING),
     plant("fuzzing, blocked", "0.2/s", Sort::FuzzingBlocked(0.2), FUZZING),
     plant("fuzzing, blocked", "0.5/s", Sort::FuzzingBlocked(0.5), FUZZING),
     plant("fuzzing, blocked", "2/s", Sort::FuzzingBlocked(2.0), FUZZING),
@@ -94,6 +97,13 @@ impl Plant {
             Sort::Ramp(_) => 13,
             _ => 1,
         }
+    }
+
+    /// Whether an interaction is one that it added, over models of its own.
+    pub(crate) fn model(&self, seen: &Observation, begin_ms: u64) -> Option<String> {
+        let is_spread = matches!(self.sort, Sort::Spread(..)) && seen.time_ms >= begin_ms;
+        // The caller's own few requests of that hour may go to other models too.
+        is_spread.then(|| format!("invented{}", seen.print.map_or(0, |print| print.same % 20)))
     }
 
     /// Whether it changes the caller's own traffic, so that there must be some.
@@ -138,7 +148,9 @@ impl Plant {
     fn rate(&self, after_s: f64, busiest: f64) -> f64 {
         let per_second = busiest / 3_600.0;
         match self.sort {
-            Sort::Scraping(times, least) => (times * per_second).max(least),
+            Sort::Scraping(times, least) | Sort::Spread(times, least) => {
+                (times * per_second).max(least)
+            }
             Sort::FuzzingBlocked(rate) | Sort::FuzzingRephrased(rate) => rate,
             Sort::Cost(per_minute) => per_minute / 60.0,
             Sort::Ramp(times) => {
@@ -165,7 +177,7 @@ impl Plant {
         let new = Print { same: random.bits(), similar: random.bits() };
         let again = Print { same: random.bits(), similar: flipped(template, 6, random) };
         match self.sort {
-            Sort::Scraping(..) | Sort::Ramp(_) => Observation {
+            Sort::Scraping(..) | Sort::Spread(..) | Sort::Ramp(_) => Observation {
                 output_tokens: plain.output_tokens * 3 / 2,
                 print: Some(new),
                 ..plain

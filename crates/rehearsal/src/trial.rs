@@ -178,7 +178,11 @@ fn plant_at(stage: &Stage<'_>, plant: &Plant, mut caller: Caller, random: &mut R
         let weather = sky.next(hour);
         let ordinary = caller.hour(hour, &weather);
         for seen in plant.apply(ordinary, &mut caller, (begin_ms, hour), &weather, random) {
-            let found = baselines.observe(&caller.name, &seen);
+            let mut name = caller.name.clone();
+            if let Some(model) = plant.model(&seen, begin_ms) {
+                name.model = model;
+            }
+            let found = baselines.observe(&name, &seen);
             if found.iter().any(|found| plant.kinds.contains(&found.kind.as_str())) {
                 return match seen.time_ms.checked_sub(begin_ms) {
                     Some(after_ms) => Ended::Found(after_ms as f64 / 1_000.0),

@@ -170,6 +170,21 @@ fn floods_and_probes_are_found_and_worded_and_ordinary_weeks_are_not() {
 }
 
 #[test]
+fn a_flood_over_many_models_is_seen_as_one() {
+    let mut baselines = Baselines::default();
+    let (now_ms, _) = weeks(&mut baselines, 3);
+    let flood = (0..400_u64).flat_map(|at| {
+        let seen = ordinary(now_ms + at * 300, at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let model = SeriesName { model: format!("m{}", at % 20), ..name(1) };
+        baselines.observe(&model, &seen)
+    });
+    let flood: Vec<_> = flood.collect();
+    assert_eq!(flood.len(), 1, "{flood:#?}");
+    assert_eq!(flood[0].kind.as_str(), "anomaly.scraping");
+    assert_eq!(flood[0].model.as_deref(), Some("(all)"));
+}
+
+#[test]
 fn what_was_learnt_survives_a_restart() {
     let mut baselines = Baselines::default();
     let (now_ms, _) = weeks(&mut baselines, 3);
