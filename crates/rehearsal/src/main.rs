@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn plan(arguments: &[String]) -> Result<Plan, String> {
-    let mut plan = Plan { weeks: 10, plants: 100, seed: 1, out: None };
+    let mut plan = Plan { weeks: 10, plants: 120, seed: 1, out: None };
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
         let value = rest.next().ok_or_else(|| format!("`{name}` needs a value"))?;
