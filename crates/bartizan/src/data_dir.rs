@@ -6,6 +6,7 @@
 //! DATA/state.db           control-plane documents (SQLite)
 //! DATA/keys/pepper        the pepper of virtual keys
 //! DATA/keys/identity      the key under which end users, conversations and masks are hashed
+//! DATA/baselines.bin       what is ordinary traffic, as learnt; without it, it is learnt anew
 //! DATA/protected/NAME.corpus  fingerprints of protected documents
 //! DATA/keys/…, journal/, content/   the record's own
 //! ```
@@ -66,6 +67,11 @@ impl DataDir {
 
     pub(crate) fn first_key_file(&self) -> PathBuf {
         self.0.join("first-key.txt")
+    }
+
+    /// What the baselines have learnt.
+    pub(crate) fn baselines_file(&self) -> PathBuf {
+        self.0.join("baselines.bin")
     }
 
     /// The fingerprints of protected documents.

@@ -95,6 +95,16 @@ impl TurnPrint {
         Self { similar, same: sequence_hash(hashes), shots: shots(text) }
     }
 
+    /// A hash of the text exactly.
+    pub const fn same(self) -> u64 {
+        self.same
+    }
+
+    /// The SimHash: similar texts differ in few bits; 0 for a text that is too short to compare.
+    pub const fn similar(self) -> u64 {
+        self.similar
+    }
+
     fn is_similar(self, other: Self) -> bool {
         self.similar != 0
             && other.similar != 0

@@ -53,6 +53,7 @@ pub use custom::{
 };
 pub use detectors::acrostic::ACROSTIC_LETTERS_MAX;
 pub use detectors::canary::{CANARIES_MAX, CANARY_BYTES_MAX, CANARY_BYTES_MIN};
+pub use detectors::citation::SOURCES_BYTES_MAX;
 pub use detectors::language::UnknownLanguage;
 pub use detectors::schema::AnswerForm;
 pub use detectors::system_prompt::{KNOWN_WORDS_MAX, PROMPT_WORDS_MAX};

@@ -1,8 +1,9 @@
-//! What a text is compared with: the prompts of its conversation, and the form that was asked for.
+//! What a text is compared with: the prompts of its conversation, the form that was asked for, and what it may quote.
 //!
-//! INVARIANT: bounded: [`crate::PROMPT_WORDS_MAX`] words, [`crate::ACROSTIC_LETTERS_MAX`] letters. INVARIANT: of prompts it holds hashes and no text.
+//! INVARIANT: bounded: [`crate::PROMPT_WORDS_MAX`] words, [`crate::ACROSTIC_LETTERS_MAX`] letters, [`crate::SOURCES_BYTES_MAX`] bytes that may be quoted. INVARIANT: of prompts it holds hashes and no text.
 
 use crate::detectors::acrostic::Spelled;
+use crate::detectors::citation::Sources;
 use crate::detectors::schema::AnswerForm;
 use crate::detectors::system_prompt::PromptPrint;
 
@@ -12,6 +13,7 @@ pub struct Reference {
     pub(crate) prompt: PromptPrint,
     pub(crate) spelled: Spelled,
     pub(crate) form: Option<AnswerForm>,
+    pub(crate) sources: Option<Sources>,
 }
 
 impl Reference {
@@ -22,12 +24,18 @@ impl Reference {
         known: impl IntoIterator<Item = &'a str>,
     ) -> Self {
         let spelled = Spelled::of_prompts(prompts.clone());
-        Self { prompt: PromptPrint::new(prompts, known), spelled, form: None }
+        Self { prompt: PromptPrint::new(prompts, known), spelled, form: None, sources: None }
     }
 
     /// With the form that the answer has to have.
     #[must_use]
     pub fn expecting(self, form: AnswerForm) -> Self {
         Self { form: Some(form), ..self }
+    }
+
+    /// With everything that the answer may quote: documents, files, results of tools, and the rest of the request.
+    #[must_use]
+    pub fn citing<'a>(self, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { sources: Sources::new(texts), ..self }
     }
 }

@@ -9,7 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, Decision, Digest, InteractionId, LocatedFinding, Principal};
+use crate::{
+    Anomaly, ConversationId, Decision, Digest, InteractionId, LocatedFinding, Principal, UserReport,
+};
 
 /// The version of the shapes in this file; raised when a reader of an older one would be wrong.
 pub const SCHEMA_VERSION: u16 = 1;
@@ -43,12 +45,16 @@ const fn is_zero(count: &u32) -> bool {
 pub enum EventBody {
     /// A change to keys, configuration or policy.
     Administration(Administration),
+    /// A principal's traffic is far from what is ordinary for it.
+    Anomaly(Box<Anomaly>),
     /// An interaction ended.
     InteractionClosed(Box<InteractionClosed>),
     /// An interaction was judged; written before anything is forwarded.
     InteractionOpened(Box<InteractionOpened>),
     /// The gateway process started, stopped, recovered or degraded.
     Node(NodeNotice),
+    /// A user said something about an answer.
+    UserReport(Box<UserReport>),
 }
 
 /// A change to keys, configuration or policy.
@@ -237,8 +243,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Action, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Score, Span,
-        canonical_bytes,
+        Action, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Rating, ReportReason,
+        Score, Span, canonical_bytes,
     };
 
     fn decision() -> Decision {
@@ -283,7 +289,27 @@ mod tests {
             Unscanned { path: "messages[0].content[1]".into(), why: "opaque: image".into() };
         vec![
             EventBody::Administration(Administration::default()),
+            EventBody::Anomaly(Box::new(Anomaly {
+                detail: "600 requests in 2 minutes".into(),
+                kind: Kind::of("anomaly.scraping"),
+                measure: "requests".into(),
+                model: Some("m".into()),
+                observed: 600,
+                ordinary: 20,
+                principal: Principal { team: Some("t".into()), ..Principal::default() },
+                rank: Rank::new(50),
+                since_ms: 1_700_000_000_000,
+                upstream: Some("u".into()),
+                window_s: 120,
+            })),
             EventBody::Node(NodeNotice::default()),
+            EventBody::UserReport(Box::new(UserReport {
+                comment: Some(Digest([6; 32])),
+                interaction,
+                principal: Principal::default(),
+                rating: Rating::Down,
+                reason: Some(ReportReason::Hallucination),
+            })),
             EventBody::InteractionOpened(Box::new(InteractionOpened {
                 client_address: "127.0.0.1".into(),
                 content: Some(Digest([7; 32])),

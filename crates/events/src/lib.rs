@@ -7,6 +7,7 @@
 //! Not here: how a finding is made (`detect`), how a decision is made (`policy`), how an event is
 //! stored (`journal`) or exported.
 
+mod anomaly;
 mod canonical;
 mod decision;
 mod event;
@@ -14,8 +15,10 @@ mod finding;
 mod id;
 mod principal;
 mod provenance;
+mod report;
 mod virtual_key;
 
+pub use anomaly::Anomaly;
 pub use canonical::{Digest, canonical_bytes, commitment, leaf_digest};
 pub use decision::{Action, Decision, FiredRule, Outcome};
 pub use event::{
@@ -26,6 +29,7 @@ pub use finding::{Finding, Kind, LocatedFinding, Rank, Score, Span};
 pub use id::{ConversationId, InteractionId, KeyId, NodeId, ParseIdError};
 pub use principal::Principal;
 pub use provenance::{Provenance, Trust};
+pub use report::{Rating, ReportReason, UserReport};
 pub use virtual_key::{
     VIRTUAL_KEY_CHARACTERS, VIRTUAL_KEY_PREFIX, VIRTUAL_KEY_RANDOM_CHARACTERS, compose_virtual_key,
     parse_virtual_key,

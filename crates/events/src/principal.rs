@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::KeyId;
 
 /// The authenticated caller of an interaction. Fields are alphabetical: see [`crate::canonical_bytes`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Principal {
     /// The application, as named when the key was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -18,7 +18,12 @@ use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
 use wire::Dialect;
 
-use crate::{answer::Verdict, quota::Reservation, risk::Turn};
+use crate::{
+    answer::Verdict,
+    quota::Reservation,
+    risk::Turn,
+    watch::{Watch, Watched},
+};
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
 const FINDINGS_RECORDED_MAX: usize = 1_000;
@@ -58,6 +63,8 @@ pub(crate) struct Exchange {
     state: State,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
+    watch: Watch,
+    watched: Option<Watched>,
 }
 
 /// What is known before anything was read.
@@ -80,7 +87,7 @@ enum State {
 
 impl Exchange {
     pub(crate) fn new(
-        (journal, shutdown): (&Journal, &net::Shutdown),
+        (journal, shutdown, watch): (&Journal, &net::Shutdown, &Watch),
         interaction: InteractionId,
         at: Instant,
         content_bytes_max: usize,
@@ -99,6 +106,8 @@ impl Exchange {
             state: State::Unopened,
             ticket: None,
             turn: None,
+            watch: watch.clone(),
+            watched: None,
         }
     }
 
@@ -155,8 +164,10 @@ impl Exchange {
                 Some(self.journal.keep_later(self.interaction(), Part::Request, kept)?);
         }
         opened.findings_omitted = shorten(&mut opened.findings);
+        let watched = self.watch.opened(&opened);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
+        self.watched = Some(watched);
         self.state = State::Open;
         Ok(())
     }
@@ -245,6 +256,7 @@ impl Exchange {
         let emptied = closing(self.interaction());
         let mut close = std::mem::replace(&mut self.close, emptied);
         close.ending = ending;
+        let print = self.turn.as_ref().map(Turn::print);
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
         if let Some(mut reservation) = self.reservation.take()
@@ -255,6 +267,9 @@ impl Exchange {
         }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
+        if let Some(watched) = self.watched.take() {
+            self.watch.closed(watched, &close, print);
+        }
         let written = (|| {
             if !self.sent.is_empty() {
                 match self.journal.keep_later(close.interaction, Part::Response, &self.sent) {
@@ -351,7 +366,7 @@ fn opening(
 }
 
 /// A close record of which nothing is known.
-fn closing(interaction: InteractionId) -> InteractionClosed {
+pub(crate) fn closing(interaction: InteractionId) -> InteractionClosed {
     InteractionClosed {
         content: None,
         decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },

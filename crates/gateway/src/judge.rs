@@ -178,10 +178,11 @@ impl Judge {
         self.detect.stream_against(reference)
     }
 
-    /// What the answer to a request is compared with: the prompts that its operator wrote, and the form that it asks for.
+    /// What the answer to a request is compared with: the prompts that its operator wrote, the form that it asks for, and what it may quote.
     pub(crate) fn reference(
         &self,
         document: &Document<'_>,
+        files: &Files,
         form: Option<detect::AnswerForm>,
     ) -> detect::Reference {
         if !self.guards {
@@ -194,10 +195,17 @@ impl Judge {
         // What the user wrote is no secret to the user.
         let prompts = of(&[Provenance::System, Provenance::Developer]);
         let reference = detect::Reference::of_prompts(prompts, of(&[Provenance::User]));
-        match form {
+        let reference = match form {
             Some(form) => reference.expecting(form),
             None => reference,
+        };
+        let is_source = |from| matches!(from, Provenance::Retrieved | Provenance::ToolResult);
+        let brings = document.fields.iter().any(|field| is_source(field.provenance));
+        if !brings && files.texts.is_empty() {
+            return reference;
         }
+        let fields = document.fields.iter().map(|field| &*field.text);
+        reference.citing(fields.chain(files.texts.iter().map(|file| &*file.text)))
     }
 
     /// Judges a request.

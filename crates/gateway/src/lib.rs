@@ -24,9 +24,11 @@ mod judge;
 mod lane;
 mod loopback;
 mod mask;
+mod owners;
 mod quota;
 mod refusal;
 mod reply;
+mod report;
 mod request;
 mod risk;
 mod service;
@@ -35,8 +37,10 @@ mod speech;
 mod stand_in;
 mod stream;
 mod vault;
+mod watch;
+mod watch_task;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use connect::ExternalGuards;
@@ -62,12 +66,16 @@ use exchange::Randomness;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
+use watch::Watch;
+use watch_task::WatchTask;
 
 /// What the gateway is made of.
 #[expect(missing_debug_implementations, reason = "holds keys")]
 pub struct Parts {
     /// The guards that run as services of their own.
     pub external: ExternalGuards,
+    /// Where what the baselines learn is kept; without it, it is forgotten at the end.
+    pub baselines: Option<PathBuf>,
     /// The record.
     pub journal: Journal,
     /// The detectors and the policy.
@@ -104,6 +112,7 @@ pub enum StartError {
 /// It runs until `shutdown` begins; wait for `tasks` after that.
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     let Parts {
+        baselines,
         exposed,
         external,
         journal,
@@ -133,6 +142,15 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let (watch, waiting) = Watch::new();
+    let watch_task = WatchTask {
+        baselines: watch_task::load(baselines.as_deref()),
+        file: baselines,
+        journal: journal.clone(),
+        lost: Arc::clone(&watch.lost),
+        shutdown: shutdown.clone(),
+        waiting,
+    };
     let shared = Arc::new(Shared {
         addresses,
         bodies: BodyBudget::new(limits.bodies_bytes_max),
@@ -156,7 +174,9 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         routes,
         shutdown: shutdown.clone(),
         unknown_fields,
+        watch,
     });
+    tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(address)
 }

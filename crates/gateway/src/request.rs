@@ -220,7 +220,7 @@ pub(crate) fn examine(
     Ok(Some(Prepared {
         body,
         judgement,
-        reference: reference(shared, &document, form, &vault),
+        reference: reference(shared, &document, &files, form, &vault),
         route: Arc::clone(route),
         subject: Arc::new(subject),
         vault: Arc::new(vault),
@@ -257,10 +257,11 @@ fn check_deployment(
 fn reference(
     shared: &Shared,
     document: &Document<'_>,
+    files: &Files,
     form: Option<detect::AnswerForm>,
     vault: &Vault,
 ) -> Arc<detect::Reference> {
-    Arc::new(shared.judge.reference(document, form.filter(|_| vault.is_empty())))
+    Arc::new(shared.judge.reference(document, files, form.filter(|_| vault.is_empty())))
 }
 
 /// What is sent on: what was received, unless something in it is masked.

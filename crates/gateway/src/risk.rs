@@ -95,6 +95,12 @@ impl Turn {
         Self { conversations: Arc::clone(conversations), facts, id, risk }
     }
 
+    /// The fingerprint of what the user wrote.
+    pub(crate) const fn print(&self) -> hunt::Print {
+        let print = self.facts.print;
+        hunt::Print { same: print.same(), similar: print.similar() }
+    }
+
     /// Keeps the turn, knowing how it ended; the risk of its conversation from now on.
     pub(crate) fn end(mut self, ending: Ending, found: &[LocatedFinding]) -> u8 {
         let is_declined = || found.iter().any(|one| one.finding.kind.as_str() == "output.refusal");

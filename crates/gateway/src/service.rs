@@ -24,11 +24,12 @@ use crate::{
     judge::Judge,
     quota::Quotas,
     refusal::Refusal,
-    reply,
+    reply, report,
     request::{self, Caller, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
     speech::Speech,
+    watch::Watch,
 };
 
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     pub(crate) shutdown: net::Shutdown,
     pub(crate) unknown_fields: UnknownFields,
+    pub(crate) watch: Watch,
 }
 
 /// Answers requests.
@@ -69,7 +71,8 @@ impl Handler for Service {
             match arrival.request.uri().path() {
                 "/healthz" => plain(StatusCode::OK, "ok\n"),
                 "/readyz" => self.ready(),
-                _ => self.interact(arrival).await,
+                report::PATH => report::report(&self.0, arrival).await,
+                _ => Box::pin(self.interact(arrival)).await,
             }
         })
     }
@@ -108,7 +111,7 @@ impl Service {
         let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let content_bytes_max = shared.limits.content_bytes_max;
         let early = Early { client_address, dialect, operation, principal: Principal::default() };
-        let place = (&shared.journal, &shared.shutdown);
+        let place = (&shared.journal, &shared.shutdown, &shared.watch);
         let exchange = Exchange::new(place, interaction, arrival.at, content_bytes_max, early);
         let mut journey = Journey {
             received: Received {
@@ -348,7 +351,7 @@ fn error_body(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Vec<u8>
 }
 
 /// The refusal in the dialect's own shape.
-fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Body> {
+pub(crate) fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Body> {
     let mut response = Response::new(net::full(error_body(dialect, refusal, interaction)));
     *response.status_mut() = refusal.status;
     insert(&mut response, "content-type", "application/json");

@@ -14,6 +14,7 @@ use wire::Dialect;
 use super::*;
 use crate::answer::tests::{MASK, OWN, guard};
 use crate::exchange::Early;
+use crate::watch::Watch;
 
 /// Cases of a property; each passes two to four streams.
 const CASES: u32 = 500;
@@ -33,7 +34,8 @@ fn machine(journal: &Journal) -> Machine {
     };
     let shutdown = net::Shutdown::default();
     let interaction = InteractionId::new(1, 1);
-    let exchange = Exchange::new((journal, &shutdown), interaction, Instant::now(), 0, early);
+    let exchange =
+        Exchange::new((journal, &shutdown, &Watch::new().0), interaction, Instant::now(), 0, early);
     Machine::new(StreamParts {
         event_bytes_max: 1 << 20,
         exchange,

@@ -7,7 +7,7 @@
 //! ```text
 //! .seg   magic "BTZCONT1", hour u64, key 8 bytes; then entries:
 //!   0  length       u32   bytes of the sealed part, tag included
-//!   4  part         u8    1 request, 2 response
+//!   4  part         u8    1 request, 2 response, 3 comment
 //!   5  zero         3
 //!   8  interaction  16
 //!  24  nonce        12    zero 4, number of the entry u64: a key encrypts one file
@@ -56,13 +56,15 @@ pub(crate) const BOUND_BYTES: usize = 24;
 pub(crate) const SALT_BYTES: usize = 16;
 pub(crate) const TAG_BYTES: usize = 16;
 
-/// Which side of an interaction.
+/// What of an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
     /// The request's body as received.
     Request,
     /// The answer as sent.
     Response,
+    /// What a user wrote about the answer.
+    Comment,
 }
 
 /// When content is written to its file.
@@ -143,6 +145,7 @@ impl Part {
         match self {
             Self::Request => 1,
             Self::Response => 2,
+            Self::Comment => 3,
         }
     }
 }

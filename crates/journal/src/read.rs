@@ -255,7 +255,8 @@ fn is_about(record: &Record, interaction: InteractionId) -> bool {
     match &record.event.body {
         EventBody::InteractionOpened(opened) => opened.interaction == interaction,
         EventBody::InteractionClosed(closed) => closed.interaction == interaction,
-        EventBody::Administration(_) | EventBody::Node(_) => false,
+        EventBody::UserReport(report) => report.interaction == interaction,
+        EventBody::Administration(_) | EventBody::Anomaly(_) | EventBody::Node(_) => false,
     }
 }
 

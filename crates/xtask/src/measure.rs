@@ -1,5 +1,5 @@
 //! `cargo xtask bench NAME` and `cargo xtask long NAME`: runs a measurement in a release build and keeps
-//! its receipt. `cargo xtask train` and `cargo xtask eval` only pass on to `trainer`.
+//! its receipt. `cargo xtask train` and `cargo xtask eval` only pass on to `trainer`, `cargo xtask eval-baselines` to `rehearsal`.
 //!
 //! The measurements are in the program `bench` (and `fuzz`), which takes a name, and writes its figures as JSON to the file
 //! named by `BARTIZAN_FIGURES`. INVARIANT: a receipt is written only for a run that succeeded and says which crates
@@ -54,6 +54,18 @@ pub(crate) fn run(root: &Path, kind: &str, name: &str, rest: &[&str]) -> Result<
     let receipt = receipt::write(root, &format!("{kind}-{name}"), &figures)?;
     println!("receipt: {}", receipt.strip_prefix(root).unwrap_or(&receipt).display());
     Ok(())
+}
+
+/// The page that `rehearsal` writes.
+const BASELINES_PAGE: &str = "docs/reference/benchmarks/baselines.md";
+
+/// Runs `rehearsal` on baselines, and lets it write its page.
+pub(crate) fn rehearse(root: &Path, rest: &[&str]) -> Result<(), String> {
+    Step::new(root, "cargo")
+        .args(["run", "--release", "--package", "rehearsal", "--", "baselines"])
+        .args(["--out", BASELINES_PAGE])
+        .args(rest)
+        .run()
 }
 
 /// Runs `trainer` with a command and its arguments.

@@ -109,7 +109,7 @@ fn tail(
 /// What was said in a part of an interaction, as it is shown.
 #[derive(Serialize)]
 pub(crate) struct Said {
-    /// `request`, `response`.
+    /// `request`, `response`, `comment`.
     pub(crate) part: &'static str,
     /// The text, or `None` if none was kept or it has expired.
     pub(crate) text: Option<String>,
@@ -152,14 +152,21 @@ fn said(
     records: &[Record],
 ) -> Result<Vec<Said>, Failure> {
     let committed = |part: Part| {
-        records.iter().find_map(|record| match (&record.event.body, part) {
+        // Of several comments the last is kept.
+        records.iter().rev().find_map(|record| match (&record.event.body, part) {
             (EventBody::InteractionOpened(opened), Part::Request) => opened.content,
             (EventBody::InteractionClosed(closed), Part::Response) => closed.content,
+            (EventBody::UserReport(report), Part::Comment) => report.comment,
             _ => None,
         })
     };
-    let parts = [(Part::Request, "request"), (Part::Response, "response")];
-    let said = parts.into_iter().map(|(part, name)| {
+    let parts =
+        [(Part::Request, "request"), (Part::Response, "response"), (Part::Comment, "comment")];
+    // Most interactions have no comment.
+    let parts = parts
+        .into_iter()
+        .filter(|(part, _)| *part != Part::Comment || committed(Part::Comment).is_some());
+    let said = parts.map(|(part, name)| {
         let content = reader.content(interaction, part).map_err(read_failure)?;
         Ok(match content {
             None => Said { part: name, text: None, matches_record: None },

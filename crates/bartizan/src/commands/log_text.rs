@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use events::{
-    Decision, Ending, EventBody, GuardReport, GuardStatus, InteractionClosed, InteractionOpened,
-    LocatedFinding, Outcome, Principal, Rank, Unscanned,
+    Anomaly, Decision, Ending, EventBody, GuardReport, GuardStatus, InteractionClosed,
+    InteractionOpened, LocatedFinding, Outcome, Principal, Rank, Unscanned, UserReport,
 };
 use journal::Record;
 use journal::verify::{Truncation, Verdict, VerifyReport};
@@ -29,11 +29,33 @@ pub(crate) fn line(record: &Record) -> String {
             String::from("administration"),
             format!("{} {} by {}", event.operation, event.target, event.actor),
         ),
+        EventBody::Anomaly(anomaly) => (String::from("anomaly"), anomaly_words(anomaly)),
+        EventBody::UserReport(report) => (report.interaction.to_string(), report_words(report)),
         EventBody::Node(notice) => {
             (record.node.to_string(), format!("{}: {}", notice.state, notice.detail))
         }
     };
     format!("{time}  {subject:<30}  {}", printable(&what))
+}
+
+fn anomaly_words(anomaly: &Anomaly) -> String {
+    let mut words = format!("{}: {}", anomaly.kind, anomaly.detail);
+    if let Some(model) = &anomaly.model {
+        let _never_fails = write!(words, "; model {model}");
+    }
+    let _never_fails = write!(words, "; {}", principal_words(&anomaly.principal));
+    words
+}
+
+fn report_words(report: &UserReport) -> String {
+    let mut words = format!("user reports: {}", report.rating.as_str());
+    if let Some(reason) = report.reason {
+        let _never_fails = write!(words, " ({})", reason.as_str());
+    }
+    if report.comment.is_some() {
+        words.push_str(", with a comment");
+    }
+    words
 }
 
 fn open_words(opened: &InteractionOpened) -> String {
@@ -128,7 +150,8 @@ pub(crate) fn interaction(records: &[Record], said: &[Said]) -> String {
         match &record.event.body {
             EventBody::InteractionOpened(opened) => opened_block(&mut text, record, opened),
             EventBody::InteractionClosed(closed) => closed_block(&mut text, record, closed),
-            EventBody::Administration(_) | EventBody::Node(_) => {}
+            EventBody::UserReport(report) => report_block(&mut text, record, report),
+            EventBody::Administration(_) | EventBody::Anomaly(_) | EventBody::Node(_) => {}
         }
         text.push('\n');
     }
@@ -201,6 +224,15 @@ fn closed_block(text: &mut String, record: &Record, closed: &InteractionClosed) 
         row("guard", format!("{}: {}", guard.guard, guard_words(guard)));
     }
     unscanned_rows(&mut row, &closed.unscanned);
+    text.push_str(&table.render());
+}
+
+fn report_block(text: &mut String, record: &Record, report: &UserReport) {
+    let mut table = Table::headless();
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    row("reported", moment_words(record));
+    row("by", principal_words(&report.principal));
+    row("says", report_words(report));
     text.push_str(&table.render());
 }
 

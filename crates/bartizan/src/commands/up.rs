@@ -85,6 +85,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let parts = Parts {
         exposed,
         external: settings.external,
+        baselines: Some(data.baselines_file()),
         journal: journal.clone(),
         judge: Judge::new(detect, settings.guards.policy, gateway.guards),
         keys: Arc::clone(&snapshot),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use events::{
-    Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
-    NodeNotice, Outcome, Principal,
+    Anomaly, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
+    InteractionOpened, Kind, NodeNotice, Outcome, Principal, Rank, Rating, ReportReason,
+    UserReport,
 };
 use journal::{Journal, JournalSettings, Part, RealDisk};
 
@@ -95,6 +96,56 @@ fn the_last_records_are_shown_a_line_each() {
     assert_eq!(records.len(), 3);
     assert_eq!(records[1]["event"]["body"]["class"], "interaction_opened");
     assert_eq!(records[2]["sequence"], 2);
+}
+
+#[test]
+fn findings_of_baselines_and_reports_of_users_are_shown() {
+    let home = Home::new();
+    let interaction = recorded(&home);
+    let anomaly = Anomaly {
+        detail: "612 requests within 2 minutes, 31 times as much as is ordinary (20)".into(),
+        kind: Kind::of("anomaly.scraping"),
+        measure: "requests".into(),
+        model: Some("evil\u{1b}]0;title\u{7}".into()),
+        observed: 612,
+        ordinary: 20,
+        principal: Principal { team: Some("payments".into()), ..Principal::default() },
+        rank: Rank::new(50),
+        since_ms: TIME_MS,
+        upstream: None,
+        window_s: 120,
+    };
+    let data = home.path("bartizan-data");
+    let (journal, _) =
+        Journal::open(&data, JournalSettings::default(), Arc::new(RealDisk)).expect("opened");
+    let comment = journal.keep(interaction, Part::Comment, b"it \x1b[31mmade that up");
+    let report = UserReport {
+        comment: Some(comment.expect("kept")),
+        interaction,
+        principal: Principal::default(),
+        rating: Rating::Down,
+        reason: Some(ReportReason::Hallucination),
+    };
+    for body in [EventBody::Anomaly(Box::new(anomaly)), EventBody::UserReport(Box::new(report))] {
+        let _ticket = journal.append(&Event::new(TIME_MS, body)).expect("appended");
+    }
+    journal.close().expect("closed");
+    let shown = home.run(&["log", "tail", "-n", "2"]).stdout;
+    let expected = format!(
+        "2026-11-23 14:05:09  {:<30}  anomaly.scraping: 612 requests within 2 minutes, 31 times as much as is \
+         ordinary (20); model evil\\u{{1b}}]0;title\\u{{7}}; team payments\n\
+         2026-11-23 14:05:09  {interaction}  user reports: down (hallucination), with a comment\n",
+        "anomaly"
+    );
+    assert_eq!(shown, expected);
+    let id = interaction.to_string();
+    let whole = home.run(&["log", "show", &id, "--content"]).stdout;
+    for expected in
+        ["down (hallucination), with a comment", "comment (as recorded)", "made that up"]
+    {
+        assert!(whole.contains(expected), "{expected}: {whole}");
+    }
+    assert!(!whole.contains('\u{1b}'), "{whole}");
 }
 
 #[test]

@@ -28,6 +28,7 @@ use self::identifiers::Evidence;
 pub(crate) mod acrostic;
 pub(crate) mod bloat;
 pub(crate) mod canary;
+pub(crate) mod citation;
 pub(crate) mod constructs;
 pub(crate) mod encoded_values;
 pub(crate) mod exfiltration;
@@ -52,7 +53,7 @@ use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 44] = [
+pub(crate) const CARDS: [DetectorCard; 45] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -97,6 +98,7 @@ pub(crate) const CARDS: [DetectorCard; 44] = [
     acrostic::CARD,
     schema::CARD,
     bloat::CARD,
+    citation::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -146,6 +148,7 @@ pub(crate) enum Id {
     Acrostic,
     Schema,
     Bloat,
+    Citation,
 }
 
 /// What asks a text whether a value starts there.

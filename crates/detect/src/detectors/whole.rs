@@ -7,7 +7,8 @@ use events::{Finding, Kind, Provenance, Rank, Score, Span};
 
 use super::suffix::SuffixModel;
 use super::{
-    Enabled, Id, acrostic, bloat, homograph_host, language, refusal, repetition, schema, suffix,
+    Enabled, Id, acrostic, bloat, citation, homograph_host, language, refusal, repetition, schema,
+    suffix,
 };
 use crate::decode::Views;
 use crate::watch::Guards;
@@ -42,7 +43,7 @@ struct Whole {
     find: fn(&Look<'_>) -> Option<WholeHit>,
 }
 
-const DETECTORS: [Whole; 8] = [
+const DETECTORS: [Whole; 9] = [
     Whole {
         id: Id::Refusal,
         card: refusal::CARD,
@@ -71,6 +72,7 @@ const DETECTORS: [Whole; 8] = [
         find: |look| bloat::find(look.text),
     },
     Whole { id: Id::Schema, card: schema::CARD, of_answers: true, find: schema::find },
+    Whole { id: Id::Citation, card: citation::CARD, of_answers: true, find: citation::find },
 ];
 
 /// Everything that a text shows as a whole.

@@ -83,6 +83,8 @@ pub(crate) struct Bed {
     directory: tempfile::TempDir,
     disk: Arc<dyn Disk>,
     pub(crate) key: String,
+    /// A key of somebody else.
+    pub(crate) other_key: String,
     runtime: Option<tokio::runtime::Runtime>,
     shutdown: Shutdown,
     tasks: Tasks,
@@ -99,14 +101,14 @@ impl Bed {
             .expect("a runtime");
         let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
         let disk = Arc::clone(&plan.disk);
-        let (address, key) = runtime.block_on(start(
+        let (address, key, other_key) = runtime.block_on(start(
             directory.path(),
             base_url,
             plan,
             shutdown.clone(),
             tasks.clone(),
         ));
-        Self { address, directory, disk, key, runtime: Some(runtime), shutdown, tasks }
+        Self { address, directory, disk, key, other_key, runtime: Some(runtime), shutdown, tasks }
     }
 
     /// A client with the bed's virtual key.
@@ -168,11 +170,13 @@ async fn start(
     plan: Plan,
     shutdown: Shutdown,
     tasks: Tasks,
-) -> (SocketAddr, String) {
+) -> (SocketAddr, String, String) {
     let store = Store::open(&data.join("state.sqlite")).await.expect("a store");
     let keys = VirtualKeys::open(store, &data.join("pepper"), 1).await.expect("keys");
     let grant = GrantOptions { name: "test".to_owned(), ..plan.grant };
     let (_, key) = keys.create(grant, 1).await.expect("a key");
+    let other = GrantOptions { name: "other".to_owned(), ..GrantOptions::default() };
+    let (_, other) = keys.create(other, 1).await.expect("a key");
     let snapshot = keys.snapshot().await.expect("a snapshot");
     let (journal, _) =
         Journal::open(data, JournalSettings::default(), plan.disk).expect("a journal");
@@ -211,6 +215,7 @@ async fn start(
     let address = gateway::start(Parts {
         exposed: plan.exposed,
         external: connect::ExternalGuards::new(plan.external).expect("guards"),
+        baselines: Some(data.join("baselines.bin")),
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),
@@ -221,7 +226,7 @@ async fn start(
         tasks,
     })
     .expect("a free port");
-    (address, key.expose().clone())
+    (address, key.expose().clone(), other.expose().clone())
 }
 
 /// An upstream that answers everything with the same bytes and keeps what it was sent.

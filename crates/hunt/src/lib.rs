@@ -1,0 +1,33 @@
+//! Baselines: what is ordinary for each principal × model × upstream, and findings where traffic is not.
+//!
+//! One mechanism for everything that is measured. [`Baselines::observe`] takes interactions as they end; each adds to fading sums over four lengths of
+//! time, from 15 seconds to 4 hours (`series`). A sum is compared with what the season of the week leads to expect (`season`), as a logarithm: how
+//! many times the ordinary it is. The highest such number of each hour is the sample from which a series learns its own tail (`tail`), and the
+//! threshold is where that tail meets a stated budget of false alarms. So a principal whose traffic is wild gets wide thresholds, a steady one narrow ones,
+//! short windows find floods within seconds and long ones small shifts within hours.
+//!
+//! INVARIANT: pure and deterministic: time is passed in, and the same interactions in the same order give the same findings. INVARIANT: bounded: [`SERIES_MAX`] series of
+//! at most [`SERIES_BYTES_MAX`] bytes; the least recently used leaves, and no principal holds more than [`SERIES_PER_PRINCIPAL_MAX`] and one for the rest.
+//! INVARIANT: no learnt number is ever NaN or infinite, also after [`Baselines::from_snapshot`]. INVARIANT: whoever has the loudest hour moves what is learnt by a bounded
+//! factor, so that nobody teaches it in a hurry.
+//!
+//! Not here: where interactions come from and findings go (`gateway`), what one text or conversation says (`detect`), how well it works (`rehearsal`).
+
+mod baselines;
+mod distinct;
+mod familiar;
+mod fleet;
+mod measure;
+mod observation;
+mod season;
+mod series;
+mod snapshot;
+mod tail;
+mod words;
+
+pub use baselines::{
+    Baselines, MODEL_NAME_BYTES_MAX, SERIES_BYTES_MAX, SERIES_MAX, SERIES_PER_PRINCIPAL_MAX,
+};
+pub use observation::{Observation, Outcome, Print, SeriesName};
+pub use snapshot::SnapshotError;
+pub use tail::FALSE_ALARMS_PER_SERIES_WEEK;

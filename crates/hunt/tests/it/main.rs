@@ -1,0 +1,202 @@
+//! What holds for any traffic: bounded, deterministic, no number that is none, and what was learnt survives a restart.
+
+use events::{Anomaly, Principal};
+use hunt::{Baselines, Observation, Outcome, Print, SeriesName};
+use proptest::prelude::*;
+
+const HOUR_MS: u64 = 3_600_000;
+/// A Monday at midnight.
+const MONDAY_MS: u64 = 4 * 24 * HOUR_MS;
+
+fn name(number: usize) -> SeriesName {
+    SeriesName {
+        principal: Principal { team: Some(format!("team{number}")), ..Principal::default() },
+        model: String::from("m"),
+        upstream: String::from("u"),
+    }
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::Answered),
+        Just(Outcome::Blocked),
+        Just(Outcome::Declined),
+        Just(Outcome::Failed),
+        Just(Outcome::Other),
+    ]
+}
+
+/// An interaction of one of a few series, some time after the one before, or, if a clock jumps, before it.
+fn interaction() -> impl Strategy<Value = (usize, i64, Observation)> {
+    let pause = prop_oneof![
+        6 => 0..2_000_i64,
+        2 => 0..7_200_000_i64,
+        1 => -100_000_000..100_000_000_i64,
+        1 => Just(40 * 24 * 3_600_000_i64),
+    ];
+    let number = prop_oneof![0..5_000_u64, any::<u64>()];
+    (0..6_usize, pause, number, any::<u64>(), any::<u64>(), outcome(), any::<Option<u64>>())
+        .prop_map(|(series, pause, tokens, time, similar, outcome, first_byte_us)| {
+            let seen = Observation {
+                time_ms: 0,
+                input_tokens: tokens,
+                output_tokens: tokens / 3,
+                duration_us: time,
+                first_byte_us,
+                outcome,
+                print: Some(Print { same: similar, similar: similar & 0xffff }),
+            };
+            (series, pause, seen)
+        })
+}
+
+fn play(baselines: &mut Baselines, played: &[(usize, i64, Observation)]) -> Vec<Anomaly> {
+    let mut time_ms = MONDAY_MS;
+    let mut found = Vec::new();
+    for (series, pause, seen) in played {
+        time_ms = time_ms.saturating_add_signed(*pause);
+        found.extend(baselines.observe(&name(*series), &Observation { time_ms, ..*seen }));
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_traffic_is_bounded_and_gives_the_same_findings_again(played in prop::collection::vec(interaction(), 0..400)) {
+        let (mut baselines, mut again) = (Baselines::new(4), Baselines::new(4));
+        prop_assert_eq!(play(&mut baselines, &played), play(&mut again, &played));
+        prop_assert!(baselines.len() <= 4);
+        // A number that is none would not be read back.
+        let time_ms = MONDAY_MS * 100;
+        let bytes = baselines.to_snapshot(time_ms);
+        let mut restored = Baselines::from_snapshot(&bytes, 4, time_ms).expect("what was written is read");
+        prop_assert_eq!(restored.to_snapshot(time_ms), bytes);
+    }
+
+    #[test]
+    fn the_order_of_equal_times_makes_no_difference_to_what_is_learnt(played in prop::collection::vec(interaction(), 0..100)) {
+        let at_once: Vec<_> = played.iter().map(|(_, _, seen)| {
+            // Fingerprints are compared with those before, in the order in which they come.
+            (0, 0, Observation { print: None, first_byte_us: None, input_tokens: seen.input_tokens % 1_000, output_tokens: 0, duration_us: 50_000, ..*seen })
+        }).collect();
+        let reversed: Vec<_> = at_once.iter().rev().copied().collect();
+        let (mut one, mut other) = (Baselines::new(4), Baselines::new(4));
+        play(&mut one, &at_once);
+        play(&mut other, &reversed);
+        let later = MONDAY_MS + HOUR_MS;
+        let (one, other) = (one.to_snapshot(later), other.to_snapshot(later));
+        prop_assert_eq!(one.len(), other.len());
+        // All numbers of the season are counts, and equal; those of tails depend on what was the highest at any moment.
+        prop_assert_eq!(&one[..64], &other[..64]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_snapshot_are_refused(at in any::<prop::sample::Index>(), changed in any::<prop::sample::Index>(), flip in 1..=255_u8, junk in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(Baselines::from_snapshot(&junk, 4, 0).is_err());
+        let mut baselines = Baselines::new(4);
+        baselines.observe(&name(1), &Observation { time_ms: MONDAY_MS, ..Observation::default() });
+        let mut bytes = baselines.to_snapshot(MONDAY_MS);
+        let cut = at.index(bytes.len());
+        prop_assert!(Baselines::from_snapshot(&bytes[..cut], 4, 0).is_err());
+        let place = changed.index(bytes.len());
+        bytes[place] ^= flip;
+        // Whatever is read can be used.
+        if let Ok(mut read) = Baselines::from_snapshot(&bytes, 4, MONDAY_MS) {
+            play(&mut read, &[(1, 0, Observation::default()), (1, 10_000_000, Observation::default())]);
+            let again = read.to_snapshot(MONDAY_MS * 2);
+            prop_assert!(Baselines::from_snapshot(&again, 4, 0).is_ok());
+        }
+    }
+}
+
+/// Five weeks of an application that answers people in the daytime, each minute a few requests.
+fn weeks(baselines: &mut Baselines, weeks: u64) -> (u64, usize) {
+    let (mut state, mut alarms) = (1_u64, 0);
+    let end_ms = MONDAY_MS + weeks * 168 * HOUR_MS;
+    let mut time_ms = MONDAY_MS;
+    while time_ms < end_ms {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let unit = ((state >> 33) as f64 + 1.0) / (1_u64 << 31) as f64;
+        let is_day = (8..18).contains(&(time_ms / HOUR_MS % 24));
+        let mean_ms = if is_day { 20_000.0 } else { 200_000.0 };
+        time_ms += (-unit.ln() * mean_ms) as u64 + 1;
+        alarms += baselines.observe(&name(1), &ordinary(time_ms, state)).len();
+    }
+    (end_ms, alarms)
+}
+
+fn ordinary(time_ms: u64, state: u64) -> Observation {
+    Observation {
+        time_ms,
+        input_tokens: 200 + (state >> 40) % 800,
+        output_tokens: 100 + (state >> 50) % 400,
+        duration_us: 2_000_000 + (state >> 30) % 3_000_000,
+        first_byte_us: Some(300_000 + (state >> 20) % 300_000),
+        outcome: if state.is_multiple_of(97) { Outcome::Declined } else { Outcome::Answered },
+        print: Some(Print { same: state, similar: state }),
+    }
+}
+
+#[test]
+fn floods_and_probes_are_found_and_worded_and_ordinary_weeks_are_not() {
+    let mut baselines = Baselines::default();
+    let (now_ms, alarms) = weeks(&mut baselines, 3);
+    assert_eq!(alarms, 0);
+    let scraped = (0..240_u64).flat_map(|second| {
+        let seen = ordinary(now_ms + second * 500, second.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        baselines.clone().observe(&name(1), &seen);
+        baselines.observe(&name(1), &seen)
+    });
+    let scraped: Vec<_> = scraped.collect();
+    let first = scraped.first().expect("a flood is found");
+    assert_eq!(first.kind.as_str(), "anomaly.scraping", "{first:?}");
+    assert!(first.detail.contains("requests within"), "{}", first.detail);
+    assert_eq!(scraped.len(), 1, "an anomaly is said once: {scraped:#?}");
+
+    let (mut baselines, (now_ms, _)) = (Baselines::default(), (0, 0));
+    let (later_ms, _) = weeks(&mut baselines, 3);
+    let probed = (0..120_u64).flat_map(|probe| {
+        let seen = Observation {
+            outcome: Outcome::Blocked,
+            ..ordinary(now_ms + later_ms + probe * 1_000, probe.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        };
+        baselines.observe(&name(1), &seen)
+    });
+    let kinds: Vec<_> = probed.map(|found| found.kind.to_string()).collect();
+    assert_eq!(kinds, ["anomaly.fuzzing"]);
+}
+
+#[test]
+fn a_flood_over_many_models_is_seen_as_one() {
+    let mut baselines = Baselines::default();
+    let (now_ms, _) = weeks(&mut baselines, 3);
+    let flood = (0..400_u64).flat_map(|at| {
+        let seen = ordinary(now_ms + at * 300, at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let model = SeriesName { model: format!("m{}", at % 20), ..name(1) };
+        baselines.observe(&model, &seen)
+    });
+    let flood: Vec<_> = flood.collect();
+    assert_eq!(flood.len(), 1, "{flood:#?}");
+    assert_eq!(flood[0].kind.as_str(), "anomaly.scraping");
+    assert_eq!(flood[0].model.as_deref(), Some("(all)"));
+}
+
+#[test]
+fn what_was_learnt_survives_a_restart() {
+    let mut baselines = Baselines::default();
+    let (now_ms, _) = weeks(&mut baselines, 3);
+    let bytes = baselines.to_snapshot(now_ms);
+    let mut restored = Baselines::from_snapshot(&bytes, 100, now_ms).expect("a snapshot");
+    let mut fresh = Baselines::default();
+    let flood = |baselines: &mut Baselines| {
+        (0..100_u64).any(|at| {
+            let seen = ordinary(now_ms + at * 600, at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            !baselines.observe(&name(1), &seen).is_empty()
+        })
+    };
+    assert!(flood(&mut restored));
+    assert!(!flood(&mut fresh), "a new series may begin as it likes");
+}
