@@ -74,7 +74,7 @@ pub(crate) const TABLE: [Measure; MEASURES] = [
     measure("cost", Pattern::Cost, 0.25, [3.0, 3.0, 2.0, 1.7], 20.0),
     measure("blocked", Pattern::Fuzzing, 0.1, [3.0, 3.0, 2.0, 2.0], 5.0),
     measure("rephrased", Pattern::Fuzzing, 0.1, [3.0, 2.0, 2.0, 2.0], 8.0),
-    measure("errors", Pattern::Errors, 0.1, [3.0, 3.0, 2.0, 2.0], 10.0),
+    measure("errors", Pattern::Errors, 0.1, [3.0, 3.0, 2.0, 2.0], 15.0),
     measure("refusals", Pattern::Refusals, 0.1, [3.0, 3.0, 2.0, 2.0], 5.0),
     measure("latency", Pattern::Latency, 0.1, [1.7, 1.6, 1.5, 1.4], 5.0),
     measure("first_byte", Pattern::Latency, 0.1, [1.7, 1.6, 1.5, 1.4], 5.0),

@@ -6,8 +6,8 @@
 //!
 //! INVARIANT: an hour counts at most as much as the threshold, so one loud hour raises a threshold by a bounded share.
 
-/// The false alarms that are planned for, per series and week: for a principal with two models, and so three series, one in 27 weeks.
-pub const FALSE_ALARMS_PER_SERIES_WEEK: f32 = 0.0125;
+/// The false alarms that are planned for, per series and week: for a principal with two models, and so three series, one in 33 weeks.
+pub const FALSE_ALARMS_PER_SERIES_WEEK: f32 = 0.01;
 /// Hours of a week: as many samples a week at most.
 const HOURS_PER_WEEK: f32 = 168.0;
 /// Hours that what is assumed at first counts as.
