@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Feedback(FeedbackCommand),
     /// Say what the detectors and the default rules make of a text
     Inspect(InspectArgs),
-    /// Make, list, rotate and revoke virtual keys
+    /// Make, list, rotate, audit and revoke virtual keys
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Read and verify the record
@@ -226,6 +226,16 @@ pub(crate) enum KeysCommand {
         /// How long the secret before works too: `24h`, `30m`, `7d`, `0s`
         #[arg(long, value_name = "TIME", default_value = "24h")]
         overlap: String,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// What keys are used for, and what should be done about them
+    Audit {
+        /// How many days of the record are read
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        days: u64,
         #[command(flatten)]
         state: StateArgs,
         #[command(flatten)]

@@ -11,8 +11,8 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
-    LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
+    Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
+    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
@@ -26,6 +26,8 @@ const FINDINGS_RECORDED_MAX: usize = 1_000;
 /// Pieces of content that no guard read, in one record; what follows is of the same sort.
 const UNSCANNED_RECORDED_MAX: usize = 128;
 
+/// The operation of a record: a virtual key was seen in plain text. Its actor is the interaction.
+pub const KEY_EXPOSED: &str = "key.exposed";
 /// What records say where an address is not known.
 const UNKNOWN_ADDRESS: &str = "unknown";
 
@@ -157,6 +159,16 @@ impl Exchange {
         self.ticket = Some(self.journal.append(&event)?);
         self.state = State::Open;
         Ok(())
+    }
+
+    /// Puts on record that a virtual key was seen in it.
+    pub(crate) fn exposes(&self, key: KeyId) -> Result<(), JournalError> {
+        let change = Administration {
+            actor: self.interaction().to_string(),
+            operation: KEY_EXPOSED.to_owned(),
+            target: key.to_string(),
+        };
+        self.journal.append_later(&Event::new(now_ms(), EventBody::Administration(change)))
     }
 
     /// Waits until the open record, or that of a refusal, would survive a power cut.

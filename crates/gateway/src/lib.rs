@@ -15,6 +15,7 @@ mod answer_form;
 mod conversation;
 mod counter;
 mod exchange;
+mod exposure;
 mod external;
 mod external_answer;
 mod files;
@@ -47,6 +48,7 @@ use tokio::sync::Semaphore;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
+pub use exchange::KEY_EXPOSED;
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
@@ -68,6 +70,8 @@ pub struct Parts {
     pub journal: Journal,
     /// The detectors and the policy.
     pub judge: Judge,
+    /// Told which virtual keys were seen in plain text in requests. What does not fit is on record only.
+    pub exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
     /// The limits and budgets, and what was used of them.
@@ -97,8 +101,18 @@ pub enum StartError {
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
-    let Parts { external, journal, judge, keys, quotas, secret, mut settings, shutdown, tasks } =
-        parts;
+    let Parts {
+        exposed,
+        external,
+        journal,
+        judge,
+        keys,
+        quotas,
+        secret,
+        mut settings,
+        shutdown,
+        tasks,
+    } = parts;
     let routes = Routes::new(&mut settings)?;
     let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
@@ -122,6 +136,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         bodies: BodyBudget::new(limits.bodies_bytes_max),
         conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),
+        exposed,
         external,
         hash_key: purpose("identity"),
         journal,

@@ -9,8 +9,8 @@ use std::{collections::HashSet, net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use events::{
-    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Principal,
-    Span,
+    Action, ConversationId, Finding, InteractionOpened, KeyId, Kind, LocatedFinding, Outcome,
+    Principal, Span,
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
@@ -22,7 +22,8 @@ use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
 use crate::{
     answer_form::answer_form,
     conversation,
-    exchange::{note_unscanned, now_ms},
+    exchange::now_ms,
+    exposure,
     external::{External, Seen},
     files::{self, Files},
     judge::{Inspected, Place, Subject},
@@ -139,6 +140,8 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) caller: Caller,
     pub(crate) client_address: Option<IpAddr>,
+    /// Virtual keys that were seen in it.
+    pub(crate) exposed: Vec<KeyId>,
     /// What guards outside are asked about it, and what they said.
     pub(crate) external: External,
     pub(crate) opened: InteractionOpened,
@@ -188,18 +191,17 @@ pub(crate) fn examine(
     let route = route_of(shared, caller, operation.dialect(), model)?;
     route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
-    if received.reservation.is_none() {
-        // Not twice, when it is examined in two goes.
+    if external.is_first_go() {
         received.reservation = within_limits(shared, caller, &document, (operation, model, route))?;
     }
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
-    let seen = external.look(shared, &document)?;
-    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
-    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
+    let seen = external.look(shared, &document, opened)?;
     if seen.inspected.findings.len() > FINDINGS_MAX {
         return Err(too_many_values());
     }
+    received.exposed =
+        exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
     opened.guards = shared.judge.report();
     let Seen { files, inspected } = external.join(shared, &document, seen, opened)?;
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);

@@ -8,7 +8,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use events::{Decision, Principal};
+use events::{Decision, KeyId, Principal};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, BodyShare, Handler, Incoming};
@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) bodies: BodyBudget,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) exposed: tokio::sync::mpsc::Sender<KeyId>,
     pub(crate) external: connect::ExternalGuards,
     pub(crate) hash_key: hmac::Key,
     pub(crate) journal: Journal,
@@ -114,6 +115,7 @@ impl Service {
                 body: Bytes::new(),
                 caller: Caller::default(),
                 client_address,
+                exposed: Vec::new(),
                 external: External::default(),
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
@@ -168,7 +170,7 @@ impl Service {
             Ok(request) => request,
             Err(refusal) => return Err((journey, refusal)),
         };
-        if let Err(error) = journey.open() {
+        if let Err(error) = journey.open(shared) {
             return Err((journey, Refusal::record(&error)));
         }
         let Ok(request) = prepared.judgement.clear(request) else {
@@ -237,6 +239,7 @@ impl Service {
                     body,
                     caller,
                     client_address,
+                    exposed: Vec::new(),
                     external: External::default(),
                     opened,
                     operation,
@@ -265,7 +268,7 @@ impl Service {
                 decision.reason = Some(code.to_owned().into());
             }
             journey.received.opened.request_bytes = journey.received.body.len() as u64;
-            if let Err(error) = journey.open() {
+            if let Err(error) = journey.open(&self.0) {
                 return shape(dialect, &Refusal::record(&error), "none");
             }
         }
@@ -285,10 +288,16 @@ impl Service {
 }
 
 impl Journey {
-    fn open(&mut self) -> Result<(), JournalError> {
+    fn open(&mut self, shared: &Shared) -> Result<(), JournalError> {
         let known = self.exchange.opening();
         let opened = std::mem::replace(&mut self.received.opened, known);
-        self.exchange.open(opened, &self.received.body)
+        self.exchange.open(opened, &self.received.body)?;
+        for key in std::mem::take(&mut self.received.exposed) {
+            self.exchange.exposes(key)?;
+            // Whoever listens is slow or gone; it is on record.
+            let _full = shared.exposed.try_send(key).is_err();
+        }
+        Ok(())
     }
 }
 

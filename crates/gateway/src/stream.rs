@@ -237,6 +237,10 @@ impl Machine {
         self.envelope.observe(&document.facts);
         self.exchange.usage(document.facts.usage);
         self.exchange.unscanned(&document.unscanned());
+        if document.facts.begun.is_some_and(|choice| self.choices.contains(&choice)) {
+            // Clients would start it anew, and its guard would not.
+            return self.fail("upstream_garbage");
+        }
         let Some(edits) = self.texts(document) else { return };
         for finish in &document.facts.finished {
             if !self.flush(Some(finish.choice)) {

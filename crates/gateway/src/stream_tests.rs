@@ -214,12 +214,12 @@ fn text_after_its_block_has_stopped_does_not_pass() {
     let journal = journal();
     let delta = |text: &str| {
         format!(
-            "data: {}\n\n",
+            "event: content_block_delta\ndata: {}\n\n",
             json!({ "type": "content_block_delta", "index": 0,
             "delta": { "type": "text_delta", "text": text } })
         )
     };
-    let stop = "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n";
+    let stop = "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n";
     let upstream = [&delta("Mail eve.mod"), stop, &delta("el@example.net now")].concat();
     let out = String::from_utf8(pass(&journal, &[upstream.as_bytes()])).expect("text");
     assert!(!out.contains("el@example.net") && out.contains("upstream_garbage"), "{out}");

@@ -198,6 +198,8 @@ pub struct Facts<'a> {
     pub system_fingerprint: Option<Cow<'a, str>>,
     /// Answer: token counts.
     pub usage: Option<TokenUsage>,
+    /// Answer: the type of the event, in dialects whose events have one.
+    pub event: Option<Cow<'a, str>>,
     /// Answer: the choice that begins with this event, in dialects that say so.
     pub begun: Option<u32>,
     /// Answer: the choices that ended in this message.

@@ -54,6 +54,7 @@ pub(crate) fn apply_text<'a>(
         Fact::Error => facts.error = true,
         Fact::Object => facts.error |= value == "error",
         Fact::Event(marks) => {
+            facts.event = Some(value.clone());
             match marks.iter().find(|(name, _)| *name == value).map(|(_, mark)| mark) {
                 // Which choice it is, is known when its scope is left.
                 Some(Mark::Begins) => facts.begun = Some(0),
@@ -87,7 +88,9 @@ pub(crate) fn apply_number<'a>(
         Fact::OutputTokensMax(rank) if prefers(&mut ranks.output_tokens_max, rank) => {
             facts.output_tokens_max = Some(value);
         }
-        Fact::InputTokens => usage(facts, |usage, value| usage.input = value),
+        Fact::InputTokens => {
+            usage(facts, |usage, value| usage.input = usage.input.saturating_add(value));
+        }
         Fact::OutputTokens => usage(facts, |usage, value| usage.output = value),
         _ => {}
     }

@@ -44,6 +44,11 @@ pub fn read_stream_event<'a>(
         return Err(ReadError::TooLarge { bytes_max: limits.body_bytes_max });
     }
     let document = Box::new(read(machine, data, unknown, limits)?);
+    if operation.dialect() == Dialect::Anthropic && document.facts.event.as_deref() != event.name()
+    {
+        // Some clients go by the name and others by the type, and what one of them skips is not what it joins.
+        return Err(ReadError::WrongBody { expected: "an event whose name is its type" });
+    }
     if document.facts.error || event.name() == Some("error") {
         Ok(StreamEvent::Error(document))
     } else if document.facts.last {

@@ -160,6 +160,7 @@ pub(crate) enum Fact {
     Id,
     Created,
     Fingerprint,
+    /// Several of them add up.
     InputTokens,
     OutputTokens,
     Finish,

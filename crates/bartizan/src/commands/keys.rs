@@ -1,11 +1,14 @@
-//! `bartizan keys create|list|show|rotate|revoke`.
+//! `bartizan keys create|list|show|rotate|audit|revoke`.
 //!
 //! A running gateway notices and records each change within a second; none of these commands talks to it.
 //! When none runs, they record it themselves.
 //!
 //! INVARIANT: a key is printed once, to standard output, by `create` or `rotate`; no other command can.
 
+use std::collections::BTreeMap;
+
 use events::KeyId;
+use journal::Position;
 use policy::{AddressRange, Verb};
 use serde::Serialize;
 use stdx::Secret;
@@ -14,11 +17,12 @@ use store::{
 };
 
 use super::key_changes::{CREATE, REVOKE, ROTATE, record_by_command};
+use super::keys_audit::{self, Advice, KeyUse};
 use crate::cli::{CreateArgs, KeysCommand, StateArgs};
 use crate::config;
 use crate::data_dir::{DataDir, keys_failure};
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, Table, note};
+use crate::output::{Output, Progress, Table, note};
 use crate::time::{now_ms, parse_deadline, rfc3339, show_moment};
 
 pub(crate) fn run(command: KeysCommand) -> Result<Exit, Failure> {
@@ -35,6 +39,11 @@ pub(crate) fn run(command: KeysCommand) -> Result<Exit, Failure> {
         }
         KeysCommand::Rotate { id, overlap, state, format } => {
             rotate(id, &overlap, &state, format.is_json(), &mut output)?;
+        }
+        KeysCommand::Audit { days, state, format } => {
+            let exit = audit(days, &state, format.is_json(), &mut output)?;
+            output.finish()?;
+            return Ok(exit);
         }
         KeysCommand::Revoke { id, state, format } => {
             let keys = open(&state)?;
@@ -216,9 +225,10 @@ fn known(keys: Option<&VirtualKeys>, id: KeyId) -> Result<&VirtualKeys, Failure>
     })
 }
 
-fn list(state: &StateArgs, json: bool, output: &mut Output) -> Result<(), Failure> {
+/// Every key of a data folder.
+fn all(state: &StateArgs) -> Result<Vec<KeyRecord>, Failure> {
     let keys = open(state)?;
-    let records = super::block_on(async {
+    super::block_on(async {
         let mut records: Vec<KeyRecord> = Vec::new();
         let Some(keys) = &keys else { return Ok(records) };
         loop {
@@ -229,7 +239,81 @@ fn list(state: &StateArgs, json: bool, output: &mut Output) -> Result<(), Failur
             }
             records.extend(page);
         }
-    })?;
+    })
+}
+
+/// An audited key as it is printed.
+#[derive(Serialize)]
+struct AuditView<'a> {
+    #[serde(flatten)]
+    key: KeyView<'a>,
+    last_used: Option<String>,
+    used: &'a KeyUse,
+    advice: Vec<Advice>,
+}
+
+fn audit(days: u64, state: &StateArgs, json: bool, output: &mut Output) -> Result<Exit, Failure> {
+    let records = all(state)?;
+    let now_ms = now_ms();
+    let since_ms = now_ms.saturating_sub(days.saturating_mul(24 * 60 * 60 * 1000));
+    let path = config::data_dir(state.data.as_deref(), state.config.as_deref())?;
+    let mut uses = BTreeMap::new();
+    let mut progress = Progress::new("records");
+    let reader = super::log::reader(&DataDir::open(&path)?);
+    let events = reader.records(Position::Start).map_err(super::log::read_failure)?;
+    for (number, record) in events.enumerate() {
+        let record = record.map_err(super::log::read_failure)?;
+        if record.event.time_ms >= since_ms {
+            keys_audit::count(&mut uses, &record);
+        }
+        progress.reached(number as u64);
+    }
+    drop(progress);
+    let nothing = KeyUse::default();
+    let views: Vec<AuditView<'_>> = records
+        .iter()
+        .map(|record| {
+            let used = uses.get(&record.id).unwrap_or(&nothing);
+            AuditView {
+                key: KeyView::new(record, now_ms),
+                last_used: used.last_used_ms.map(rfc3339),
+                used,
+                advice: keys_audit::advise(record, &records, used, days, now_ms),
+            }
+        })
+        .collect();
+    let is_urgent = views.iter().flat_map(|view| &view.advice).any(|advice| advice.is_urgent);
+    let exit = if is_urgent { Exit::Findings } else { Exit::Fine };
+    if json {
+        output.json(&views)?;
+        return Ok(exit);
+    }
+    let mut table = Table::new(&["ID", "NAME", "STATUS", "REQUESTS", "LAST USED", "", "ADVICE"]);
+    for view in &views {
+        let last_used = view.used.last_used_ms.map_or_else(|| String::from("-"), show_moment);
+        let mut advice = view.advice.iter();
+        let mut cells = |advice: Option<&Advice>, is_first: bool| {
+            let cell = |text: &str| if is_first { text.to_owned() } else { String::new() };
+            let mark = advice.map_or("", |advice| if advice.is_urgent { "!" } else { "" });
+            table.row([
+                cell(&view.key.id),
+                cell(view.key.name),
+                cell(view.key.status),
+                cell(&view.used.requests.to_string()),
+                cell(&last_used),
+                mark.to_owned(),
+                advice.map(|advice| advice.text.clone()).unwrap_or_default(),
+            ]);
+        };
+        cells(advice.next(), true);
+        advice.for_each(|advice| cells(Some(advice), false));
+    }
+    output.text(&table.render())?;
+    Ok(exit)
+}
+
+fn list(state: &StateArgs, json: bool, output: &mut Output) -> Result<(), Failure> {
+    let records = all(state)?;
     let now_ms = now_ms();
     if json {
         let views: Vec<_> = records.iter().map(|record| KeyView::new(record, now_ms)).collect();

@@ -13,6 +13,7 @@ mod inspect_report;
 mod inspect_words;
 mod key_changes;
 pub(crate) mod keys;
+mod keys_audit;
 pub(crate) mod log;
 mod log_text;
 mod process_limits;

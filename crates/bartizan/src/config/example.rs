@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::external_options::ExternalOptions;
 use super::known_keys::resolved;
-use super::limit_options::{LimitOptions, PriceOptions};
+use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 use super::options::{
     AllowOptions, ConfigOptions, DataOptions, DiagnosticsOptions, DictionaryOptions,
     ExceptionOptions, GuardOptions, JournalOptions, PatternOptions, RouteOptions, ServerOptions,
@@ -32,13 +32,14 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 11] {
+fn sections() -> [(&'static str, &'static [&'static str]); 12] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
         ("tls", declared_keys::<TlsOptions>()),
         ("upstreams", declared_keys::<UpstreamOptions>()),
         ("routes", declared_keys::<RouteOptions>()),
+        ("keys", declared_keys::<KeyOptions>()),
         ("limits", declared_keys::<LimitOptions>()),
         ("prices", declared_keys::<PriceOptions>()),
         ("guards", declared_keys::<GuardOptions>()),

@@ -1,4 +1,4 @@
-//! `[[limits]]` and `[[prices]]` as they are typed.
+//! `[keys]`, `[[limits]]` and `[[prices]]` as they are typed.
 //!
 //! INVARIANT: as for all of [`super::options`].
 
@@ -6,6 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::options::every_model;
+
+/// `[keys]`
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct KeyOptions {
+    /// Whether a virtual key that is seen in plain text in a request is revoked at once. It is on record
+    /// as `key.exposed` in any case, and `bartizan keys audit` says so.
+    pub(crate) revoke_exposed: bool,
+}
 
 /// One of `[[limits]]`
 #[derive(Deserialize, JsonSchema)]

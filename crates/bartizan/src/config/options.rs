@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address_range::AddressRange;
 use super::external_options::ExternalOptions;
-use super::limit_options::{LimitOptions, PriceOptions};
+use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 use super::secret::SecretReference;
 
@@ -35,6 +35,8 @@ pub(crate) struct ConfigOptions {
     /// Which models go to which upstream, and who may ask. The first route that fits decides. Without
     /// any: every model goes to the only upstream, for callers with a virtual key.
     pub(crate) routes: Vec<RouteOptions>,
+    /// Virtual keys.
+    pub(crate) keys: KeyOptions,
     /// How much may be used, besides what virtual keys say themselves. What a request may use at most is
     /// reserved before it is sent, and settled when its answer has ended.
     pub(crate) limits: Vec<LimitOptions>,

@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// The data plane. Without the loopback model's upstream, whose address is known when it runs.
     pub(crate) gateway: gateway::Settings,
+    /// Whether keys that are seen in requests are revoked.
+    pub(crate) revoke_exposed: bool,
     /// How much may be used.
     pub(crate) quotas: gateway::QuotaSettings,
     /// Whether the built-in loopback model is the upstream.
@@ -174,6 +176,7 @@ impl<'a> Checker<'a> {
             },
             external,
             external_cards,
+            revoke_exposed: options.keys.revoke_exposed,
             quotas,
             loopback,
             upstreams: cards,

@@ -108,6 +108,40 @@ fn limits_that_mean_nothing_are_refused() {
 }
 
 #[test]
+fn an_audit_says_what_should_be_done() {
+    let home = Home::new();
+    let (wide, _) = create(&home, &[]);
+    let narrow = [
+        "--model",
+        "m",
+        "--address",
+        "192.0.2.0/24",
+        "--expires",
+        "2999-01-01",
+        "--tokens-per-day",
+        "5",
+    ];
+    let ran = home.run(&[&["keys", "create", "--name", "narrow"][..], &narrow].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = home.run(&["keys", "audit"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("never expires") && ran.stdout.contains("has no quota"),
+        "{}",
+        ran.stdout
+    );
+    let ran = home.run(&["keys", "audit", "--days", "0", "--json"]);
+    assert_eq!(ran.code, 1, "unused keys are something to act on");
+    let views: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let of = |id: &str| {
+        let views = views.as_array().expect("keys").iter();
+        views.clone().find(|view| view["id"] == id).expect("the key")["advice"].clone()
+    };
+    assert_eq!(of(&wide)[0]["code"], "unused");
+    assert_eq!(views.as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn revoking_is_for_good() {
     let home = Home::new();
     let (id, _) = create(&home, &[]);

@@ -71,7 +71,10 @@ fn planted(direction: Direction) -> Vec<Vec<u8>> {
 
 fn streamed() -> Vec<Vec<u8>> {
     let framed = planted(Direction::Stream).into_iter().map(|message| {
-        let mut event = b"data: ".to_vec();
+        let is_named = message.windows(19).any(|part| part == b"content_block_delta");
+        let mut event =
+            if is_named { b"event: content_block_delta\n".to_vec() } else { Vec::new() };
+        event.extend_from_slice(b"data: ");
         event.extend_from_slice(&message);
         event.extend_from_slice(b"\n\n");
         event
@@ -79,6 +82,9 @@ fn streamed() -> Vec<Vec<u8>> {
     framed
         .chain([
             b"event: error\r\ndata: {}\r\n\r\ndata: [DONE]\r\n\r\n".to_vec(),
+            b"event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":1}\n\n"
+                .to_vec(),
+            b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".to_vec(),
             b": ping\n\n".to_vec(),
         ])
         .collect()

@@ -40,6 +40,7 @@ pub(crate) struct Plan {
     pub(crate) detect: detect::DetectSettings,
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     pub(crate) external: Vec<connect::GuardSettings>,
     pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
@@ -59,6 +60,7 @@ impl Default for Plan {
             detect: detect::DetectSettings::default(),
             dialects: Dialect::ALL.to_vec(),
             disk: Arc::new(RealDisk),
+            exposed: tokio::sync::mpsc::channel(1).0,
             external: Vec::new(),
             grant: GrantOptions::default(),
             guards: true,
@@ -204,6 +206,7 @@ async fn start(
         }],
     };
     let address = gateway::start(Parts {
+        exposed: plan.exposed,
         external: connect::ExternalGuards::new(plan.external).expect("guards"),
         journal,
         judge: Judge::new(detect, policy, plan.guards),

@@ -119,12 +119,16 @@ fn nothing_escapes_in_a_stream() {
             continue;
         }
         let end = match operation.dialect() {
-            Dialect::Anthropic => r#"{"type":"message_stop"}"#,
-            Dialect::OpenAi => "[DONE]",
+            Dialect::Anthropic => "event: message_stop\ndata: {\"type\":\"message_stop\"}",
+            Dialect::OpenAi => "data: [DONE]",
+        };
+        let name = match operation.dialect() {
+            Dialect::Anthropic => "event: content_block_delta\n",
+            Dialect::OpenAi => "",
         };
         for planting in wire::plantings(operation, Direction::Stream, &canary) {
             let event = String::from_utf8_lossy(&planting.message).into_owned();
-            upstream.answer("text/event-stream", format!("data: {event}\n\ndata: {end}\n\n"));
+            upstream.answer("text/event-stream", format!("{name}data: {event}\n\n{end}\n\n"));
             let response = bed.client().send(&ask(operation, true)).expect("an answer");
             assert_eq!(response.status, 200);
             assert!(

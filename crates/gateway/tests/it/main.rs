@@ -15,6 +15,7 @@ mod bad_input;
 mod bed;
 mod canary;
 mod escapes;
+mod exposure;
 mod external;
 mod faults;
 mod leaks;

@@ -257,7 +257,7 @@ fn a_stream_that_is_stopped_ends_as_the_dialect_ends() {
 
     upstream.answer(
         "text/event-stream",
-        format!("data: {{\"type\":\"message_start\",\"message\":{{\"id\":\"m\",\"stop_sequence\":\"{canary}\"}}}}\n\n"),
+        format!("event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"id\":\"m\",\"stop_sequence\":\"{canary}\"}}}}\n\n"),
     );
     let collected = send(&bed, &Request::messages("m", "hello", &json!({ "stream": true }))).sse();
     let names: Vec<_> = collected.events.iter().filter_map(|event| event.name.as_deref()).collect();

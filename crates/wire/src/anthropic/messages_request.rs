@@ -13,8 +13,8 @@ use events::Provenance::{
     Assistant, File, Retrieved, System, ToolCall, ToolDefinition, ToolResult, User,
 };
 
+use crate::anthropic::ENCRYPTED;
 use crate::anthropic::rows::{citation, provider_result, rows, source};
-use crate::anthropic::{ENCRYPTED, KEPT};
 use crate::form::Form;
 use crate::openai::{HOSTS, STORED, is_schema_word};
 use crate::route::{Direction, Operation};
@@ -169,7 +169,7 @@ const RESULT_BLOCKS: &[Row] = rows!("messages[].content[]":
     guarded(".content[].url", CONTENT);
     guarded(".content[].page_age", CONTENT);
     opaque_form(".content[].encrypted_content", Form::Base64, ENCRYPTED);
-    opaque_form(".content[].file_id", Form::Id, KEPT);
+    denied(".content[].file_id", STORED);
     word(".content[].transformations.oversized_image");
     guarded(".content[].tool_name", CONTENT);
     guarded(".content[].tabs[].**", CONTENT).free();

@@ -102,11 +102,13 @@ macro_rules! provider_result {
     };
 }
 
-/// Token counts.
+/// Token counts. What is read from a cache and written to it is input that `input_tokens` does not count.
 macro_rules! usage {
     ($prefix:literal) => {
         $crate::anthropic::rows::rows!($prefix:
             integer(".input_tokens").fact($crate::table::Fact::InputTokens);
+            integer(".cache_creation_input_tokens").fact($crate::table::Fact::InputTokens);
+            integer(".cache_read_input_tokens").fact($crate::table::Fact::InputTokens);
             integer(".output_tokens").fact($crate::table::Fact::OutputTokens);
             number(".*");
             number(".*.*");

@@ -32,7 +32,8 @@ fn events(bytes: &[u8]) -> Vec<SseEvent> {
 }
 
 fn event(data: &Value) -> SseEvent {
-    events(format!("data: {data}\n\n").as_bytes()).remove(0)
+    let name = data["type"].as_str().unwrap_or_default();
+    events(format!("event: {name}\ndata: {data}\n\n").as_bytes()).remove(0)
 }
 
 fn read(event: &SseEvent) -> StreamEvent<'_> {
@@ -214,7 +215,7 @@ fn blocks_of_an_answer_are_lanes() {
             {"type": "text", "text": "hello", "citations": [{"type": "char_location", "cited_text": "x"}]},
             {"type": "tool_use", "id": "t_1", "name": "f", "input": {"a": {"b": "deep"}}},
         ],
-        "stop_reason": "tool_use", "usage": {"input_tokens": 3, "output_tokens": 4},
+        "stop_reason": "tool_use", "usage": {"input_tokens": 1, "cache_read_input_tokens": 2, "output_tokens": 4},
     })
     .to_string();
     let limits = ReadLimits::default();
@@ -280,6 +281,23 @@ fn a_stream_says_what_begins_and_ends() {
         let event = event(&json!({"delta": delta, "index": 2, "type": "content_block_delta"}));
         let (document, _) = told(&event);
         assert_eq!(document.fields[0].lane, Some(Lane { choice: 2, channel }), "{delta}");
+    }
+}
+
+#[test]
+fn events_that_clients_read_differently_are_refused() {
+    let delta = json!({"type": "content_block_delta", "index": 0, "delta": {"text": "x"}});
+    for (name, data) in [
+        ("event: ping\n", &delta),
+        ("event: message_stop\n", &delta),
+        ("", &delta),
+        ("event: ping\n", &json!({"delta": {"text": "x"}})),
+        ("event: ping\n", &json!({"type": null, "delta": {"text": "x"}})),
+    ] {
+        let events = events(format!("{name}data: {data}\n\n").as_bytes());
+        let limits = ReadLimits::default();
+        let read = read_stream_event(Operation::Messages, &events[0], UnknownFields::Scan, &limits);
+        assert!(matches!(read, Err(ReadError::WrongBody { .. })), "{name}{data}");
     }
 }
 
