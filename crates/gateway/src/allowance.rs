@@ -36,12 +36,7 @@ pub(crate) fn within_limits(
     caller: &Caller,
     document: &Document<'_>,
     (operation, model, route): (Operation, Option<&str>, &Route),
-    reservation: &mut Option<Reservation>,
-) -> Result<(), Refusal> {
-    if reservation.is_some() {
-        // Not twice, when it is examined in two goes.
-        return Ok(());
-    }
+) -> Result<Option<Reservation>, Refusal> {
     let facts = &document.facts;
     let choices = u64::from(facts.choices.max(1));
     let ask = Ask {
@@ -53,8 +48,7 @@ pub(crate) fn within_limits(
         output_tokens_max: facts.output_tokens_max.map(|max| max.saturating_mul(choices)),
         is_answered: operation.streams(),
     };
-    *reservation = shared.quotas.reserve(&ask, now_ms())?;
-    Ok(())
+    Ok(shared.quotas.reserve(&ask, now_ms())?)
 }
 
 /// What the caller may do at most. Who asks which models there are asks for none in particular.

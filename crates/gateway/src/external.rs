@@ -47,21 +47,38 @@ pub(crate) struct Seen {
     pub(crate) inspected: Inspected,
 }
 
+impl Seen {
+    fn now(shared: &Shared, document: &Document<'_>) -> Result<Self, Refusal> {
+        let files =
+            if shared.judge.guards() { files::open(document)? } else { files::leave(document) };
+        Ok(Self { inspected: shared.judge.inspect(document, &files), files })
+    }
+}
+
 impl External {
-    /// What the first go has seen; a first look, if this is it.
+    /// Whether nothing was seen yet.
+    pub(crate) const fn is_first_go(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What the first go has seen; a first look, if this is it. What was not looked at goes on record.
     pub(crate) fn look(
         &mut self,
         shared: &Shared,
         document: &Document<'_>,
+        opened: &mut InteractionOpened,
     ) -> Result<Seen, Refusal> {
-        if let Some(State::Asked { seen, .. }) = self.0.as_deref_mut()
-            && let Some(seen) = seen.take()
-        {
-            return Ok(seen);
-        }
-        let files =
-            if shared.judge.guards() { files::open(document)? } else { files::leave(document) };
-        Ok(Seen { inspected: shared.judge.inspect(document, &files), files })
+        let seen = match self.0.as_deref_mut() {
+            Some(State::Asked { seen, .. }) => seen.take(),
+            Some(State::ToAsk { .. }) | None => None,
+        };
+        let seen = match seen {
+            Some(seen) => seen,
+            None => Seen::now(shared, document)?,
+        };
+        note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
+        note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
+        Ok(seen)
     }
 
     /// Asks what the first go left to be asked. Whether there was anything.

@@ -23,7 +23,7 @@ use crate::{
     allowance,
     answer_form::answer_form,
     conversation,
-    exchange::{note_unscanned, now_ms},
+    exchange::now_ms,
     exposure,
     external::{External, Seen},
     files::{self, Files},
@@ -185,11 +185,15 @@ pub(crate) fn examine(
     route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
     let asks = (operation, model, &**route);
-    allowance::within_limits(shared, caller, &document, asks, &mut received.reservation)?;
+    if external.is_first_go() {
+        received.reservation = allowance::within_limits(shared, caller, &document, asks)?;
+    }
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
-    let seen = external.look(shared, &document)?;
-    note(&seen, opened)?;
+    let seen = external.look(shared, &document, opened)?;
+    if seen.inspected.findings.len() > FINDINGS_MAX {
+        return Err(too_many_values());
+    }
     received.exposed =
         exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
     opened.guards = shared.judge.report();
@@ -225,13 +229,6 @@ pub(crate) fn examine(
         subject: Arc::new(subject),
         vault: Arc::new(vault),
     }))
-}
-
-/// Notes what was not read.
-fn note(seen: &Seen, opened: &mut InteractionOpened) -> Result<(), Refusal> {
-    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
-    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
-    if seen.inspected.findings.len() > FINDINGS_MAX { Err(too_many_values()) } else { Ok(()) }
 }
 
 /// Where there are no deployments the body's model is asked, so it must be the one that was judged.
