@@ -324,7 +324,9 @@ fn refused(decision: &events::Decision) -> Refusal {
 
 const fn verb(operation: Operation) -> Verb {
     match operation {
-        Operation::Embeddings | Operation::Score | Operation::Rerank => Verb::Embed,
+        Operation::Embeddings | Operation::Score | Operation::Rerank | Operation::Pooling => {
+            Verb::Embed
+        }
         _ => Verb::Infer,
     }
 }
