@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Feedback(FeedbackCommand),
     /// Say what the detectors and the default rules make of a text
     Inspect(InspectArgs),
-    /// Make, list and revoke virtual keys
+    /// Make, list, rotate, audit and revoke virtual keys
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Read and verify the record
@@ -202,7 +202,7 @@ pub(crate) struct FeedbackAddArgs {
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key and print it, once
-    Create(CreateArgs),
+    Create(Box<CreateArgs>),
     /// List the keys
     List {
         #[command(flatten)]
@@ -219,6 +219,28 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         format: FormatArgs,
     },
+    /// Give a key a new secret and print it, once; its id, grant and history stay
+    Rotate {
+        /// The key's id, the part after `btz_`
+        id: KeyId,
+        /// How long the secret before works too: `24h`, `30m`, `7d`, `0s`
+        #[arg(long, value_name = "TIME", default_value = "24h")]
+        overlap: String,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// What keys are used for, and what should be done about them
+    Audit {
+        /// How many days of the record are read
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        days: u64,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
     /// Make a key useless from now on
     Revoke {
         /// The key's id, the part after `btz_`
@@ -228,6 +250,48 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         format: FormatArgs,
     },
+}
+
+fn action(text: &str) -> Result<policy::Verb, String> {
+    let verbs = policy::Verb::ALL;
+    verbs.into_iter().find(|verb| verb.as_str() == text).ok_or_else(|| {
+        let names: Vec<&str> = verbs.iter().map(|verb| verb.as_str()).collect();
+        format!("choose one of {}", names.join(", "))
+    })
+}
+
+/// How much a key may use.
+#[derive(Args)]
+pub(crate) struct QuotaArgs {
+    /// Requests in a minute
+    #[arg(long, value_name = "N")]
+    pub(crate) requests_per_minute: Option<u64>,
+    /// Tokens in a minute, of requests and answers together
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens_per_minute: Option<u64>,
+    /// Requests under way at a time
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrent_max: Option<u64>,
+    /// Tokens in a day (UTC)
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens_per_day: Option<u64>,
+    /// Tokens in a month (UTC)
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens_per_month: Option<u64>,
+    /// US dollars in a day (UTC), by `[[prices]]` of the configuration
+    #[arg(long, value_name = "USD", value_parser = microusd)]
+    pub(crate) usd_per_day: Option<u64>,
+    /// US dollars in a month (UTC)
+    #[arg(long, value_name = "USD", value_parser = microusd)]
+    pub(crate) usd_per_month: Option<u64>,
+}
+
+/// An amount of US dollars, in millionths.
+fn microusd(text: &str) -> Result<u64, String> {
+    match text.parse::<f64>() {
+        Ok(usd) if (0.0..=1e9).contains(&usd) => Ok((usd * 1e6).round() as u64),
+        _ => Err("write an amount of US dollars, such as `20` or `0.5`".to_owned()),
+    }
 }
 
 #[derive(Args)]
@@ -247,6 +311,20 @@ pub(crate) struct CreateArgs {
     /// A model it may ask for, `*` for any text; may be repeated [default: every model]
     #[arg(long = "model", value_name = "PATTERN")]
     pub(crate) models: Vec<String>,
+    /// A route it may take, `*` for any text; may be repeated [default: every route]
+    #[arg(long = "route", value_name = "PATTERN")]
+    pub(crate) routes: Vec<String>,
+    /// What it may do: `infer`, `embed`; may be repeated [default: everything that policy permits]
+    #[arg(long = "action", value_name = "ACTION", value_parser = action)]
+    pub(crate) actions: Vec<policy::Verb>,
+    /// A network it may be used from: `192.0.2.0/24`, `2001:db8::/32`, one address; may be repeated [default: everywhere]
+    #[arg(long = "address", value_name = "NETWORK")]
+    pub(crate) addresses: Vec<policy::AddressRange>,
+    /// When it may be used, in UTC: `8-18`, `mon-fri 8-18`, `sat,sun 22-6` [default: always]
+    #[arg(long, value_name = "HOURS")]
+    pub(crate) hours: Option<policy::Hours>,
+    #[command(flatten)]
+    pub(crate) quota: QuotaArgs,
     /// When it stops working: `90d`, `12h`, `2027-04-01`, `2027-04-01T08:00:00Z` [default: never]
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires: Option<String>,

@@ -117,6 +117,9 @@ pub(crate) fn keys_failure(error: KeysError) -> Failure {
         }
         KeysError::Store(error) => return store_failure(error),
         KeysError::Grant(_) => return Failure::usage(error, "see `bartizan keys create --help`"),
+        KeysError::RotateRevoked { .. } => {
+            return Failure::usage(error, "make another with `bartizan keys create`");
+        }
         KeysError::Pepper(store::SecretFileError::Exposed { .. }) => {
             "if nobody else read it: chmod 600 it; otherwise make new keys in a new data folder"
         }

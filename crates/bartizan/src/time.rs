@@ -25,6 +25,7 @@ pub(crate) fn parse_moment(text: &str) -> Option<u64> {
 pub(crate) fn parse_deadline(text: &str, now_ms: u64) -> Option<u64> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let unit_ms = match unit {
+        "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
@@ -64,6 +65,7 @@ mod tests {
             ("1970-01-01T02:00:01+02:00", Some(1000)),
             ("1970-01-01T00:00:01", None),
             ("1969-12-31", None),
+            ("0s", Some(5)),
             ("10m", Some(600_005)),
             ("1h", Some(3_600_005)),
             ("2d", Some(172_800_005)),

@@ -31,7 +31,7 @@ pub struct DetectorCard {
 }
 
 /// The source of every detector, whose header is its page. In the order of [`Engine::detectors`].
-const PAGES: [&str; 43] = [
+const PAGES: [&str; 44] = [
     include_str!("detectors/email.rs"),
     include_str!("detectors/phone.rs"),
     include_str!("detectors/card_number.rs"),
@@ -75,6 +75,7 @@ const PAGES: [&str; 43] = [
     include_str!("detectors/language.rs"),
     include_str!("detectors/acrostic.rs"),
     include_str!("detectors/schema.rs"),
+    include_str!("detectors/bloat.rs"),
 ];
 
 /// The text of `docs/reference/detectors.md`: every detector's header, and the families of secrets.

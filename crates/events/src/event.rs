@@ -90,6 +90,9 @@ pub enum GuardStatus {
 pub struct GuardReport {
     /// `detect`, `policy`, or the name of an external guard.
     pub guard: String,
+    /// Why it did not run, when it did not: `timed_out`, `circuit_open`, `status_429`, `nothing_to_ask`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// How it did.
     pub status: GuardStatus,
 }
@@ -271,7 +274,11 @@ mod tests {
 
     fn every_class() -> Vec<EventBody> {
         let interaction = InteractionId::new(7, 9);
-        let guard = GuardReport { guard: "detect".into(), status: GuardStatus::Ran };
+        let guard = GuardReport {
+            guard: "detect".into(),
+            reason: Some("timed_out".into()),
+            status: GuardStatus::Ran,
+        };
         let unscanned =
             Unscanned { path: "messages[0].content[1]".into(), why: "opaque: image".into() };
         vec![

@@ -22,6 +22,7 @@ use wire::{Channel, Lane};
 
 use crate::{
     answer_form::{FORM_KIND, is_bound},
+    external_answer::Foreseen,
     judge::{Judge, Subject},
     lane::LaneText,
     vault::Vault,
@@ -45,6 +46,8 @@ pub(crate) enum Passed {
 
 /// The guard of one answer.
 pub(crate) struct AnswerGuard {
+    /// What guards outside found in texts that are not judged yet.
+    pub(crate) foreseen: Foreseen,
     judge: Arc<Judge>,
     lanes: BTreeMap<Lane, LaneText>,
     /// Whether findings of a kind and rank are removed, as long as nothing new was found: policy sees
@@ -78,6 +81,7 @@ impl AnswerGuard {
         reference: Arc<Reference>,
     ) -> Self {
         Self {
+            foreseen: Foreseen::default(),
             judge,
             lanes: BTreeMap::new(),
             settled_kinds: HashMap::new(),
@@ -129,6 +133,17 @@ impl AnswerGuard {
         self.lanes.keys().filter(wanted).copied().collect()
     }
 
+    /// Who judges.
+    pub(crate) fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// Where a lane that has begun stands, and what of it was read.
+    pub(crate) fn read_so_far(&self, lane: Lane) -> (String, String) {
+        let read = |state: &LaneText| (state.path.clone(), state.seen().to_owned());
+        self.lanes.get(&lane).map(read).unwrap_or_default()
+    }
+
     fn begin(&mut self, lane: Lane, path: &str) -> &mut LaneText {
         let (judge, reference) = (&self.judge, &self.reference);
         self.lanes.entry(lane).or_insert_with(|| {
@@ -147,6 +162,7 @@ impl AnswerGuard {
         let has_form = is_bound(lane.channel) && incomplete.is_none();
         late.retain(|found| has_form || found.kind.as_str() != FORM_KIND);
         fresh.extend(late);
+        fresh.extend(self.foreseen.take(lane));
         fresh.sort_by_key(|finding| (finding.span.start, finding.span.end));
         if let Some(why) = incomplete {
             self.verdict

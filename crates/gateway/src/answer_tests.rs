@@ -24,9 +24,9 @@ pub(crate) fn judge() -> Arc<Judge> {
 
 pub(crate) fn subject() -> Arc<Subject> {
     Arc::new(Subject {
-        client_address: std::net::Ipv4Addr::LOCALHOST.into(),
+        client_address: Some(std::net::Ipv4Addr::LOCALHOST.into()),
         model: "m".to_owned(),
-        model_granted: true,
+        grants: Arc::new(policy::Grants::UNLIMITED),
         principal: Principal::default(),
         request_bytes: 1,
         risk: 0,

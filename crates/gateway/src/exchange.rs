@@ -11,20 +11,29 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
-    LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
+    Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
+    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
 use wire::Dialect;
 
-use crate::{answer::Verdict, risk::Turn};
+use crate::{answer::Verdict, quota::Reservation, risk::Turn};
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
 const FINDINGS_RECORDED_MAX: usize = 1_000;
 
 /// Pieces of content that no guard read, in one record; what follows is of the same sort.
 const UNSCANNED_RECORDED_MAX: usize = 128;
+
+/// The operation of a record: a virtual key was seen in plain text. Its actor is the interaction.
+pub const KEY_EXPOSED: &str = "key.exposed";
+/// What records say where an address is not known.
+const UNKNOWN_ADDRESS: &str = "unknown";
+
+fn shown(client_address: Option<IpAddr>) -> String {
+    client_address.map_or_else(|| UNKNOWN_ADDRESS.to_owned(), |address| address.to_string())
+}
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
@@ -39,7 +48,11 @@ pub(crate) struct Exchange {
     content_bytes_max: usize,
     early: Early,
     journal: Journal,
+    /// What its limits hold for it.
+    reservation: Option<Reservation>,
     shutdown: net::Shutdown,
+    /// Whether it was sent on.
+    is_sent: bool,
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
     state: State,
@@ -49,7 +62,8 @@ pub(crate) struct Exchange {
 
 /// What is known before anything was read.
 pub(crate) struct Early {
-    pub(crate) client_address: IpAddr,
+    /// Unknown, if a proxy does not say it.
+    pub(crate) client_address: Option<IpAddr>,
     pub(crate) dialect: Dialect,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
@@ -78,6 +92,8 @@ impl Exchange {
             content_bytes_max,
             early,
             journal: journal.clone(),
+            reservation: None,
+            is_sent: false,
             shutdown: shutdown.clone(),
             sent: Vec::new(),
             state: State::Unopened,
@@ -96,13 +112,23 @@ impl Exchange {
         self.turn = turn;
     }
 
+    /// Takes over what its limits hold for it until it ends.
+    pub(crate) fn holds(&mut self, reservation: Option<Reservation>) {
+        self.reservation = reservation;
+    }
+
+    /// Notes that it is sent on: from now on it costs.
+    pub(crate) const fn is_sent(&mut self) {
+        self.is_sent = true;
+    }
+
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
         let Early { client_address, dialect, operation, principal } = &self.early;
         InteractionOpened {
             dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
-            ..opening(self.interaction(), client_address.to_string(), operation)
+            ..opening(self.interaction(), shown(*client_address), operation)
         }
     }
 
@@ -133,6 +159,16 @@ impl Exchange {
         self.ticket = Some(self.journal.append(&event)?);
         self.state = State::Open;
         Ok(())
+    }
+
+    /// Puts on record that a virtual key was seen in it.
+    pub(crate) fn exposes(&self, key: KeyId) -> Result<(), JournalError> {
+        let change = Administration {
+            actor: self.interaction().to_string(),
+            operation: KEY_EXPOSED.to_owned(),
+            target: key.to_string(),
+        };
+        self.journal.append_later(&Event::new(now_ms(), EventBody::Administration(change)))
     }
 
     /// Waits until the open record, or that of a refusal, would survive a power cut.
@@ -211,6 +247,12 @@ impl Exchange {
         close.ending = ending;
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
+        if let Some(mut reservation) = self.reservation.take()
+            && self.is_sent
+            && (close.usage.is_some() || ending != Ending::UpstreamFailed)
+        {
+            reservation.used(close.usage, close.response_bytes);
+        }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
         let written = (|| {

@@ -3,12 +3,12 @@
 //! INVARIANT: detectors and policy are called here and nowhere else in the gateway, for requests and
 //! answers alike, so that no endpoint can forget a guard.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use events::{
-    GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance, Span,
-    Unscanned,
+    Finding, GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance,
+    Span, Unscanned,
 };
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};
@@ -32,10 +32,10 @@ impl std::fmt::Debug for Judge {
 /// Who wants what of whom: everything policy may know besides the findings.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    pub(crate) client_address: IpAddr,
+    pub(crate) client_address: Option<IpAddr>,
+    /// What the caller's key may do at most.
+    pub(crate) grants: Arc<Grants>,
     pub(crate) model: String,
-    /// Whether the caller's grant covers the model.
-    pub(crate) model_granted: bool,
     pub(crate) principal: Principal,
     pub(crate) request_bytes: u64,
     /// The risk of the conversation with this turn, 0 to 100.
@@ -55,9 +55,10 @@ impl Subject {
     /// What an open record says; the caller adds what it does not hold.
     pub(crate) fn of(opened: &InteractionOpened) -> Self {
         Self {
-            client_address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            client_address: None,
+            // Nothing, until it is known.
+            grants: Arc::new(Grants { actions: Some(Vec::new()), ..Grants::UNLIMITED }),
             model: opened.model.clone().unwrap_or_default(),
-            model_granted: false,
             principal: opened.principal.clone(),
             request_bytes: opened.request_bytes,
             risk: 0,
@@ -167,6 +168,11 @@ impl Judge {
         }
     }
 
+    /// What is found in a text of an answer, for guards outside that want to know.
+    pub(crate) fn findings_in_answer(&self, text: &str) -> Vec<Finding> {
+        self.detect.inspect(text, Provenance::Output).findings
+    }
+
     /// A scanner for one lane of an answer.
     pub(crate) fn scanner(&self, reference: &Arc<detect::Reference>) -> detect::Scanner {
         self.detect.stream_against(reference)
@@ -205,12 +211,11 @@ impl Judge {
     }
 
     fn judge(&self, subject: &Subject, findings: &[LocatedFinding], stage: Stage) -> Judgement {
-        let nothing = Grants { models: Some(Vec::new()), ..Grants::UNLIMITED };
         self.policy.judge(&Facts {
             action: subject.verb,
-            client_address: Some(subject.client_address),
+            client_address: subject.client_address,
             findings,
-            grants: if subject.model_granted { &Grants::UNLIMITED } else { &nothing },
+            grants: &subject.grants,
             principal: &subject.principal,
             request_bytes: subject.request_bytes,
             resource: Resource {
@@ -232,8 +237,8 @@ impl Judge {
     pub(crate) fn report(&self) -> Vec<GuardReport> {
         let detect = if self.guards { GuardStatus::Ran } else { GuardStatus::Skipped };
         vec![
-            GuardReport { guard: "detect".to_owned(), status: detect },
-            GuardReport { guard: "policy".to_owned(), status: GuardStatus::Ran },
+            GuardReport { guard: "detect".to_owned(), reason: None, status: detect },
+            GuardReport { guard: "policy".to_owned(), reason: None, status: GuardStatus::Ran },
         ]
     }
 }

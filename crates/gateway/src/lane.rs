@@ -104,6 +104,11 @@ impl LaneText {
         self.held.is_empty()
     }
 
+    /// What the scanner has read, as far as it is kept.
+    pub(crate) fn seen(&self) -> &str {
+        &self.seen
+    }
+
     /// Bytes that have arrived and not been released.
     #[cfg(test)]
     pub(crate) const fn held_bytes(&self) -> usize {

@@ -9,15 +9,21 @@
 //! Not here: what messages look like (`wire`), what is found in them (`detect`), what follows
 //! (`policy`), how connections are made (`net`), how records are written (`journal`).
 
+mod addresses;
 mod answer;
 mod answer_form;
 mod conversation;
+mod counter;
 mod exchange;
+mod exposure;
+mod external;
+mod external_answer;
 mod files;
 mod judge;
 mod lane;
 mod loopback;
 mod mask;
+mod quota;
 mod refusal;
 mod reply;
 mod request;
@@ -32,6 +38,7 @@ mod vault;
 use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
+use connect::ExternalGuards;
 use journal::Journal;
 use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
@@ -40,8 +47,11 @@ use store::KeySnapshot;
 use tokio::sync::Semaphore;
 use wire::ReadLimits;
 
+pub use addresses::{AddressRules, AddressSettings};
+pub use exchange::KEY_EXPOSED;
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
+pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
 pub use settings::{
     Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamKind,
     UpstreamOptions,
@@ -55,12 +65,18 @@ use settings::Routes;
 /// What the gateway is made of.
 #[expect(missing_debug_implementations, reason = "holds keys")]
 pub struct Parts {
+    /// The guards that run as services of their own.
+    pub external: ExternalGuards,
     /// The record.
     pub journal: Journal,
     /// The detectors and the policy.
     pub judge: Judge,
+    /// Told which virtual keys were seen in plain text in requests. What does not fit is on record only.
+    pub exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
+    /// The limits and budgets, and what was used of them.
+    pub quotas: Arc<Quotas>,
     /// The key under which end users, conversations and masks are hashed.
     pub secret: Secret<[u8; 32]>,
     /// The configuration.
@@ -86,14 +102,26 @@ pub enum StartError {
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
 pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
-    let Parts { journal, judge, keys, secret, mut settings, shutdown, tasks } = parts;
+    let Parts {
+        exposed,
+        external,
+        journal,
+        judge,
+        keys,
+        quotas,
+        secret,
+        mut settings,
+        shutdown,
+        tasks,
+    } = parts;
     let routes = Routes::new(&mut settings)?;
-    let Settings { limits, listen, masks, tls, unknown_fields, .. } = settings;
+    let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
         address: listen,
         connections_max: limits.connections_max,
         head_bytes_max: limits.head_bytes_max,
         head_time_max: limits.head_time_max,
+        proxy_protocol_from: addresses.proxy_protocol_from.clone(),
         send_time_max: limits.send_time_max,
         tls,
     })?;
@@ -105,15 +133,19 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let shared = Arc::new(Shared {
+        addresses,
         bodies: BodyBudget::new(limits.bodies_bytes_max),
         conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),
+        exposed,
+        external,
         hash_key: purpose("identity"),
         journal,
         judge: Arc::new(judge),
         keys,
         mask_key: purpose("masks"),
         mask_style: masks,
+        quotas,
         randomness: Randomness::default(),
         read_limits: ReadLimits {
             body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),

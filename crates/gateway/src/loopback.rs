@@ -51,6 +51,7 @@ pub fn start(tasks: &Tasks, shutdown: &Shutdown) -> Result<String, ListenError> 
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         connections_max: 1_024,
         head_bytes_max: 64 << 10,
+        proxy_protocol_from: Vec::new(),
         head_time_max: Duration::from_secs(90),
         send_time_max: Duration::from_secs(90),
         tls: None,

@@ -12,6 +12,8 @@ use journal::JournalError;
 use net::{BodyReadError, UpstreamError};
 use wire::ReadError;
 
+use crate::counter::QuotaRefusal;
+
 /// A refusal, not yet in any dialect's shape.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
@@ -29,6 +31,8 @@ pub(crate) struct Refusal {
     pub(crate) recorded: Option<&'static str>,
     /// The parameter at fault.
     pub(crate) param: Option<String>,
+    /// When to try again, in seconds from now.
+    pub(crate) retry_after_s: Option<u64>,
     /// The HTTP status.
     pub(crate) status: StatusCode,
 }
@@ -48,6 +52,7 @@ impl Refusal {
             message: message.into(),
             param: None,
             recorded: None,
+            retry_after_s: None,
             status,
         }
     }
@@ -99,6 +104,14 @@ impl Refusal {
         Self::internal("overloaded", "too many large messages are under way; try again in a moment")
     }
 
+    /// A guard outside could not look, and nothing passes without it; may be retried.
+    pub(crate) fn guard(guard: &str) -> Self {
+        let message = format!(
+            "the guard `{guard}` cannot look at this now, so it is refused; try again, or tell your platform team"
+        );
+        Self::internal("guard_unavailable", message)
+    }
+
     /// The upstream failed; may be retried.
     pub(crate) fn upstream(code: &'static str, message: impl Into<String>) -> Self {
         Self {
@@ -115,6 +128,50 @@ impl From<ReadError> for Refusal {
         Self {
             param: error.param().map(str::to_owned),
             ..Self::request(status, error.code(), error.to_string())
+        }
+    }
+}
+
+impl From<QuotaRefusal> for Refusal {
+    fn from(refusal: QuotaRefusal) -> Self {
+        let final_one = |code, message: String| Self {
+            ending: Ending::Refused,
+            kind: "insufficient_quota",
+            ..Self::request(StatusCode::FORBIDDEN, code, message)
+        };
+        match refusal {
+            QuotaRefusal::Later { limit, what, after_ms } => Self {
+                ending: Ending::Refused,
+                kind: "rate_limit_error",
+                retry_after_s: Some(after_ms.div_ceil(1000)),
+                ..Self::request(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "rate_limited",
+                    format!("the limit `{limit}` of {what} is reached; try again later"),
+                )
+            },
+            QuotaRefusal::UsedUp { limit, what } => final_one(
+                "budget_exhausted",
+                format!(
+                    "the limit `{limit}` of {what} does not allow this request; ask for less, or your platform team"
+                ),
+            ),
+            QuotaRefusal::TooLarge { limit, what } => final_one(
+                "request_above_limit",
+                format!(
+                    "this request alone is more than the limit `{limit}` of {what}; ask for less"
+                ),
+            ),
+            QuotaRefusal::NoPrice { limit } => final_one(
+                "model_not_priced",
+                format!(
+                    "the limit `{limit}` counts money, and this model has no price; tell your platform team"
+                ),
+            ),
+            QuotaRefusal::Full => Self::internal(
+                "overloaded",
+                "too many limits are in use at a time; try again in a moment",
+            ),
         }
     }
 }

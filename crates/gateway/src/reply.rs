@@ -17,6 +17,7 @@ use wire::{AddressStyle, Echoes, Edit, Operation, UnknownFields};
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
     exchange::Exchange,
+    external_answer::{AtEnd, ask_whole},
     judge::Subject,
     refusal::Refusal,
     request::{Prepared, Received},
@@ -178,6 +179,7 @@ fn stream(
     let parts = StreamParts {
         event_bytes_max: shared.limits.event_bytes_max,
         exchange,
+        external: AtEnd::new(shared.external.clone(), shared.journal.clone()),
         guard,
         guards: shared.judge.report(),
         idle_time_max: shared.limits.stream_idle_time_max,
@@ -211,9 +213,14 @@ async fn whole(
         exchange.guards(shared.judge.report());
         Ok(body)
     } else {
-        let guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
+        let mut guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
+        let outside = ask_whole(shared, operation, &body, &mut guard, &mut exchange).await;
+        let outside = match outside {
+            Ok(reports) => reports,
+            Err(refusal) => return Err((exchange, refusal)),
+        };
         let guard = |exchange: &mut Exchange| {
-            guard_whole(shared, operation, guard, &body, status, exchange)
+            guard_whole(shared, operation, (guard, outside), &body, status, exchange)
         };
         if body.len() <= limits.inline_inspection_bytes_max {
             guard(&mut exchange)
@@ -246,7 +253,7 @@ async fn whole(
 fn guard_whole(
     shared: &Shared,
     operation: Operation,
-    mut guard: AnswerGuard,
+    (mut guard, outside): (AnswerGuard, Vec<events::GuardReport>),
     body: &Bytes,
     status: StatusCode,
     exchange: &mut Exchange,
@@ -255,7 +262,7 @@ fn guard_whole(
         .map_err(|error| unreadable(status, &error))?;
     exchange.usage(document.facts.usage);
     exchange.unscanned(&document.unscanned());
-    exchange.guards(shared.judge.report());
+    exchange.guards([shared.judge.report(), outside].concat());
     let mut edits = Vec::new();
     for (index, field) in document.fields.iter().enumerate() {
         let Some(lane) = field.lane else { continue };

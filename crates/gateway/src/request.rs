@@ -2,30 +2,33 @@
 //!
 //! INVARIANT: everything here is done before the open record is written, and nothing here sends
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
-//! messages can be examined on the CPU pool.
+//! messages can be examined on the CPU pool. With guards outside it is done in two goes: `external`.
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use events::{
-    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Principal,
-    Span,
+    Action, ConversationId, Finding, InteractionOpened, KeyId, Kind, LocatedFinding, Outcome,
+    Principal, Span,
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
-use policy::{Judgement, Verb};
+use policy::{Grants, Judgement, Verb};
 use ring::hmac;
-use store::Grant;
+use store::{Grant, Quota};
 use wire::{Address, Dialect, Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     answer_form::answer_form,
     conversation,
     exchange::{note_unscanned, now_ms},
+    exposure,
+    external::{External, Seen},
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
+    quota::{Ask, Reservation},
     refusal::Refusal,
     risk::Turn,
     service::Shared,
@@ -38,6 +41,17 @@ use crate::{
 pub(crate) const FINDINGS_MAX: usize = 100_000;
 /// Bytes of the keyed hash that stands for an end user or a foreign key.
 const NAME_HASH_BYTES: usize = 12;
+
+/// Of callers without a virtual key.
+const NO_QUOTA: Quota = Quota {
+    requests_per_minute: None,
+    tokens_per_minute: None,
+    concurrent_max: None,
+    tokens_per_day: None,
+    tokens_per_month: None,
+    microusd_per_day: None,
+    microusd_per_month: None,
+};
 
 /// An authenticated caller; the default is nobody.
 #[derive(Default)]
@@ -125,10 +139,16 @@ pub(crate) struct Prepared {
 pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) caller: Caller,
-    pub(crate) client_address: IpAddr,
+    pub(crate) client_address: Option<IpAddr>,
+    /// Virtual keys that were seen in it.
+    pub(crate) exposed: Vec<KeyId>,
+    /// What guards outside are asked about it, and what they said.
+    pub(crate) external: External,
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
+    /// What its limits hold for it.
+    pub(crate) reservation: Option<Reservation>,
     /// What the body takes of the memory for all bodies.
     pub(crate) share: BodyShare,
     /// What of its head is sent on.
@@ -152,7 +172,7 @@ pub(crate) fn examine(
     received: &mut Received,
     worker: Worker,
 ) -> Result<Option<Prepared>, Refusal> {
-    let Received { body, caller, client_address, opened, operation, path, .. } = received;
+    let Received { body, caller, client_address, external, opened, operation, path, .. } = received;
     let operation = *operation;
     opened.request_bytes = body.len() as u64;
     let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
@@ -172,24 +192,29 @@ pub(crate) fn examine(
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_deployment(&address, facts.model.as_deref(), route)?;
+    route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
+    if received.reservation.is_none() {
+        // Not twice, when it is examined in two goes.
+        received.reservation = within_limits(shared, caller, &document, (operation, model, route))?;
+    }
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
-
-    let files = if is_guarded { files::open(&document)? } else { files::leave(&document) };
-    note_unscanned(&mut opened.unscanned, &files.unscanned);
-    let inspected = shared.judge.inspect(&document, &files);
-    note_unscanned(&mut opened.unscanned, &inspected.unscanned);
-    if inspected.findings.len() > FINDINGS_MAX {
+    let seen = external.look(shared, &document)?;
+    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
+    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
+    if seen.inspected.findings.len() > FINDINGS_MAX {
         return Err(too_many_values());
     }
+    received.exposed =
+        exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
     opened.guards = shared.judge.report();
-    let may_use = |model| caller.grant.as_ref().is_none_or(|grant| grant.allows_model(model));
+    let Seen { files, inspected } = external.join(shared, &document, seen, opened)?;
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let subject = Subject {
         client_address: *client_address,
-        model_granted: model.is_none_or(may_use),
+        grants: grants(caller.grant.as_deref(), operation),
         risk: turn.risk,
         route: route.name.clone(),
         verb: verb(operation),
@@ -320,6 +345,38 @@ fn refused(decision: &events::Decision) -> Refusal {
         .collect();
     let code = decision.reason.clone().unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
     Refusal::policy(code, &rules.join(", "))
+}
+
+/// What the limits hold for a request, if they let it in.
+fn within_limits(
+    shared: &Shared,
+    caller: &Caller,
+    document: &Document<'_>,
+    (operation, model, route): (Operation, Option<&str>, &Route),
+) -> Result<Option<Reservation>, Refusal> {
+    let facts = &document.facts;
+    let choices = u64::from(facts.choices.max(1));
+    let ask = Ask {
+        principal: &caller.principal,
+        of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
+        model: model.unwrap_or_default(),
+        route: &route.name,
+        request_bytes: document.source().len() as u64,
+        output_tokens_max: facts.output_tokens_max.map(|max| max.saturating_mul(choices)),
+        is_answered: operation.streams(),
+    };
+    Ok(shared.quotas.reserve(&ask, now_ms())?)
+}
+
+/// What the caller may do at most. Who asks which models there are asks for none in particular.
+fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
+    match grant {
+        None => Arc::new(Grants::UNLIMITED),
+        Some(grant) if operation == Operation::ModelList => {
+            Arc::new(Grants { models: None, ..(*grant.limits).clone() })
+        }
+        Some(grant) => Arc::clone(&grant.limits),
+    }
 }
 
 const fn verb(operation: Operation) -> Verb {

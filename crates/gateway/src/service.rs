@@ -4,16 +4,11 @@
 //! record is synced before the first byte of the answer or refusal leaves. INVARIANT: every answer
 //! carries the interaction's id.
 
-use std::{
-    future::Future,
-    net::{IpAddr, Ipv4Addr},
-    pin::Pin,
-    sync::Arc,
-};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use events::{Decision, Principal};
+use events::{Decision, KeyId, Principal};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, BodyShare, Handler, Incoming};
@@ -23,8 +18,11 @@ use tokio::sync::Semaphore;
 use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields};
 
 use crate::{
+    addresses::AddressSettings,
     exchange::{Early, Exchange, Randomness},
+    external::External,
     judge::Judge,
+    quota::Quotas,
     refusal::Refusal,
     reply,
     request::{self, Caller, Prepared, Received, Worker},
@@ -33,15 +31,17 @@ use crate::{
     speech::Speech,
 };
 
-const UNKNOWN_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
 const DECISION_HEADER: &str = "x-bartizan-decision";
 
 /// What every request shares.
 pub(crate) struct Shared {
+    pub(crate) addresses: AddressSettings,
     pub(crate) bodies: BodyBudget,
     pub(crate) conversations: Arc<Conversations>,
     pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) exposed: tokio::sync::mpsc::Sender<KeyId>,
+    pub(crate) external: connect::ExternalGuards,
     pub(crate) hash_key: hmac::Key,
     pub(crate) journal: Journal,
     pub(crate) judge: Arc<Judge>,
@@ -49,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) randomness: Randomness,
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
@@ -104,7 +105,7 @@ impl Service {
             let refusal = Refusal::internal("no_randomness", "this host gives no random numbers");
             return shape(dialect, &refusal, "none");
         };
-        let client_address = arrival.peer.ip().to_canonical();
+        let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let content_bytes_max = shared.limits.content_bytes_max;
         let early = Early { client_address, dialect, operation, principal: Principal::default() };
         let place = (&shared.journal, &shared.shutdown);
@@ -114,9 +115,12 @@ impl Service {
                 body: Bytes::new(),
                 caller: Caller::default(),
                 client_address,
+                exposed: Vec::new(),
+                external: External::default(),
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
+                reservation: None,
                 share: BodyShare::default(),
                 speech: Speech::default(),
                 turn: None,
@@ -151,8 +155,12 @@ impl Service {
             return Err((journey, refusal));
         }
         let Journey { mut exchange, received } = journey;
-        let (mut received, prepared) = self.examine(received).await;
+        let (mut received, mut prepared) = self.examine(received).await;
+        if received.external.ask(&shared.journal).await {
+            (received, prepared) = self.examine(received).await;
+        }
         exchange.turn(received.turn.take());
+        exchange.holds(received.reservation.take());
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -162,12 +170,13 @@ impl Service {
             Ok(request) => request,
             Err(refusal) => return Err((journey, refusal)),
         };
-        if let Err(error) = journey.open() {
+        if let Err(error) = journey.open(shared) {
             return Err((journey, Refusal::record(&error)));
         }
         let Ok(request) = prepared.judgement.clear(request) else {
             return Err((journey, Refusal::policy("policy_block".into(), "not cleared")));
         };
+        journey.exchange.is_sent();
         let decision = decision_words(prepared.judgement.decision());
         let operation = journey.received.operation;
         match reply::reply(shared, prepared, request, operation, journey.exchange).await {
@@ -189,6 +198,7 @@ impl Service {
         body: Incoming,
     ) -> Result<(), Refusal> {
         let Journey { exchange, received } = journey;
+        self.0.addresses.rules.check(received.client_address)?;
         let operation = received.operation;
         received.caller = request::authenticate(&self.0, operation.dialect(), &head.headers)?;
         received.opened.principal = received.caller.principal.clone();
@@ -223,15 +233,18 @@ impl Service {
             Err(error) => {
                 tracing::error!(%error, "examining a request failed");
                 let (opened, body, operation) = lost;
-                let client_address = opened.client_address.parse().unwrap_or(UNKNOWN_ADDRESS);
+                let client_address = opened.client_address.parse().ok();
                 let caller = Caller::default();
                 let received = Received {
                     body,
                     caller,
                     client_address,
+                    exposed: Vec::new(),
+                    external: External::default(),
                     opened,
                     operation,
                     path: String::new(),
+                    reservation: None,
                     share: BodyShare::default(),
                     speech: Speech::default(),
                     turn: None,
@@ -255,7 +268,7 @@ impl Service {
                 decision.reason = Some(code.to_owned().into());
             }
             journey.received.opened.request_bytes = journey.received.body.len() as u64;
-            if let Err(error) = journey.open() {
+            if let Err(error) = journey.open(&self.0) {
                 return shape(dialect, &Refusal::record(&error), "none");
             }
         }
@@ -275,10 +288,16 @@ impl Service {
 }
 
 impl Journey {
-    fn open(&mut self) -> Result<(), JournalError> {
+    fn open(&mut self, shared: &Shared) -> Result<(), JournalError> {
         let known = self.exchange.opening();
         let opened = std::mem::replace(&mut self.received.opened, known);
-        self.exchange.open(opened, &self.received.body)
+        self.exchange.open(opened, &self.received.body)?;
+        for key in std::mem::take(&mut self.received.exposed) {
+            self.exchange.exposes(key)?;
+            // Whoever listens is slow or gone; it is on record.
+            let _full = shared.exposed.try_send(key).is_err();
+        }
+        Ok(())
     }
 }
 
@@ -339,6 +358,9 @@ fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Bod
     }
     if let Some(allow) = refusal.allow {
         insert(&mut response, "allow", allow);
+    }
+    if let Some(seconds) = refusal.retry_after_s {
+        insert(&mut response, "retry-after", &seconds.to_string());
     }
     response
 }

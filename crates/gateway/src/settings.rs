@@ -5,13 +5,17 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use net::{TlsSettings, Upstream, UpstreamError, UpstreamSettings};
+use policy::NamePattern;
 use stdx::Secret;
-use store::ModelPattern;
 use wire::{Dialect, UnknownFields};
+
+use crate::addresses::{AddressRules, AddressSettings};
 
 /// Everything the gateway needs to know.
 #[expect(missing_debug_implementations, reason = "holds the providers' keys")]
 pub struct Settings {
+    /// Who may ask from where.
+    pub addresses: AddressSettings,
     /// Whether detectors run. Without them nothing is found and nothing is masked.
     pub guards: bool,
     /// Where and how to listen.
@@ -140,8 +144,10 @@ pub enum Accept {
 pub struct RouteSettings {
     /// Who may use it.
     pub accept: Accept,
+    /// From where.
+    pub addresses: AddressRules,
     /// Models that take it.
-    pub models: Vec<ModelPattern>,
+    pub models: Vec<NamePattern>,
     /// The route's name in records and policies.
     pub name: String,
     /// The upstream's name.
@@ -151,10 +157,11 @@ pub struct RouteSettings {
 /// A route with its upstream.
 pub(crate) struct Route {
     pub(crate) accept: Accept,
+    pub(crate) addresses: AddressRules,
     pub(crate) api_key: Option<Arc<Secret<String>>>,
     dialects: Vec<Dialect>,
     pub(crate) kind: UpstreamKind,
-    models: Vec<ModelPattern>,
+    models: Vec<NamePattern>,
     pub(crate) name: String,
     pub(crate) upstream: Upstream,
 }
@@ -216,6 +223,7 @@ impl Routes {
             };
             routes.push(Arc::new(Route {
                 accept: route.accept,
+                addresses: route.addresses,
                 api_key: api_key.clone(),
                 dialects: dialects.clone(),
                 kind: *kind,

@@ -32,12 +32,16 @@ use wire::{
 use crate::{
     answer::{AnswerGuard, Passed},
     exchange::Exchange,
+    external_answer::AtEnd,
+    refusal::Refusal,
 };
 
 /// What a guarded stream is made of.
 pub(crate) struct StreamParts {
     pub(crate) event_bytes_max: usize,
     pub(crate) exchange: Exchange,
+    /// The guards outside.
+    pub(crate) external: AtEnd,
     /// `None` when guards are off and nothing has to be restored: then events pass unread.
     pub(crate) guard: Option<AnswerGuard>,
     pub(crate) guards: Vec<events::GuardReport>,
@@ -90,6 +94,13 @@ impl Body for GuardedStream {
                 this.machine.close();
                 return Poll::Ready(None);
             }
+            if this.machine.external.is_waiting() {
+                if this.machine.poll_external(context).is_pending() {
+                    return Poll::Pending;
+                }
+                this.idle.as_mut().reset(Instant::now() + this.idle_time_max);
+                continue;
+            }
             match Pin::new(&mut this.upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.idle.as_mut().reset(Instant::now() + this.idle_time_max);
@@ -118,6 +129,7 @@ struct Machine {
     ended: Option<(Ending, Option<String>)>,
     envelope: Envelope,
     exchange: Exchange,
+    external: AtEnd,
     guard: Option<AnswerGuard>,
     guards: Vec<events::GuardReport>,
     limits: ReadLimits,
@@ -143,6 +155,7 @@ impl Machine {
             ended: None,
             envelope: Envelope::default(),
             exchange: parts.exchange,
+            external: parts.external,
             unread: parts.guard.is_none(),
             guard: parts.guard,
             guards: parts.guards,
@@ -160,7 +173,7 @@ impl Machine {
             return self.out.extend_from_slice(bytes);
         }
         self.reader.push(bytes);
-        while self.ended.is_none() {
+        while self.ended.is_none() && !self.external.is_waiting() {
             match self.reader.next_event() {
                 Some(Ok(event)) => self.event(&event),
                 Some(Err(error)) => {
@@ -174,6 +187,10 @@ impl Machine {
 
     fn event(&mut self, event: &SseEvent) {
         match wire::read_stream_event(self.operation, event, self.unknown, &self.limits) {
+            Ok(StreamEvent::Chunk(document))
+                if self.external.holds(event, Some(&document), self.guard.as_ref()) => {}
+            Ok(StreamEvent::Last(_) | StreamEvent::Done)
+                if self.external.holds(event, None, self.guard.as_ref()) => {}
             Ok(StreamEvent::Chunk(mut document)) => self.chunk(event, &mut document),
             Ok(StreamEvent::Error(mut document)) => {
                 self.chunk(event, &mut document);
@@ -199,6 +216,20 @@ impl Machine {
                 self.fail("upstream_garbage");
             }
         }
+    }
+
+    /// Goes on with the event that waited for the guards outside, once they have looked.
+    fn poll_external(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let waited = std::task::ready!(self.external.poll(context, self.guard.as_mut()));
+        match waited {
+            Some((_, Some(refusal))) => self.fail_as(&refusal),
+            Some((event, None)) => {
+                self.event(&event);
+                self.read(&[]);
+            }
+            None => self.fail("internal_guard"),
+        }
+        Poll::Ready(())
     }
 
     /// One piece of the answer.
@@ -419,12 +450,17 @@ impl Machine {
 
     /// The stream cannot go on: settled text only, then an error that clients notice.
     fn fail(&mut self, code: &'static str) {
+        let message = "the upstream's answer broke off; what was sent is incomplete";
+        self.fail_as(&Refusal::upstream(code, message));
+    }
+
+    fn fail_as(&mut self, refusal: &Refusal) {
         let interaction = self.exchange.interaction().to_string();
         let shape = ErrorShape {
-            code,
+            code: &refusal.code,
             interaction: Some(&interaction),
-            kind: "upstream_error",
-            message: "the upstream's answer broke off; what was sent is incomplete",
+            kind: refusal.kind,
+            message: &refusal.message,
             param: None,
             status: 0,
         };
@@ -433,7 +469,7 @@ impl Machine {
             self.out.extend_from_slice(b"\n\n");
         }
         self.out.extend_from_slice(&wire::error_event(self.operation.dialect(), &shape));
-        self.end(Ending::UpstreamFailed, Some(code));
+        self.end(refusal.ending, Some(&refusal.code));
     }
 
     fn end(&mut self, ending: Ending, reason: Option<&str>) {
@@ -452,6 +488,7 @@ impl Machine {
         if let Some(guard) = self.guard.take() {
             self.exchange.verdict(guard.verdict);
         }
+        self.guards.extend(self.external.take_reports());
         self.exchange.guards(std::mem::take(&mut self.guards));
     }
 }

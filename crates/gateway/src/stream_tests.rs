@@ -26,7 +26,7 @@ fn journal() -> Journal {
 
 fn machine(journal: &Journal) -> Machine {
     let early = Early {
-        client_address: Ipv4Addr::LOCALHOST.into(),
+        client_address: Some(Ipv4Addr::LOCALHOST.into()),
         dialect: Dialect::Anthropic,
         operation: "messages",
         principal: Principal::default(),
@@ -37,6 +37,7 @@ fn machine(journal: &Journal) -> Machine {
     Machine::new(StreamParts {
         event_bytes_max: 1 << 20,
         exchange,
+        external: AtEnd::new(connect::ExternalGuards::default(), journal.clone()),
         guard: Some(guard()),
         guards: Vec::new(),
         idle_time_max: Duration::from_secs(1),

@@ -143,7 +143,11 @@ fn event(number: u64) -> Event {
         dialect: "openai".into(),
         findings: vec![finding(1), finding(40)],
         findings_omitted: 0,
-        guards: vec![GuardReport { guard: "detect".into(), status: GuardStatus::Ran }],
+        guards: vec![GuardReport {
+            guard: "detect".into(),
+            reason: None,
+            status: GuardStatus::Ran,
+        }],
         interaction: InteractionId::new(1, u128::from(number)),
         model: Some("gpt-5".into()),
         operation: "chat.completions".into(),

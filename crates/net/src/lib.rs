@@ -2,17 +2,20 @@
 //!
 //! INVARIANT: every wait for a peer to send has a time limit and every read a byte limit.
 //! INVARIANT: an upstream is reached only with a request that policy has cleared
-//! (`policy::Cleared`), and only at the address that the configuration names. INVARIANT: every task
+//! (`policy::Cleared`), and only at the address that the configuration names; a service that is asked
+//! *about* messages (`Endpoint`) is not an upstream. INVARIANT: every task
 //! that serves is tracked, so that shutdown waits for it; idle upstream connections are not waited for.
 //!
 //! Not here: what messages mean (`wire`), who may send them (`policy`), what is done about them
 //! (`gateway`).
 
 mod body;
+mod endpoint;
 mod error;
 mod in_place;
 mod listener;
 mod patience;
+mod proxy_protocol;
 mod tasks;
 mod tls;
 mod upstream;
@@ -21,6 +24,7 @@ pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, r
 /// A body as it comes in, from a client or an upstream.
 pub use hyper::body::Incoming;
 
+pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
 pub use listener::{Arrival, Handler, Listener, ListenerSettings, Shutdown};
 pub use tasks::Tasks;

@@ -21,7 +21,12 @@ use tokio::{
     sync::{Semaphore, watch},
 };
 
-use crate::{Body, ListenError, Tasks, TlsSettings, in_place::InPlace, patience::Patience};
+use policy::AddressRange;
+
+use crate::{
+    Body, ListenError, Tasks, TlsSettings, in_place::InPlace, patience::Patience, proxy_protocol,
+    proxy_protocol::Client,
+};
 
 /// The kernel's queue of connections not yet accepted.
 const BACKLOG_CONNECTIONS: i32 = 1024;
@@ -39,6 +44,9 @@ pub struct ListenerSettings {
     pub head_bytes_max: usize,
     /// Time for a request's head, and for an idle connection to begin one.
     pub head_time_max: Duration,
+    /// Load balancers that begin their connections with a PROXY header of version 2. From them it is required; from others
+    /// it is not read.
+    pub proxy_protocol_from: Vec<AddressRange>,
     /// Time that a write may wait for the client to read.
     pub send_time_max: Duration,
     /// TLS, when the listener speaks it.
@@ -50,7 +58,7 @@ pub struct ListenerSettings {
 pub struct Arrival {
     /// When its head had been read.
     pub at: Instant,
-    /// The other end of the connection.
+    /// The other end of the connection, or whom its load balancer speaks for.
     pub peer: SocketAddr,
     /// Head and unread body.
     pub request: Request<Incoming>,
@@ -193,9 +201,21 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream) {
+    async fn run(mut self, mut stream: TcpStream) {
         // Small frames of a stream must leave at once.
         let _unsupported = stream.set_nodelay(true).is_err();
+        let peer = self.peer.ip();
+        if self.settings.proxy_protocol_from.iter().any(|range| range.contains(peer)) {
+            let header = proxy_protocol::read(&mut stream);
+            match tokio::time::timeout(self.settings.head_time_max, header).await {
+                Ok(Ok(Client::At(client))) => self.peer = client,
+                Ok(Ok(Client::Balancer)) => {}
+                Ok(Err(error)) => {
+                    return tracing::warn!(peer = %self.peer, %error, "a load balancer was not understood");
+                }
+                Err(_) => return tracing::debug!(peer = %self.peer, "no PROXY header in time"),
+            }
+        }
         let Some(tls) = self.settings.tls.clone() else {
             return self.speak(stream).await;
         };

@@ -78,17 +78,8 @@ impl Upstream {
     /// Prepares the upstream; nothing is connected yet.
     pub fn new(settings: &UpstreamSettings) -> Result<Self, UpstreamError> {
         let base = parse(&settings.base_url)?;
-        let tls = if base.scheme == uri::Scheme::HTTPS {
-            Some(TlsConnector::from(client_config(settings.ca_pem.as_deref())?))
-        } else {
-            None
-        };
-        let connector = Connector {
-            host: Arc::from(base.authority.host().trim_matches(['[', ']'])),
-            port: base.authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 }),
-            time_max: settings.connect_time_max,
-            tls,
-        };
+        let connector =
+            Connector::new(&base, settings.ca_pem.as_deref(), settings.connect_time_max)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIME_MAX)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
@@ -148,13 +139,15 @@ impl Upstream {
     }
 }
 
-struct Base {
-    authority: uri::Authority,
-    path: String,
-    scheme: uri::Scheme,
+/// A base URL in its parts.
+pub(crate) struct Base {
+    pub(crate) authority: uri::Authority,
+    /// Without a `/` at its end.
+    pub(crate) path: String,
+    pub(crate) scheme: uri::Scheme,
 }
 
-fn parse(url: &str) -> Result<Base, UpstreamError> {
+pub(crate) fn parse(url: &str) -> Result<Base, UpstreamError> {
     let wrong = |why| UpstreamError::BaseUrl { url: url.to_owned(), why };
     let parts = url.parse::<Uri>().map_err(|_| wrong("it cannot be parsed"))?.into_parts();
     let scheme = parts.scheme.ok_or_else(|| wrong("it must begin with http:// or https://"))?;
@@ -174,7 +167,7 @@ fn parse(url: &str) -> Result<Base, UpstreamError> {
 
 /// Connects to the one configured host.
 #[derive(Clone)]
-struct Connector {
+pub(crate) struct Connector {
     host: Arc<str>,
     port: u16,
     time_max: Duration,
@@ -182,6 +175,24 @@ struct Connector {
 }
 
 impl Connector {
+    pub(crate) fn new(
+        base: &Base,
+        ca_pem: Option<&[u8]>,
+        time_max: Duration,
+    ) -> Result<Self, UpstreamError> {
+        let tls = if base.scheme == uri::Scheme::HTTPS {
+            Some(TlsConnector::from(client_config(ca_pem)?))
+        } else {
+            None
+        };
+        Ok(Self {
+            host: Arc::from(base.authority.host().trim_matches(['[', ']'])),
+            port: base.authority.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 }),
+            time_max,
+            tls,
+        })
+    }
+
     async fn connect(self) -> std::io::Result<TokioIo<Stream>> {
         let attempt = async {
             let stream = TcpStream::connect((&*self.host, self.port)).await?;
@@ -213,7 +224,7 @@ impl tower_service::Service<Uri> for Connector {
 }
 
 /// A connection, with TLS or without.
-enum Stream {
+pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }

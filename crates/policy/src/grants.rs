@@ -1,6 +1,6 @@
-//! What a key may do at most: models, verbs, addresses, hours, expiry.
+//! What a key may do at most: models, routes, verbs, addresses, hours, expiry.
 //!
-//! Grants are facts. They are folded here into five yes-or-no answers (`context.grants.*`), and the
+//! Grants are facts. They are folded here into six yes-or-no answers (`context.grants.*`), and the
 //! authorisation rules refuse on each of them under a rule id of its own, so that a refusal says
 //! which grant was missing.
 //!
@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Facts, Verb};
+use crate::{Facts, NamePattern, Verb};
 
 /// What a key may do at most. `None` means no limit of that sort; an empty list means nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,22 +34,29 @@ pub struct Grants {
     pub hours: Option<Hours>,
     /// The models it may use, as patterns in which `*` stands for any text. Case matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub models: Option<Vec<String>>,
+    pub models: Option<Vec<NamePattern>>,
+    /// The routes it may take, as patterns of the same kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<NamePattern>>,
 }
 
 impl Grants {
     /// No limits.
-    pub const UNLIMITED: Self =
-        Self { actions: None, addresses: None, expires_ms: None, hours: None, models: None };
+    pub const UNLIMITED: Self = Self {
+        actions: None,
+        addresses: None,
+        expires_ms: None,
+        hours: None,
+        models: None,
+        routes: None,
+    };
 
     /// Whether `model` is among the granted models. For lists of models shown to the caller.
     pub fn allows_model(&self, model: &str) -> bool {
-        self.models
-            .as_ref()
-            .is_none_or(|models| models.iter().any(|granted| matches_pattern(granted, model)))
+        allows(self.models.as_deref(), model)
     }
 
-    /// The five answers about one message.
+    /// The six answers about one message.
     pub(crate) fn judge(&self, facts: &Facts<'_>) -> Granted {
         let on_a_model = matches!(facts.action, Verb::Infer | Verb::Embed);
         Granted {
@@ -62,34 +69,25 @@ impl Grants {
             hours: self.hours.as_ref().is_none_or(|hours| hours.contain(Clock::at(facts.time_ms))),
             in_force: self.expires_ms.is_none_or(|expires| facts.time_ms < expires),
             model: !on_a_model || self.allows_model(facts.resource.name),
+            route: allows(self.routes.as_deref(), facts.resource.route),
         }
     }
 }
 
-/// Whether `text` is `pattern`, in which `*` stands for any text. Linear: the first fit of each part
-/// leaves the most for those after it.
-fn matches_pattern(pattern: &str, text: &str) -> bool {
-    let Some((first, others)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let (middle, last) = others.rsplit_once('*').unwrap_or(("", others));
-    for part in middle.split('*') {
-        match rest.find(part) {
-            Some(at) => rest = rest.get(at + part.len()..).unwrap_or_default(),
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
+fn allows(granted: Option<&[NamePattern]>, name: &str) -> bool {
+    granted.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(name)))
 }
 
-/// The five answers: `true` means within the grant.
+/// The six answers: `true` means within the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five independent answers, named in the schema")]
+#[expect(clippy::struct_excessive_bools, reason = "six independent answers, named in the schema")]
 pub(crate) struct Granted {
     pub(crate) action: bool,
     pub(crate) address: bool,
     pub(crate) hours: bool,
     pub(crate) in_force: bool,
     pub(crate) model: bool,
+    pub(crate) route: bool,
 }
 
 /// Hours of the day, in UTC.
@@ -116,6 +114,68 @@ impl Hours {
             .as_ref()
             .is_none_or(|days| days.iter().any(|day| u64::from(*day) == clock.weekday));
         in_hours && on_day
+    }
+}
+
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Text that does not name hours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` does not name hours; write `8-18`, `mon-fri 8-18` or `mon,sat 22-6` (UTC)")]
+pub struct ParseHoursError {
+    text: String,
+}
+
+/// `8-18`, `mon-fri 8-18`, `mon,sat 22-6`: hours from and until, in UTC, and on which days.
+impl std::str::FromStr for Hours {
+    type Err = ParseHoursError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHoursError> {
+        let error = || ParseHoursError { text: text.to_owned() };
+        let (days, hours) = match text.trim().rsplit_once(' ') {
+            Some((days, hours)) => (Some(weekdays(days).ok_or_else(error)?), hours),
+            None => (None, text.trim()),
+        };
+        let (from, until) = hours.split_once('-').ok_or_else(error)?;
+        let (from_hour, until_hour) = (from.parse().ok(), until.parse().ok());
+        match (from_hour, until_hour) {
+            (Some(from_hour @ 0..24), Some(until_hour @ 1..=24)) => {
+                Ok(Self { from_hour, until_hour, weekdays: days })
+            }
+            _ => Err(error()),
+        }
+    }
+}
+
+/// `mon-fri`, `mon,wed`: days of the week in rising order, Monday is 1.
+fn weekdays(text: &str) -> Option<Vec<u8>> {
+    let day = |name: &str| {
+        let at = WEEKDAYS.iter().position(|day| name.trim().eq_ignore_ascii_case(day))?;
+        u8::try_from(at + 1).ok()
+    };
+    let mut days = Vec::new();
+    for part in text.split(',') {
+        match part.split_once('-') {
+            Some((from, until)) if day(from)? <= day(until)? => {
+                days.extend(day(from)?..=day(until)?);
+            }
+            Some(_) => return None,
+            None => days.push(day(part)?),
+        }
+    }
+    days.sort_unstable();
+    days.dedup();
+    Some(days)
+}
+
+impl std::fmt::Display for Hours {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(days) = &self.weekdays {
+            let name = |day: &u8| WEEKDAYS.get(usize::from(day.wrapping_sub(1)));
+            let names: Vec<&str> = days.iter().filter_map(name).copied().collect();
+            write!(formatter, "{} ", names.join(","))?;
+        }
+        write!(formatter, "{}-{}", self.from_hour, self.until_hour)
     }
 }
 
@@ -271,34 +331,11 @@ mod tests {
     }
 
     #[test]
-    fn models_are_patterns() {
-        let granted = |pattern: &str, model| {
-            Grants { models: Some(vec!["other".into(), pattern.into()]), ..Grants::UNLIMITED }
-                .allows_model(model)
-        };
-        for (pattern, model) in [
-            ("gpt-4o", "gpt-4o"),
-            ("*", ""),
-            ("gpt-4o*", "gpt-4o"),
-            ("gpt-4o*", "gpt-4o-mini"),
-            ("*/llama-*-chat", "meta/llama-3-8b-chat"),
-            ("a*a", "aa"),
-            ("a*b*b", "abb"),
-        ] {
-            assert!(granted(pattern, model), "{model} is {pattern}");
-        }
-        for (pattern, model) in [
-            ("gpt-4o", "gpt-4o-mini"),
-            ("gpt-4o", "GPT-4o"),
-            ("gpt-4o", ""),
-            ("", "gpt-4o"),
-            ("a*a", "a"),
-            ("a*b*b", "ab"),
-            ("*/llama-*-chat", "meta/llama-3"),
-        ] {
-            assert!(!granted(pattern, model), "{model} is not {pattern}");
-        }
+    fn an_empty_list_grants_nothing() {
+        assert!(Grants::UNLIMITED.allows_model("gpt-4o"));
         assert!(!Grants { models: Some(vec![]), ..Grants::UNLIMITED }.allows_model("gpt-4o"));
+        let some = Grants { models: Some(vec!["o*".into(), "gpt-*".into()]), ..Grants::UNLIMITED };
+        assert!(some.allows_model("gpt-4o") && !some.allows_model("claude"));
     }
 
     #[test]
@@ -318,6 +355,25 @@ mod tests {
         assert!(night.contain(at(23)) && night.contain(at(0)) && !night.contain(at(6)));
         let office = Hours { from_hour: 9, until_hour: 17, weekdays: Some(vec![1, 2]) };
         assert!(!office.contain(at(10)), "a Wednesday");
+    }
+
+    #[test]
+    fn hours_are_written_as_people_say_them() {
+        for (text, shown) in [
+            ("8-18", "8-18"),
+            ("mon-fri 8-18", "mon,tue,wed,thu,fri 8-18"),
+            ("Sat,MON 22-6", "mon,sat 22-6"),
+            ("0-24", "0-24"),
+        ] {
+            let hours: Hours = text.parse().expect("hours");
+            assert_eq!(hours.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(hours), "what is shown can be read");
+        }
+        for text in
+            ["", "8", "8-25", "24-6", "8-0", "fri-mon 8-18", "someday 8-18", "8:00-18:00", "-"]
+        {
+            assert!(text.parse::<Hours>().is_err(), "{text}");
+        }
     }
 
     #[test]

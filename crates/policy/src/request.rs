@@ -189,13 +189,14 @@ fn findings(ranks: &Ranks, reads: &Reads) -> Result<RestrictedExpression, Unaska
 }
 
 fn grants(granted: Granted) -> Result<RestrictedExpression, Unaskable> {
-    let Granted { action, address, hours, in_force, model } = granted;
+    let Granted { action, address, hours, in_force, model, route } = granted;
     let answers = [
         ("action", action),
         ("address", address),
         ("hours", hours),
         ("in_force", in_force),
         ("model", model),
+        ("route", route),
     ];
     record(answers.map(|(name, answer)| (name, RestrictedExpression::new_bool(answer))))
 }

@@ -107,7 +107,8 @@ fn grants() -> impl Strategy<Value = Grants> {
                 until_hour: 18,
                 weekdays: (other & 4 == 4).then(|| vec![1, 5]),
             }),
-            models: model.map(|model| vec![model.to_owned()]),
+            models: model.map(|model| vec![model.into()]),
+            routes: (other & 3 == 3).then(|| vec!["m*".into()]),
         },
     )
 }

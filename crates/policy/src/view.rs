@@ -109,12 +109,13 @@ impl<'a> View<'a> {
             streamed,
             tainted,
         } = self;
-        let Granted { action: may, address, hours, in_force, model } = *granted;
+        let Granted { action: may, address, hours, in_force, model, route } = *granted;
         let flags = [
             may,
             address,
             hours,
             in_force,
+            route,
             model,
             *streamed,
             *tainted,

@@ -1,14 +1,19 @@
 //! What a virtual key may do, as an administrator typed it and as the gateway uses it.
 //!
 //! INVARIANT: a [`Grant`] is made only from checked options, so the gateway never meets a name with
-//! control characters in it or an empty pattern. INVARIANT: an empty list of models means every model;
+//! control characters in it or an empty pattern. INVARIANT: an empty list as typed means no limit;
 //! that is written in the options' documentation because it is the one permissive default.
 
+use std::sync::Arc;
+
 use events::{KeyId, Principal};
+use policy::{AddressRange, Grants, Hours, NamePattern, Verb};
 use serde::{Deserialize, Serialize};
 
-/// The most model patterns in one grant.
-pub const GRANT_MODELS_MAX: usize = 100;
+use crate::Quota;
+
+/// The most entries of one list of a grant: models, routes, addresses, actions.
+pub const GRANT_ENTRIES_MAX: usize = 100;
 /// The longest name, application, team, tenant or model pattern, in bytes.
 pub const GRANT_TEXT_BYTES_MAX: usize = 200;
 
@@ -30,6 +35,21 @@ pub struct GrantOptions {
     /// Models it may ask for, as patterns in which `*` stands for any text. Empty: every model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
+    /// Routes it may take, as patterns of the same kind. Empty: every route.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<String>,
+    /// What it may do. Empty: everything that policy permits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<Verb>,
+    /// Addresses it may be used from. Empty: every address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressRange>,
+    /// When it may be used. None: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+    /// How much it may use.
+    #[serde(default, skip_serializing_if = "Quota::is_unlimited")]
+    pub quota: Quota,
     /// From when on it is refused, in milliseconds since 1970. None: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<u64>,
@@ -58,9 +78,11 @@ pub enum GrantError {
         /// Which text.
         what: &'static str,
     },
-    /// There are too many model patterns.
-    #[error("{count} model patterns, the limit is {GRANT_MODELS_MAX}")]
-    TooManyModels {
+    /// A list is too long.
+    #[error("{count} {what}, the limit is {GRANT_ENTRIES_MAX}")]
+    TooMany {
+        /// Which list.
+        what: &'static str,
         /// How many were given.
         count: usize,
     },
@@ -78,10 +100,18 @@ impl GrantOptions {
         for (what, text) in optional {
             text.as_deref().map_or(Ok(()), |text| check_text(what, text))?;
         }
-        if self.models.len() > GRANT_MODELS_MAX {
-            return Err(GrantError::TooManyModels { count: self.models.len() });
+        for (what, count) in [
+            ("model patterns", self.models.len()),
+            ("route patterns", self.routes.len()),
+            ("actions", self.actions.len()),
+            ("address ranges", self.addresses.len()),
+        ] {
+            if count > GRANT_ENTRIES_MAX {
+                return Err(GrantError::TooMany { what, count });
+            }
         }
-        self.models.iter().try_for_each(|model| check_text("model pattern", model))
+        self.models.iter().try_for_each(|model| check_text("model pattern", model))?;
+        self.routes.iter().try_for_each(|route| check_text("route pattern", route))
     }
 }
 
@@ -103,9 +133,10 @@ pub struct Grant {
     pub name: String,
     /// Who it speaks for, with the key's id.
     pub principal: Principal,
-    /// From when on it is refused, in milliseconds since 1970.
-    pub expires_ms: Option<u64>,
-    models: Vec<ModelPattern>,
+    /// What it may do at most.
+    pub limits: Arc<Grants>,
+    /// How much it may use.
+    pub quota: Quota,
 }
 
 impl Grant {
@@ -119,101 +150,27 @@ impl Grant {
                 team: options.team.clone(),
                 tenant: options.tenant.clone(),
             },
-            expires_ms: options.expires_ms,
-            models: options.models.iter().map(|model| ModelPattern::new(model)).collect(),
+            quota: options.quota.clone(),
+            limits: Arc::new(Grants {
+                actions: unless_empty(&options.actions, |action| *action),
+                addresses: unless_empty(&options.addresses, |range| *range),
+                expires_ms: options.expires_ms,
+                hours: options.hours.clone(),
+                models: unless_empty(&options.models, |model| NamePattern::new(model)),
+                routes: unless_empty(&options.routes, |route| NamePattern::new(route)),
+            }),
         }
-    }
-
-    /// Whether the key may ask for this model.
-    pub fn allows_model(&self, model: &str) -> bool {
-        self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(model))
     }
 }
 
-/// A model name in which `*` stands for any text: `gpt-4*`, `*`, `org/*-instruct`. Case matters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ModelPattern(String);
-
-impl ModelPattern {
-    /// A pattern. Every text is one; a text without `*` matches itself only.
-    pub fn new(pattern: &str) -> Self {
-        Self(pattern.to_owned())
-    }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether the whole of `model` fits. Takes at most pattern × model steps, for any input.
-    pub fn matches(&self, model: &str) -> bool {
-        let Some((prefix, rest)) = self.0.split_once('*') else { return self.0 == model };
-        let Some(mut model) = model.strip_prefix(prefix) else { return false };
-        let (middle, suffix) = rest.rsplit_once('*').map_or(("", rest), |parts| parts);
-        // The leftmost place for each middle piece leaves the most room for what follows.
-        for piece in middle.split('*') {
-            let Some(at) = model.find(piece) else { return false };
-            model = model.split_at(at + piece.len()).1;
-        }
-        model.ends_with(suffix)
-    }
-}
-
-impl std::fmt::Display for ModelPattern {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
-    }
+/// As typed, an empty list is no limit.
+fn unless_empty<T, Limit>(list: &[T], limit: impl Fn(&T) -> Limit) -> Option<Vec<Limit>> {
+    (!list.is_empty()).then(|| list.iter().map(limit).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    #[test]
-    fn patterns_match_as_documented() {
-        for (pattern, model, expected) in [
-            ("*", "", true),
-            ("*", "anything", true),
-            ("gpt-4o", "gpt-4o", true),
-            ("gpt-4o", "gpt-4o-mini", false),
-            ("gpt-4*", "gpt-4o-mini", true),
-            ("gpt-4*", "gpt-3.5", false),
-            ("*-instruct", "org/llama-instruct", true),
-            ("org/*-instruct", "org/llama-instruct-v2", false),
-            ("a*a", "a", false),
-            ("a*b*b", "ab", false),
-            ("a*b*b", "abxb", true),
-            ("", "", true),
-            ("", "x", false),
-            ("GPT*", "gpt-4", false),
-        ] {
-            assert_eq!(ModelPattern::new(pattern).matches(model), expected, "{pattern} {model}");
-        }
-    }
-
-    /// The obvious definition, exponential and therefore only for short texts.
-    fn model_of_matches(pattern: &[char], text: &[char]) -> bool {
-        match (pattern.split_first(), text.split_first()) {
-            (None, None) => true,
-            (Some(('*', rest)), None) => model_of_matches(rest, text),
-            (Some(('*', rest)), Some((_, tail))) => {
-                model_of_matches(rest, text) || model_of_matches(pattern, tail)
-            }
-            (Some((a, rest)), Some((b, tail))) => a == b && model_of_matches(rest, tail),
-            _ => false,
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
-        #[test]
-        fn matching_agrees_with_the_obvious_definition(pattern in "[ab*é]{0,8}", text in "[abé]{0,8}") {
-            let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-            prop_assert_eq!(ModelPattern::new(&pattern).matches(&text), model_of_matches(&p, &t));
-        }
-    }
 
     #[test]
     fn grants_that_cannot_be_given_say_why() {
@@ -231,7 +188,7 @@ mod tests {
             Err("the name contains control characters".into())
         );
         let mut many = named("ci");
-        many.models = vec!["m".into(); GRANT_MODELS_MAX];
+        many.models = vec!["m".into(); GRANT_ENTRIES_MAX];
         assert_eq!(message(&many), Ok(()));
         many.models.push("m".into());
         assert_eq!(message(&many), Err("101 model patterns, the limit is 100".into()));

@@ -1,4 +1,4 @@
-//! Virtual keys: making, listing, revoking, and reading them all into a snapshot.
+//! Virtual keys: making, listing, rotating, revoking, and reading them all into a snapshot.
 //!
 //! The key itself is shown once, when it is made. What stays is its id, its grant and an HMAC of it
 //! under the pepper in `DATA/keys/pepper`; a stolen database opens nothing, and neither does a stolen
@@ -65,6 +65,12 @@ pub enum KeysError {
         /// How many there may be.
         keys_max: u64,
     },
+    /// A revoked key never works again, with whatever secret.
+    #[error("the key {id} is revoked, so it gets no new secret")]
+    RotateRevoked {
+        /// The key.
+        id: KeyId,
+    },
     /// The system has no randomness to give.
     #[error("the system gave no random bytes")]
     NoRandomness,
@@ -93,6 +99,10 @@ pub struct KeyRecord {
     pub created_ms: u64,
     /// When it was revoked, in milliseconds since 1970.
     pub revoked_ms: Option<u64>,
+    /// When it last got a new secret, in milliseconds since 1970.
+    pub rotated_ms: Option<u64>,
+    /// Until when the secret before that works too, in milliseconds since 1970.
+    pub overlap_until_ms: Option<u64>,
     /// The version of its document.
     pub version: u64,
 }
@@ -104,8 +114,21 @@ struct KeyBody {
     grant: GrantOptions,
     mac: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<PreviousSecret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     revoked_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotated_ms: Option<u64>,
     status: KeyStatus,
+}
+
+/// The secret before the last rotation.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PreviousSecret {
+    mac: String,
+    /// From when on it is refused, in milliseconds since 1970.
+    until_ms: u64,
 }
 
 /// The keys of one data directory; clones share it.
@@ -176,12 +199,14 @@ impl VirtualKeys {
         }
         let mut attempt = 1;
         loop {
-            let (id, key) = random_key()?;
-            let mac = self.pepper.mac(Purpose::VirtualKey, key.expose().as_bytes());
+            let id = random_id()?;
+            let key = random_key(id)?;
             let body = KeyBody {
                 grant: grant.clone(),
-                mac: HEXLOWER.encode(&mac),
+                mac: self.mac(&key),
+                previous: None,
                 revoked_ms: None,
+                rotated_ms: None,
                 status: KeyStatus::Active,
             };
             match self.store.insert(VIRTUAL_KEY, id.as_str(), &to_json(&body), now_ms).await {
@@ -209,6 +234,40 @@ impl VirtualKeys {
     /// One key.
     pub async fn show(&self, id: KeyId) -> Result<KeyRecord, KeysError> {
         Ok(record(&self.document(id).await?)?.0)
+    }
+
+    /// Gives a key a new secret; its id, grant and history stay. The secret before it works until `overlap_until_ms`
+    /// (milliseconds since 1970), and one that was still in its own overlap no longer does. The returned text is the
+    /// only copy.
+    pub async fn rotate(
+        &self,
+        id: KeyId,
+        overlap_until_ms: u64,
+        now_ms: u64,
+    ) -> Result<(KeyRecord, Secret<String>), KeysError> {
+        loop {
+            let document = self.document(id).await?;
+            let (known, mut body) = record(&document)?;
+            if known.status == KeyStatus::Revoked {
+                return Err(KeysError::RotateRevoked { id });
+            }
+            let key = random_key(id)?;
+            let mac = std::mem::replace(&mut body.mac, self.mac(&key));
+            let overlaps = overlap_until_ms > now_ms;
+            body.previous = overlaps.then_some(PreviousSecret { mac, until_ms: overlap_until_ms });
+            body.rotated_ms = Some(now_ms);
+            let body = to_json(&body);
+            match self.store.put(VIRTUAL_KEY, id.as_str(), document.version, &body, now_ms).await {
+                Ok(document) => return Ok((record(&document)?.0, key)),
+                // It may have been revoked meanwhile.
+                Err(StoreError::VersionConflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn mac(&self, key: &Secret<String>) -> String {
+        HEXLOWER.encode(&self.pepper.mac(Purpose::VirtualKey, key.expose().as_bytes()))
     }
 
     /// Makes a key useless from now on. Revoking twice changes nothing, and says when it was revoked.
@@ -241,7 +300,14 @@ impl VirtualKeys {
             let page = self.store.list(VIRTUAL_KEY, after.as_deref(), LIST_DOCUMENTS_MAX).await?;
             for document in &page {
                 let (record, body) = record(document)?;
-                entries.push(Entry::new(&record, mac_bytes(document, &body)?));
+                let mac = mac_bytes(document, &body.mac)?;
+                let previous = match &body.previous {
+                    Some(previous) => {
+                        Some((mac_bytes(document, &previous.mac)?, previous.until_ms))
+                    }
+                    None => None,
+                };
+                entries.push(Entry::new(&record, mac, previous));
             }
             match page.last() {
                 Some(last) => after = Some(last.id.clone()),
@@ -266,14 +332,16 @@ impl VirtualKeys {
     }
 }
 
-fn random_key() -> Result<(KeyId, Secret<String>), KeysError> {
-    let random = SystemRandom::new();
+fn random_id() -> Result<KeyId, KeysError> {
     let mut id = [0; 8];
+    SystemRandom::new().fill(&mut id).map_err(|_| KeysError::NoRandomness)?;
+    Ok(KeyId::new(u64::from_be_bytes(id)))
+}
+
+fn random_key(id: KeyId) -> Result<Secret<String>, KeysError> {
     let mut secret = Zeroizing::new([0; VIRTUAL_KEY_RANDOM_CHARACTERS]);
-    random.fill(&mut id).map_err(|_| KeysError::NoRandomness)?;
-    random.fill(secret.as_mut()).map_err(|_| KeysError::NoRandomness)?;
-    let id = KeyId::new(u64::from_be_bytes(id));
-    Ok((id, Secret::new(compose_virtual_key(id, &secret))))
+    SystemRandom::new().fill(secret.as_mut()).map_err(|_| KeysError::NoRandomness)?;
+    Ok(Secret::new(compose_virtual_key(id, &secret)))
 }
 
 /// Serialising strings, numbers and options into a JSON value cannot fail; were it to, the empty
@@ -300,13 +368,15 @@ fn record(document: &Document) -> Result<(KeyRecord, KeyBody), StoreError> {
         status: body.status,
         created_ms: document.created_ms,
         revoked_ms: body.revoked_ms,
+        rotated_ms: body.rotated_ms,
+        overlap_until_ms: body.previous.as_ref().map(|previous| previous.until_ms),
         version: document.version,
     };
     Ok((record, body))
 }
 
-fn mac_bytes(document: &Document, body: &KeyBody) -> Result<[u8; 32], StoreError> {
-    let bytes = HEXLOWER.decode(body.mac.as_bytes()).ok();
+fn mac_bytes(document: &Document, mac: &str) -> Result<[u8; 32], StoreError> {
+    let bytes = HEXLOWER.decode(mac.as_bytes()).ok();
     let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
     bytes.ok_or_else(|| unreadable(document, "its hash is not 64 hexadecimal digits"))
 }

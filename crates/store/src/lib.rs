@@ -14,6 +14,7 @@ mod error;
 mod grant;
 mod keys;
 mod mac;
+mod quota;
 mod schema;
 mod secret_file;
 
@@ -23,8 +24,7 @@ pub use document::{
     HISTORY_VERSIONS_MAX, LIST_DOCUMENTS_MAX, Store,
 };
 pub use error::StoreError;
-pub use grant::{
-    GRANT_MODELS_MAX, GRANT_TEXT_BYTES_MAX, Grant, GrantError, GrantOptions, ModelPattern,
-};
+pub use grant::{GRANT_ENTRIES_MAX, GRANT_TEXT_BYTES_MAX, Grant, GrantError, GrantOptions};
 pub use keys::{KEYS_MAX, KeyRecord, KeyStatus, KeysError, VirtualKeys};
+pub use quota::Quota;
 pub use secret_file::{SECRET_BYTES, SecretFileError, load_or_create_secret};

@@ -24,6 +24,7 @@ mod reply;
 mod reply_responses;
 mod scenario;
 mod script;
+mod service;
 mod sse;
 mod upstream;
 
@@ -37,5 +38,6 @@ pub use kill::{KillPlan, KillReport, kill_in_the_middle};
 pub use random::Random;
 pub use scenario::{Kind, Newline, Scenario, Split, UnknownScenario};
 pub use script::{PII_VALUES, REASONING_PREFIX};
+pub use service::{FakeService, Served};
 pub use sse::{Lane, SseCollected, SseEvent};
 pub use upstream::{FakeUpstream, RecordedRequest, UpstreamOptions};

@@ -296,7 +296,7 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream, connection: u64) -> Result<()>
     Ok(())
 }
 
-fn receive(reader: &mut Reader, connection: u64) -> Result<Option<RecordedRequest>> {
+pub(crate) fn receive(reader: &mut Reader, connection: u64) -> Result<Option<RecordedRequest>> {
     let Some(head) = reader.head()? else { return Ok(None) };
     let body = reader.body(&head)?;
     let Head { first_line, headers } = head;

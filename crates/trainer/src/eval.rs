@@ -77,8 +77,8 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
     page.say("## Sources that the model has not seen");
     page.say("For every source in turn, a model that was trained without it. Some sets call requests attacks that are none by themselves (questions about how a bot is prompted, requests that are \
               off its topic); they are listed all the same.");
-    for column in COLUMNS {
-        let measured = held_out(&material.rows, &material.samples, column);
+    let measured = held_out(&material.rows, &material.samples);
+    for (column, measured) in COLUMNS.into_iter().zip(measured) {
         let calibration = calibrated(&material.rows, &measured, column.head);
         held_out_table(&mut page, &material.rows, &measured, column, &calibration);
         if column.head == Head::Toxicity {

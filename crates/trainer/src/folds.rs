@@ -5,14 +5,15 @@
 //! sources that nobody here has seen: thresholds are set by it, and recall is reported by it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use detect::Head;
 use detect::training::{Group, normalised};
 
 use crate::corpus::{Label, Row};
-use crate::learn::{Sample, learn};
+use crate::learn::Sample;
 use crate::shuffle::fingerprint;
-use crate::train::{Column, SCHEDULE, targets};
+use crate::train::{COLUMNS, Column, learn_all};
 
 /// How many parts the sources are divided into.
 pub(crate) const FOLDS: usize = 12;
@@ -78,37 +79,67 @@ fn is_measured(row: &Row, column: Column) -> bool {
     row.label != Label::Other || (column.head == Head::Toxicity && row.is_toxic.is_some())
 }
 
-/// The margins of all texts that were not made of others, each by the model that has not seen its source.
-pub(crate) fn held_out(rows: &[Row], samples: &[Sample], column: Column) -> Vec<HeldOut> {
+/// The margins of all texts that were not made of others, each by the model that has not seen its source: one list
+/// for every column.
+pub(crate) fn held_out(rows: &[Row], samples: &[Sample]) -> Vec<Vec<HeldOut>> {
     let folds = Folds::of(rows);
-    let mut measured = Vec::new();
-    for fold in 0..FOLDS {
-        let weights = learn(
-            samples,
-            &targets(rows, column, Some((&folds, fold))),
-            column.window_blocks(),
-            SCHEDULE,
-        );
-        // What stands in another source too was seen there.
-        let seen: BTreeSet<u64> = rows
-            .iter()
-            .filter(|row| !row.is_dev && !folds.holds(fold, row))
-            .map(|row| fingerprint(&row.text))
-            .collect();
-        for (place, (row, sample)) in rows.iter().zip(samples).enumerate() {
-            let ours = match row.made_of.first() {
-                Some(attack) => row.is_dev && folds.fold(attack) == Some(fold),
-                None => folds.holds(fold, row),
-            };
-            if !ours || !is_measured(row, column) || seen.contains(&fingerprint(&row.text)) {
-                continue;
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut measured = Vec::new();
+        loop {
+            let fold = next.fetch_add(1, Ordering::Relaxed);
+            if fold >= FOLDS {
+                return measured;
             }
-            let is_document = row.label == Label::Benign && row.group == Group::Documents;
-            let beginning = is_document.then(|| {
-                let text: String = row.text.chars().take(BEGINNING_CHARACTERS).collect();
-                weights.highest(&Sample::of(&normalised(&text))).0
-            });
-            measured.push(HeldOut { row: place, margin: weights.highest(sample).0, beginning });
+            measured.push((fold, measure(rows, samples, &folds, fold)));
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(FOLDS);
+    let mut parts: Vec<(usize, Vec<Vec<HeldOut>>)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let parts = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        parts.flatten().collect()
+    });
+    parts.sort_by_key(|(fold, _)| *fold);
+    let mut all = vec![Vec::new(); COLUMNS.len()];
+    for (_, part) in parts {
+        for (all, mut part) in all.iter_mut().zip(part) {
+            all.append(&mut part);
+        }
+    }
+    all
+}
+
+/// What the models without a fold make of its texts.
+fn measure(rows: &[Row], samples: &[Sample], folds: &Folds, fold: usize) -> Vec<Vec<HeldOut>> {
+    let models = learn_all(rows, samples, Some((folds, fold)));
+    // What stands in another source too was seen there.
+    let seen: BTreeSet<u64> = rows
+        .iter()
+        .filter(|row| !row.is_dev && !folds.holds(fold, row))
+        .map(|row| fingerprint(&row.text))
+        .collect();
+    let mut measured = vec![Vec::new(); COLUMNS.len()];
+    for (place, (row, sample)) in rows.iter().zip(samples).enumerate() {
+        let ours = match row.made_of.first() {
+            Some(attack) => row.is_dev && folds.fold(attack) == Some(fold),
+            None => folds.holds(fold, row),
+        };
+        if !ours || seen.contains(&fingerprint(&row.text)) {
+            continue;
+        }
+        let is_document = row.label == Label::Benign && row.group == Group::Documents;
+        let beginning = is_document.then(|| {
+            let text: String = row.text.chars().take(BEGINNING_CHARACTERS).collect();
+            Sample::of(&normalised(&text))
+        });
+        for ((column, weights), measured) in COLUMNS.iter().zip(&models).zip(&mut measured) {
+            if is_measured(row, *column) {
+                let beginning = beginning.as_ref().map(|sample| weights.highest(sample).0);
+                measured.push(HeldOut { row: place, margin: weights.highest(sample).0, beginning });
+            }
         }
     }
     measured

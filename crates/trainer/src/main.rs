@@ -4,8 +4,8 @@
 //! prints what the shipped engine finds on texts it was not trained on, source by source. DIR holds
 //! `*.jsonl` and `*.jsonl.zst` files, also in folders.
 //!
-//! INVARIANT: the same data give the same file, bit for bit: one thread, a fixed order, fixed seeds, and
-//! no arithmetic that differs between machines.
+//! INVARIANT: the same data give the same file, bit for bit: one thread for each model, a fixed order, fixed
+//! seeds, and no arithmetic that differs between machines.
 //!
 //! Not here: the features and the windows, which `detect` owns so that training sees what scoring sees.
 #![expect(

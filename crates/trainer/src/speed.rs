@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
+use std::time::Instant;
 
-use detect::training::{Group, NamesModel, views};
+use detect::training::{Group, Model, NamesModel, features, normalised, views};
 use detect::{DetectSettings, Engine};
 use events::Provenance;
 
@@ -49,9 +50,77 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
             );
         }
     }
+    again(&all, &names, &rows)?;
     held(&all, &rows);
     decoded(&rows);
     Ok(())
+}
+
+/// Bytes of the prompts that are read twice in a row: short ones, and long ones.
+const AGAIN_BYTES: [std::ops::RangeInclusive<usize>; 2] = [100..=300, 1024..=8192];
+/// How often all of them are read; each counts with its fastest time.
+const AGAIN_ROUNDS: usize = 15;
+/// More than the two nearest caches hold.
+const OTHER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Work on a text and the same normalised.
+type Part<'a> = &'a dyn Fn(&str, &str);
+
+/// Prints what a prompt costs when nothing that it needs is in the two nearest caches, and what it costs at once again.
+fn again(engine: &Engine, names: &NamesModel, rows: &[Row]) -> Result<(), String> {
+    let model = Model::shipped().map_err(str::to_owned)?;
+    let parts: [(&str, Part<'_>); 4] = [
+        ("everything", &|text, _| inspect(engine, text)),
+        ("the score", &|_, normal| {
+            black_box(model.read(normal));
+        }),
+        ("its features", &|_, normal| {
+            let mut sum = 0_u32;
+            features(normal, |bucket, _| sum ^= bucket);
+            black_box(sum);
+        }),
+        ("names", &|_, normal| {
+            let mut found = Vec::new();
+            detect::training::names(names, normal, &mut found);
+            black_box(found.len());
+        }),
+    ];
+    for size in AGAIN_BYTES {
+        let texts: Vec<(&str, String)> = rows
+            .iter()
+            .filter(|row| row.group == Group::Prompts && size.contains(&row.text.len()))
+            .map(|row| (row.text.as_str(), normalised(&row.text)))
+            .collect();
+        println!("{} prompts of {size:?} bytes, µs/KB at first and at once again:", texts.len());
+        for (name, work) in parts {
+            let [first, second] = first_and_second(&texts, work);
+            println!("    {name:<14} {first:>6.2} {second:>6.2}");
+        }
+    }
+    Ok(())
+}
+
+/// Microseconds per kilobyte of reading every text for the first and for the second time.
+fn first_and_second(texts: &[(&str, String)], work: Part<'_>) -> [f64; 2] {
+    let other = vec![1_u8; OTHER_BYTES];
+    let bytes: usize = texts.iter().map(|(text, _)| text.len()).sum();
+    let mut best = vec![[f64::INFINITY; 2]; texts.len()];
+    for _ in 0..AGAIN_ROUNDS {
+        for ((text, normal), best) in texts.iter().zip(&mut best) {
+            // It takes the place of all else.
+            black_box(other.iter().map(|byte| u64::from(*byte)).sum::<u64>());
+            for best in best {
+                let start = Instant::now();
+                work(black_box(text), black_box(normal));
+                *best = best.min(start.elapsed().as_nanos() as f64 / 1e3);
+            }
+        }
+    }
+    let of = |time: usize| {
+        let sum: f64 = best.iter().filter_map(|best| best.get(time)).sum();
+        sum / (bytes.max(1) as f64 / 1024.0)
+    };
+    [of(0), of(1)]
 }
 
 /// Prints how many ways there are to read an ordinary text, itself among them, and what was undone.

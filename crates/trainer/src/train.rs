@@ -70,7 +70,7 @@ const CALIBRATION_WEIGHT_MAX: [f64; 2] = [250.0, 60.0];
 const STRICTER_RANKS: usize = 5;
 /// The same for one file of our own texts.
 const CALIBRATION_SEED_WEIGHT_MAX: f64 = 10.0;
-pub(crate) const SCHEDULE: Schedule = Schedule { epochs: 6, step: 0.3, decay: 0.02 };
+const SCHEDULE: Schedule = Schedule { epochs: 6, step: 0.3, decay: 0.02 };
 
 /// Texts, and what the model sees of them.
 #[derive(Debug)]
@@ -176,10 +176,9 @@ pub(crate) fn attacks_and_documents(rows: &[Row], is_dev: bool) -> (Vec<&Row>, V
 pub(crate) fn run(places: &Places) -> Result<(), String> {
     let Material { rows, samples } = material(places)?;
     let (mut trained, mut page) = (Vec::new(), Page::default());
-    for column in COLUMNS {
-        let weights =
-            learn(&samples, &targets(&rows, column, None), column.window_blocks(), SCHEDULE);
-        let measured = held_out(&rows, &samples, column);
+    let models = learn_all(&rows, &samples, None);
+    let measured = held_out(&rows, &samples);
+    for ((column, weights), measured) in COLUMNS.into_iter().zip(models).zip(measured) {
         let calibration = calibrated(&rows, &measured, column.head);
         eprintln!("{} {:?}: {} texts measured", column.head.as_str(), column.group, measured.len());
         crate::eval::held_out_table(&mut page, &rows, &measured, column, &calibration);
@@ -206,12 +205,20 @@ pub(crate) fn run(places: &Places) -> Result<(), String> {
     Ok(())
 }
 
-/// What `head` should say to every text, without those of a fold that is left out.
-pub(crate) fn targets(
+/// The weights of every column, by what is not in a fold that is left out.
+pub(crate) fn learn_all(
     rows: &[Row],
-    column: Column,
+    samples: &[Sample],
     left_out: Option<(&Folds, usize)>,
-) -> Vec<Target> {
+) -> Vec<Weights> {
+    let learnt = |column: Column| {
+        learn(samples, &targets(rows, column, left_out), column.window_blocks(), SCHEDULE)
+    };
+    COLUMNS.into_iter().map(learnt).collect()
+}
+
+/// What `head` should say to every text, without those of a fold that is left out.
+fn targets(rows: &[Row], column: Column, left_out: Option<(&Folds, usize)>) -> Vec<Target> {
     let kept =
         |row: &Row| !row.is_dev && !left_out.is_some_and(|(folds, out)| folds.holds(out, row));
     let weighted: Vec<(usize, &Row, bool, f32)> = rows

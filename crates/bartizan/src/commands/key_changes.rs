@@ -20,6 +20,10 @@ use crate::time::now_ms;
 pub(crate) const CREATE: &str = "key.create";
 /// The operation of a record: a key was revoked.
 pub(crate) const REVOKE: &str = "key.revoke";
+/// The operation of a record: a key got a new secret.
+pub(crate) const ROTATE: &str = "key.rotate";
+/// The operation of a record: a key was seen in plain text in a request.
+pub(crate) const EXPOSED: &str = gateway::KEY_EXPOSED;
 /// Who changed a key with a command.
 const COMMAND_LINE: &str = "cli";
 
@@ -106,6 +110,7 @@ pub(crate) fn record_noticed(journal: &Journal, before: &KeySnapshot, after: &Ke
         let operation = match (before.status(id), status) {
             (None, _) => CREATE,
             (Some(KeyStatus::Active), KeyStatus::Revoked) => REVOKE,
+            _ if before.rotated_ms(id) != after.rotated_ms(id) => ROTATE,
             _ => continue,
         };
         tracing::info!(key = %id, operation, "a key was changed by another process");

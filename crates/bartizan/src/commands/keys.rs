@@ -1,26 +1,34 @@
-//! `bartizan keys create|list|show|revoke`.
+//! `bartizan keys create|list|show|rotate|audit|revoke`.
 //!
 //! A running gateway notices and records each change within a second; none of these commands talks to it.
 //! When none runs, they record it themselves.
 //!
-//! INVARIANT: a key is printed once, to standard output, by `create`; no other command can.
+//! INVARIANT: a key is printed once, to standard output, by `create` or `rotate`; no other command can.
+
+use std::collections::BTreeMap;
 
 use events::KeyId;
+use journal::Position;
+use policy::{AddressRange, Verb};
 use serde::Serialize;
-use store::{GrantOptions, KeyRecord, KeyStatus, LIST_DOCUMENTS_MAX, StoreError, VirtualKeys};
+use stdx::Secret;
+use store::{
+    GrantOptions, KeyRecord, KeyStatus, LIST_DOCUMENTS_MAX, Quota, StoreError, VirtualKeys,
+};
 
-use super::key_changes::{CREATE, REVOKE, record_by_command};
+use super::key_changes::{CREATE, REVOKE, ROTATE, record_by_command};
+use super::keys_audit::{self, Advice, KeyUse};
 use crate::cli::{CreateArgs, KeysCommand, StateArgs};
 use crate::config;
 use crate::data_dir::{DataDir, keys_failure};
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, Table, note};
+use crate::output::{Output, Progress, Table, note};
 use crate::time::{now_ms, parse_deadline, rfc3339, show_moment};
 
 pub(crate) fn run(command: KeysCommand) -> Result<Exit, Failure> {
     let mut output = Output::new();
     match command {
-        KeysCommand::Create(args) => create(args, &mut output)?,
+        KeysCommand::Create(args) => create(*args, &mut output)?,
         KeysCommand::List { state, format } => list(&state, format.is_json(), &mut output)?,
         KeysCommand::Show { id, state, format } => {
             let keys = open(&state)?;
@@ -28,6 +36,14 @@ pub(crate) fn run(command: KeysCommand) -> Result<Exit, Failure> {
                 known(keys.as_ref(), id)?.show(id).await.map_err(keys_failure)
             })?;
             print(&record, format.is_json(), &mut output)?;
+        }
+        KeysCommand::Rotate { id, overlap, state, format } => {
+            rotate(id, &overlap, &state, format.is_json(), &mut output)?;
+        }
+        KeysCommand::Audit { days, state, format } => {
+            let exit = audit(days, &state, format.is_json(), &mut output)?;
+            output.finish()?;
+            return Ok(exit);
         }
         KeysCommand::Revoke { id, state, format } => {
             let keys = open(&state)?;
@@ -57,8 +73,16 @@ struct KeyView<'a> {
     team: Option<&'a str>,
     tenant: Option<&'a str>,
     models: &'a [String],
+    routes: &'a [String],
+    actions: &'a [Verb],
+    addresses: &'a [AddressRange],
+    hours: Option<String>,
+    quota: &'a Quota,
     created: String,
     expires: Option<String>,
+    rotated: Option<String>,
+    /// Until when the secret before the last rotation works too.
+    overlap_until: Option<String>,
     revoked: Option<String>,
 }
 
@@ -73,8 +97,15 @@ impl<'a> KeyView<'a> {
             team: grant.team.as_deref(),
             tenant: grant.tenant.as_deref(),
             models: &grant.models,
+            routes: &grant.routes,
+            actions: &grant.actions,
+            addresses: &grant.addresses,
+            hours: grant.hours.as_ref().map(ToString::to_string),
+            quota: &grant.quota,
             created: rfc3339(record.created_ms),
             expires: grant.expires_ms.map(rfc3339),
+            rotated: record.rotated_ms.map(rfc3339),
+            overlap_until: record.overlap_until_ms.map(rfc3339),
             revoked: record.revoked_ms.map(rfc3339),
         }
     }
@@ -104,6 +135,19 @@ fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
         team: args.team,
         tenant: args.tenant,
         models: args.models,
+        routes: args.routes,
+        actions: args.actions,
+        addresses: args.addresses,
+        hours: args.hours,
+        quota: Quota {
+            requests_per_minute: args.quota.requests_per_minute,
+            tokens_per_minute: args.quota.tokens_per_minute,
+            concurrent_max: args.quota.concurrent_max,
+            tokens_per_day: args.quota.tokens_per_day,
+            tokens_per_month: args.quota.tokens_per_month,
+            microusd_per_day: args.quota.usd_per_day,
+            microusd_per_month: args.quota.usd_per_month,
+        },
         expires_ms,
     };
     let path = config::data_dir(args.state.data.as_deref(), args.state.config.as_deref())?;
@@ -112,20 +156,59 @@ fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
         data.keys().await?.create(grant, now_ms).await.map_err(keys_failure)
     })?;
     let recorded = record_by_command(data.path(), CREATE, record.id);
-    if args.format.is_json() {
-        #[derive(Serialize)]
-        struct Created<'a> {
-            key: &'a str,
-            #[serde(flatten)]
-            record: KeyView<'a>,
-        }
-        let record = KeyView::new(&record, now_ms);
-        output.json(&Created { key: key.expose(), record })?;
-        return recorded;
+    let made = format!("key {} was made; it is not stored and cannot be shown again", record.id);
+    hand_over(&record, &key, args.format.is_json(), &made, output)?;
+    recorded
+}
+
+fn rotate(
+    id: KeyId,
+    overlap: &str,
+    state: &StateArgs,
+    json: bool,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let now_ms = now_ms();
+    let until_ms = parse_deadline(overlap, now_ms).ok_or_else(|| {
+        Failure::usage(format!("`{overlap}` is not a time"), "write `24h`, `30m`, `7d` or `0s`")
+    })?;
+    let keys = open(state)?;
+    let (record, key) = super::block_on(async {
+        known(keys.as_ref(), id)?.rotate(id, until_ms, now_ms).await.map_err(keys_failure)
+    })?;
+    let path = config::data_dir(state.data.as_deref(), state.config.as_deref())?;
+    let recorded = record_by_command(&path, ROTATE, id);
+    let until = match record.overlap_until_ms {
+        Some(until_ms) => format!("works until {} (UTC) too", show_moment(until_ms)),
+        None => "does not work any more".to_owned(),
+    };
+    let made =
+        format!("key {id} has a new secret, which cannot be shown again; the one before {until}");
+    hand_over(&record, &key, json, &made, output)?;
+    recorded
+}
+
+/// Prints a secret, once.
+fn hand_over(
+    record: &KeyRecord,
+    key: &Secret<String>,
+    json: bool,
+    what: &str,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Made<'a> {
+        key: &'a str,
+        #[serde(flatten)]
+        record: KeyView<'a>,
+    }
+    if json {
+        let record = KeyView::new(record, now_ms());
+        return output.json(&Made { key: key.expose(), record });
     }
     output.line(key.expose())?;
-    note(&format!("key {} was made; it is not stored and cannot be shown again", record.id));
-    recorded
+    note(what);
+    Ok(())
 }
 
 /// The keys of a data folder; `None` if none were ever made there.
@@ -142,9 +225,10 @@ fn known(keys: Option<&VirtualKeys>, id: KeyId) -> Result<&VirtualKeys, Failure>
     })
 }
 
-fn list(state: &StateArgs, json: bool, output: &mut Output) -> Result<(), Failure> {
+/// Every key of a data folder.
+fn all(state: &StateArgs) -> Result<Vec<KeyRecord>, Failure> {
     let keys = open(state)?;
-    let records = super::block_on(async {
+    super::block_on(async {
         let mut records: Vec<KeyRecord> = Vec::new();
         let Some(keys) = &keys else { return Ok(records) };
         loop {
@@ -155,7 +239,81 @@ fn list(state: &StateArgs, json: bool, output: &mut Output) -> Result<(), Failur
             }
             records.extend(page);
         }
-    })?;
+    })
+}
+
+/// An audited key as it is printed.
+#[derive(Serialize)]
+struct AuditView<'a> {
+    #[serde(flatten)]
+    key: KeyView<'a>,
+    last_used: Option<String>,
+    used: &'a KeyUse,
+    advice: Vec<Advice>,
+}
+
+fn audit(days: u64, state: &StateArgs, json: bool, output: &mut Output) -> Result<Exit, Failure> {
+    let records = all(state)?;
+    let now_ms = now_ms();
+    let since_ms = now_ms.saturating_sub(days.saturating_mul(24 * 60 * 60 * 1000));
+    let path = config::data_dir(state.data.as_deref(), state.config.as_deref())?;
+    let mut uses = BTreeMap::new();
+    let mut progress = Progress::new("records");
+    let reader = super::log::reader(&DataDir::open(&path)?);
+    let events = reader.records(Position::Start).map_err(super::log::read_failure)?;
+    for (number, record) in events.enumerate() {
+        let record = record.map_err(super::log::read_failure)?;
+        if record.event.time_ms >= since_ms {
+            keys_audit::count(&mut uses, &record);
+        }
+        progress.reached(number as u64);
+    }
+    drop(progress);
+    let nothing = KeyUse::default();
+    let views: Vec<AuditView<'_>> = records
+        .iter()
+        .map(|record| {
+            let used = uses.get(&record.id).unwrap_or(&nothing);
+            AuditView {
+                key: KeyView::new(record, now_ms),
+                last_used: used.last_used_ms.map(rfc3339),
+                used,
+                advice: keys_audit::advise(record, &records, used, days, now_ms),
+            }
+        })
+        .collect();
+    let is_urgent = views.iter().flat_map(|view| &view.advice).any(|advice| advice.is_urgent);
+    let exit = if is_urgent { Exit::Findings } else { Exit::Fine };
+    if json {
+        output.json(&views)?;
+        return Ok(exit);
+    }
+    let mut table = Table::new(&["ID", "NAME", "STATUS", "REQUESTS", "LAST USED", "", "ADVICE"]);
+    for view in &views {
+        let last_used = view.used.last_used_ms.map_or_else(|| String::from("-"), show_moment);
+        let mut advice = view.advice.iter();
+        let mut cells = |advice: Option<&Advice>, is_first: bool| {
+            let cell = |text: &str| if is_first { text.to_owned() } else { String::new() };
+            let mark = advice.map_or("", |advice| if advice.is_urgent { "!" } else { "" });
+            table.row([
+                cell(&view.key.id),
+                cell(view.key.name),
+                cell(view.key.status),
+                cell(&view.used.requests.to_string()),
+                cell(&last_used),
+                mark.to_owned(),
+                advice.map(|advice| advice.text.clone()).unwrap_or_default(),
+            ]);
+        };
+        cells(advice.next(), true);
+        advice.for_each(|advice| cells(Some(advice), false));
+    }
+    output.text(&table.render())?;
+    Ok(exit)
+}
+
+fn list(state: &StateArgs, json: bool, output: &mut Output) -> Result<(), Failure> {
+    let records = all(state)?;
     let now_ms = now_ms();
     if json {
         let views: Vec<_> = records.iter().map(|record| KeyView::new(record, now_ms)).collect();
@@ -200,8 +358,30 @@ fn print(record: &KeyRecord, json: bool, output: &mut Output) -> Result<(), Fail
     row("team", grant.team.clone());
     row("tenant", grant.tenant.clone());
     row("models", Some(if models.is_empty() { String::from("every model") } else { models }));
+    row("routes", listed(&grant.routes));
+    row("actions", listed(&grant.actions));
+    row("addresses", listed(&grant.addresses));
+    row("hours", grant.hours.as_ref().map(|hours| format!("{hours} UTC")));
+    let quota = &grant.quota;
+    let number = |value: Option<u64>| value.map(|value| value.to_string());
+    let money = |value: Option<u64>| value.map(|value| format!("{:.2}", value as f64 / 1e6));
+    row("requests per minute", number(quota.requests_per_minute));
+    row("tokens per minute", number(quota.tokens_per_minute));
+    row("concurrent requests", number(quota.concurrent_max));
+    row("tokens per day", number(quota.tokens_per_day));
+    row("tokens per month", number(quota.tokens_per_month));
+    row("USD per day", money(quota.microusd_per_day));
+    row("USD per month", money(quota.microusd_per_month));
     row("created", Some(show_moment(record.created_ms)));
     row("expires", Some(grant.expires_ms.map_or_else(|| String::from("never"), show_moment)));
+    row("rotated", record.rotated_ms.map(show_moment));
+    row("overlap until", record.overlap_until_ms.map(show_moment));
     row("revoked", record.revoked_ms.map(show_moment));
     output.text(&table.render())
+}
+
+/// A list, if it limits anything.
+fn listed(list: &[impl ToString]) -> Option<String> {
+    let list: Vec<String> = list.iter().map(ToString::to_string).collect();
+    (!list.is_empty()).then(|| list.join(", "))
 }

@@ -55,12 +55,12 @@ fn open(state: &StateArgs) -> Result<DataDir, Failure> {
     DataDir::open(&path)
 }
 
-fn reader(data: &DataDir) -> Reader {
+pub(super) fn reader(data: &DataDir) -> Reader {
     Reader::new(data.path(), Arc::new(RealDisk))
 }
 
 /// Reading failed: the machine's fault, or the record cannot be read.
-fn read_failure(error: ReadError) -> Failure {
+pub(super) fn read_failure(error: ReadError) -> Failure {
     let exit = match error {
         ReadError::File { .. } | ReadError::Keys { .. } => Exit::Environment,
         _ => Exit::Incomplete,

@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use events::{
-    Decision, Ending, EventBody, GuardStatus, InteractionClosed, InteractionOpened, LocatedFinding,
-    Outcome, Principal, Rank, Unscanned,
+    Decision, Ending, EventBody, GuardReport, GuardStatus, InteractionClosed, InteractionOpened,
+    LocatedFinding, Outcome, Principal, Rank, Unscanned,
 };
 use journal::Record;
 use journal::verify::{Truncation, Verdict, VerifyReport};
@@ -169,7 +169,7 @@ fn opened_block(text: &mut String, record: &Record, opened: &InteractionOpened) 
     rule_rows(&mut row, &opened.decision);
     finding_rows(&mut row, &opened.findings);
     for guard in &opened.guards {
-        row("guard", format!("{}: {}", guard.guard, guard_words(guard.status)));
+        row("guard", format!("{}: {}", guard.guard, guard_words(guard)));
     }
     for path in &opened.unknown_fields {
         row("unknown field", path.clone());
@@ -198,7 +198,7 @@ fn closed_block(text: &mut String, record: &Record, closed: &InteractionClosed) 
     rule_rows(&mut row, &closed.decision);
     finding_rows(&mut row, &closed.findings);
     for guard in &closed.guards {
-        row("guard", format!("{}: {}", guard.guard, guard_words(guard.status)));
+        row("guard", format!("{}: {}", guard.guard, guard_words(guard)));
     }
     unscanned_rows(&mut row, &closed.unscanned);
     text.push_str(&table.render());
@@ -261,13 +261,15 @@ fn unscanned_rows(row: &mut impl FnMut(&str, String), unscanned: &[Unscanned]) {
     }
 }
 
-const fn guard_words(status: GuardStatus) -> &'static str {
-    match status {
-        GuardStatus::FailedOpen => "FAILED, let through as configured",
-        GuardStatus::FailedClosed => "FAILED, refused",
-        GuardStatus::Ran => "ran",
-        GuardStatus::Skipped => "switched off",
-    }
+fn guard_words(report: &GuardReport) -> String {
+    let words = match (report.status, &report.reason) {
+        (GuardStatus::FailedOpen, _) => "FAILED, let through as configured",
+        (GuardStatus::FailedClosed, _) => "FAILED, refused",
+        (GuardStatus::Ran, _) => "ran",
+        (GuardStatus::Skipped, Some(_)) => "not asked",
+        (GuardStatus::Skipped, None) => "switched off",
+    };
+    report.reason.as_ref().map_or_else(|| words.to_owned(), |reason| format!("{words} ({reason})"))
 }
 
 /// What was verified, against what, and what is wrong.

@@ -13,10 +13,12 @@ mod inspect_report;
 mod inspect_words;
 mod key_changes;
 pub(crate) mod keys;
+mod keys_audit;
 pub(crate) mod log;
 mod log_text;
 mod process_limits;
 pub(crate) mod protect;
+mod quota_file;
 pub(crate) mod up;
 mod up_welcome;
 

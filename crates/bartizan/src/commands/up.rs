@@ -5,18 +5,20 @@
 //! SIGTERM let open requests end, within the configured time; a second signal does not wait.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use events::{Event, EventBody};
-use gateway::{Judge, Parts, UpstreamKind, UpstreamOptions};
+use events::{Event, EventBody, KeyId};
+use gateway::{Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
 use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
 
-use super::{key_changes, process_limits, up_welcome};
+use super::{key_changes, process_limits, quota_file, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
 use crate::config::settings::Settings;
@@ -28,6 +30,8 @@ use crate::time::now_ms;
 
 /// How often changes of keys by other processes are looked for.
 const KEYS_PAUSE: Duration = Duration::from_millis(250);
+/// Exposed keys that wait to be revoked.
+const EXPOSED_KEYS_WAITING_MAX: usize = 1_024;
 /// How often expired content is destroyed.
 const EXPIRY_PAUSE: Duration = Duration::from_mins(10);
 
@@ -75,11 +79,16 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
             gateway::start_loopback(&tasks, &shutdown).map_err(Failure::environment_as_told)?;
         gateway.upstreams.push(loopback_upstream(base_url));
     }
-    let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
+    let quotas = Arc::new(Quotas::new(settings.quotas));
+    quota_file::restore(data.path(), &quotas)?;
+    let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
     let parts = Parts {
+        exposed,
+        external: settings.external,
         journal: journal.clone(),
-        judge,
+        judge: Judge::new(detect, settings.guards.policy, gateway.guards),
         keys: Arc::clone(&snapshot),
+        quotas: Arc::clone(&quotas),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
@@ -92,15 +101,37 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     if let Some((id, _)) = &first_key {
         record(&journal, key_changes::administration("first-start", key_changes::CREATE, *id))?;
     }
-    tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
-    tasks.spawn(expire_content(journal.clone(), shutdown.clone()));
+    let background = Background {
+        data: data.path().to_owned(),
+        journal: journal.clone(),
+        tasks: &tasks,
+        shutdown: &shutdown,
+    };
+    background.start(keys, snapshot, &quotas, settings.revoke_exposed.then_some(seen));
     welcome.print(address, &data, first_key)?;
 
+    let name = stop(&mut signals, &tasks, &shutdown, shutdown_time_max).await;
+    quota_file::finish(data.path(), &quotas).await;
+    record(&journal, key_changes::node("stopped", format!("after {name}")))?;
+    tokio::task::spawn_blocking(move || journal.close())
+        .await
+        .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
+        .map_err(Failure::environment_as_told)?;
+    Ok(Exit::Fine)
+}
+
+/// Waits for a signal, then for open requests, and says which signal it was.
+async fn stop(
+    signals: &mut Signals,
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+    time_max: Duration,
+) -> &'static str {
     let name = signals.next().await;
     tracing::info!("{name}: finishing open requests; again to stop at once");
     shutdown.begin();
     let left = tokio::select! {
-        left = tasks.wait(shutdown_time_max) => left,
+        left = tasks.wait(time_max) => left,
         _ = signals.next() => { note("stopping at once"); 1 }
     };
     if left > 0 {
@@ -109,12 +140,33 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         shutdown.cut_off();
         tasks.stop().await;
     }
-    record(&journal, key_changes::node("stopped", format!("after {name}")))?;
-    tokio::task::spawn_blocking(move || journal.close())
-        .await
-        .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
-        .map_err(Failure::environment_as_told)?;
-    Ok(Exit::Fine)
+    name
+}
+
+/// What runs beside the gateway.
+struct Background<'a> {
+    data: PathBuf,
+    journal: Journal,
+    tasks: &'a Tasks,
+    shutdown: &'a Shutdown,
+}
+
+impl Background<'_> {
+    fn start(
+        self,
+        keys: VirtualKeys,
+        snapshot: Arc<ArcSwap<KeySnapshot>>,
+        quotas: &Arc<Quotas>,
+        exposed: Option<Receiver<KeyId>>,
+    ) {
+        let Self { data, journal, tasks, shutdown } = self;
+        if let Some(exposed) = exposed {
+            tasks.spawn(revoke_exposed(keys.clone(), exposed, journal.clone(), shutdown.clone()));
+        }
+        tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
+        tasks.spawn(expire_content(journal, shutdown.clone()));
+        tasks.spawn(quota_file::keep(data, Arc::clone(quotas), shutdown.clone()));
+    }
 }
 
 fn loopback_upstream(base_url: String) -> UpstreamOptions {
@@ -203,6 +255,31 @@ async fn follow_keys(
         }
         if is_last {
             return;
+        }
+    }
+}
+
+/// Revokes keys that were seen in requests. Those who use them find out within a quarter of a second.
+async fn revoke_exposed(
+    keys: VirtualKeys,
+    mut seen: Receiver<KeyId>,
+    journal: Journal,
+    shutdown: Shutdown,
+) {
+    loop {
+        let id = tokio::select! {
+            id = seen.recv() => id,
+            () = shutdown.begun() => None,
+        };
+        let Some(id) = id else { return };
+        match keys.revoke(id, now_ms()).await {
+            Ok(_) => tracing::warn!(key = %id, "was seen in a request and is revoked"),
+            Err(error) => {
+                tracing::error!(key = %id, %error, "was seen in a request and could not be revoked");
+                let detail = format!("the exposed key {id} could not be revoked: {error}");
+                let noted = record(&journal, key_changes::node("degraded", detail));
+                tracing::debug!(is_noted = noted.is_ok());
+            }
         }
     }
 }

@@ -69,7 +69,7 @@ impl Welcome {
     pub(crate) fn new(settings: &Settings) -> Self {
         let routes = &settings.gateway.routes;
         let models = routes.iter().flat_map(|route| &route.models);
-        let named = models.map(store::ModelPattern::as_str).find(|model| !model.contains('*'));
+        let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
         let speaks_openai =
             settings.upstreams.iter().any(|one| one.dialects.contains(&Dialect::OpenAi));
         let dialect = if speaks_openai { Dialect::OpenAi } else { Dialect::Anthropic };

@@ -10,13 +10,17 @@ use detect::Reach;
 use serde::Serialize;
 use wire::{ContractRow, UnknownFields};
 
+use super::external::ExternalCard;
 use super::settings::Settings;
 use crate::exit::Failure;
 use crate::output::{Output, Table};
 
+/// The lanes whose text comes whole in one event of a stream; guards outside are not asked about them.
+const NOT_ASKED: [&str; 4] = ["custom_name", "function_name", "other", "tool_name"];
+
 /// One field of one route, and what looks at it.
 #[derive(Serialize)]
-struct CoverageRow {
+struct CoverageRow<'a> {
     dialect: &'static str,
     operation: &'static str,
     direction: &'static str,
@@ -26,16 +30,19 @@ struct CoverageRow {
     provenance: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lane: Option<&'static str>,
+    /// The guards outside that are asked about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external: Vec<&'a str>,
     /// The guards that read it.
     guards: Vec<&'static str>,
-    /// Those of them that know only when the text has ended.
+    /// Those of them that know only when the text has ended; guards outside are always late in streams.
     late: Vec<&'static str>,
     note: &'static str,
 }
 
 #[derive(Serialize)]
-struct CoverageReport {
-    rows: Vec<CoverageRow>,
+struct CoverageReport<'a> {
+    rows: Vec<CoverageRow<'a>>,
     unknown_fields: &'static str,
 }
 
@@ -54,6 +61,7 @@ pub(crate) fn print(settings: &Settings, json: bool, output: &mut Output) -> Res
         let is_guarded = matches!(row.typing, "guarded" | "file");
         let names = detectors.iter().map(|card| card.name);
         CoverageRow {
+            external: if is_guarded { external(settings, &row) } else { Vec::new() },
             guards: if is_guarded { names.collect() } else { Vec::new() },
             late: if is_guarded { late(&row) } else { Vec::new() },
             dialect: row.dialect,
@@ -88,16 +96,64 @@ pub(crate) fn print(settings: &Settings, json: bool, output: &mut Output) -> Res
     let names: Vec<&str> = detectors.iter().map(|card| card.name).collect();
     let names = if names.is_empty() { String::from("none") } else { names.join(", ") };
     output.line(&format!("\nany other field of a request: {unknown_fields}"))?;
-    output.line(&format!("detectors: {names}"))
+    output.line(&format!("detectors: {names}"))?;
+    for guard in asked(settings) {
+        let answers =
+            if guard.stages.answer { ["answers (of streams: late)"].as_slice() } else { &[] };
+        let of = guard.provenances.join(", ");
+        let requests = guard.stages.request.then(|| format!("requests (text of: {of})"));
+        let what: Vec<&str> =
+            requests.as_deref().into_iter().chain(answers.iter().copied()).collect();
+        output.line(&format!("external guard {}: {}", guard.name, what.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// The guards outside that are asked at all.
+fn asked(settings: &Settings) -> impl Iterator<Item = &ExternalCard> {
+    settings.external_cards.iter().filter(|_| settings.gateway.guards)
+}
+
+/// The guards outside that are asked about a field. Of text whose provenance depends on the message, those
+/// that are asked about any.
+fn external<'a>(settings: &'a Settings, row: &ContractRow) -> Vec<&'a str> {
+    let of = row.provenance.unwrap_or_default();
+    let is_asked = |guard: &&ExternalCard| match row.direction {
+        "request" => {
+            let is_for = |known: &&str| of.split([' ', ',']).any(|word| word == *known);
+            guard.stages.request && (of == "by role" || guard.provenances.iter().any(is_for))
+        }
+        "stream" => guard.stages.answer && !row.lane.is_some_and(|lane| NOT_ASKED.contains(&lane)),
+        _ => guard.stages.answer,
+    };
+    asked(settings).filter(is_asked).map(|guard| guard.name.as_str()).collect()
+}
+
+/// Who looks at a field.
+fn guards_of(row: &CoverageRow<'_>) -> String {
+    match (row.direction, row.external.as_slice()) {
+        ("stream", _) | (_, []) => String::from("detectors"),
+        (_, external) => format!("detectors, {}", external.join(", ")),
+    }
 }
 
 /// What happens to a field, in words.
-fn guard(row: &CoverageRow) -> String {
+fn guard(row: &CoverageRow<'_>) -> String {
     match row.typing {
         "guarded" | "file" if row.guards.is_empty() => String::from("nothing: no detector runs"),
-        "guarded" if row.late.is_empty() => String::from("detectors, policy"),
-        "guarded" => format!("detectors, policy (late: {})", row.late.join(", ")),
-        "file" => String::from("detectors, policy, if it is text (pictures, sound: not read)"),
+        "guarded" => {
+            let late: Vec<&str> = match row.direction {
+                "stream" => [&*row.late, &*row.external].concat(),
+                _ => row.late.clone(),
+            };
+            let late = if late.is_empty() {
+                String::new()
+            } else {
+                format!(" (late: {})", late.join(", "))
+            };
+            format!("{}, policy{late}", guards_of(row))
+        }
+        "file" => format!("{}, policy, if it is text (pictures, sound: not read)", guards_of(row)),
         "constrained" => format!("checked: {}", row.note),
         "opaque" => format!("not read: {}", row.note),
         _ => format!("refused: {}", row.note),

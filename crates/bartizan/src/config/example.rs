@@ -11,10 +11,13 @@ use std::fmt::Write as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::external_options::ExternalOptions;
 use super::known_keys::resolved;
+use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 use super::options::{
-    ConfigOptions, DataOptions, DiagnosticsOptions, ExceptionOptions, GuardOptions, JournalOptions,
-    RouteOptions, ServerOptions, TlsOptions, UpstreamOptions,
+    AllowOptions, ConfigOptions, DataOptions, DiagnosticsOptions, DictionaryOptions,
+    ExceptionOptions, GuardOptions, JournalOptions, PatternOptions, RouteOptions, ServerOptions,
+    TlsOptions, UpstreamOptions,
 };
 use super::parse::keyword;
 use super::schema::schema;
@@ -29,17 +32,30 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 9] {
+fn sections() -> [(&'static str, &'static [&'static str]); 12] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
         ("tls", declared_keys::<TlsOptions>()),
         ("upstreams", declared_keys::<UpstreamOptions>()),
         ("routes", declared_keys::<RouteOptions>()),
+        ("keys", declared_keys::<KeyOptions>()),
+        ("limits", declared_keys::<LimitOptions>()),
+        ("prices", declared_keys::<PriceOptions>()),
         ("guards", declared_keys::<GuardOptions>()),
         ("exceptions", declared_keys::<ExceptionOptions>()),
         ("journal", declared_keys::<JournalOptions>()),
         ("diagnostics", declared_keys::<DiagnosticsOptions>()),
+    ]
+}
+
+/// The keys of each list of tables within `[guards]`.
+fn lists() -> [(&'static str, &'static [&'static str]); 4] {
+    [
+        ("patterns", declared_keys::<PatternOptions>()),
+        ("dictionaries", declared_keys::<DictionaryOptions>()),
+        ("allow", declared_keys::<AllowOptions>()),
+        ("external", declared_keys::<ExternalOptions>()),
     ]
 }
 
@@ -78,6 +94,15 @@ fn setting(text: &mut String, key: &str, root: &Value, property: &Value) {
     if let Some(value) = default.or(example) {
         let _never_fails = writeln!(text, "#{key} = {}", toml_value(value));
     }
+    let items = resolved(root, target.get("items").unwrap_or(&Value::Null));
+    let list = lists().into_iter().find(|(list, _)| *list == key).map(|(_, keys)| keys);
+    for key in list.filter(|_| items.get("properties").is_some()).into_iter().flatten() {
+        let property = &items["properties"][*key];
+        let default = property.get("default").filter(|default| !default.is_null());
+        let default = default.map(|value| format!(" (unless given {})", toml_value(value)));
+        let about = keyword(property, "description").unwrap_or_default();
+        prose(text, &format!("- {key}{}: {about}", default.unwrap_or_default()));
+    }
 }
 
 /// Adds a comment, broken between words.
@@ -114,7 +139,7 @@ fn toml_value(value: &Value) -> String {
 
 /// Long numbers with their thousands set apart.
 fn grouped(digits: &str) -> String {
-    if digits.len() <= 4 {
+    if digits.len() <= 4 || digits.contains('.') {
         return digits.to_owned();
     }
     let mut text = String::new();
@@ -251,5 +276,6 @@ mod tests {
         }
         assert_eq!(grouped("16777216"), "16_777_216");
         assert_eq!(grouped("8080"), "8080");
+        assert_eq!(grouped("1000.0"), "1000.0");
     }
 }

@@ -6,12 +6,18 @@
 //! INVARIANT: every problem of a file is reported at once, each with its place and what to do.
 //! INVARIANT: without a file, the defaults protect.
 
+mod address_range;
 pub(crate) mod coverage;
 pub(crate) mod example;
+pub(crate) mod external;
+mod external_options;
 mod guards;
 mod known_keys;
+mod limit_options;
+mod limits;
 mod options;
 mod own_detection;
+mod own_detection_options;
 mod parse;
 pub(crate) mod schema;
 mod secret;

@@ -12,6 +12,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::address_range::AddressRange;
+use super::external_options::ExternalOptions;
+use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
+pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 use super::secret::SecretReference;
 
 /// The whole file. Every part may be left out.
@@ -31,6 +35,13 @@ pub(crate) struct ConfigOptions {
     /// Which models go to which upstream, and who may ask. The first route that fits decides. Without
     /// any: every model goes to the only upstream, for callers with a virtual key.
     pub(crate) routes: Vec<RouteOptions>,
+    /// Virtual keys.
+    pub(crate) keys: KeyOptions,
+    /// How much may be used, besides what virtual keys say themselves. What a request may use at most is
+    /// reserved before it is sent, and settled when its answer has ended.
+    pub(crate) limits: Vec<LimitOptions>,
+    /// What models cost, for limits that count money. The first that fits counts.
+    pub(crate) prices: Vec<PriceOptions>,
     /// What is looked for, and what follows from it.
     pub(crate) guards: GuardOptions,
     /// Rules switched off, for somebody, until some day.
@@ -56,6 +67,18 @@ pub(crate) struct DataOptions {
 pub(crate) struct ServerOptions {
     /// The address and port to listen on.
     pub(crate) listen: String,
+    /// Addresses that may ask, as networks. Everybody, unless any is named.
+    #[schemars(example = ["192.0.2.0/24", "2001:db8::/32"])]
+    pub(crate) allow_addresses: Vec<AddressRange>,
+    /// Addresses that may not ask, whether they are allowed or not.
+    #[schemars(example = ["192.0.2.66"])]
+    pub(crate) deny_addresses: Vec<AddressRange>,
+    /// Proxies whose `X-Forwarded-For` is believed; it is read from the right, as far as they go.
+    #[schemars(example = ["10.0.0.0/8"])]
+    pub(crate) trusted_proxies: Vec<AddressRange>,
+    /// Load balancers that begin each connection with a PROXY header of version 2. From them it is required.
+    #[schemars(example = ["10.0.0.10"])]
+    pub(crate) proxy_protocol_from: Vec<AddressRange>,
     /// Open client connections; more wait in the system's queue.
     pub(crate) connections_max: usize,
     /// Bytes of a request's head.
@@ -169,6 +192,14 @@ pub(crate) struct RouteOptions {
     /// is all a client needs.
     #[serde(default)]
     pub(crate) accept: AcceptOption,
+    /// Addresses that may take it, as networks. Everybody who may ask at all, unless any is named.
+    #[serde(default)]
+    #[schemars(example = ["192.0.2.0/24"])]
+    pub(crate) allow_addresses: Vec<AddressRange>,
+    /// Addresses that may not take it.
+    #[serde(default)]
+    #[schemars(example = ["192.0.2.66"])]
+    pub(crate) deny_addresses: Vec<AddressRange>,
 }
 
 /// Which keys a route takes.
@@ -236,50 +267,9 @@ pub(crate) struct GuardOptions {
     /// calibrate` proposed and somebody approved.
     #[schemars(example = BTreeMap::from([("injection", BTreeMap::from([("user", -2)]))]))]
     pub(crate) calibration: BTreeMap<String, BTreeMap<String, i8>>,
-}
-
-/// One of `[[guards.patterns]]`
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PatternOptions {
-    /// What its matches are called: `custom.name`, or any `family.name`; policies speak of both.
-    pub(crate) kind: String,
-    /// A regular expression of bounded length, as the `regex` crate writes them; in single quotes
-    /// backslashes are kept. Matches begin and end at the edges of words.
-    pub(crate) pattern: String,
-    /// How rare a false alarm is: 20 one text in a hundred, 30 one in a thousand, 60 at most.
-    #[serde(default = "rank_of_patterns")]
-    pub(crate) rank: u8,
-    /// Words of which one must begin in the 64 bytes before a match. Without any, every match counts.
-    #[serde(default)]
-    pub(crate) context: Vec<String>,
-}
-
-/// One of `[[guards.dictionaries]]`
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DictionaryOptions {
-    /// What its words are called: `custom.name`, or any `family.name`.
-    pub(crate) kind: String,
-    /// One word or phrase on a line; lines that begin with `#` are remarks.
-    pub(crate) file: PathBuf,
-    /// How rare a false alarm is: 20 one text in a hundred, 30 one in a thousand, 60 at most.
-    #[serde(default = "rank_of_patterns")]
-    pub(crate) rank: u8,
-}
-
-/// One of `[[guards.allow]]`
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AllowOptions {
-    /// The kind (`pii.email`) or family (`pii`) as which they are not reported. Every kind unless given.
-    pub(crate) kind: Option<String>,
-    /// Whole values, in capitals or not.
-    #[serde(default)]
-    pub(crate) values: Vec<String>,
-    /// Regular expressions that match whole values.
-    #[serde(default)]
-    pub(crate) patterns: Vec<String>,
+    /// Guards that run as services of their own, each its own `[[guards.external]]`: see docs/reference/external-guards.md.
+    #[schemars(example = [BTreeMap::from([("name", "shields"), ("kind", "azure_prompt_shields"), ("url", "https://NAME.cognitiveservices.azure.com"), ("api_key", "env:AZURE_CONTENT_SAFETY_KEY")])])]
+    pub(crate) external: Vec<ExternalOptions>,
 }
 
 /// A shipped set of rules.
@@ -410,6 +400,10 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             listen: String::from("127.0.0.1:8080"),
+            allow_addresses: Vec::new(),
+            deny_addresses: Vec::new(),
+            trusted_proxies: Vec::new(),
+            proxy_protocol_from: Vec::new(),
             connections_max: 8_192,
             head_bytes_max: 64 << 10,
             head_timeout_ms: 15_000,
@@ -444,6 +438,7 @@ impl Default for GuardOptions {
             dictionaries: Vec::new(),
             allow: Vec::new(),
             calibration: BTreeMap::new(),
+            external: Vec::new(),
         }
     }
 }
@@ -471,10 +466,6 @@ pub(crate) const fn connect_timeout_ms() -> u64 {
 
 pub(crate) const fn response_timeout_ms() -> u64 {
     600_000
-}
-
-pub(crate) const fn rank_of_patterns() -> u8 {
-    40
 }
 
 pub(crate) fn every_model() -> Vec<String> {

@@ -9,11 +9,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use connect::ExternalGuards;
 use detect::DetectSettings;
-use gateway::{Limits, MaskStyle};
+use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use policy::PolicyOptions;
 
+use super::address_range::AddressRange;
+use super::external::ExternalCard;
 use super::guards::unknown_fields;
 use super::options::{
     ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption, ServerOptions,
@@ -43,8 +46,16 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// The data plane. Without the loopback model's upstream, whose address is known when it runs.
     pub(crate) gateway: gateway::Settings,
+    /// Whether keys that are seen in requests are revoked.
+    pub(crate) revoke_exposed: bool,
+    /// How much may be used.
+    pub(crate) quotas: gateway::QuotaSettings,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
+    /// Guards outside this process.
+    pub(crate) external: ExternalGuards,
+    /// The same, as they may be shown.
+    pub(crate) external_cards: Vec<ExternalCard>,
     /// The upstreams, as they may be shown.
     pub(crate) upstreams: Vec<UpstreamCard>,
     /// What is looked for, and what follows.
@@ -92,6 +103,23 @@ pub(crate) fn data_dir(
     }
 }
 
+/// Who may ask from where.
+fn addresses(options: &ServerOptions) -> AddressSettings {
+    AddressSettings {
+        rules: address_rules(&options.allow_addresses, &options.deny_addresses),
+        trusted_proxies: ranges(&options.trusted_proxies),
+        proxy_protocol_from: ranges(&options.proxy_protocol_from),
+    }
+}
+
+pub(super) fn address_rules(allow: &[AddressRange], deny: &[AddressRange]) -> AddressRules {
+    AddressRules { allow: ranges(allow), deny: ranges(deny) }
+}
+
+fn ranges(typed: &[AddressRange]) -> Vec<policy::AddressRange> {
+    typed.iter().map(|range| range.0).collect()
+}
+
 /// Checks options and collects what is wrong with them.
 pub(crate) struct Checker<'a> {
     config: &'a ConfigText<'a>,
@@ -111,15 +139,17 @@ impl<'a> Checker<'a> {
     }
 
     /// The settings, or everything that is wrong.
-    pub(crate) fn check(mut self, options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
+    pub(crate) fn check(mut self, mut options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
         let data_dir = data_dir(&options, self.config, self.path);
         let listen = self.listen(&options.server);
         let limits = self.limits(&options.server, &options.journal);
         let tls = options.tls.as_ref().map(|tls| self.tls(tls));
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
+        let quotas = self.quotas(&options.limits, &options.prices);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
+        let (external, external_cards) = self.external(&mut options.guards, listen);
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -131,6 +161,7 @@ impl<'a> Checker<'a> {
             origin: self.path.map_or(Origin::Defaults, |path| Origin::File(path.to_path_buf())),
             data_dir,
             gateway: gateway::Settings {
+                addresses: addresses(&options.server),
                 guards: options.guards.enabled,
                 masks: match options.guards.masks {
                     MaskOption::Label => MaskStyle::Label,
@@ -143,6 +174,10 @@ impl<'a> Checker<'a> {
                 unknown_fields,
                 upstreams,
             },
+            revoke_exposed: options.keys.revoke_exposed,
+            external,
+            external_cards,
+            quotas,
             loopback,
             upstreams: cards,
             guards,
@@ -192,7 +227,8 @@ impl<'a> Checker<'a> {
     where
         T: Copy + PartialOrd + std::fmt::Display,
     {
-        if value < min || value > max {
+        // Written so that what is no number is out of range too.
+        if !(value >= min && value <= max) {
             let message = format!("{value} is out of range");
             self.problem(path, message, &format!("choose between {min} and {max}"));
         }

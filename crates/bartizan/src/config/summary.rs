@@ -9,6 +9,7 @@ use serde::Serialize;
 use wire::{Dialect, UnknownFields};
 
 use super::Origin;
+use super::external::ExternalCard;
 use super::settings::Settings;
 use crate::exit::Failure;
 use crate::output::{Output, Table};
@@ -24,6 +25,8 @@ struct Summary<'a> {
     /// Dialects that no upstream speaks.
     refused_dialects: Vec<&'static str>,
     guards: GuardSummary,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external: Vec<ExternalSummary<'a>>,
     journal: JournalSummary,
     warnings: &'a [String],
 }
@@ -53,6 +56,32 @@ struct GuardSummary {
     rules: usize,
     rules_in_shadow: usize,
     exceptions: usize,
+}
+
+#[derive(Serialize)]
+struct ExternalSummary<'a> {
+    name: &'a str,
+    kind: &'static str,
+    url: &'a str,
+    api_key: Option<&'a str>,
+    stages: Vec<&'static str>,
+    provenances: &'a [&'static str],
+    fail: &'static str,
+}
+
+impl<'a> From<&'a ExternalCard> for ExternalSummary<'a> {
+    fn from(guard: &'a ExternalCard) -> Self {
+        let stages = [("request", guard.stages.request), ("answer", guard.stages.answer)];
+        Self {
+            name: &guard.name,
+            kind: guard.kind,
+            url: &guard.url,
+            api_key: guard.api_key.as_deref(),
+            stages: stages.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect(),
+            provenances: if guard.stages.request { &guard.provenances } else { &[] },
+            fail: guard.fail,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -94,7 +123,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .iter()
             .map(|route| RouteSummary {
                 name: &route.name,
-                models: route.models.iter().map(store::ModelPattern::as_str).collect(),
+                models: route.models.iter().map(policy::NamePattern::as_str).collect(),
                 upstream: &route.upstream,
                 accept: match route.accept {
                     Accept::VirtualKey => "virtual",
@@ -123,6 +152,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             rules_in_shadow: rules().filter(|rule| rule.shadow).count(),
             exceptions: settings.guards.policy_options.exceptions.len(),
         },
+        external: settings.external_cards.iter().map(ExternalSummary::from).collect(),
         journal: JournalSummary {
             sync: match settings.journal.sync {
                 SyncMode::Group => "group",
@@ -171,6 +201,20 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
             guards.preset, guards.rules, guards.rules_in_shadow, guards.exceptions, guards.detectors
         ),
     ]);
+    for guard in &summary.external {
+        let key = guard.api_key.map(|key| format!(", key from {key}")).unwrap_or_default();
+        table.row([
+            "external guard".into(),
+            format!(
+                "{} ({}) at {}, asked about {}s{key}, fails {}",
+                guard.name,
+                guard.kind,
+                guard.url,
+                guard.stages.join("s and "),
+                guard.fail
+            ),
+        ]);
+    }
     let journal = &summary.journal;
     let sync = if journal.sync == "group" { "synced before answers" } else { "not synced" };
     let content = match journal.content_retention_hours {

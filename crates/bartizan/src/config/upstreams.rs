@@ -6,10 +6,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::{Accept, RouteSettings, UpstreamKind, UpstreamOptions as UpstreamWithKey};
+use gateway::{
+    Accept, AddressRules, RouteSettings, UpstreamKind, UpstreamOptions as UpstreamWithKey,
+};
 use net::{Upstream, UpstreamSettings};
+use policy::NamePattern;
 use stdx::Secret;
-use store::ModelPattern;
 use wire::Dialect;
 
 use super::known_keys::nearest;
@@ -18,7 +20,7 @@ use super::options::{
     response_timeout_ms,
 };
 use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
-use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard};
+use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard, address_rules};
 
 /// The provider that is used when nothing else is configured.
 const OPENAI_BASE_URL_DEFAULT: &str = "https://api.openai.com/v1";
@@ -136,7 +138,11 @@ impl Checker<'_> {
         UpstreamWithKey { api_key, dialects: vec![dialect], kind, settings }
     }
 
-    fn secret(&mut self, path: &str, reference: SecretReference) -> Option<Secret<String>> {
+    pub(super) fn secret(
+        &mut self,
+        path: &str,
+        reference: SecretReference,
+    ) -> Option<Secret<String>> {
         let text = match reference {
             SecretReference::Literal(secret) => return Some(secret),
             SecretReference::Env(name) => {
@@ -169,8 +175,9 @@ impl Checker<'_> {
     ) -> Vec<RouteSettings> {
         if let ([], [only]) = (routes, upstreams) {
             let (name, upstream) = (only.name.clone(), only.name.clone());
-            let models = vec![ModelPattern::new("*")];
-            return vec![RouteSettings { accept: Accept::VirtualKey, models, name, upstream }];
+            let models = vec![NamePattern::new("*")];
+            let (accept, addresses) = (Accept::VirtualKey, AddressRules::default());
+            return vec![RouteSettings { accept, addresses, models, name, upstream }];
         }
         if routes.is_empty() {
             let message = format!("there are {} upstreams and no routes", upstreams.len());
@@ -201,7 +208,8 @@ impl Checker<'_> {
                     AcceptOption::Virtual => Accept::VirtualKey,
                     AcceptOption::Provider => Accept::ProviderKey,
                 },
-                models: route.models.iter().map(|model| ModelPattern::new(model)).collect(),
+                addresses: address_rules(&route.allow_addresses, &route.deny_addresses),
+                models: route.models.iter().map(|model| NamePattern::new(model)).collect(),
                 name: route.name.clone().unwrap_or_else(|| route.upstream.clone()),
                 upstream: route.upstream.clone(),
             });
@@ -246,13 +254,13 @@ fn host_and_port(base_url: &str) -> Option<(&str, u16)> {
     }
 }
 
-fn is_local(base_url: &str) -> bool {
+pub(super) fn is_local(base_url: &str) -> bool {
     let host = host_and_port(base_url).map_or("", |(host, _)| host).trim_matches(['[', ']']);
     let address = host.parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
-fn is_own_address(base_url: &str, listen: SocketAddr) -> bool {
+pub(super) fn is_own_address(base_url: &str, listen: SocketAddr) -> bool {
     let port = host_and_port(base_url).map(|(_, port)| port);
     is_local(base_url) && port == Some(listen.port()) && listen.port() != 0
 }

@@ -140,6 +140,26 @@ segment_bytes_max = 1
 }
 
 #[test]
+fn limits_that_limit_nothing_are_said() {
+    let said = problems(
+        "[[limits]]\nname = \"a\"\nper = \"team\"\n\
+         [[limits]]\nname = \"a\"\nper = \"key\"\nusd_per_day = -1.0\nmodels = []\n\
+         [[prices]]\nmodels = [\"*\"]\ninput_usd_per_million_tokens = 1.0\noutput_usd_per_million_tokens = nan\n",
+    );
+    for expected in [
+        "`a` limits nothing",
+        "`a` is empty or is the name of another limit",
+        "-1 is out of range",
+        "an empty list counts no model at all",
+        "NaN is out of range",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let said = problems("[server]\ntrusted_proxies = [\"10.0.0.0/40\"]\n");
+    assert!(said.contains("is not a range of addresses"), "{said}");
+}
+
+#[test]
 fn dates_and_missing_keys_are_explained() {
     let said = problems("[[exceptions]]\nexpires = 2027-04-01\n");
     assert!(said.contains("help: write it in quotes: \"2027-04-01\""), "{said}");
@@ -315,4 +335,113 @@ fn coverage_lists_every_field_of_the_content_map() {
     assert!(line.is_some_and(|line| line.contains("detectors, policy")), "{text}");
     let line = text.lines().find(|line| line.contains(".file.file_data "));
     assert!(line.is_some_and(|line| line.contains("detectors, policy, if it is text")), "{text}");
+}
+
+const EXTERNAL: &str = r#"
+[[guards.external]]
+name = "rails"
+kind = "nemo_checks"
+url = "http://127.0.0.1:8000"
+config = "rails"
+stages = ["request", "answer"]
+
+[[guards.external]]
+name = "prompt-guard"
+kind = "text_embeddings_inference"
+url = "http://127.0.0.1:8081"
+fail = "open"
+provenances = ["user"]
+grey_band = { kinds = ["injection", "jailbreak"], from = 10, to = 35 }
+ranks = [[0.6, 20], [0.9, 40]]
+kinds = { LABEL_1 = "injection", "LABEL_*" = "" }
+"#;
+
+#[test]
+fn external_guards_are_shown_and_covered() {
+    let home = Home::new();
+    home.write("bartizan.toml", EXTERNAL);
+    let ran = home.run(&["config", "check"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("rails (nemo_checks) at http://127.0.0.1:8000, asked about requests and answers, fails closed"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("messages pass when external guard `prompt-guard` fails"));
+    let text = home.run(&["config", "coverage"]).stdout;
+    assert!(text.contains("external guard rails: requests (text of: user, tool_result, retrieved, memory, file), answers (of streams: late)"), "{text}");
+    assert!(text.contains("external guard prompt-guard: requests (text of: user)"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&home.run(&["config", "coverage", "--json"]).stdout).expect("JSON");
+    let external = |operation: &str, direction: &str, path: &str| {
+        let rows = json["rows"].as_array().expect("rows").iter();
+        let row = rows.clone().find(|row| {
+            row["operation"] == operation && row["direction"] == direction && row["path"] == path
+        });
+        row.unwrap_or_else(|| panic!("no row {path}"))["external"].to_string()
+    };
+    let chat = "chat.completions";
+    for (direction, path, expect) in [
+        ("request", "messages[].content", r#"["rails","prompt-guard"]"#),
+        ("request", "messages[].content[].file.file_data", r#"["rails"]"#),
+        ("request", "tools[].function.description", "null"),
+        ("request", "model", "null"),
+        ("response", "choices[].message.content", r#"["rails"]"#),
+        ("stream", "choices[].delta.content", r#"["rails"]"#),
+        ("stream", "choices[].delta.tool_calls[].function.name", "null"),
+    ] {
+        assert_eq!(external(chat, direction, path), expect, "{direction} {path}");
+    }
+}
+
+#[test]
+fn external_guards_that_make_no_sense_are_refused() {
+    for (lines, expect) in [
+        ("name = \"Rails\"", "`Rails` cannot be a name"),
+        ("name = \"detect\"", "`detect` is taken"),
+        ("kind = \"nemo_checks\"", "a guard of kind `nemo_checks` needs `config`"),
+        ("kind = \"lama_guard\"", "unknown variant `lama_guard`"),
+        ("url = \"localhost:8000\"", "it must begin with http:// or https://"),
+        (
+            "url = \"http://127.0.0.1:8080/guard\"",
+            "this is the address that Bartizan itself listens on",
+        ),
+        ("model = \"m\"", "a guard of kind `webhook` has no use for it"),
+        ("stages = []", "the guard is never asked"),
+        ("stages = [\"answer\"]\nprovenances = [\"user\"]", "they choose texts of requests"),
+        ("provenances = [\"usr\"]", "`usr` is no provenance of a request"),
+        ("provenances = [\"output\"]", "`output` is no provenance of a request"),
+        ("timeout_ms = 0", "0 is out of range"),
+        ("timeout_ms = 60001", "60001 is out of range"),
+        ("circuit_failures = 0", "0 is out of range"),
+        ("text_characters_max = 10", "10 is out of range"),
+        ("ranks = [[0.9, 20], [0.5, 30]]", "both ascending"),
+        ("kinds = { x = \"Not A Kind\" }", "`Not A Kind` is not a kind of finding"),
+        ("grey_band = { kinds = [], from = 0, to = 10 }", "it names no kind"),
+        (
+            "grey_band = { kinds = [\"injektion\"], from = 0, to = 10 }",
+            "no findings of kind `injektion`",
+        ),
+        ("grey_band = { kinds = [\"injection\"], from = 30, to = 10 }", "10 is out of range"),
+        ("fail = \"maybe\"", "unknown variant `maybe`"),
+        ("api_key = \"sk-pasted\"", "not a reference to a secret"),
+        ("api_key = \"env:NO_SUCH_KEY\"", "`NO_SUCH_KEY` is not set"),
+        ("surl = 1", "unknown key `surl`"),
+    ] {
+        let mut config = String::from("[[guards.external]]\n");
+        for (key, line) in [
+            ("name", "name = \"own\"\n"),
+            ("kind", "kind = \"webhook\"\n"),
+            ("url", "url = \"http://127.0.0.1:9000/guard\"\n"),
+        ] {
+            if !lines.starts_with(&format!("{key} =")) {
+                config.push_str(line);
+            }
+        }
+        config.extend([lines, "\n"]);
+        let said = problems(&config);
+        assert!(said.contains(expect), "{config}\n{said}");
+    }
+    let twice = EXTERNAL.replace("prompt-guard", "rails");
+    assert!(problems(&twice).contains("`rails` is taken"));
 }

@@ -57,6 +57,91 @@ fn a_key_is_printed_once_and_listed_without_its_secret() {
 }
 
 #[test]
+fn rotating_gives_a_new_secret_and_keeps_the_rest() {
+    let home = Home::new();
+    let limits = [
+        "--address",
+        "192.0.2.0/24",
+        "--hours",
+        "mon-fri 8-18",
+        "--route",
+        "main",
+        "--action",
+        "infer",
+    ];
+    let (id, first) = create(&home, &limits);
+    let ran = home.run(&["keys", "rotate", &id, "--overlap", "2h"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let second = ran.stdout.trim_end();
+    assert_eq!(events::parse_virtual_key(second).map(|of| of.to_string()), Some(id.clone()));
+    assert!(second != first && ran.stderr.contains("(UTC) too"), "{}", ran.stderr);
+    let shown = home.run(&["keys", "show", &id]).stdout;
+    for line in
+        ["addresses", "192.0.2.0/24", "mon,tue,wed,thu,fri 8-18 UTC", "overlap until", "rotated"]
+    {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let ran = home.run(&["keys", "rotate", &id, "--overlap", "0s"]);
+    assert!(ran.stderr.contains("does not work any more"), "{}", ran.stderr);
+    let log = home.run(&["log", "tail", "--format", "json"]).stdout;
+    assert_eq!(log.lines().filter(|line| line.contains("key.rotate")).count(), 2, "{log}");
+
+    assert_eq!(home.run(&["keys", "rotate", &id, "--overlap", "soon"]).code, 2);
+    assert_eq!(home.run(&["keys", "revoke", &id]).code, 0);
+    let ran = home.run(&["keys", "rotate", &id]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("is revoked, so it gets no new secret"), "{}", ran.stderr);
+}
+
+#[test]
+fn limits_that_mean_nothing_are_refused() {
+    let home = Home::new();
+    for (limit, why) in [
+        (["--address", "192.0.2.0/40"], "is not a range of addresses"),
+        (["--hours", "8 to 18"], "does not name hours"),
+        (["--action", "fly"], "choose one of infer"),
+    ] {
+        let ran = home.run(&[&["keys", "create", "--name", "ci"][..], &limit].concat());
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn an_audit_says_what_should_be_done() {
+    let home = Home::new();
+    let (wide, _) = create(&home, &[]);
+    let narrow = [
+        "--model",
+        "m",
+        "--address",
+        "192.0.2.0/24",
+        "--expires",
+        "2999-01-01",
+        "--tokens-per-day",
+        "5",
+    ];
+    let ran = home.run(&[&["keys", "create", "--name", "narrow"][..], &narrow].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = home.run(&["keys", "audit"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("never expires") && ran.stdout.contains("has no quota"),
+        "{}",
+        ran.stdout
+    );
+    let ran = home.run(&["keys", "audit", "--days", "0", "--json"]);
+    assert_eq!(ran.code, 1, "unused keys are something to act on");
+    let views: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let of = |id: &str| {
+        let views = views.as_array().expect("keys").iter();
+        views.clone().find(|view| view["id"] == id).expect("the key")["advice"].clone()
+    };
+    assert_eq!(of(&wide)[0]["code"], "unused");
+    assert_eq!(views.as_array().map(Vec::len), Some(2));
+}
+
+#[test]
 fn revoking_is_for_good() {
     let home = Home::new();
     let (id, _) = create(&home, &[]);

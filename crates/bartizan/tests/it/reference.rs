@@ -95,6 +95,11 @@ fn the_page_of_detectors_is_up_to_date() {
 }
 
 #[test]
+fn the_page_of_external_guards_is_up_to_date() {
+    check("external-guards.md", &connect::reference_markdown());
+}
+
+#[test]
 fn the_page_of_rules_is_up_to_date() {
     check("policies.md", &policy::reference_markdown().expect("the shipped rules compile"));
 }

@@ -26,6 +26,7 @@ pub(crate) mod us_ssn;
 
 use self::identifiers::Evidence;
 pub(crate) mod acrostic;
+pub(crate) mod bloat;
 pub(crate) mod canary;
 pub(crate) mod constructs;
 pub(crate) mod encoded_values;
@@ -51,7 +52,7 @@ use crate::DetectorCard;
 use crate::text::{Starved, Text, is_word};
 
 /// Every detector, in the order of [`Id`].
-pub(crate) const CARDS: [DetectorCard; 43] = [
+pub(crate) const CARDS: [DetectorCard; 44] = [
     email::CARD,
     phone::CARD,
     card_number::CARD,
@@ -95,6 +96,7 @@ pub(crate) const CARDS: [DetectorCard; 43] = [
     language::CARD,
     acrostic::CARD,
     schema::CARD,
+    bloat::CARD,
 ];
 
 /// A detector's place in [`CARDS`].
@@ -143,6 +145,7 @@ pub(crate) enum Id {
     Language,
     Acrostic,
     Schema,
+    Bloat,
 }
 
 /// What asks a text whether a value starts there.

@@ -6,7 +6,9 @@
 use events::{Finding, Kind, Provenance, Rank, Score, Span};
 
 use super::suffix::SuffixModel;
-use super::{Enabled, Id, acrostic, homograph_host, language, refusal, repetition, schema, suffix};
+use super::{
+    Enabled, Id, acrostic, bloat, homograph_host, language, refusal, repetition, schema, suffix,
+};
 use crate::decode::Views;
 use crate::watch::Guards;
 use crate::{DetectorCard, Reference};
@@ -40,7 +42,7 @@ struct Whole {
     find: fn(&Look<'_>) -> Option<WholeHit>,
 }
 
-const DETECTORS: [Whole; 7] = [
+const DETECTORS: [Whole; 8] = [
     Whole {
         id: Id::Refusal,
         card: refusal::CARD,
@@ -62,6 +64,12 @@ const DETECTORS: [Whole; 7] = [
     Whole { id: Id::Suffix, card: suffix::CARD, of_answers: false, find: suffix::find },
     Whole { id: Id::Language, card: language::CARD, of_answers: true, find: language::find },
     Whole { id: Id::Acrostic, card: acrostic::CARD, of_answers: true, find: acrostic::find },
+    Whole {
+        id: Id::Bloat,
+        card: bloat::CARD,
+        of_answers: true,
+        find: |look| bloat::find(look.text),
+    },
     Whole { id: Id::Schema, card: schema::CARD, of_answers: true, find: schema::find },
 ];
 

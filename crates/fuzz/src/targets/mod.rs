@@ -4,6 +4,7 @@
 
 mod detection;
 mod documents;
+mod forms;
 mod messages;
 mod policies;
 mod records;
@@ -16,6 +17,7 @@ pub(crate) const ALL: &[Target] = &[
     detection::STREAM,
     detection::ENCODED,
     detection::NAMES,
+    forms::SCHEMA,
     documents::EXTRACT,
     messages::REQUEST,
     messages::RESPONSE,

@@ -13,7 +13,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use events::{EventBody, InteractionClosed, InteractionOpened};
 use gateway::{
-    Accept, Judge, Limits, MaskStyle, Parts, RouteSettings, Settings, UpstreamKind, UpstreamOptions,
+    Accept, AddressRules, AddressSettings, Judge, Limits, MaskStyle, Parts, QuotaSettings, Quotas,
+    RouteSettings, Settings, UpstreamKind, UpstreamOptions,
 };
 use http::{HeaderValue, Response, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
@@ -23,7 +24,7 @@ use net::{
 };
 use policy::{PolicyOptions, PolicySource, Preset};
 use stdx::Secret;
-use store::{GrantOptions, ModelPattern, Store, VirtualKeys};
+use store::{GrantOptions, Store, VirtualKeys};
 use testkit::Client;
 use wire::{Dialect, UnknownFields};
 
@@ -35,30 +36,42 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 
 /// How a bed is made.
 pub(crate) struct Plan {
+    pub(crate) addresses: AddressSettings,
     pub(crate) detect: detect::DetectSettings,
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) kind: UpstreamKind,
     pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) exposed: tokio::sync::mpsc::Sender<events::KeyId>,
+    pub(crate) external: Vec<connect::GuardSettings>,
+    pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
     pub(crate) limits: Limits,
     pub(crate) masks: MaskStyle,
     pub(crate) policies: Vec<PolicySource>,
     pub(crate) preset: Preset,
+    pub(crate) quotas: QuotaSettings,
+    pub(crate) route_addresses: AddressRules,
     pub(crate) unknown_fields: UnknownFields,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         Self {
+            addresses: AddressSettings::default(),
             detect: detect::DetectSettings::default(),
             dialects: Dialect::ALL.to_vec(),
             kind: UpstreamKind::Standard,
             disk: Arc::new(RealDisk),
+            exposed: tokio::sync::mpsc::channel(1).0,
+            external: Vec::new(),
+            grant: GrantOptions::default(),
             guards: true,
             limits: Limits::default(),
             masks: MaskStyle::default(),
             policies: Vec::new(),
             preset: Preset::Balanced,
+            quotas: QuotaSettings::default(),
+            route_addresses: AddressRules::default(),
             unknown_fields: UnknownFields::Scan,
         }
     }
@@ -158,7 +171,7 @@ async fn start(
 ) -> (SocketAddr, String) {
     let store = Store::open(&data.join("state.sqlite")).await.expect("a store");
     let keys = VirtualKeys::open(store, &data.join("pepper"), 1).await.expect("keys");
-    let grant = GrantOptions { name: "test".to_owned(), ..GrantOptions::default() };
+    let grant = GrantOptions { name: "test".to_owned(), ..plan.grant };
     let (_, key) = keys.create(grant, 1).await.expect("a key");
     let snapshot = keys.snapshot().await.expect("a snapshot");
     let (journal, _) =
@@ -168,13 +181,15 @@ async fn start(
         PolicyOptions { preset: plan.preset, sources: plan.policies, ..PolicyOptions::default() };
     let policy = policy::Engine::new(&options).expect("policies");
     let settings = Settings {
+        addresses: plan.addresses,
         guards: plan.guards,
         limits: plan.limits,
         masks: plan.masks,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         routes: vec![RouteSettings {
             accept: Accept::VirtualKey,
-            models: vec![ModelPattern::new("*")],
+            addresses: plan.route_addresses,
+            models: vec![policy::NamePattern::new("*")],
             name: "main".to_owned(),
             upstream: "fake".to_owned(),
         }],
@@ -194,9 +209,12 @@ async fn start(
         }],
     };
     let address = gateway::start(Parts {
+        exposed: plan.exposed,
+        external: connect::ExternalGuards::new(plan.external).expect("guards"),
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),
+        quotas: Arc::new(Quotas::new(plan.quotas)),
         secret: Secret::new([7; 32]),
         settings,
         shutdown,
@@ -255,6 +273,7 @@ impl Canned {
                 connections_max: 100,
                 head_bytes_max: 64 << 10,
                 head_time_max: Duration::from_secs(10),
+                proxy_protocol_from: Vec::new(),
                 send_time_max: Duration::from_secs(10),
                 tls: None,
             })

@@ -8,6 +8,7 @@
     reason = "fixtures fail the test by panicking; nothing here meets hostile input"
 )]
 
+mod addresses;
 mod answer_form;
 mod attachments;
 mod azure;
@@ -15,8 +16,11 @@ mod bad_input;
 mod bed;
 mod canary;
 mod escapes;
+mod exposure;
+mod external;
 mod faults;
 mod leaks;
+mod limits;
 mod main_job;
 mod messages;
 mod responses;

@@ -113,7 +113,11 @@ pub(crate) fn opened(number: u64) -> InteractionOpened {
         dialect: "openai".into(),
         findings: Vec::new(),
         findings_omitted: 0,
-        guards: vec![GuardReport { guard: "detect".into(), status: GuardStatus::Ran }],
+        guards: vec![GuardReport {
+            guard: "detect".into(),
+            reason: None,
+            status: GuardStatus::Ran,
+        }],
         interaction: interaction(number),
         model: Some("a-model".into()),
         operation: "chat.completions".into(),

@@ -151,7 +151,7 @@ fn consequences(attempt: &Attempt, strict: bool) -> Vec<(&'static str, Action)> 
 fn authorised(attempt: &Attempt) -> bool {
     let grants = &attempt.grants;
     matches!(attempt.action, Verb::Infer | Verb::Embed)
-        && grants.models.as_ref().is_none_or(|models| models.contains(&attempt.model))
+        && grants.allows_model(&attempt.model)
         && grants.expires_ms.is_none_or(|expires| attempt.time_ms < expires)
 }
 

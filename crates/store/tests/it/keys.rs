@@ -35,7 +35,7 @@ async fn a_made_key_opens_and_carries_its_grant() {
     assert_eq!(granted.name, "ci");
     assert_eq!(granted.principal.key, Some(record.id));
     assert_eq!(granted.principal.application.as_deref(), Some("shop"));
-    assert!(granted.allows_model("gpt-4o") && !granted.allows_model("o3"));
+    assert!(granted.limits.allows_model("gpt-4o") && !granted.limits.allows_model("o3"));
     assert_eq!((snapshot.len(), record.status, record.version), (1, KeyStatus::Active, 1));
 }
 
@@ -92,6 +92,35 @@ async fn a_key_expires_at_its_millisecond() {
     let past = GrantOptions { expires_ms: Some(NOW_MS), ..grant("ci") };
     let error = keys.create(past, NOW_MS).await.map(drop).expect_err("useless").to_string();
     assert_eq!(error, "the key would expire before it is made");
+}
+
+#[tokio::test]
+async fn a_rotated_key_keeps_its_id_and_both_secrets_work_for_a_while() {
+    let home = Home::new();
+    let keys = keys(&home).await;
+    let (record, first) = keys.create(grant("ci"), NOW_MS).await.expect("created");
+    let until_ms = NOW_MS + 1000;
+    let (rotated, second) = keys.rotate(record.id, until_ms, NOW_MS + 1).await.expect("rotated");
+    assert_eq!((rotated.id, &rotated.grant), (record.id, &record.grant));
+    assert_eq!((rotated.rotated_ms, rotated.overlap_until_ms), (Some(NOW_MS + 1), Some(until_ms)));
+    let snapshot = keys.snapshot().await.expect("snapshot");
+    let refused = |key: &str, at_ms| snapshot.authenticate(key, at_ms).err();
+    assert_eq!(refused(first.expose(), until_ms - 1), None);
+    assert_eq!(refused(first.expose(), until_ms), Some(KeyRefusal::Rotated));
+    assert_eq!(refused(second.expose(), until_ms), None);
+    assert_eq!(snapshot.rotated_ms(record.id), Some(NOW_MS + 1));
+
+    // Without an overlap the secret before is refused at once, and the one before that is nobody's.
+    let (_, third) = keys.rotate(record.id, 0, NOW_MS + 2).await.expect("rotated");
+    let snapshot = keys.snapshot().await.expect("snapshot");
+    for old in [&first, &second] {
+        assert_eq!(refusal(&snapshot, old.expose()), Some(KeyRefusal::Unknown));
+    }
+    assert_eq!(refusal(&snapshot, third.expose()), None);
+
+    keys.revoke(record.id, NOW_MS + 3).await.expect("revoked");
+    let error = keys.rotate(record.id, 0, NOW_MS + 4).await.map(drop).expect_err("revoked");
+    assert!(error.to_string().ends_with("is revoked, so it gets no new secret"), "{error}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::SCRIPTS_FOLDER;
+use super::{NEMO_FOLDER, SCRIPTS_FOLDER};
 use crate::command::{Step, output_of};
 use crate::lanes::Checkout;
 use crate::receipt::hexadecimal;
@@ -42,6 +42,18 @@ impl From<Result<PathBuf, String>> for Installed {
 
 /// A virtual environment with the clients; gives its interpreter.
 pub(super) fn python(checkout: &Checkout) -> Installed {
+    let list = checkout.root.join(SCRIPTS_FOLDER).join("python/requirements.txt");
+    python_with(checkout, "python", &list, "import anthropic, langchain_openai, openai, pytest")
+}
+
+/// A virtual environment with NeMo Guardrails; gives its interpreter.
+pub(super) fn nemo(checkout: &Checkout) -> Installed {
+    let list = checkout.root.join(NEMO_FOLDER).join("requirements.txt");
+    python_with(checkout, "nemo", &list, "import fastapi, nemoguardrails, uvicorn")
+}
+
+/// A virtual environment with what `requirements` lists, found usable if `imports` run.
+fn python_with(checkout: &Checkout, name: &str, requirements: &Path, imports: &str) -> Installed {
     let system = "python3";
     let has_venv =
         || output_of(&checkout.root, system, &["-c", "import venv, ensurepip"]).is_some();
@@ -53,12 +65,10 @@ pub(super) fn python(checkout: &Checkout) -> Installed {
         return Installed::Missing(why.to_owned());
     }
     let version = output_of(&checkout.root, system, &["--version"]).unwrap_or_default();
-    let requirements = checkout.root.join(SCRIPTS_FOLDER).join("python/requirements.txt");
-    let wanted =
-        Wanted { cache: cache_folder(checkout), name: "python", lists: &[&requirements], version };
+    let wanted = Wanted { cache: cache_folder(checkout), name, lists: &[requirements], version };
     let works = |folder: &Path| {
         let python = folder.join("venv/bin/python");
-        let imports = ["-c", "import anthropic, langchain_openai, openai, pytest"];
+        let imports = ["-c", imports];
         output_of(folder, &python.to_string_lossy(), &imports).is_some()
     };
     let installed = kept(&wanted, works, |folder| {
@@ -72,7 +82,7 @@ pub(super) fn python(checkout: &Checkout) -> Installed {
                 "--disable-pip-version-check",
                 "--requirement",
             ])
-            .args([&requirements])
+            .args([requirements])
             .run()
     });
     installed.map(|folder| folder.join("venv/bin/python")).into()

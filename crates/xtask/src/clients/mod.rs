@@ -5,6 +5,7 @@
 //! processes started here are ended here. Not here: what is asserted, which the scripts say.
 
 mod install;
+mod nemo;
 mod servers;
 
 use std::os::unix::fs::symlink;
@@ -18,6 +19,8 @@ use servers::Servers;
 
 /// Where the scripts are, relative to the root.
 const SCRIPTS_FOLDER: &str = "integrations/clients";
+/// Where the rails and the test of NeMo Guardrails are.
+const NEMO_FOLDER: &str = "integrations/guards/nemo";
 
 /// `openai`, `langchain-openai` and `anthropic`, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
@@ -34,6 +37,14 @@ pub(crate) fn node(checkout: &Checkout) -> Outcome {
         Installed::Ready(folder) => run_node(checkout, &folder).into(),
         Installed::Missing(why) => Outcome::Skipped(why),
         Installed::Broken(why) => Outcome::Failed(why),
+    }
+}
+
+/// A real NeMo Guardrails server as an external guard. Skipped where it cannot be installed.
+pub(crate) fn nemo(checkout: &Checkout) -> Outcome {
+    match install::nemo(checkout) {
+        Installed::Ready(python) => nemo::run(checkout, &python).into(),
+        Installed::Missing(why) | Installed::Broken(why) => Outcome::Skipped(why),
     }
 }
 

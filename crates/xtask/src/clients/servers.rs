@@ -42,6 +42,11 @@ pub(super) struct Servers {
 impl Servers {
     /// Builds both and starts them, with an empty data folder named after `run`.
     pub(super) fn start(checkout: &Checkout, run: &str) -> Result<Self, String> {
+        Self::start_with(checkout, run, "")
+    }
+
+    /// The same, with more in the gateway's configuration.
+    pub(super) fn start_with(checkout: &Checkout, run: &str, more: &str) -> Result<Self, String> {
         // The same selection as the tests were built with, so that nothing is built twice.
         Step::new(&checkout.root, "cargo")
             .args(["build", "--locked", "--workspace", "--bins", "--tests"])
@@ -54,7 +59,7 @@ impl Servers {
         let (upstream, listen, admin) = start_upstream(&programs.join("fake-upstream"))?;
         let binary = programs.join("bartizan");
         let mut upstream = Ended(Some(upstream));
-        let (gateway, address) = start_gateway(&binary, &folder, &listen)?;
+        let (gateway, address) = start_gateway(&binary, &folder, &listen, more)?;
         let mut gateway = Ended(Some(gateway));
         gateway.wait_until_it_accepts(address, &folder)?;
         let key = read_text(&folder.join("data/first-key.txt")).map_err(failed)?;
@@ -105,7 +110,7 @@ impl Drop for Servers {
 }
 
 /// A child that is ended unless it is taken out.
-struct Ended(Option<Child>);
+pub(super) struct Ended(pub(super) Option<Child>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -156,17 +161,17 @@ fn start_gateway(
     program: &Path,
     folder: &Path,
     upstream: &str,
+    more: &str,
 ) -> Result<(Child, SocketAddr), String> {
     let failed = |error: std::io::Error| format!("could not start `bartizan up`: {error}");
-    let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    let address = free.map_err(failed)?;
+    let address = free_address().map_err(failed)?;
     let config = format!(
         "[server]\nlisten = \"{address}\"\n\n\
          [[upstreams]]\nname = \"fake\"\nbase_url = \"http://{upstream}/v1\"\n\
          api_key = \"literal:{UPSTREAM_KEY}\"\n\n\
          [[upstreams]]\nname = \"fake-anthropic\"\ndialect = \"anthropic\"\n\
          base_url = \"http://{upstream}/v1\"\napi_key = \"literal:{UPSTREAM_KEY}\"\n\n\
-         [[routes]]\nupstream = \"fake\"\n\n[[routes]]\nupstream = \"fake-anthropic\"\n"
+         [[routes]]\nupstream = \"fake\"\n\n[[routes]]\nupstream = \"fake-anthropic\"\n{more}"
     );
     fs::write(folder.join("bartizan.toml"), config).map_err(failed)?;
     let log = fs::File::create(folder.join("bartizan.log")).map_err(failed)?;
@@ -181,6 +186,11 @@ fn start_gateway(
         .spawn()
         .map_err(failed)?;
     Ok((child, address))
+}
+
+/// An address that is free now.
+pub(super) fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr())
 }
 
 /// Asks a child to end, and ends it if it does not.

@@ -113,6 +113,25 @@ const SERVICES: &[(&str, &str, Shape)] = &[
     ("openweather", "secret.openweather_key", Shape::Hex(32)),
 ];
 
+/// Where the last two letters of a name stand among the bits of [`ENDINGS`].
+const fn ending(a: u8, b: u8) -> (usize, u32) {
+    ((a % 64) as usize, (b % 64) as u32)
+}
+
+/// A bit for every last two letters of a service; hardly a name has any.
+static ENDINGS: [u64; 64] = {
+    let mut endings = [0; 64];
+    let mut at = 0;
+    while at < SERVICES.len() {
+        if let Some([a, b]) = SERVICES[at].0.as_bytes().last_chunk() {
+            let (word, bit) = ending(*a, *b);
+            endings[word] |= 1 << bit;
+        }
+        at += 1;
+    }
+    endings
+};
+
 /// The kinds found here, each with what marks it.
 pub(super) fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
     SERVICES.iter().map(|(service, kind, _)| (*kind, *service))
@@ -131,13 +150,26 @@ pub(super) fn find(name: &[u8], value: &[u8]) -> Option<&'static str> {
 
 /// Whether `name` ends with the name of a service.
 pub(super) fn ends_with_service(name: &[u8]) -> bool {
-    SERVICES.iter().any(|(service, ..)| name.ends_with(service.as_bytes()))
+    let may = name.last_chunk().is_some_and(|[a, b]| {
+        let (word, bit) = ending(*a, *b);
+        ENDINGS.get(word).is_some_and(|word| word >> bit & 1 == 1)
+    });
+    may && SERVICES.iter().any(|(service, ..)| name.ends_with(service.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::check;
     use super::*;
+
+    #[test]
+    fn a_name_ends_with_a_service_or_does_not() {
+        for (service, ..) in SERVICES {
+            assert!(ends_with_service(format!("my{service}").as_bytes()), "{service}");
+            assert!(!ends_with_service(format!("{service}~").as_bytes()), "{service}");
+        }
+        assert!(!ends_with_service(b"") && !ends_with_service(b"k"));
+    }
 
     #[test]
     fn keys_are_reported_under_the_service_that_is_named() {

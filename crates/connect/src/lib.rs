@@ -1,0 +1,33 @@
+//! What talks out: so far, guards that run as services of their own.
+//!
+//! Read `guard.rs` for how one guard is asked, `adapter.rs` for what its services have in common, and
+//! one file of `adapters/` for each vendor's contract.
+//!
+//! INVARIANT: an adapter is a pure function from text to the bytes of a question, and from the bytes of
+//! an answer to findings; nothing a service answers can panic, and every answer, list and wait is
+//! bounded. INVARIANT: a guard that could not look is never reported as one that looked.
+//!
+//! Not here: what follows from a finding (`policy`), which texts there are (`gateway`), how connections
+//! are made (`net`).
+
+mod adapter;
+mod adapters;
+mod cache;
+mod circuit;
+mod consultation;
+mod error;
+mod guard;
+mod label;
+mod mark;
+mod reference;
+mod settings;
+mod window;
+
+pub use adapter::GuardKind;
+pub use consultation::{Consultation, Consulted, ExternalGuards, Passage, Refused, Stage};
+pub use error::GuardError;
+pub use label::KIND_BYTES_MAX;
+pub use reference::reference_markdown;
+pub use settings::{
+    CacheSettings, CircuitSettings, Details, GreyBand, GuardSettings, OnFailure, Stages,
+};

@@ -1,0 +1,9 @@
+//! External guards against services that answer, fail, dawdle and lie.
+
+#![expect(
+    clippy::expect_used,
+    reason = "fixtures fail the test by panicking; nothing here meets hostile input"
+)]
+
+mod faults;
+mod questions;

@@ -1,0 +1,312 @@
+//! Limits and budgets: requests, tokens, money and requests under way, by key, team, model and so on.
+//!
+//! What a request may cost at most is reserved in every limit that counts it before anything is inspected or sent, and
+//! settled with what it did cost when it ends, however it ends. Minutes slide (a bucket that fills evenly); days and months
+//! are those of the calendar in UTC.
+//!
+//! INVARIANT: a request is let in by all its limits or counted by none. INVARIANT: what was used and what is reserved are
+//! together never above a budget when a request is let in; only an answer that is longer than it was said to be can go
+//! beyond, and then it is counted. INVARIANT: bounded: [`SUBJECTS_MAX`] counters; if all of them are in use, requests that
+//! need another are refused.
+//!
+//! Not here: counters shared by several gateways; the counters' file (`bartizan`).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use events::{Principal, TokenUsage};
+use policy::NamePattern;
+use serde::{Deserialize, Serialize};
+use store::Quota;
+
+use crate::counter::{Amount, Counter, QuotaRefusal, Window, cost, month};
+use crate::exchange::now_ms;
+
+/// Counters in use at a time, some 300 bytes each.
+pub const SUBJECTS_MAX: usize = 200_000;
+/// A token is taken for so many bytes where nobody counted.
+const TOKEN_BYTES: u64 = 4;
+/// A limit by the key's own quota, not by the configuration.
+const OF_KEY: u32 = u32::MAX;
+
+/// What a limit counts separately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    /// Each virtual key.
+    Key,
+    /// Each application.
+    Application,
+    /// Each team.
+    Team,
+    /// Each tenant.
+    Tenant,
+    /// Each model asked for.
+    Model,
+    /// Each route.
+    Route,
+    /// Everything together.
+    All,
+}
+
+/// A limit of the configuration.
+#[derive(Clone, Debug)]
+pub struct LimitSettings {
+    /// What refusals call it.
+    pub name: String,
+    /// What it counts separately. What has no such name (a key without a team) is counted together.
+    pub per: Per,
+    /// Models that it counts.
+    pub models: Vec<NamePattern>,
+    /// How much.
+    pub quota: Quota,
+}
+
+/// What tokens of a model cost, in thousand-millionths of a US dollar each.
+#[derive(Clone, Debug)]
+pub struct Price {
+    /// The models.
+    pub models: Vec<NamePattern>,
+    /// A token of a request.
+    pub input_nanousd: u64,
+    /// A token of an answer.
+    pub output_nanousd: u64,
+}
+
+/// All limits.
+#[derive(Clone, Debug)]
+pub struct QuotaSettings {
+    /// Tokens that an answer is taken to have if its request does not say how many at most.
+    pub assumed_output_tokens: u64,
+    /// The limits besides those of keys.
+    pub limits: Vec<LimitSettings>,
+    /// The first that fits counts.
+    pub prices: Vec<Price>,
+}
+
+impl Default for QuotaSettings {
+    fn default() -> Self {
+        Self { assumed_output_tokens: 1_024, limits: Vec::new(), prices: Vec::new() }
+    }
+}
+
+/// A request that asks to be let in.
+#[derive(Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) principal: &'a Principal,
+    /// The quota of the caller's key.
+    pub(crate) of_key: &'a Quota,
+    pub(crate) model: &'a str,
+    pub(crate) route: &'a str,
+    pub(crate) request_bytes: u64,
+    /// The most tokens of the answer, all choices together; nothing, if the request does not say.
+    pub(crate) output_tokens_max: Option<u64>,
+    /// Whether there will be an answer of text at all.
+    pub(crate) is_answered: bool,
+}
+
+/// Every counter.
+#[derive(Debug, Default)]
+pub struct Quotas {
+    settings: QuotaSettings,
+    counters: Mutex<HashMap<CounterId, Counter>>,
+}
+
+/// Which limit, and whose.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct CounterId {
+    limit: u32,
+    subject: String,
+}
+
+/// What a request holds until it ends.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    quotas: Arc<Quotas>,
+    counters: Vec<(CounterId, Quota)>,
+    price: (u64, u64),
+    /// Tokens of the request, as far as they can be known before.
+    input_tokens: u64,
+    reserved: Amount,
+    used: Amount,
+}
+
+impl Reservation {
+    /// The request was sent and answered: `usage` as the upstream counted it, or else the bytes of the answer.
+    pub(crate) fn used(&mut self, usage: Option<TokenUsage>, answer_bytes: u64) {
+        let (input, output) = match usage {
+            Some(usage) => (usage.input, usage.output),
+            None => (self.input_tokens, answer_bytes.div_ceil(TOKEN_BYTES)),
+        };
+        self.used = cost(input, output, self.price);
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let now_ms = now_ms();
+        let mut counters = self.quotas.counters();
+        for (id, quota) in &self.counters {
+            if let Some(counter) = counters.get_mut(id) {
+                counter.settle(quota, self.reserved, self.used, now_ms);
+            }
+        }
+    }
+}
+
+/// What was used in the running day and month, for a file that outlives the process.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaSnapshot {
+    counters: Vec<SavedCounter>,
+}
+
+/// One counter. The limit goes by its name, since the configuration may change in between.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedCounter {
+    /// Nothing for a key's own quota.
+    limit: Option<String>,
+    subject: String,
+    day: Window,
+    month: Window,
+}
+
+impl Quotas {
+    /// Counters at rest.
+    pub fn new(settings: QuotaSettings) -> Self {
+        Self { settings, counters: Mutex::default() }
+    }
+
+    /// Lets a request in, or says which limit does not.
+    pub(crate) fn reserve(
+        self: &Arc<Self>,
+        ask: &Ask<'_>,
+        now_ms: u64,
+    ) -> Result<Option<Reservation>, QuotaRefusal> {
+        let limits = self.limits_of(ask);
+        if limits.is_empty() {
+            return Ok(None);
+        }
+        let price = self.price_of(ask.model);
+        if let (None, Some((name, ..))) =
+            (price, limits.iter().find(|(_, _, quota)| quota.limits_money()))
+        {
+            return Err(QuotaRefusal::NoPrice { limit: (*name).to_owned() });
+        }
+        let price = price.unwrap_or_default();
+        let input_tokens = ask.request_bytes.div_ceil(TOKEN_BYTES);
+        let output_tokens = match ask.output_tokens_max {
+            _ if !ask.is_answered => 0,
+            Some(max) => max,
+            None => self.settings.assumed_output_tokens,
+        };
+        let reserved = cost(input_tokens, output_tokens, price);
+        let mut counters = self.counters();
+        for (name, id, quota) in &limits {
+            counters.get(id).copied().unwrap_or_default().admits(name, quota, reserved, now_ms)?;
+        }
+        if counters.len() + limits.len() > SUBJECTS_MAX {
+            counters.retain(|_, counter| !counter.is_at_rest(now_ms));
+            if counters.len() + limits.len() > SUBJECTS_MAX {
+                return Err(QuotaRefusal::Full);
+            }
+        }
+        let mut held = Vec::with_capacity(limits.len());
+        for (_, id, quota) in limits {
+            counters.entry(id.clone()).or_default().reserve(quota, reserved, now_ms);
+            held.push((id, quota.clone()));
+        }
+        drop(counters);
+        let (quotas, used) = (Arc::clone(self), Amount::default());
+        Ok(Some(Reservation { quotas, counters: held, price, input_tokens, reserved, used }))
+    }
+
+    /// The limits that count a request: what refusals call them, whose counter, how much.
+    fn limits_of<'a>(&'a self, ask: &'a Ask<'_>) -> Vec<(&'a str, CounterId, &'a Quota)> {
+        let mut limits = Vec::new();
+        if !ask.of_key.is_unlimited() {
+            let id = CounterId { limit: OF_KEY, subject: subject(Per::Key, ask) };
+            limits.push(("of this key", id, ask.of_key));
+        }
+        for (index, limit) in self.settings.limits.iter().enumerate() {
+            if limit.models.iter().any(|pattern| pattern.matches(ask.model)) {
+                let id = CounterId { limit: index as u32, subject: subject(limit.per, ask) };
+                limits.push((&*limit.name, id, &limit.quota));
+            }
+        }
+        limits
+    }
+
+    fn price_of(&self, model: &str) -> Option<(u64, u64)> {
+        let fits = |price: &&Price| price.models.iter().any(|pattern| pattern.matches(model));
+        let price = self.settings.prices.iter().find(fits)?;
+        Some((price.input_nanousd, price.output_nanousd))
+    }
+
+    /// What is worth keeping.
+    pub fn snapshot(&self) -> QuotaSnapshot {
+        let this_month = month(now_ms());
+        let mut counters: Vec<SavedCounter> = self
+            .counters()
+            .iter()
+            .filter(|(_, counter)| counter.month.used_in(this_month) != Amount::default())
+            .filter_map(|(id, counter)| {
+                let named = self.settings.limits.get(id.limit as usize);
+                let limit = match named {
+                    Some(limit) => Some(limit.name.clone()),
+                    None if id.limit == OF_KEY => None,
+                    None => return None,
+                };
+                let (day, month) = (counter.day, counter.month);
+                Some(SavedCounter { limit, subject: id.subject.clone(), day, month })
+            })
+            .collect();
+        counters.sort_by(|a, b| (&a.limit, &a.subject).cmp(&(&b.limit, &b.subject)));
+        QuotaSnapshot { counters }
+    }
+
+    /// Goes on from what was kept. Limits that are no longer there are forgotten.
+    pub fn restore(&self, snapshot: QuotaSnapshot) {
+        let mut counters = self.counters();
+        for saved in snapshot.counters.into_iter().take(SUBJECTS_MAX) {
+            let limit = match &saved.limit {
+                None => Some(OF_KEY),
+                Some(name) => {
+                    let found = self.settings.limits.iter().position(|limit| limit.name == *name);
+                    found.map(|index| index as u32)
+                }
+            };
+            let Some(limit) = limit else { continue };
+            let id = CounterId { limit, subject: saved.subject };
+            let counter = Counter { day: saved.day, month: saved.month, ..Counter::default() };
+            counters.insert(id, counter);
+        }
+    }
+
+    fn counters(&self) -> MutexGuard<'_, HashMap<CounterId, Counter>> {
+        // Every change is made whole.
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn subject(per: Per, ask: &Ask<'_>) -> String {
+    let principal = ask.principal;
+    let name = match per {
+        Per::Key => match &principal.key {
+            Some(key) => return key.to_string(),
+            // Callers with keys of their own provider account are told apart by its hash.
+            None => principal.application.as_deref(),
+        },
+        Per::Application => principal.application.as_deref(),
+        Per::Team => principal.team.as_deref(),
+        Per::Tenant => principal.tenant.as_deref(),
+        Per::Model => Some(ask.model),
+        Per::Route => Some(ask.route),
+        Per::All => None,
+    };
+    name.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+#[path = "quota_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! A service that is asked about messages and carries none: an external guard, a ticket system.
+//!
+//! INVARIANT: scheme, host and port come from the configuration alone, and redirects are not followed.
+//! INVARIANT: every question has a time limit, every answer a byte limit.
+//!
+//! Not here: upstreams, which get messages and so take only cleared ones (`upstream`); what is asked
+//! and what the answer means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header, uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::UpstreamError;
+use crate::upstream::{Connector, parse};
+
+/// Connections kept open while nothing is asked.
+const IDLE_CONNECTIONS_MAX: usize = 64;
+/// How long an idle connection is kept.
+const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
+
+/// How an endpoint is reached.
+#[derive(Clone, Debug)]
+pub struct EndpointSettings {
+    /// PEM certificates to trust instead of the host's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Time for a connection and its TLS handshake.
+    pub connect_time_max: Duration,
+    /// Where it is; what is asked may add a path and a query below it.
+    pub url: String,
+}
+
+/// An endpoint with its connections. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    authority: uri::Authority,
+    client: Client<Connector, Full<Bytes>>,
+    path: Arc<str>,
+    scheme: uri::Scheme,
+}
+
+/// A question that was not answered. The endpoint's or the network's fault; whether traffic passes
+/// without the answer is for the caller's configuration to say.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// The connection broke before the answer had come.
+    #[error("the connection broke")]
+    Broken,
+    /// No connection.
+    #[error("it cannot be reached")]
+    Connect,
+    /// The path below the URL is none.
+    #[error("the path cannot be appended to the URL")]
+    Path,
+    /// A longer answer than allowed.
+    #[error("the answer is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// Too slow.
+    #[error("no answer within {time_max:?}")]
+    TimedOut {
+        /// The limit.
+        time_max: Duration,
+    },
+}
+
+impl Endpoint {
+    /// Prepares the endpoint; nothing is connected yet.
+    pub fn new(settings: &EndpointSettings) -> Result<Self, UpstreamError> {
+        let base = parse(&settings.url)?;
+        let connector =
+            Connector::new(&base, settings.ca_pem.as_deref(), settings.connect_time_max)?;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_TIME_MAX)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Ok(Self {
+            authority: base.authority,
+            client,
+            path: Arc::from(base.path),
+            scheme: base.scheme,
+        })
+    }
+
+    /// Sends JSON to a path (and query) below the URL; the status and the body of the answer.
+    pub async fn post_json(
+        &self,
+        below: &str,
+        headers: HeaderMap,
+        body: Bytes,
+        bytes_max: usize,
+        time_max: Duration,
+    ) -> Result<(StatusCode, Bytes), EndpointError> {
+        let request = self.request(below, headers, body)?;
+        let exchange = async {
+            let answer = self.client.request(request).await.map_err(|error| {
+                if error.is_connect() { EndpointError::Connect } else { EndpointError::Broken }
+            })?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, bytes_max).collect().await.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    EndpointError::TooLarge { bytes_max }
+                } else {
+                    EndpointError::Broken
+                }
+            })?;
+            Ok((head.status, body.to_bytes()))
+        };
+        match tokio::time::timeout(time_max, exchange).await {
+            Ok(answered) => answered,
+            Err(_) => Err(EndpointError::TimedOut { time_max }),
+        }
+    }
+
+    fn request(
+        &self,
+        below: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, EndpointError> {
+        headers.insert(header::USER_AGENT, USER_AGENT);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let path = format!("{}{below}", self.path);
+        let uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(if path.is_empty() { "/" } else { &path })
+            .build()
+            .map_err(|_| EndpointError::Path)?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
