@@ -65,7 +65,9 @@ pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants>
 /// What a request wants to do, as policies call it.
 pub(crate) const fn verb(operation: Operation) -> Verb {
     match operation {
-        Operation::Embeddings | Operation::Score | Operation::Rerank => Verb::Embed,
+        Operation::Embeddings | Operation::Score | Operation::Rerank | Operation::Pooling => {
+            Verb::Embed
+        }
         _ => Verb::Infer,
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     files::{self, Files},
     judge::{Inspected, Place},
     refusal::Refusal,
+    request::{FINDINGS_MAX, too_many_values},
     service::Shared,
 };
 
@@ -78,6 +79,9 @@ impl External {
         };
         note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
         note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
+        if seen.inspected.findings.len() > FINDINGS_MAX {
+            return Err(too_many_values());
+        }
         Ok(seen)
     }
 

@@ -191,9 +191,6 @@ pub(crate) fn examine(
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
     let seen = external.look(shared, &document, opened)?;
-    if seen.inspected.findings.len() > FINDINGS_MAX {
-        return Err(too_many_values());
-    }
     received.exposed =
         exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
     opened.guards = shared.judge.report();
@@ -456,7 +453,7 @@ fn file_cannot_be_masked(located: &LocatedFinding, decision: &events::Decision) 
     }
 }
 
-fn too_many_values() -> Refusal {
+pub(crate) fn too_many_values() -> Refusal {
     Refusal::request(
         StatusCode::BAD_REQUEST,
         "too_many_values",

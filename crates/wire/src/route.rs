@@ -64,6 +64,8 @@ pub enum Operation {
     Score,
     /// `POST /rerank`, `POST /v1/rerank` and `POST /v2/rerank` (vLLM).
     Rerank,
+    /// `POST /pooling` (vLLM).
+    Pooling,
     /// `POST /v1/images/generations`.
     ImageGenerations,
     /// `POST /v1/messages`, streamed or not.
@@ -74,7 +76,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -87,6 +89,7 @@ impl Operation {
         Self::Detokenize,
         Self::Score,
         Self::Rerank,
+        Self::Pooling,
         Self::ImageGenerations,
         Self::Messages,
         Self::CountTokens,
@@ -106,6 +109,7 @@ impl Operation {
             Self::Detokenize => "detokenize",
             Self::Score => "score",
             Self::Rerank => "rerank",
+            Self::Pooling => "pooling",
             Self::ImageGenerations => "images.generations",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
@@ -222,6 +226,7 @@ pub fn route(method: &str, path: &str) -> Route {
         "/detokenize" => Operation::Detokenize,
         "/score" | "/v1/score" => Operation::Score,
         "/rerank" | "/v1/rerank" | "/v2/rerank" => Operation::Rerank,
+        "/pooling" => Operation::Pooling,
         "/v1/images/generations" => Operation::ImageGenerations,
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
@@ -286,6 +291,7 @@ mod tests {
             ("POST", "/detokenize", Operation::Detokenize),
             ("POST", "/v1/score", Operation::Score),
             ("POST", "/v2/rerank", Operation::Rerank),
+            ("POST", "/pooling", Operation::Pooling),
             ("POST", "/v1/images/generations", Operation::ImageGenerations),
             ("POST", "/v1/messages", Operation::Messages),
             ("POST", "/v1/messages/count_tokens", Operation::CountTokens),

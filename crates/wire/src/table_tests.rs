@@ -457,3 +457,52 @@ fn the_answer_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> {
     assert!(!facts.error);
     Ok(())
 }
+
+/// What the API reference lists for each message: a path, and the JSON types that stand there.
+const REFERENCES: [(crate::Operation, Direction, &str); 9] = {
+    use crate::Operation::{Completions, ImageGenerations, Moderations, Responses};
+    use Direction::{Request, Response, Stream};
+    [
+        (Responses, Request, include_str!("../tests/reference/responses_request.txt")),
+        (Responses, Response, include_str!("../tests/reference/responses_answer.txt")),
+        (Responses, Stream, include_str!("../tests/reference/responses_events.txt")),
+        (Completions, Request, include_str!("../tests/reference/completions_request.txt")),
+        (Completions, Response, include_str!("../tests/reference/completions_answer.txt")),
+        (Moderations, Request, include_str!("../tests/reference/moderations_request.txt")),
+        (Moderations, Response, include_str!("../tests/reference/moderations_answer.txt")),
+        (ImageGenerations, Request, include_str!("../tests/reference/images_request.txt")),
+        (ImageGenerations, Response, include_str!("../tests/reference/images_answer.txt")),
+    ]
+};
+
+#[test]
+fn every_place_of_the_references_is_known_or_denied() {
+    for (operation, direction, reference) in REFERENCES {
+        let table = tables()
+            .find(|table| table.operation == operation && table.direction == direction)
+            .expect("a table");
+        let mut places = 0;
+        for line in reference.lines().filter(|line| !line.starts_with('#')) {
+            let (path, types) = line.split_once('\t').expect("a path and its types");
+            for kind in types.split(',') {
+                // Text may have to be an address, or one of a few words.
+                let values: &[&str] = match kind {
+                    "str" | "lit" => &["\"QUJD\"", "\"https://a.example/\"", "\"user\""],
+                    "int" => &["1"],
+                    "num" => &["1.5"],
+                    "bool" | "flag" => &["false"],
+                    "any" => &["{}"],
+                    other => panic!("{other} is no type"),
+                };
+                let is_known = values.iter().any(|value| {
+                    let message = message_with(table, path, value, "user");
+                    let read = with_document(table, &message, UnknownFields::Refuse, |_| ());
+                    matches!(read, Ok(()) | Err(ReadError::Denied { .. }))
+                });
+                assert!(is_known, "{} {}: {line}", operation.as_str(), direction.as_str());
+                places += 1;
+            }
+        }
+        assert!(places > 5, "an empty reference");
+    }
+}

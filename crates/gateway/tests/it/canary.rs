@@ -56,6 +56,7 @@ fn path(operation: Operation) -> &'static str {
         Operation::Detokenize => "/detokenize",
         Operation::Score => "/score",
         Operation::Rerank => "/rerank",
+        Operation::Pooling => "/pooling",
         Operation::ImageGenerations => "/v1/images/generations",
         Operation::Messages => "/v1/messages",
         Operation::CountTokens => "/v1/messages/count_tokens",
@@ -163,7 +164,10 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         return Request::get(path(operation));
     }
     let body = match operation {
-        Operation::Embeddings | Operation::Moderations | Operation::ResponseInputTokens => {
+        Operation::Embeddings
+        | Operation::Pooling
+        | Operation::Moderations
+        | Operation::ResponseInputTokens => {
             serde_json::json!({ "model": "m", "input": "hello" })
         }
         Operation::Responses => {

@@ -265,3 +265,30 @@ fn a_large_prompt_is_read_to_its_end() {
     assert!(response.content().ends_with(EMAIL));
     assert!(!upstream.requests()[0].text().contains(EMAIL));
 }
+
+#[test]
+fn legacy_completions_do_not_depend_on_how_the_stream_was_cut() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let bed = Bed::new(&upstream.base_url(), Plan::default());
+    let prompt = format!("Tell {EMAIL} and [EMAIL- about DE89 3704 0044 0532 0130 00.");
+    for split in ["token", "words", "whole", "adversarial"] {
+        for cut in ["cut-whole", "cut1", "cut-random-7", "cut-utf8", "cut-chunk"] {
+            let model = format!("fake-echo+{split}+{cut}");
+            let body = json!({ "model": model, "prompt": prompt, "stream": true }).to_string();
+            let request = Request::post("/v1/completions", body)
+                .with_header("content-type", "application/json");
+            let text = bed.client().send(&request).expect("an answer").text();
+            let said: String = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("data: {"))
+                .filter_map(|rest| serde_json::from_str(&format!("{{{rest}")).ok())
+                .filter_map(|chunk: serde_json::Value| {
+                    Some(chunk["choices"][0]["text"].as_str()?.to_owned())
+                })
+                .collect();
+            assert_eq!(said, prompt, "{model}: {text}");
+            assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+        }
+    }
+    assert!(upstream.requests().iter().all(|request| !request.text().contains(EMAIL)));
+}

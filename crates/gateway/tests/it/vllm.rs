@@ -27,6 +27,7 @@ fn paths_beside_the_version_stay_beside_it() {
         ("/rerank", &rerank),
         ("/v1/rerank", &rerank),
         ("/v2/rerank", &rerank),
+        ("/pooling", &json!({ "model": "m", "input": [text] })),
     ] {
         // The fake upstream has none of them; what matters is what it was asked.
         assert_eq!(bed.client().send(&ask(path, body)).expect("an answer").status, 404);

@@ -1,4 +1,5 @@
-//! What may stand in `POST /v1/embeddings` and its answer.
+//! What may stand in `POST /v1/embeddings` and its answer, and in vLLM's `POST /pooling`, which asks the same and
+//! answers with whatever numbers the model's head gives.
 //!
 //! Text sent as token ids cannot be read here: it is forwarded and listed, so that policy can refuse it.
 
@@ -32,6 +33,41 @@ pub(crate) static RESPONSE: MessageTable = MessageTable {
         ("model", "\"text-embedding-3-small\""),
     ],
 };
+
+/// The request for pooling.
+pub(crate) static POOLING: MessageTable = MessageTable {
+    operation: Operation::Pooling,
+    direction: Direction::Request,
+    parts: &[ASKED, POOLING_ASKED],
+    scopes: &[],
+    skeleton: &[("model", "\"m\""), ("input", "\"hello\"")],
+};
+
+/// The numbers.
+pub(crate) static POOLED: MessageTable = MessageTable {
+    operation: Operation::Pooling,
+    direction: Direction::Response,
+    parts: &[ANSWERED, POOLING_ANSWERED, USAGE, ERROR],
+    scopes: &[],
+    skeleton: &[
+        ("id", "\"pool-1\""),
+        ("object", "\"list\""),
+        ("data[].index", "0"),
+        ("data[].data[]", "0.25"),
+        ("model", "\"m\""),
+    ],
+};
+
+const POOLING_ASKED: &[Row] = &[
+    Row::word("task"),
+    Row::word("embed_dtype"),
+    Row::word("endianness"),
+    Row::flag("activation"),
+    Row::flag("softmax"),
+    Row::flag("use_activation"),
+];
+
+const POOLING_ANSWERED: &[Row] = &[Row::opaque("data[].data", "opaque: numbers")];
 
 const TOKENS: &str = "opaque: text as token ids";
 

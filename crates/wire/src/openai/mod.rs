@@ -48,6 +48,8 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &ranking::SCORED,
     &ranking::RERANK,
     &ranking::RERANKED,
+    &embeddings::POOLING,
+    &embeddings::POOLED,
     &images::REQUEST,
     &images::RESPONSE,
 ];
