@@ -132,7 +132,6 @@ pub(crate) struct Received {
     pub(crate) client_address: Option<IpAddr>,
     /// Virtual keys that were seen in it.
     pub(crate) exposed: Vec<KeyId>,
-    /// What guards outside are asked about it, and what they said.
     pub(crate) external: External,
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
