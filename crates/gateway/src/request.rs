@@ -185,9 +185,7 @@ pub(crate) fn examine(
     // A deployment is asked whatever model the body names.
     let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
     opened.model = model.map(str::to_owned);
-    opened.streamed = facts.stream;
-    opened.unknown_fields = document.unknown();
-    opened.unscanned = document.unscanned();
+    note_document(opened, &document);
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
@@ -201,11 +199,7 @@ pub(crate) fn examine(
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
     let seen = external.look(shared, &document)?;
-    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
-    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
-    if seen.inspected.findings.len() > FINDINGS_MAX {
-        return Err(too_many_values());
-    }
+    note_seen(opened, &seen)?;
     received.exposed =
         exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
     opened.guards = shared.judge.report();
@@ -241,6 +235,23 @@ pub(crate) fn examine(
         subject: Arc::new(subject),
         vault: Arc::new(vault),
     }))
+}
+
+/// What the record says of a message before anybody looked into it.
+fn note_document(opened: &mut InteractionOpened, document: &Document<'_>) {
+    opened.streamed = document.facts.stream;
+    opened.unknown_fields = document.unknown();
+    opened.unscanned = document.unscanned();
+}
+
+/// What was not read, on record; refused, if more was found than one request may hold.
+fn note_seen(opened: &mut InteractionOpened, seen: &Seen) -> Result<(), Refusal> {
+    note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
+    note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);
+    if seen.inspected.findings.len() > FINDINGS_MAX {
+        return Err(too_many_values());
+    }
+    Ok(())
 }
 
 /// Where there are no deployments the body's model is asked, so it must be the one that was judged.
