@@ -28,6 +28,7 @@ mod refusal;
 mod reply;
 mod request;
 mod risk;
+mod routing;
 mod service;
 mod settings;
 mod speech;

@@ -17,7 +17,7 @@ use net::BodyShare;
 use policy::{Grants, Judgement, Verb};
 use ring::hmac;
 use store::{Grant, Quota};
-use wire::{Address, Dialect, Document, Echoes, Edit, Embedded, Operation};
+use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     answer_form::answer_form,
@@ -31,8 +31,9 @@ use crate::{
     quota::{Ask, Reservation},
     refusal::Refusal,
     risk::Turn,
+    routing::{check_deployment, route_of},
     service::Shared,
-    settings::{Accept, NoRoute, Route},
+    settings::Route,
     speech::{self, ProviderKey, Speech},
     vault::Vault,
 };
@@ -254,25 +255,6 @@ fn note_seen(opened: &mut InteractionOpened, seen: &Seen) -> Result<(), Refusal>
     Ok(())
 }
 
-/// Where there are no deployments the body's model is asked, so it must be the one that was judged.
-fn check_deployment(
-    address: &Address<'_>,
-    named: Option<&str>,
-    route: &Route,
-) -> Result<(), Refusal> {
-    if route.kind.is_azure() || address.deployment.is_none() || address.deployment == named {
-        return Ok(());
-    }
-    Err(Refusal {
-        param: Some("model".to_owned()),
-        ..Refusal::request(
-            StatusCode::BAD_REQUEST,
-            "deployment_not_model",
-            "the upstream of this route has no deployments; name the same model in the path and in the body",
-        )
-    })
-}
-
 /// What the answer will be compared with. With masks in it an answer has another form than the caller will see.
 fn reference(
     shared: &Shared,
@@ -306,45 +288,6 @@ fn outgoing(
         Refusal::internal("internal_splice", "the request could not be masked; nothing was sent")
     })?;
     Ok((Bytes::from(spliced), vault))
-}
-
-/// Where a caller's request goes.
-fn route_of<'s>(
-    shared: &'s Shared,
-    caller: &Caller,
-    dialect: Dialect,
-    model: Option<&str>,
-) -> Result<&'s Arc<Route>, Refusal> {
-    let found = shared.routes.find(dialect, model);
-    let route = found.map_err(|none| no_route(none, dialect, model))?;
-    if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
-        return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
-    }
-    Ok(route)
-}
-
-fn no_route(none: NoRoute, dialect: Dialect, model: Option<&str>) -> Refusal {
-    let (code, message) = match (none, model) {
-        (NoRoute::Dialect, _) => (
-            "no_route_for_dialect",
-            format!(
-                "no upstream of this model's routes speaks `{}`, the dialect of this path",
-                dialect.as_str()
-            ),
-        ),
-        (NoRoute::Model, Some(_)) => (
-            "model_not_found",
-            "no route takes this model; see `[[routes]]` in the configuration".to_owned(),
-        ),
-        (NoRoute::Model, None) => {
-            ("model_not_found", "no route takes requests without a model".to_owned())
-        }
-    };
-    Refusal {
-        ending: events::Ending::Refused,
-        param: Some("model".to_owned()),
-        ..Refusal::request(StatusCode::NOT_FOUND, code, message)
-    }
 }
 
 fn refused(decision: &events::Decision) -> Refusal {
