@@ -31,6 +31,7 @@ mod reply;
 mod report;
 mod request;
 mod risk;
+mod routing;
 mod service;
 mod settings;
 mod speech;

@@ -17,7 +17,7 @@ use net::BodyShare;
 use policy::Judgement;
 use ring::hmac;
 use store::Grant;
-use wire::{Address, Dialect, Document, Echoes, Edit, Embedded, Operation};
+use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     allowance,
@@ -32,8 +32,9 @@ use crate::{
     quota::Reservation,
     refusal::Refusal,
     risk::Turn,
+    routing::{check_deployment, route_of},
     service::Shared,
-    settings::{Accept, NoRoute, Route},
+    settings::Route,
     speech::{self, ProviderKey, Speech},
     vault::Vault,
 };
@@ -174,9 +175,7 @@ pub(crate) fn examine(
     // A deployment is asked whatever model the body names.
     let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
     opened.model = model.map(str::to_owned);
-    opened.streamed = facts.stream;
-    opened.unknown_fields = document.unknown();
-    opened.unscanned = document.unscanned();
+    note_document(opened, &document);
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
@@ -227,23 +226,11 @@ pub(crate) fn examine(
     }))
 }
 
-/// Where there are no deployments the body's model is asked, so it must be the one that was judged.
-fn check_deployment(
-    address: &Address<'_>,
-    named: Option<&str>,
-    route: &Route,
-) -> Result<(), Refusal> {
-    if route.kind.is_azure() || address.deployment.is_none() || address.deployment == named {
-        return Ok(());
-    }
-    Err(Refusal {
-        param: Some("model".to_owned()),
-        ..Refusal::request(
-            StatusCode::BAD_REQUEST,
-            "deployment_not_model",
-            "the upstream of this route has no deployments; name the same model in the path and in the body",
-        )
-    })
+/// What the record says of a message before anybody looked into it.
+fn note_document(opened: &mut InteractionOpened, document: &Document<'_>) {
+    opened.streamed = document.facts.stream;
+    opened.unknown_fields = document.unknown();
+    opened.unscanned = document.unscanned();
 }
 
 /// What the answer will be compared with. With masks in it an answer has another form than the caller will see.
@@ -280,45 +267,6 @@ fn outgoing(
         Refusal::internal("internal_splice", "the request could not be masked; nothing was sent")
     })?;
     Ok((Bytes::from(spliced), vault))
-}
-
-/// Where a caller's request goes.
-fn route_of<'s>(
-    shared: &'s Shared,
-    caller: &Caller,
-    dialect: Dialect,
-    model: Option<&str>,
-) -> Result<&'s Arc<Route>, Refusal> {
-    let found = shared.routes.find(dialect, model);
-    let route = found.map_err(|none| no_route(none, dialect, model))?;
-    if (route.accept == Accept::ProviderKey) != caller.provider_key.is_some() {
-        return Err(Refusal::unauthenticated("this route does not accept this kind of key"));
-    }
-    Ok(route)
-}
-
-fn no_route(none: NoRoute, dialect: Dialect, model: Option<&str>) -> Refusal {
-    let (code, message) = match (none, model) {
-        (NoRoute::Dialect, _) => (
-            "no_route_for_dialect",
-            format!(
-                "no upstream of this model's routes speaks `{}`, the dialect of this path",
-                dialect.as_str()
-            ),
-        ),
-        (NoRoute::Model, Some(_)) => (
-            "model_not_found",
-            "no route takes this model; see `[[routes]]` in the configuration".to_owned(),
-        ),
-        (NoRoute::Model, None) => {
-            ("model_not_found", "no route takes requests without a model".to_owned())
-        }
-    };
-    Refusal {
-        ending: events::Ending::Refused,
-        param: Some("model".to_owned()),
-        ..Refusal::request(StatusCode::NOT_FOUND, code, message)
-    }
 }
 
 fn refused(decision: &events::Decision) -> Refusal {
