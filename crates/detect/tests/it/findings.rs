@@ -164,8 +164,9 @@ fn every_detector_can_be_switched_off() {
                    once heard singing near the mill before dawn on cold days";
     let soup = "asldkfj qpwoei zmxncb vbnghty woeiruty alskdjfh zmxnvbc qowieury tlskdjgh pqowieur xncmvb ".repeat(2);
     let end = format!(
-        "https://b\u{430}nk.example/ {soup}{} pick lemons over very early rains 4 4",
-        "ha ".repeat(100)
+        "https://b\u{430}nk.example/ {soup}{}{} “either side can cancel immediately by telephone and receives all fees back” pick lemons over very early rains 4 4",
+        "ha ".repeat(100),
+        " ".repeat(4_096)
     );
     let text = &format!("{text}\n-----END PRIVATE KEY-----\n{passage}. {end}");
     let mut corpus = Corpus::default();
@@ -179,7 +180,7 @@ fn every_detector_can_be_switched_off() {
     };
     let prompt = "One two three four five six seven eight.";
     let reference = Reference::of_prompts([prompt], []).expecting(detect::AnswerForm::object());
-    let reference = Arc::new(reference);
+    let reference = Arc::new(reference.citing([prompt]));
     let find = |settings: &DetectSettings| {
         let engine = Engine::new(settings).expect("it starts whatever is off");
         engine.inspect_against(text, Provenance::Output, &reference).findings
