@@ -25,6 +25,7 @@ mod lane;
 mod loopback;
 mod mask;
 mod owners;
+mod provider_keys;
 mod quota;
 mod refusal;
 mod reply;
@@ -37,6 +38,7 @@ mod settings;
 mod speech;
 mod stand_in;
 mod stream;
+mod tally;
 mod vault;
 mod watch;
 mod watch_task;
@@ -64,6 +66,7 @@ pub use settings::{
 };
 
 use exchange::Randomness;
+use provider_keys::ProviderKeys;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
@@ -165,6 +168,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         keys,
         mask_key: purpose("masks"),
         mask_style: masks,
+        provider_keys: ProviderKeys::default(),
         quotas,
         randomness: Randomness::default(),
         read_limits: ReadLimits {
