@@ -177,7 +177,7 @@ impl Exchange {
         }
         opened.findings_omitted = shorten(&mut opened.findings);
         self.request_bytes = opened.request_bytes;
-        let watched = self.watch.opened(&opened, &self.early.counted);
+        let watched = Watched::of(&opened, &self.early.counted);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
         self.watched = Some(watched);

@@ -110,7 +110,7 @@ fn what_may_be_used_is_reserved_for_every_answer() {
         (Uses::Nothing, 6, Some(100), 0),
     ] {
         let quotas = quotas(&[("r", Per::All, Quota { concurrent_max: Some(9), ..UNLIMITED })]);
-        let asked = Ask { uses, answers, output_tokens_max, ..ask(&anybody, &UNLIMITED) };
+        let asked = Ask { answers, output_tokens_max, uses, ..ask(&anybody, &UNLIMITED) };
         let held = quotas.reserve(&asked, NOW_MS).expect("let in").expect("counted");
         assert_eq!(held.reserved.tokens, expected, "{uses:?} {answers}");
     }

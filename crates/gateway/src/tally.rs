@@ -28,13 +28,13 @@ impl Tally {
     /// Takes a whole answer, or an event of a streamed one. Text that repeats what its lane has said, as `is_said` knows,
     /// counts once.
     pub(crate) fn add(&mut self, document: &Document<'_>, is_said: impl Fn(Lane) -> bool) {
+        let is_new = |lane: Lane, repeats: bool| match lane.channel {
+            Channel::Asked | Channel::Other(_) => false,
+            _ => !repeats || !is_said(lane),
+        };
         let fields = document.fields.iter();
-        let written = fields.filter(|field| {
-            field.lane.is_some_and(|lane| {
-                !matches!(lane.channel, Channel::Asked | Channel::Other(_))
-                    && !(field.repeats && is_said(lane))
-            })
-        });
+        let written =
+            fields.filter(|field| field.lane.is_some_and(|lane| is_new(lane, field.repeats)));
         let bytes: u64 = written.map(|field| field.text.len() as u64).sum();
         self.text_bytes = self.text_bytes.saturating_add(bytes);
         let Some(usage) = document.facts.usage else { return };

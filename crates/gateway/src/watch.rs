@@ -34,23 +34,23 @@ pub(crate) struct Watched {
     is_streamed: bool,
 }
 
+impl Watched {
+    /// An interaction begins, of whom baselines count as `counted`.
+    pub(crate) fn of(opened: &InteractionOpened, counted: &Principal) -> Self {
+        let principal = key_holder(counted);
+        let upstream = opened.upstream.clone().unwrap_or_default();
+        // Without an upstream the model is any word that a caller thought of.
+        let model = opened.model.clone().filter(|_| !upstream.is_empty()).unwrap_or_default();
+        let name = Arc::new(SeriesName { principal, model, upstream });
+        Self { name, is_streamed: opened.streamed }
+    }
+}
+
 impl Watch {
     /// The place to note interactions, and where they come out.
     pub(crate) fn new() -> (Self, mpsc::Receiver<Ended>) {
         let (ended, waiting) = mpsc::channel(WAITING_MAX);
         (Self { ended, lost: Arc::default(), owners: Arc::default() }, waiting)
-    }
-
-    /// An interaction begins: of whom baselines count as `counted`.
-    pub(crate) fn opened(&self, opened: &InteractionOpened, counted: &Principal) -> Watched {
-        let principal = key_holder(counted);
-        let upstream = opened.upstream.clone().unwrap_or_default();
-        // Without an upstream the model is any word that a caller thought of.
-        let model = opened.model.clone().filter(|_| !upstream.is_empty()).unwrap_or_default();
-        Watched {
-            name: Arc::new(SeriesName { principal, model, upstream }),
-            is_streamed: opened.streamed,
-        }
     }
 
     /// It has ended, and has used so many tokens.
@@ -111,7 +111,7 @@ mod tests {
             principal: named("invented"),
             ..crate::exchange::opening(interaction, String::new(), "messages")
         };
-        let watched = watch.opened(&opened, &named("strangers"));
+        let watched = Watched::of(&opened, &named("strangers"));
         watch.closed(watched, &crate::exchange::closing(interaction), TokenUsage::default(), None);
         let (name, _) = waiting.try_recv().expect("handed on");
         assert_eq!(name.principal, key_holder(&named("strangers")));
