@@ -171,10 +171,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         provider_keys: ProviderKeys::default(),
         quotas,
         randomness: Randomness::default(),
-        read_limits: ReadLimits {
-            body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),
-            ..ReadLimits::default()
-        },
+        read_limits: read_limits(&limits),
         limits,
         routes,
         shutdown: shutdown.clone(),
@@ -184,4 +181,9 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(address)
+}
+
+fn read_limits(limits: &Limits) -> ReadLimits {
+    let body_bytes_max = limits.body_bytes_max.max(limits.answer_bytes_max);
+    ReadLimits { body_bytes_max, ..ReadLimits::default() }
 }

@@ -58,6 +58,15 @@ pub(crate) struct Caller {
     pub(crate) provider_key: Option<ProviderKey>,
 }
 
+impl Caller {
+    /// The request takes this route: strangers are counted with those of the same one.
+    fn takes(&mut self, route: &Route) {
+        if self.is_stranger {
+            self.counted.application = Some(provider_keys::strangers(Some(&route.name)));
+        }
+    }
+}
+
 /// Finds out who asks.
 pub(crate) fn authenticate(
     shared: &Shared,
@@ -195,9 +204,7 @@ pub(crate) fn examine(
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
-    if caller.is_stranger {
-        caller.counted.application = Some(provider_keys::strangers(Some(&route.name)));
-    }
+    caller.takes(route);
     let asks = (operation, model, &**route);
     if external.is_first_go() {
         received.reservation = allowance::within_limits(shared, caller, &document, asks)?;
