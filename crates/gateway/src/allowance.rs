@@ -51,6 +51,20 @@ pub(crate) fn within_limits(
     Ok(shared.quotas.reserve(&ask, now_ms())?)
 }
 
+/// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
+pub(crate) fn to_report(shared: &Shared, caller: &Caller) -> Result<Option<Reservation>, Refusal> {
+    let ask = Ask {
+        principal: &caller.principal,
+        of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
+        model: "",
+        route: "",
+        request_bytes: 0,
+        output_tokens_max: None,
+        is_answered: false,
+    };
+    Ok(shared.quotas.reserve(&ask, now_ms())?)
+}
+
 /// What the caller may do at most. Who asks which models there are asks for none in particular.
 pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
     match grant {

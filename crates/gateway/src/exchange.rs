@@ -11,15 +11,16 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
+    Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened, KeyId,
+    LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
-use stdx::Reservoir;
+use stdx::{Reservoir, Secret};
 use wire::Dialect;
 
 use crate::{
     answer::Verdict,
+    exposure::Exposures,
     quota::Reservation,
     risk::Turn,
     watch::{Watch, Watched},
@@ -31,8 +32,6 @@ const FINDINGS_RECORDED_MAX: usize = 1_000;
 /// Pieces of content that no guard read, in one record; what follows is of the same sort.
 const UNSCANNED_RECORDED_MAX: usize = 128;
 
-/// The operation of a record: a virtual key was seen in plain text. Its actor is the interaction.
-pub const KEY_EXPOSED: &str = "key.exposed";
 /// What records say where an address is not known.
 const UNKNOWN_ADDRESS: &str = "unknown";
 
@@ -52,6 +51,9 @@ pub(crate) struct Exchange {
     close: InteractionClosed,
     content_bytes_max: usize,
     early: Early,
+    /// Virtual keys that were seen in it.
+    exposed: Vec<KeyId>,
+    exposures: Exposures,
     journal: Journal,
     /// What its limits hold for it.
     reservation: Option<Reservation>,
@@ -87,7 +89,7 @@ enum State {
 
 impl Exchange {
     pub(crate) fn new(
-        (journal, shutdown, watch): (&Journal, &net::Shutdown, &Watch),
+        (exposures, shutdown, watch): (&Exposures, &net::Shutdown, &Watch),
         interaction: InteractionId,
         at: Instant,
         content_bytes_max: usize,
@@ -98,7 +100,9 @@ impl Exchange {
             close: closing(interaction),
             content_bytes_max,
             early,
-            journal: journal.clone(),
+            exposed: Vec::new(),
+            exposures: exposures.clone(),
+            journal: exposures.journal.clone(),
             reservation: None,
             is_sent: false,
             shutdown: shutdown.clone(),
@@ -172,14 +176,9 @@ impl Exchange {
         Ok(())
     }
 
-    /// Puts on record that a virtual key was seen in it.
-    pub(crate) fn exposes(&self, key: KeyId) -> Result<(), JournalError> {
-        let change = Administration {
-            actor: self.interaction().to_string(),
-            operation: KEY_EXPOSED.to_owned(),
-            target: key.to_string(),
-        };
-        self.journal.append_later(&Event::new(now_ms(), EventBody::Administration(change)))
+    /// Puts on record, and tells, which of these texts seen in it are virtual keys.
+    pub(crate) fn exposes(&mut self, texts: &[Secret<String>]) {
+        self.exposures.note(self.close.interaction, texts, &mut self.exposed);
     }
 
     /// Waits until the open record, or that of a refusal, would survive a power cut.
@@ -221,6 +220,7 @@ impl Exchange {
 
     /// What was found in the answer and what was done.
     pub(crate) fn verdict(&mut self, verdict: Verdict) {
+        self.exposes(&verdict.keys);
         if let Some(decision) = verdict.decision {
             self.close.decision = decision;
         }

@@ -187,7 +187,9 @@ impl Quotas {
         if limits.is_empty() {
             return Ok(None);
         }
-        let price = self.price_of(ask.model);
+        // Nothing of it goes to a model that would have to be paid.
+        let is_free = ask.request_bytes == 0 && !ask.is_answered;
+        let price = if is_free { Some((0, 0)) } else { self.price_of(ask.model) };
         if let (None, Some((name, ..))) =
             (price, limits.iter().find(|(_, _, quota)| quota.limits_money()))
         {
