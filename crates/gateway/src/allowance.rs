@@ -69,7 +69,9 @@ pub(crate) fn to_report(shared: &Shared, caller: &Caller) -> Result<Option<Reser
 pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
     match grant {
         None => Arc::new(Grants::UNLIMITED),
-        Some(grant) if operation == Operation::ModelList => {
+        Some(grant)
+            if matches!(operation, Operation::ModelList | Operation::AnthropicModelList) =>
+        {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }
         Some(grant) => Arc::clone(&grant.limits),

@@ -27,7 +27,7 @@ use crate::{
     request::{self, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
-    speech::Speech,
+    speech::{self, Speech},
     watch::Watch,
 };
 
@@ -97,12 +97,16 @@ impl Service {
     async fn interact(&self, arrival: Arrival) -> Response<Body> {
         let shared = &*self.0;
         let (head, body) = arrival.request.into_parts();
-        let route = wire::route(head.method.as_str(), head.uri.path());
-        let operation = match route {
-            WireRoute::Known(operation) => operation.as_str(),
-            WireRoute::WrongMethod { .. } | WireRoute::Unknown => "unknown",
+        let route = match wire::route(head.method.as_str(), head.uri.path()) {
+            WireRoute::Known(operation) => WireRoute::Known(speech::operation(operation, &head)),
+            other => other,
         };
-        let dialect = wire::dialect_of(head.uri.path());
+        let (operation, dialect) = match route {
+            WireRoute::Known(operation) => (operation.as_str(), operation.dialect()),
+            WireRoute::WrongMethod { .. } | WireRoute::Unknown => {
+                ("unknown", wire::dialect_of(head.uri.path()))
+            }
+        };
         let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let early = Early { client_address, dialect, operation, principal: Principal::default() };
         let mut journey = match self.begin(arrival.at, early, head.uri.path()) {
