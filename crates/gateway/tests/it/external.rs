@@ -362,8 +362,8 @@ fn spoken() -> Vec<Spoken> {
             streamed: |text| {
                 let pieces = text.split_inclusive(' ').map(|piece| legacy(piece, None));
                 let events = pieces.chain([legacy("", Some("stop"))]);
-                let events: String = events.map(|event| format!("data: {event}\n\n")).collect();
-                events + "data: [DONE]\n\n"
+                let data = events.map(|event| event.to_string()).chain(["[DONE]".to_owned()]);
+                data.fold(String::new(), |out, data| out + "data: " + &data + "\n\n")
             },
             end: "\"stop\"",
         },
