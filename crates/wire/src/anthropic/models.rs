@@ -35,6 +35,7 @@ pub(crate) static SHOWN: MessageTable = MessageTable {
 };
 
 const LISTED: &[Row] = &[
+    Row::word("type").fact(Fact::Object),
     Row::flag("has_more"),
     Row::constrained("first_id", Form::Id),
     Row::constrained("last_id", Form::Id),
@@ -48,7 +49,7 @@ const LISTED: &[Row] = &[
 ];
 
 const MODEL: &[Row] = &[
-    Row::word("type"),
+    Row::word("type").fact(Fact::Object),
     Row::constrained("id", Form::Id).fact(Fact::Id),
     Row::said("display_name"),
     Row::said("created_at"),
