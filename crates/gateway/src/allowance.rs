@@ -12,7 +12,7 @@ use wire::{Document, Operation};
 
 use crate::{
     exchange::now_ms,
-    quota::{Ask, Reservation},
+    quota::{Ask, Reservation, Uses},
     refusal::Refusal,
     request::Caller,
     service::Shared,
@@ -38,15 +38,16 @@ pub(crate) fn within_limits(
     (operation, model, route): (Operation, Option<&str>, &Route),
 ) -> Result<Option<Reservation>, Refusal> {
     let facts = &document.facts;
-    let choices = u64::from(facts.choices.max(1));
+    let answers = u64::from(facts.choices.max(1)) * u64::from(facts.prompts.max(1));
     let ask = Ask {
-        principal: &caller.principal,
+        principal: &caller.counted,
         of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
         model: model.unwrap_or_default(),
         route: &route.name,
         request_bytes: document.source().len() as u64,
-        output_tokens_max: facts.output_tokens_max.map(|max| max.saturating_mul(choices)),
-        is_answered: operation.streams(),
+        answers,
+        output_tokens_max: facts.output_tokens_max,
+        uses: uses(operation),
     };
     Ok(shared.quotas.reserve(&ask, now_ms())?)
 }
@@ -54,15 +55,40 @@ pub(crate) fn within_limits(
 /// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
 pub(crate) fn to_report(shared: &Shared, caller: &Caller) -> Result<Option<Reservation>, Refusal> {
     let ask = Ask {
-        principal: &caller.principal,
+        principal: &caller.counted,
         of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
         model: "",
         route: "",
         request_bytes: 0,
+        answers: 1,
         output_tokens_max: None,
-        is_answered: false,
+        uses: Uses::Nothing,
     };
     Ok(shared.quotas.reserve(&ask, now_ms())?)
+}
+
+/// What an operation uses of limits.
+pub(crate) const fn uses(operation: Operation) -> Uses {
+    match operation {
+        Operation::ModelList
+        | Operation::ModelShow
+        | Operation::AnthropicModelList
+        | Operation::AnthropicModelShow
+        | Operation::CountTokens
+        | Operation::ResponseInputTokens
+        | Operation::Tokenize
+        | Operation::Detokenize => Uses::Nothing,
+        Operation::Embeddings
+        | Operation::Moderations
+        | Operation::Score
+        | Operation::Rerank
+        | Operation::Pooling
+        | Operation::ImageGenerations => Uses::Input,
+        Operation::ChatCompletions
+        | Operation::Completions
+        | Operation::Responses
+        | Operation::Messages => Uses::InputAndOutput,
+    }
 }
 
 /// What the caller may do at most. Who asks which models there are asks for none in particular.

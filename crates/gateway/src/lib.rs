@@ -26,6 +26,7 @@ mod lane;
 mod loopback;
 mod mask;
 mod owners;
+mod provider_keys;
 mod quota;
 mod refusal;
 mod reply;
@@ -38,6 +39,7 @@ mod settings;
 mod speech;
 mod stand_in;
 mod stream;
+mod tally;
 mod vault;
 mod watch;
 mod watch_task;
@@ -66,6 +68,7 @@ pub use settings::{
 use cpu::Cpu;
 use exchange::Randomness;
 use exposure::Exposures;
+use provider_keys::ProviderKeys;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
@@ -166,12 +169,10 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         keys,
         mask_key: purpose("masks"),
         mask_style: masks,
+        provider_keys: ProviderKeys::default(),
         quotas,
         randomness: Randomness::default(),
-        read_limits: ReadLimits {
-            body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),
-            ..ReadLimits::default()
-        },
+        read_limits: read_limits(&limits),
         limits,
         routes,
         shutdown: shutdown.clone(),
@@ -181,4 +182,9 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(address)
+}
+
+fn read_limits(limits: &Limits) -> ReadLimits {
+    let body_bytes_max = limits.body_bytes_max.max(limits.answer_bytes_max);
+    ReadLimits { body_bytes_max, ..ReadLimits::default() }
 }

@@ -53,12 +53,8 @@ pub(crate) async fn report(service: &Service, arrival: Arrival) -> Response<Body
     let shared = &*service.0;
     let Arrival { at, peer, request, .. } = arrival;
     let (head, body) = request.into_parts();
-    let mut early = Early {
-        client_address: shared.addresses.client(peer, &head.headers),
-        dialect: Dialect::OpenAi,
-        operation: "report",
-        principal: Principal::default(),
-    };
+    let client_address = shared.addresses.client(peer, &head.headers);
+    let mut early = Early::of_nobody(client_address, Dialect::OpenAi, "report");
     match take(shared, &mut early, &head, body).await {
         Ok(interaction) => confirmed(interaction),
         Err(refusal) => service.refuse_at_once(at, early, PATH, &refusal).await,
@@ -84,6 +80,7 @@ async fn take(
     }
     let caller = request::authenticate(shared, early.dialect, &head.headers)?;
     early.principal = caller.principal.clone();
+    early.counted = caller.counted.clone();
     let grant = caller.grant.as_deref();
     if grant.is_some_and(|grant| !grant.limits.allow_use(early.client_address, now_ms())) {
         return Err(Refusal::policy("not_authorised".into(), ""));
