@@ -43,7 +43,12 @@ impl From<Result<PathBuf, String>> for Installed {
 /// A virtual environment with the clients; gives its interpreter.
 pub(super) fn python(checkout: &Checkout) -> Installed {
     let list = checkout.root.join(SCRIPTS_FOLDER).join("python/requirements.txt");
-    python_with(checkout, "python", &list, "import anthropic, langchain_openai, openai, pytest, semantic_kernel")
+    python_with(
+        checkout,
+        "python",
+        &list,
+        "import anthropic, langchain_openai, openai, pytest, semantic_kernel",
+    )
 }
 
 /// A virtual environment with the LiteLLM SDK, which wants other releases than the clients; gives its interpreter.

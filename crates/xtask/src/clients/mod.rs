@@ -61,7 +61,8 @@ pub(crate) fn nemo(checkout: &Checkout) -> Outcome {
 fn run_python(checkout: &Checkout, python: &Path, folder: &str) -> Result<(), String> {
     let servers = Servers::start(checkout, "python")?;
     let scripts = checkout.root.join(SCRIPTS_FOLDER).join("python");
-    let step = Step::new(&scripts, python).args(["-m", "pytest", "-p", "no:cacheprovider", "-q", folder]);
+    let step =
+        Step::new(&scripts, python).args(["-m", "pytest", "-p", "no:cacheprovider", "-q", folder]);
     let ending = servers.describe_to(step).run();
     servers.stop(ending)
 }
