@@ -212,7 +212,7 @@ async fn whole(
     let Replying { mut exchange, operation, reference, subject, vault } = replying;
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
         exchange.guards(shared.judge.report());
-        count_unguarded(shared, operation, &body, &mut exchange);
+        count_unguarded(shared, operation, &body, &mut exchange).await;
         Ok(body)
     } else {
         let mut guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
@@ -220,7 +220,7 @@ async fn whole(
         let outside = match outside {
             Ok(reports) => reports,
             Err(refusal) => {
-                count_unguarded(shared, operation, &body, &mut exchange);
+                count_unguarded(shared, operation, &body, &mut exchange).await;
                 return Err((exchange, refusal));
             }
         };
@@ -248,18 +248,19 @@ async fn whole(
 }
 
 /// Counts a whole answer that no guard reads, or that was refused before one did. What cannot be read is not counted.
-fn count_unguarded(shared: &Shared, operation: Operation, body: &Bytes, exchange: &mut Exchange) {
-    let mut count = || {
+async fn count_unguarded(
+    shared: &Shared,
+    operation: Operation,
+    body: &Bytes,
+    exchange: &mut Exchange,
+) {
+    let count = || {
         let unknown = ANSWER_UNKNOWN_FIELDS;
         if let Ok(document) = wire::read_response(operation, body, unknown, &shared.read_limits) {
             exchange.counts(&document, |_| false);
         }
     };
-    if body.len() <= shared.limits.inline_inspection_bytes_max {
-        count();
-    } else {
-        tokio::task::block_in_place(count);
-    }
+    shared.cpu.inspect(body.len(), count).await;
 }
 
 /// Reads a whole answer, or an upstream's error, and edits it.
