@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
+    Administration, Attempt, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
     InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
@@ -63,6 +63,8 @@ pub(crate) struct Exchange {
     state: State,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
+    /// The one that the open record names.
+    upstream: Option<String>,
     watch: Watch,
     watched: Option<Watched>,
 }
@@ -106,6 +108,7 @@ impl Exchange {
             state: State::Unopened,
             ticket: None,
             turn: None,
+            upstream: None,
             watch: watch.clone(),
             watched: None,
         }
@@ -124,6 +127,11 @@ impl Exchange {
     /// Takes over what its limits hold for it until it ends.
     pub(crate) fn holds(&mut self, reservation: Option<Reservation>) {
         self.reservation = reservation;
+    }
+
+    /// Notes that an upstream was asked, and how that ended. Attempts of one request are few: `attempts`.
+    pub(crate) fn attempted(&mut self, upstream: &str, outcome: String) {
+        self.close.attempts.push(Attempt { outcome, upstream: upstream.to_owned() });
     }
 
     /// Notes that it is sent on: from now on it costs.
@@ -164,6 +172,7 @@ impl Exchange {
                 Some(self.journal.keep_later(self.interaction(), Part::Request, kept)?);
         }
         opened.findings_omitted = shorten(&mut opened.findings);
+        self.upstream.clone_from(&opened.upstream);
         let watched = self.watch.opened(&opened);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
@@ -255,6 +264,9 @@ impl Exchange {
         let is_awaited = !matches!(ending, Ending::Answered | Ending::ClientLeft);
         let emptied = closing(self.interaction());
         let mut close = std::mem::replace(&mut self.close, emptied);
+        if matches!(&*close.attempts, [only] if Some(&only.upstream) == self.upstream.as_ref()) {
+            close.attempts.clear();
+        }
         close.ending = ending;
         let print = self.turn.as_ref().map(Turn::print);
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
@@ -368,6 +380,7 @@ fn opening(
 /// A close record of which nothing is known.
 pub(crate) fn closing(interaction: InteractionId) -> InteractionClosed {
     InteractionClosed {
+        attempts: Vec::new(),
         content: None,
         decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },
         duration_us: 0,

@@ -13,6 +13,8 @@ mod addresses;
 mod allowance;
 mod answer;
 mod answer_form;
+mod attempts;
+mod check;
 mod conversation;
 mod counter;
 mod exchange;
@@ -20,6 +22,7 @@ mod exposure;
 mod external;
 mod external_answer;
 mod files;
+mod health;
 mod judge;
 mod lane;
 mod loopback;
@@ -37,6 +40,7 @@ mod settings;
 mod speech;
 mod stand_in;
 mod stream;
+mod target;
 mod vault;
 mod watch;
 mod watch_task;
@@ -59,8 +63,8 @@ pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
 pub use settings::{
-    Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamKind,
-    UpstreamOptions,
+    Accept, HealthCheck, Limits, MaskStyle, RetrySettings, RouteSettings, Settings, SettingsError,
+    UpstreamKind, UpstreamOptions,
 };
 
 use exchange::Randomness;
@@ -177,6 +181,9 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         unknown_fields,
         watch,
     });
+    for target in shared.routes.targets().into_iter().filter(|target| target.check.is_some()) {
+        tasks.spawn(check::check(target, shutdown.clone()));
+    }
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(address)

@@ -11,24 +11,24 @@ use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
-use policy::Cleared;
 use wire::{AddressStyle, Echoes, Edit, Operation, UnknownFields};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
+    attempts::{self, Answer},
     exchange::Exchange,
     external_answer::{AtEnd, ask_whole},
     judge::Subject,
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
-    settings::Route,
     speech::add_key,
     stream::{GuardedStream, StreamParts},
+    target::Target,
     vault::Vault,
 };
 
-const USER_AGENT: HeaderValue =
+pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -53,9 +53,10 @@ const FORWARDED_HEADER_PREFIXES: [&str; 2] = ["anthropic-ratelimit-", "x-ratelim
 pub(crate) fn outgoing(
     received: &Received,
     prepared: &Prepared,
+    target: &Target,
 ) -> Result<Request<Bytes>, Refusal> {
     let Received { caller, operation, speech, .. } = received;
-    let (below, is_beside) = target(received, &prepared.route);
+    let (below, is_beside) = place(received, target);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
         .method()
@@ -71,7 +72,7 @@ pub(crate) fn outgoing(
         headers.insert(header::CONTENT_TYPE, JSON);
     }
     speech.add_to(headers);
-    add_key(headers, operation.dialect(), caller.provider_key.as_ref(), &prepared.route)?;
+    add_key(headers, operation.dialect(), caller.provider_key.as_ref(), target)?;
     if is_beside {
         request.extensions_mut().insert(BesideVersion);
     }
@@ -79,11 +80,11 @@ pub(crate) fn outgoing(
 }
 
 /// Path and query at the upstream, and whether they stand beside the version of its base URL.
-fn target(received: &Received, route: &Route) -> (String, bool) {
+fn place(received: &Received, target: &Target) -> (String, bool) {
     let Received { path, speech, .. } = received;
     let address = wire::address(path);
     let below = address.path.strip_prefix("/v1");
-    match (address.style, route.kind.is_azure()) {
+    match (address.style, target.kind.is_azure()) {
         (AddressStyle::Azure, true) => {
             (speech.target(path.strip_prefix("/openai").unwrap_or(path)), true)
         }
@@ -104,19 +105,23 @@ pub(crate) struct Replying {
     pub(crate) vault: Arc<Vault>,
 }
 
-/// Sends the cleared request and guards what comes back. The exchange comes back with a refusal.
+/// Has the request answered and guards what comes back. The exchange comes back with a refusal.
 pub(crate) async fn reply(
     shared: &Shared,
+    received: &Received,
     prepared: Prepared,
-    request: Cleared<Request<Bytes>>,
-    operation: Operation,
-    exchange: Exchange,
+    mut exchange: Exchange,
 ) -> Result<Response<Body>, (Exchange, Refusal)> {
-    let Prepared { reference, route, subject, vault, .. } = prepared;
-    let answer = match route.upstream.send(request).await {
-        Ok(answer) => answer,
-        Err(error) => return Err((exchange, error.into())),
-    };
+    let Answer { response: answer, target } =
+        match attempts::ask(received, &prepared, &mut exchange).await {
+            Ok(answer) => answer,
+            Err(refusal) => return Err((exchange, refusal)),
+        };
+    let operation = received.operation;
+    let Prepared { reference, mut subject, vault, .. } = prepared;
+    if subject.upstream != target.name() {
+        target.name().clone_into(&mut Arc::make_mut(&mut subject).upstream);
+    }
     if let Err(error) = exchange.synced().await {
         return Err((exchange, Refusal::record(&error)));
     }

@@ -32,10 +32,11 @@ use crate::{
     quota::Reservation,
     refusal::Refusal,
     risk::Turn,
-    routing::{check_deployment, route_of},
+    routing::{check_deployment, judge_each, plan, route_of},
     service::Shared,
     settings::Route,
     speech::{self, ProviderKey, Speech},
+    target::Target,
     vault::Vault,
 };
 
@@ -123,6 +124,8 @@ pub(crate) struct Prepared {
     pub(crate) reference: Arc<detect::Reference>,
     pub(crate) route: Arc<Route>,
     pub(crate) subject: Arc<Subject>,
+    /// The upstreams that may be asked, in order: of the route, and each judged alike.
+    pub(crate) targets: Vec<Arc<Target>>,
     pub(crate) vault: Arc<Vault>,
 }
 
@@ -181,13 +184,14 @@ pub(crate) fn examine(
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
-    opened.upstream = Some(route.upstream.name().to_owned());
+    let conversation = identify(shared, caller, &document);
+    opened.conversation = Some(conversation);
+    let mut targets = plan(route, &document, opened);
+    opened.upstream = targets.first().map(|first| first.name().to_owned());
     let asks = (operation, model, &**route);
     if external.is_first_go() {
         received.reservation = allowance::within_limits(shared, caller, &document, asks)?;
     }
-    let conversation = identify(shared, caller, &document);
-    opened.conversation = Some(conversation);
     let seen = external.look(shared, &document, opened)?;
     received.exposed =
         exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
@@ -195,7 +199,7 @@ pub(crate) fn examine(
     let Seen { files, inspected } = external.join(shared, &document, seen, opened)?;
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
-    let subject = Subject {
+    let mut subject = Subject {
         client_address: *client_address,
         grants: allowance::grants(caller.grant.as_deref(), operation),
         risk: turn.risk,
@@ -203,7 +207,8 @@ pub(crate) fn examine(
         verb: allowance::verb(operation),
         ..Subject::of(opened)
     };
-    let judgement = shared.judge.request(&subject, &inspected.findings);
+    let judgement = judge_each(&shared.judge, &mut subject, &inspected.findings, &mut targets);
+    opened.upstream = Some(subject.upstream.clone());
     let subject =
         Subject { tainted: judgement.decision().actions.contains(&Action::Taint), ..subject };
     opened.decision = judgement.decision().clone();
@@ -222,6 +227,7 @@ pub(crate) fn examine(
         reference: reference(shared, &document, &files, form, &vault),
         route: Arc::clone(route),
         subject: Arc::new(subject),
+        targets,
         vault: Arc::new(vault),
     }))
 }

@@ -169,20 +169,11 @@ impl Service {
             Ok(prepared) => prepared,
             Err(refusal) => return Err((journey, refusal)),
         };
-        let request = match reply::outgoing(&journey.received, &prepared) {
-            Ok(request) => request,
-            Err(refusal) => return Err((journey, refusal)),
-        };
         if let Err(error) = journey.open(shared) {
             return Err((journey, Refusal::record(&error)));
         }
-        let Ok(request) = prepared.judgement.clear(request) else {
-            return Err((journey, Refusal::policy("policy_block".into(), "not cleared")));
-        };
-        journey.exchange.is_sent();
         let decision = decision_words(prepared.judgement.decision());
-        let operation = journey.received.operation;
-        match reply::reply(shared, prepared, request, operation, journey.exchange).await {
+        match reply::reply(shared, &journey.received, prepared, journey.exchange).await {
             Ok(mut response) => {
                 insert(&mut response, DECISION_HEADER, &decision);
                 Ok(response)

@@ -5,6 +5,7 @@
 //! only the path below the base URL. INVARIANT: redirects are not followed.
 
 use std::{
+    error::Error,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Uri, uri};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
@@ -111,32 +112,75 @@ impl Upstream {
         let is_beside = head.extensions.remove::<BesideVersion>().is_some();
         let base = if is_beside { &self.path_beside } else { &self.path };
         let below = head.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
-        head.uri = Uri::builder()
+        head.uri = self.uri(&format!("{base}{below}"))?;
+        self.ask(Request::from_parts(head, Full::new(body)), self.response_time_max).await
+    }
+
+    /// Asks for a path on the upstream's host, with these headers and nothing else: the status of what it answers.
+    pub async fn probe(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        time_max: Duration,
+    ) -> Result<StatusCode, UpstreamError> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = self.uri(path)?;
+        *request.headers_mut() = headers;
+        self.ask(request, time_max).await.map(|answer| answer.status())
+    }
+
+    fn uri(&self, path: &str) -> Result<Uri, UpstreamError> {
+        let built = Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
-            .path_and_query(format!("{base}{below}"))
-            .build()
-            .map_err(|_| UpstreamError::BaseUrl {
-                url: below.to_owned(),
-                why: "the path cannot be appended to it",
-            })?;
-        let asked = self.client.request(Request::from_parts(head, Full::new(body)));
-        match tokio::time::timeout(self.response_time_max, asked).await {
+            .path_and_query(path)
+            .build();
+        let why = "the path cannot be appended to it";
+        built.map_err(|_| UpstreamError::BaseUrl { url: path.to_owned(), why })
+    }
+
+    async fn ask(
+        &self,
+        request: Request<Full<Bytes>>,
+        time_max: Duration,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        match tokio::time::timeout(time_max, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => {
+            Ok(Err(error)) if error.is_connect() || was_not_sent(&error) => {
                 tracing::warn!(upstream = %self.name, error = ?error, "cannot connect");
-                Err(UpstreamError::Connect { name: self.name.to_string() })
+                Err(match cause::<rustls::Error>(&error) {
+                    Some(tls) => UpstreamError::Handshake {
+                        name: self.name.to_string(),
+                        why: tls.to_string(),
+                    },
+                    None => UpstreamError::Connect { name: self.name.to_string() },
+                })
             }
             Ok(Err(error)) => {
                 tracing::warn!(upstream = %self.name, error = ?error, "connection broke");
                 Err(UpstreamError::Broken { name: self.name.to_string() })
             }
-            Err(_) => Err(UpstreamError::TimedOut {
-                name: self.name.to_string(),
-                time_max: self.response_time_max,
-            }),
+            Err(_) => Err(UpstreamError::TimedOut { name: self.name.to_string(), time_max }),
         }
     }
+}
+
+/// Whether a connection broke while the request still waited for it: nothing of it was written.
+fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
+    cause::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
+}
+
+/// The first of an error's causes that is of this type. Errors of I/O hold theirs inside.
+fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
+    }
+    None
 }
 
 /// A base URL in its parts.

@@ -179,7 +179,8 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         response_time_max: Duration::from_mins(1),
     };
     let dialects = wire::Dialect::ALL.to_vec();
-    UpstreamOptions { api_key: None, dialects, kind: UpstreamKind::Standard, settings }
+    let kind = UpstreamKind::Standard;
+    UpstreamOptions { api_key: None, check: None, dialects, kind, settings }
 }
 
 /// The signals that ask the process to end.

@@ -19,6 +19,8 @@ mod options;
 mod own_detection;
 mod own_detection_options;
 mod parse;
+mod route_options;
+mod routes;
 pub(crate) mod schema;
 mod secret;
 pub(crate) mod settings;

@@ -1,4 +1,4 @@
-//! Upstreams and routes: where requests may go, and with whose key.
+//! Upstreams: where requests may go, and with whose key.
 //!
 //! INVARIANT: an upstream that is the gateway itself is refused: requests would go round for ever.
 //! INVARIANT: a key is read once, here, and held as a secret from then on.
@@ -6,21 +6,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::{
-    Accept, AddressRules, RouteSettings, UpstreamKind, UpstreamOptions as UpstreamWithKey,
-};
+use gateway::{HealthCheck, UpstreamKind, UpstreamOptions as UpstreamWithKey};
 use net::{Upstream, UpstreamSettings};
-use policy::NamePattern;
 use stdx::Secret;
 use wire::Dialect;
 
-use super::known_keys::nearest;
 use super::options::{
-    AcceptOption, DialectOption, KindOption, RouteOptions, UpstreamOptions, connect_timeout_ms,
+    DialectOption, KindOption, UpstreamOptions, connect_timeout_ms, health_interval_ms,
     response_timeout_ms,
 };
 use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
-use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard, address_rules};
+use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard};
 
 /// The provider that is used when nothing else is configured.
 const OPENAI_BASE_URL_DEFAULT: &str = "https://api.openai.com/v1";
@@ -89,6 +85,8 @@ impl Checker<'_> {
             connect_timeout_ms: connect_timeout_ms(),
             response_timeout_ms: response_timeout_ms(),
             ca_file: None,
+            health_path: None,
+            health_interval_ms: health_interval_ms(),
         })
     }
 
@@ -104,6 +102,7 @@ impl Checker<'_> {
         for (key, milliseconds) in [
             ("connect_timeout_ms", options.connect_timeout_ms),
             ("response_timeout_ms", options.response_timeout_ms),
+            ("health_interval_ms", options.health_interval_ms),
         ] {
             self.within(&below(key), milliseconds, 1, TIMEOUT_MS_MAX);
         }
@@ -135,7 +134,15 @@ impl Checker<'_> {
             self.warn(format!("upstream `{}` is reached without TLS", settings.name));
         }
         let api_key = options.api_key.and_then(|key| self.secret(&below("api_key"), key));
-        UpstreamWithKey { api_key, dialects: vec![dialect], kind, settings }
+        let interval = Duration::from_millis(options.health_interval_ms);
+        let check = options.health_path.map(|path| {
+            if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let help = "write a path on the upstream's host: `/health`, `/v1/models`";
+                self.problem(&below("health_path"), format!("`{path}` is not a path"), help);
+            }
+            HealthCheck { interval, path }
+        });
+        UpstreamWithKey { api_key, check, dialects: vec![dialect], kind, settings }
     }
 
     pub(super) fn secret(
@@ -166,55 +173,6 @@ impl Checker<'_> {
             return None;
         }
         Some(Secret::new(trimmed.to_owned()))
-    }
-
-    pub(super) fn routes(
-        &mut self,
-        routes: &[RouteOptions],
-        upstreams: &[UpstreamCard],
-    ) -> Vec<RouteSettings> {
-        if let ([], [only]) = (routes, upstreams) {
-            let (name, upstream) = (only.name.clone(), only.name.clone());
-            let models = vec![NamePattern::new("*")];
-            let (accept, addresses) = (Accept::VirtualKey, AddressRules::default());
-            return vec![RouteSettings { accept, addresses, models, name, upstream }];
-        }
-        if routes.is_empty() {
-            let message = format!("there are {} upstreams and no routes", upstreams.len());
-            let help = "say which models go where with `[[routes]]`";
-            self.problem("upstreams", message, help);
-        }
-        let mut checked: Vec<RouteSettings> = Vec::new();
-        for (index, route) in routes.iter().enumerate() {
-            let path = format!("routes[{index}]");
-            if !upstreams.iter().any(|upstream| upstream.name == route.upstream) {
-                let names: Vec<&str> = upstreams.iter().map(|one| one.name.as_str()).collect();
-                let help = match nearest(&route.upstream, &names) {
-                    Some(name) => format!("did you mean `{name}`?"),
-                    None => format!("configured: {}", names.join(", ")),
-                };
-                let message = format!("there is no upstream `{}`", route.upstream);
-                self.problem(&format!("{path}.upstream"), message, &help);
-            }
-            if route.models.is_empty() {
-                self.problem(
-                    &format!("{path}.models"),
-                    "an empty list takes no model at all",
-                    "leave it out to take every model",
-                );
-            }
-            checked.push(RouteSettings {
-                accept: match route.accept {
-                    AcceptOption::Virtual => Accept::VirtualKey,
-                    AcceptOption::Provider => Accept::ProviderKey,
-                },
-                addresses: address_rules(&route.allow_addresses, &route.deny_addresses),
-                models: route.models.iter().map(|model| NamePattern::new(model)).collect(),
-                name: route.name.clone().unwrap_or_else(|| route.upstream.clone()),
-                upstream: route.upstream.clone(),
-            });
-        }
-        checked
     }
 }
 

@@ -27,4 +27,5 @@ mod messages;
 mod reports;
 mod responses;
 mod risk;
+mod upstreams;
 mod vllm;

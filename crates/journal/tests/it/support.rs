@@ -132,6 +132,7 @@ pub(crate) fn opened(number: u64) -> InteractionOpened {
 
 pub(crate) fn closed(number: u64) -> InteractionClosed {
     InteractionClosed {
+        attempts: Vec::new(),
         content: None,
         decision: Decision::default(),
         duration_us: 1,
