@@ -66,6 +66,9 @@ pub struct Administration {
     pub operation: String,
     /// To what: a key id, a policy digest.
     pub target: String,
+    /// Why, in the words of who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// The gateway process started, stopped, recovered or degraded.
@@ -301,7 +304,10 @@ mod tests {
         let unscanned =
             Unscanned { path: "messages[0].content[1]".into(), why: "opaque: image".into() };
         vec![
-            EventBody::Administration(Administration::default()),
+            EventBody::Administration(Administration {
+                why: Some("w".into()),
+                ..Administration::default()
+            }),
             EventBody::Anomaly(Box::new(Anomaly {
                 detail: "600 requests in 2 minutes".into(),
                 kind: Kind::of("anomaly.scraping"),

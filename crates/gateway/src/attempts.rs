@@ -19,7 +19,8 @@ use net::{Incoming, UpstreamError};
 use crate::{
     exchange::Exchange,
     health::retry_after,
-    refusal::Refusal,
+    isolation::Isolation,
+    refusal::{ISOLATED, Refusal},
     reply,
     request::{Prepared, Received},
     settings::RetrySettings,
@@ -39,6 +40,7 @@ pub(crate) struct Answer {
 
 /// Sends the request until it is answered. What cannot be sent again, or not in time, is refused.
 pub(crate) async fn ask(
+    isolation: &Isolation,
     received: &Received,
     prepared: &Prepared,
     exchange: &mut Exchange,
@@ -46,6 +48,8 @@ pub(crate) async fn ask(
     let retries = &prepared.route.retries;
     let begun = Instant::now();
     let mut order = prepared.targets.clone();
+    let model = &*prepared.subject.model;
+    order.retain(|target| !isolation.holds(target.name(), model));
     by_health(&mut order, begun);
     if order.first().is_some_and(|first| !first.health.admit(begun)) {
         // Another has begun the trial meanwhile, or all are out.
@@ -59,7 +63,13 @@ pub(crate) async fn ask(
         };
         exchange.is_sent();
         asked += 1;
-        let answer = target.upstream.send(request).await;
+        let answer = tokio::select! {
+            answer = target.upstream.send(request) => answer,
+            () = isolation.cut(target.name(), model) => {
+                exchange.attempted(target.name(), ISOLATED.to_owned());
+                return Err(Refusal::isolated());
+            }
+        };
         let now = Instant::now();
         target.health.asked(&answer, now);
         let outcome = Outcome::of(&answer, retries);
@@ -73,7 +83,8 @@ pub(crate) async fn ask(
             }
         }
     }
-    Err(Refusal::internal("no_upstream", "the route has no upstream"))
+    // None is left.
+    Err(Refusal::isolated())
 }
 
 /// Those that are well first; then, as long as all are out, those that come back soonest.

@@ -187,6 +187,7 @@ impl Exchange {
             actor: self.interaction().to_string(),
             operation: KEY_EXPOSED.to_owned(),
             target: key.to_string(),
+            why: None,
         };
         self.journal.append_later(&Event::new(now_ms(), EventBody::Administration(change)))
     }

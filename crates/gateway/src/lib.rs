@@ -23,6 +23,7 @@ mod external;
 mod external_answer;
 mod files;
 mod health;
+mod isolation;
 mod judge;
 mod lane;
 mod loopback;
@@ -59,6 +60,7 @@ use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
 pub use exchange::KEY_EXPOSED;
+pub use isolation::{Isolated, IsolatedError, Isolation};
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
@@ -81,6 +83,8 @@ pub struct Parts {
     pub external: ExternalGuards,
     /// Where what the baselines learn is kept; without it, it is forgotten at the end.
     pub baselines: Option<PathBuf>,
+    /// What is cut off.
+    pub isolation: Isolation,
     /// The record.
     pub journal: Journal,
     /// The detectors and the policy.
@@ -120,6 +124,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         baselines,
         exposed,
         external,
+        isolation,
         journal,
         judge,
         keys,
@@ -164,6 +169,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         exposed,
         external,
         hash_key: purpose("identity"),
+        isolation,
         journal,
         judge: Arc::new(judge),
         keys,

@@ -4,7 +4,7 @@
 //! forwarded only if it was read, unless guards are off and nothing has to be restored. INVARIANT:
 //! response headers are an allow-list.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use events::{Ending, Span};
@@ -98,6 +98,8 @@ fn place(received: &Received, target: &Target) -> (String, bool) {
 
 /// What the answer is made with.
 pub(crate) struct Replying {
+    /// Ready when what answers is isolated.
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     pub(crate) exchange: Exchange,
     pub(crate) operation: Operation,
     pub(crate) reference: Arc<detect::Reference>,
@@ -113,7 +115,7 @@ pub(crate) async fn reply(
     mut exchange: Exchange,
 ) -> Result<Response<Body>, (Exchange, Refusal)> {
     let Answer { response: answer, target } =
-        match attempts::ask(received, &prepared, &mut exchange).await {
+        match attempts::ask(&shared.isolation, received, &prepared, &mut exchange).await {
             Ok(answer) => answer,
             Err(refusal) => return Err((exchange, refusal)),
         };
@@ -125,7 +127,8 @@ pub(crate) async fn reply(
     if let Err(error) = exchange.synced().await {
         return Err((exchange, Refusal::record(&error)));
     }
-    let replying = Replying { exchange, operation, reference, subject, vault };
+    let cut = Box::pin(shared.isolation.cut(target.name(), &subject.model));
+    let replying = Replying { cut, exchange, operation, reference, subject, vault };
     let (head, body) = answer.into_parts();
     match kind(&head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
@@ -172,7 +175,7 @@ fn stream(
     headers: &HeaderMap,
     upstream: Incoming,
 ) -> Response<Body> {
-    let Replying { mut exchange, operation, reference, subject, vault } = replying;
+    let Replying { cut, mut exchange, operation, reference, subject, vault } = replying;
     exchange.status(status.as_u16());
     let guard = (shared.judge.guards() || !vault.is_empty())
         .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference));
@@ -182,6 +185,7 @@ fn stream(
     response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let parts = StreamParts {
+        cut,
         event_bytes_max: shared.limits.event_bytes_max,
         exchange,
         external: AtEnd::new(shared.external.clone(), shared.journal.clone()),
@@ -206,14 +210,17 @@ async fn whole(
     let limits = &shared.limits;
     let mut share = BodyShare::default();
     let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
-    let read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share).await;
+    let Replying { cut, mut exchange, operation, reference, subject, vault } = replying;
+    let read = tokio::select! {
+        read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share) => read,
+        () = cut => return Err((exchange, Refusal::isolated())),
+    };
     let body = match read {
         Ok(body) => body,
         Err(error) => {
-            return Err((replying.exchange, cut_short(&error)));
+            return Err((exchange, cut_short(&error)));
         }
     };
-    let Replying { mut exchange, operation, reference, subject, vault } = replying;
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
         exchange.guards(shared.judge.report());
         Ok(body)

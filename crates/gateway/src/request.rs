@@ -186,8 +186,7 @@ pub(crate) fn examine(
     route.addresses.check(*client_address)?;
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
-    let mut targets = plan(route, &document, opened);
-    opened.upstream = targets.first().map(|first| first.name().to_owned());
+    let mut targets = plan(&shared.isolation, route, &document, opened)?;
     let asks = (operation, model, &**route);
     if external.is_first_go() {
         received.reservation = allowance::within_limits(shared, caller, &document, asks)?;

@@ -11,6 +11,7 @@ use wire::{Address, Dialect, Document};
 
 use crate::{
     attempts::by_health,
+    isolation::Isolation,
     judge::{Judge, Subject},
     refusal::Refusal,
     request::Caller,
@@ -34,20 +35,28 @@ pub(crate) fn route_of<'s>(
     Ok(route)
 }
 
-/// The upstreams that a request may ask, in order. A conversation keeps its upstream; what has no messages and says no
-/// conversation is spread by itself.
+/// The upstreams that a request may ask, in order, and the first of them on record. A conversation keeps its upstream; what
+/// has no messages and says no conversation is spread by itself.
 pub(crate) fn plan(
+    isolation: &Isolation,
     route: &Route,
     document: &Document<'_>,
-    opened: &InteractionOpened,
-) -> Vec<Arc<Target>> {
+    opened: &mut InteractionOpened,
+) -> Result<Vec<Arc<Target>>, Refusal> {
     let facts = &document.facts;
     let is_conversation = facts.conversation.is_some() || !facts.opening.is_empty();
     let conversation = opened.conversation.filter(|_| is_conversation);
     let seed = conversation.map_or_else(|| opened.interaction.to_bytes(), |id| id.to_bytes());
     let mut order = route.order(seed);
     by_health(&mut order, Instant::now());
-    order
+    opened.upstream = order.first().map(|first| first.name().to_owned());
+    let model = opened.model.as_deref().unwrap_or_default();
+    order.retain(|target| !isolation.holds(target.name(), model));
+    match order.first() {
+        Some(first) => opened.upstream = Some(first.name().to_owned()),
+        None => return Err(Refusal::isolated()),
+    }
+    Ok(order)
 }
 
 /// Judges a request for each upstream that it may ask. Those remain for which it is judged just as for the first that is

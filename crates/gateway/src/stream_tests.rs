@@ -37,6 +37,7 @@ fn machine(journal: &Journal) -> Machine {
     let exchange =
         Exchange::new((journal, &shutdown, &Watch::new().0), interaction, Instant::now(), 0, early);
     Machine::new(StreamParts {
+        cut: Box::pin(std::future::pending()),
         event_bytes_max: 1 << 20,
         exchange,
         external: AtEnd::new(connect::ExternalGuards::default(), journal.clone()),

@@ -27,7 +27,12 @@ pub(crate) fn line(record: &Record) -> String {
         }
         EventBody::Administration(event) => (
             String::from("administration"),
-            format!("{} {} by {}", event.operation, event.target, event.actor),
+            match &event.why {
+                Some(why) => {
+                    format!("{} {} by {}: {why}", event.operation, event.target, event.actor)
+                }
+                None => format!("{} {} by {}", event.operation, event.target, event.actor),
+            },
         ),
         EventBody::Anomaly(anomaly) => (String::from("anomaly"), anomaly_words(anomaly)),
         EventBody::UserReport(report) => (report.interaction.to_string(), report_words(report)),

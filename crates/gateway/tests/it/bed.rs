@@ -13,8 +13,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use events::{EventBody, InteractionClosed, InteractionOpened};
 use gateway::{
-    Accept, AddressRules, AddressSettings, Judge, Limits, MaskStyle, Parts, QuotaSettings, Quotas,
-    RetrySettings, RouteSettings, Settings, UpstreamKind, UpstreamOptions,
+    Accept, AddressRules, AddressSettings, Isolation, Judge, Limits, MaskStyle, Parts,
+    QuotaSettings, Quotas, RetrySettings, RouteSettings, Settings, UpstreamKind, UpstreamOptions,
 };
 use http::{HeaderValue, Response, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
@@ -46,6 +46,7 @@ pub(crate) struct Plan {
     pub(crate) fallback: Vec<String>,
     pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
+    pub(crate) isolation: Isolation,
     pub(crate) limits: Limits,
     pub(crate) masks: MaskStyle,
     pub(crate) policies: Vec<PolicySource>,
@@ -72,6 +73,7 @@ impl Default for Plan {
             fallback: Vec::new(),
             grant: GrantOptions::default(),
             guards: true,
+            isolation: Isolation::default(),
             limits: Limits::default(),
             masks: MaskStyle::default(),
             policies: Vec::new(),
@@ -222,6 +224,7 @@ async fn start(
         exposed: plan.exposed,
         external: connect::ExternalGuards::new(plan.external).expect("guards"),
         baselines: Some(data.join("baselines.bin")),
+        isolation: plan.isolation,
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),

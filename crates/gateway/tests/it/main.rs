@@ -20,6 +20,7 @@ mod escapes;
 mod exposure;
 mod external;
 mod faults;
+mod isolation;
 mod leaks;
 mod limits;
 mod main_job;

@@ -98,6 +98,7 @@ pub(crate) fn event(number: u64) -> Event {
             actor: "cli".into(),
             operation: "key.create".into(),
             target: format!("key \"{number}\" \u{1f511}\n"),
+            why: None,
         }),
         _ => EventBody::Node(NodeNotice { detail: String::new(), state: "started".into() }),
     };
