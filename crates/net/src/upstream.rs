@@ -32,7 +32,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{UpstreamError, tls::client_config};
+use crate::{
+    CertificatePin, ClientIdentity, UpstreamError,
+    tls::{ClientTls, client_config},
+};
 
 /// Connections kept open per upstream while nothing is asked.
 const IDLE_CONNECTIONS_MAX: usize = 256;
@@ -46,10 +49,14 @@ pub struct UpstreamSettings {
     pub base_url: String,
     /// PEM certificates to trust instead of the host's.
     pub ca_pem: Option<Vec<u8>>,
+    /// Our own certificate, for an upstream that asks for one.
+    pub client_identity: Option<ClientIdentity>,
     /// Time for a connection and its TLS handshake.
     pub connect_time_max: Duration,
     /// The name in records and errors.
     pub name: String,
+    /// If there are any, the upstream's own certificate must have one of these keys.
+    pub pins: Vec<CertificatePin>,
     /// Time from sending the request to the head of the answer.
     pub response_time_max: Duration,
 }
@@ -79,8 +86,12 @@ impl Upstream {
     /// Prepares the upstream; nothing is connected yet.
     pub fn new(settings: &UpstreamSettings) -> Result<Self, UpstreamError> {
         let base = parse(&settings.base_url)?;
-        let connector =
-            Connector::new(&base, settings.ca_pem.as_deref(), settings.connect_time_max)?;
+        let tls = ClientTls {
+            ca_pem: settings.ca_pem.as_deref(),
+            identity: settings.client_identity.as_ref(),
+            pins: &settings.pins,
+        };
+        let connector = Connector::new(&base, &tls, settings.connect_time_max)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIME_MAX)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
@@ -149,10 +160,9 @@ impl Upstream {
             Ok(Err(error)) if error.is_connect() || was_not_sent(&error) => {
                 tracing::warn!(upstream = %self.name, error = ?error, "cannot connect");
                 Err(match cause::<rustls::Error>(&error) {
-                    Some(tls) => UpstreamError::Handshake {
-                        name: self.name.to_string(),
-                        why: tls.to_string(),
-                    },
+                    Some(tls) => {
+                        UpstreamError::Handshake { name: self.name.to_string(), why: why(tls) }
+                    }
                     None => UpstreamError::Connect { name: self.name.to_string() },
                 })
             }
@@ -162,6 +172,14 @@ impl Upstream {
             }
             Err(_) => Err(UpstreamError::TimedOut { name: self.name.to_string(), time_max }),
         }
+    }
+}
+
+/// What was wrong with TLS, in words.
+fn why(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(own)) => own.to_string(),
+        error => error.to_string(),
     }
 }
 
@@ -209,7 +227,8 @@ pub(crate) fn parse(url: &str) -> Result<Base, UpstreamError> {
     Ok(Base { authority, path: path.trim_end_matches('/').to_owned(), scheme })
 }
 
-/// Connects to the one configured host.
+/// Connects to the one configured host. Its name is resolved anew for each connection, by the host's resolver. Addresses are not
+/// filtered: only the configuration names hosts, so a private one is meant, and no request can choose where it goes.
 #[derive(Clone)]
 pub(crate) struct Connector {
     host: Arc<str>,
@@ -221,11 +240,11 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(
         base: &Base,
-        ca_pem: Option<&[u8]>,
+        wanted: &ClientTls<'_>,
         time_max: Duration,
     ) -> Result<Self, UpstreamError> {
         let tls = if base.scheme == uri::Scheme::HTTPS {
-            Some(TlsConnector::from(client_config(ca_pem)?))
+            Some(TlsConnector::from(client_config(wanted)?))
         } else {
             None
         };
@@ -336,6 +355,10 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "upstream_tls_tests.rs"]
+mod tls_tests;
 
 #[cfg(test)]
 mod tests {

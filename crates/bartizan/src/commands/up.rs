@@ -180,8 +180,10 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
     let settings = UpstreamSettings {
         base_url,
         ca_pem: None,
+        client_identity: None,
         connect_time_max: Duration::from_secs(5),
         name: String::from("loopback"),
+        pins: Vec::new(),
         response_time_max: Duration::from_mins(1),
     };
     let dialects = wire::Dialect::ALL.to_vec();

@@ -150,6 +150,17 @@ pub(crate) struct UpstreamOptions {
     /// Certificates to trust instead of the system's, as PEM.
     #[schemars(example = &"/etc/bartizan/tls/private-ca.pem")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Our own certificate, for an upstream that asks for one (mutual TLS): a PEM chain, our own first.
+    #[schemars(example = &"/etc/bartizan/tls/client-chain.pem")]
+    pub(crate) client_certificate_file: Option<PathBuf>,
+    /// The private key of that certificate, as PEM.
+    #[schemars(example = &"/etc/bartizan/tls/client-key.pem")]
+    pub(crate) client_key_file: Option<PathBuf>,
+    /// Keys that the upstream's own certificate may have, besides being valid: the SHA-256 of its
+    /// `SubjectPublicKeyInfo` in base64, as `curl --pinnedpubkey` takes it. Name the next one too before it is used.
+    #[serde(default)]
+    #[schemars(example = ["sha256//ebUAB4yRGAClT3Mxmn4ggvPYRBFnM/bl1NHXRY2Brb0="])]
+    pub(crate) pinned_certificates: Vec<String>,
     /// A path on its host that answers 2xx while it is well; it is asked with the upstream's key. Not checked unless given:
     /// then only what requests meet counts.
     #[schemars(example = &"/health")]

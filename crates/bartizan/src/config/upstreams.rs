@@ -6,8 +6,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use gateway::{HealthCheck, UpstreamKind, UpstreamOptions as UpstreamWithKey};
-use net::{Upstream, UpstreamSettings};
+use net::{CertificatePin, ClientIdentity, Upstream, UpstreamSettings};
 use stdx::Secret;
 use wire::Dialect;
 
@@ -85,6 +86,9 @@ impl Checker<'_> {
             connect_timeout_ms: connect_timeout_ms(),
             response_timeout_ms: response_timeout_ms(),
             ca_file: None,
+            client_certificate_file: None,
+            client_key_file: None,
+            pinned_certificates: Vec::new(),
             health_path: None,
             health_interval_ms: health_interval_ms(),
         })
@@ -112,7 +116,11 @@ impl Checker<'_> {
             self.problem(&below("kind"), message, "leave out `dialect`, or `kind`");
         }
         let ca_pem = options.ca_file.as_deref();
+        let client_identity = self.client_identity(&below, &options);
+        let pins = self.pins(&below("pinned_certificates"), &options);
         let settings = UpstreamSettings {
+            client_identity,
+            pins,
             ca_pem: ca_pem.and_then(|file| self.file(&below("ca_file"), file, PEM_BYTES_MAX)),
             base_url: base_url(options.base_url, kind),
             connect_time_max: Duration::from_millis(options.connect_timeout_ms),
@@ -143,6 +151,61 @@ impl Checker<'_> {
             HealthCheck { interval, path }
         });
         UpstreamWithKey { api_key, check, dialects: vec![dialect], kind, settings }
+    }
+
+    /// Our own certificate for an upstream, if it has one.
+    fn client_identity(
+        &mut self,
+        below: &impl Fn(&str) -> String,
+        options: &UpstreamOptions,
+    ) -> Option<ClientIdentity> {
+        let path = below("client_certificate_file");
+        let (certificate, key) = match (&options.client_certificate_file, &options.client_key_file)
+        {
+            (Some(certificate), Some(key)) => (certificate, key),
+            (None, None) => return None,
+            _ => {
+                let message = "a client certificate needs its key, and a key its certificate";
+                self.problem(
+                    &path,
+                    message,
+                    "give `client_certificate_file` and `client_key_file`",
+                );
+                return None;
+            }
+        };
+        let certificate = self.file(&path, certificate, PEM_BYTES_MAX);
+        let key = self.file(&below("client_key_file"), key, PEM_BYTES_MAX);
+        let key = zeroize::Zeroizing::new(key?);
+        match ClientIdentity::from_pem(&certificate?, &key) {
+            Ok(identity) => Some(identity),
+            Err(error) => {
+                let help = "give a PEM certificate chain and the PEM private key that fits it";
+                self.problem(&path, error.to_string(), help);
+                None
+            }
+        }
+    }
+
+    fn pins(&mut self, path: &str, options: &UpstreamOptions) -> Vec<CertificatePin> {
+        if !options.pinned_certificates.is_empty() && !options.base_url.starts_with("https://") {
+            let help = "pin certificates of upstreams whose `base_url` begins with https://";
+            self.problem(path, "there is no certificate without TLS", help);
+        }
+        let mut pins = Vec::new();
+        for (index, text) in options.pinned_certificates.iter().enumerate() {
+            let bytes = text.strip_prefix("sha256//").unwrap_or(text);
+            let bytes = BASE64.decode(bytes.as_bytes()).ok();
+            match bytes.and_then(|bytes| CertificatePin::try_from(bytes).ok()) {
+                Some(pin) => pins.push(pin),
+                None => {
+                    let help = "openssl x509 -in cert.pem -noout -pubkey | openssl pkey -pubin -outform der \\\n  \
+                                | openssl dgst -sha256 -binary | base64";
+                    self.problem(&format!("{path}[{index}]"), "is not a SHA-256 in base64", help);
+                }
+            }
+        }
+        pins
     }
 
     pub(super) fn secret(

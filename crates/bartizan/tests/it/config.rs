@@ -495,3 +495,47 @@ base_url = "https://c.example/v1"
         assert!(said.replace("│ ", "").contains(expected), "{wrong}: {expected}\n{said}");
     }
 }
+
+#[test]
+fn the_tls_of_an_upstream_is_checked() {
+    let home = Home::new();
+    home.write("key.pem", "not a key");
+    let digest = "ebUAB4yRGAClT3Mxmn4ggvPYRBFnM/bl1NHXRY2Brb0=";
+    let upstream = |more: &str, scheme: &str| {
+        let head = format!("[[upstreams]]\nname = \"a\"\nbase_url = \"{scheme}://a.example/v1\"\n");
+        home.write("bartizan.toml", format!("{head}{more}\n"));
+        home.run(&["config", "check"])
+    };
+    for prefix in ["", "sha256//"] {
+        let ran = upstream(&format!("pinned_certificates = [\"{prefix}{digest}\"]"), "https");
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+    for (more, scheme, expected) in [
+        (
+            "pinned_certificates = [\"c2hvcnQ=\"]".to_owned(),
+            "https",
+            "`upstreams[0].pinned_certificates[0]`: is not a SHA-256",
+        ),
+        (
+            format!("pinned_certificates = [\"{digest}\"]"),
+            "http",
+            "there is no certificate without TLS",
+        ),
+        (
+            "client_certificate_file = \"key.pem\"".to_owned(),
+            "https",
+            "a client certificate needs its key",
+        ),
+        (
+            "client_certificate_file = \"key.pem\"\nclient_key_file = \"key.pem\"".to_owned(),
+            "https",
+            "the client key file: ",
+        ),
+        ("health_path = \"health\"".to_owned(), "https", "`health` is not a path"),
+    ] {
+        let ran = upstream(&more, scheme);
+        let said: String = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(ran.code, 2, "{more}");
+        assert!(said.replace("│ ", "").contains(expected), "{more}: {expected}\n{said}");
+    }
+}

@@ -248,8 +248,10 @@ pub(crate) fn upstream(name: &str, base_url: &str, key: &str) -> UpstreamOptions
         settings: UpstreamSettings {
             base_url: base_url.to_owned(),
             ca_pem: None,
+            client_identity: None,
             connect_time_max: Duration::from_secs(2),
             name: name.to_owned(),
+            pins: Vec::new(),
             response_time_max: Duration::from_secs(10),
         },
     }
