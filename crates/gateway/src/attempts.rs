@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Response, StatusCode};
+use http::Response;
 use net::{Incoming, UpstreamError};
 
 use crate::{
@@ -64,24 +64,24 @@ pub(crate) async fn ask(
         exchange.is_sent();
         asked += 1;
         let answer = tokio::select! {
-            answer = target.upstream.send(request) => answer,
+            biased;
             () = isolation.cut(target.name(), model) => {
                 exchange.attempted(target.name(), ISOLATED.to_owned());
                 return Err(Refusal::isolated());
             }
+            answer = target.upstream.send(request) => answer,
         };
         let now = Instant::now();
         target.health.asked(&answer, now);
         let outcome = Outcome::of(&answer, retries);
-        exchange.attempted(target.name(), outcome.code(&answer));
+        exchange.attempted(target.name(), code(&answer));
         let left = retries.time_max.saturating_sub(now - begun);
-        match outcome.pause(asked, order.len(), retries).filter(|pause| *pause < left) {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => {
-                let target = Arc::clone(target);
-                return Ok(Answer { response: answer?, target });
-            }
-        }
+        let pause = outcome.pause(asked, order.len(), retries).filter(|pause| *pause < left);
+        let Some(pause) = pause else {
+            let target = Arc::clone(target);
+            return Ok(Answer { response: answer?, target });
+        };
+        tokio::time::sleep(pause).await;
     }
     // None is left.
     Err(Refusal::isolated())
@@ -117,15 +117,6 @@ impl Outcome {
         }
     }
 
-    /// A stable code for the record.
-    fn code<B>(self, answer: &Result<Response<B>, UpstreamError>) -> String {
-        match answer {
-            Ok(answer) if answer.status().is_success() => "answered".to_owned(),
-            Ok(answer) => status_code(answer.status()),
-            Err(error) => error.code().to_owned(),
-        }
-    }
-
     /// How long to wait before the next attempt, if there may be one.
     fn pause(self, asked: usize, upstreams: usize, retries: &RetrySettings) -> Option<Duration> {
         if asked >= retries.attempts_max {
@@ -147,8 +138,13 @@ impl Outcome {
     }
 }
 
-fn status_code(status: StatusCode) -> String {
-    format!("status_{}", status.as_u16())
+/// How an attempt ended, a stable code for the record.
+fn code<B>(answer: &Result<Response<B>, UpstreamError>) -> String {
+    match answer {
+        Ok(answer) if answer.status().is_success() => "answered".to_owned(),
+        Ok(answer) => format!("status_{}", answer.status().as_u16()),
+        Err(error) => error.code().to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -8,13 +8,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, header};
-use net::Shutdown;
+use http::{HeaderMap, StatusCode, header};
+use net::{Shutdown, Tasks};
 
-use crate::{reply::USER_AGENT, speech::add_key, target::Target};
+use crate::{reply::USER_AGENT, settings::Routes, speech::add_key, target::Target};
+
+/// The shortest time between two checks.
+const INTERVAL_MIN: Duration = Duration::from_millis(10);
+
+/// Begins to check every upstream that is to be checked.
+pub(crate) fn start(routes: &Routes, tasks: &Tasks, shutdown: &Shutdown) {
+    for target in routes.targets().into_iter().filter(|target| target.check.is_some()) {
+        tasks.spawn(check(target, shutdown.clone()));
+    }
+}
 
 /// Checks the upstream until the gateway stops.
-pub(crate) async fn check(target: Arc<Target>, shutdown: Shutdown) {
+async fn check(target: Arc<Target>, shutdown: Shutdown) {
     let (Some(check), Some(dialect)) = (&target.check, target.dialects.first()) else { return };
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, USER_AGENT);
@@ -26,16 +36,12 @@ pub(crate) async fn check(target: Arc<Target>, shutdown: Shutdown) {
             answer = target.upstream.probe(&check.path, headers.clone(), check.interval) => answer,
             () = shutdown.begun() => return,
         };
-        let is_well = answer.as_ref().is_ok_and(|status| status.is_success());
+        let is_well = answer.as_ref().is_ok_and(StatusCode::is_success);
         target.health.checked(is_well, Instant::now());
-        match (was_well, is_well) {
-            (true, false) => {
-                tracing::warn!(upstream = target.name(), ?answer, "a health check failed")
-            }
-            (false, true) => {
-                tracing::info!(upstream = target.name(), "health checks are passed again")
-            }
-            _ => {}
+        if was_well && !is_well {
+            tracing::warn!(upstream = target.name(), ?answer, "a health check failed");
+        } else if is_well && !was_well {
+            tracing::info!(upstream = target.name(), "health checks are passed again");
         }
         was_well = is_well;
         tokio::select! {
@@ -44,6 +50,3 @@ pub(crate) async fn check(target: Arc<Target>, shutdown: Shutdown) {
         }
     }
 }
-
-/// The shortest time between two checks.
-const INTERVAL_MIN: Duration = Duration::from_millis(10);

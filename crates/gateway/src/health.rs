@@ -137,15 +137,12 @@ mod tests {
         Err(UpstreamError::Broken { name: "a".to_owned() })
     }
 
-    fn answered(
-        status: u16,
-        headers: &[(&'static str, &'static str)],
-    ) -> Result<Response<()>, UpstreamError> {
+    fn head(status: u16, headers: &[(&'static str, &'static str)]) -> Response<()> {
         let mut answer = Response::builder().status(status);
         for (name, value) in headers {
             answer = answer.header(*name, *value);
         }
-        Ok(answer.body(()).expect("an answer"))
+        answer.body(()).expect("an answer")
     }
 
     #[test]
@@ -155,19 +152,19 @@ mod tests {
             health.asked(&lost(), begun);
             assert!(health.admit(begun));
         }
-        health.asked(&answered(200, &[]), begun);
+        health.asked(&Ok(head(200, &[])), begun);
         for _ in 1..FAILURES_MAX {
             health.asked(&lost(), begun);
         }
         assert!(health.admit(begun), "they must be in a row");
         let mut now = begun;
         let mut pause = PAUSE_MIN;
-        health.asked(&answered(503, &[]), now);
+        health.asked(&Ok(head(503, &[])), now);
         for _ in 0..10 {
             assert_eq!(health.out_until(now), Some(now + pause));
             health.asked(&lost(), now);
             assert_eq!(health.out_until(now), Some(now + pause), "those under way say nothing new");
-            assert!(!health.admit(now + pause - Duration::from_millis(1)));
+            assert!(!health.admit(now + pause.mul_f64(0.99)));
             now += pause;
             assert!(health.admit(now), "one trial");
             assert!(!health.admit(now), "and no second");
@@ -176,7 +173,7 @@ mod tests {
         }
         assert_eq!(pause, PAUSE_MAX, "the pause is bounded");
         assert!(health.admit(now + pause));
-        health.asked(&answered(200, &[]), now + pause);
+        health.asked(&Ok(head(200, &[])), now + pause);
         assert!(health.admit(now + pause) && health.admit(now + pause), "it is well again");
     }
 
@@ -196,22 +193,20 @@ mod tests {
         let (health, now) = (Health::default(), Instant::now());
         for status in [200, 400, 401, 404, 429, 500] {
             for _ in 0..=FAILURES_MAX {
-                health.asked(&answered(status, &[]), now);
+                health.asked(&Ok(head(status, &[])), now);
             }
             assert!(health.admit(now), "{status}");
         }
-        health.asked(&answered(429, &[("retry-after", "5")]), now);
+        health.asked(&Ok(head(429, &[("retry-after", "5")])), now);
         assert_eq!(health.out_until(now), Some(now + SECOND * 5));
         assert!(health.admit(now + SECOND * 5));
-        health.asked(&answered(429, &[("retry-after", "7000")]), now);
+        health.asked(&Ok(head(429, &[("retry-after", "7000")])), now);
         assert_eq!(
             health.out_until(now),
             Some(now + PAUSE_MAX),
             "no longer than the longest pause"
         );
-        let after = |name, value| {
-            retry_after(answered(429, &[(name, value)]).expect("an answer").headers())
-        };
+        let after = |name, value| retry_after(head(429, &[(name, value)]).headers());
         assert_eq!(after("retry-after-ms", "20"), Some(Duration::from_millis(20)));
         assert_eq!(after("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"), None);
     }
@@ -221,7 +216,7 @@ mod tests {
         let (health, now) = (Health::default(), Instant::now());
         for _ in 0..FAILURES_MAX {
             health.checked(false, now);
-            health.asked(&answered(200, &[]), now);
+            health.asked(&Ok(head(200, &[])), now);
         }
         assert!(!health.admit(now), "an answer does not hide failing checks");
         health.checked(true, now);

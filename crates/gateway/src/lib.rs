@@ -29,6 +29,7 @@ mod lane;
 mod loopback;
 mod mask;
 mod owners;
+mod provider_keys;
 mod quota;
 mod refusal;
 mod reply;
@@ -41,6 +42,7 @@ mod settings;
 mod speech;
 mod stand_in;
 mod stream;
+mod tally;
 mod target;
 mod vault;
 mod watch;
@@ -70,6 +72,7 @@ pub use settings::{
 };
 
 use exchange::Randomness;
+use provider_keys::ProviderKeys;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
@@ -146,11 +149,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         tls,
     })?;
     let address = listener.local_address();
-    let purpose = |name: &str| {
-        // One secret, a key of its own for each purpose.
-        let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
-    };
+    let purpose = |name: &str| purpose(&secret, name);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (watch, waiting) = Watch::new();
     let watch_task = WatchTask {
@@ -175,22 +174,29 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         keys,
         mask_key: purpose("masks"),
         mask_style: masks,
+        provider_keys: ProviderKeys::default(),
         quotas,
         randomness: Randomness::default(),
-        read_limits: ReadLimits {
-            body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),
-            ..ReadLimits::default()
-        },
+        read_limits: read_limits(&limits),
         limits,
         routes,
         shutdown: shutdown.clone(),
         unknown_fields,
         watch,
     });
-    for target in shared.routes.targets().into_iter().filter(|target| target.check.is_some()) {
-        tasks.spawn(check::check(target, shutdown.clone()));
-    }
+    check::start(&shared.routes, &tasks, &shutdown);
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(address)
+}
+
+/// One secret, a key of its own for each purpose.
+fn purpose(secret: &Secret<[u8; 32]>, name: &str) -> hmac::Key {
+    let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
+}
+
+fn read_limits(limits: &Limits) -> ReadLimits {
+    let body_bytes_max = limits.body_bytes_max.max(limits.answer_bytes_max);
+    ReadLimits { body_bytes_max, ..ReadLimits::default() }
 }

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use events::{InteractionOpened, LocatedFinding};
+use events::{ConversationId, InteractionOpened, LocatedFinding};
 use http::StatusCode;
 use policy::Judgement;
 use wire::{Address, Dialect, Document};
@@ -46,7 +46,7 @@ pub(crate) fn plan(
     let facts = &document.facts;
     let is_conversation = facts.conversation.is_some() || !facts.opening.is_empty();
     let conversation = opened.conversation.filter(|_| is_conversation);
-    let seed = conversation.map_or_else(|| opened.interaction.to_bytes(), |id| id.to_bytes());
+    let seed = conversation.map_or_else(|| opened.interaction.to_bytes(), ConversationId::to_bytes);
     let mut order = route.order(seed);
     by_health(&mut order, Instant::now());
     opened.upstream = order.first().map(|first| first.name().to_owned());

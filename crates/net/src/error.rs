@@ -108,9 +108,8 @@ impl UpstreamError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::BaseUrl { .. } => "upstream_misconfigured",
-            Self::Tls(_) => "upstream_tls",
+            Self::Handshake { .. } | Self::Tls(_) => "upstream_tls",
             Self::Connect { .. } => "upstream_unreachable",
-            Self::Handshake { .. } => "upstream_tls",
             Self::Broken { .. } => "upstream_reset",
             Self::TimedOut { .. } => "upstream_timeout",
         }

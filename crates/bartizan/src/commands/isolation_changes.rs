@@ -71,7 +71,7 @@ impl Follower {
             match self.refresh().await {
                 Ok(()) => was_failing = false,
                 Err(error) if was_failing => {
-                    tracing::debug!(%error, "isolations still cannot be read")
+                    tracing::debug!(%error, "isolations still cannot be read");
                 }
                 Err(error) => {
                     was_failing = true;

@@ -182,9 +182,9 @@ fn upstream_words(route: &RouteSummary<'_>) -> String {
         1 => one.name.to_owned(),
         _ => format!("{} ({} of {total})", one.name, one.weight),
     };
-    let spread: Vec<String> = route.upstreams.iter().map(words).collect();
-    let fallback: String = route.fallback.iter().map(|name| format!(", else {name}")).collect();
-    format!("{}{fallback}", spread.join(", "))
+    let spread = route.upstreams.iter().map(words);
+    let fallback = route.fallback.iter().map(|name| format!("else {name}"));
+    spread.chain(fallback).collect::<Vec<_>>().join(", ")
 }
 
 fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure> {

@@ -196,14 +196,13 @@ impl Checker<'_> {
         for (index, text) in options.pinned_certificates.iter().enumerate() {
             let bytes = text.strip_prefix("sha256//").unwrap_or(text);
             let bytes = BASE64.decode(bytes.as_bytes()).ok();
-            match bytes.and_then(|bytes| CertificatePin::try_from(bytes).ok()) {
-                Some(pin) => pins.push(pin),
-                None => {
-                    let help = "openssl x509 -in cert.pem -noout -pubkey | openssl pkey -pubin -outform der \\\n  \
-                                | openssl dgst -sha256 -binary | base64";
-                    self.problem(&format!("{path}[{index}]"), "is not a SHA-256 in base64", help);
-                }
+            if let Some(pin) = bytes.and_then(|bytes| CertificatePin::try_from(bytes).ok()) {
+                pins.push(pin);
+                continue;
             }
+            let help = "openssl x509 -in cert.pem -noout -pubkey | openssl pkey -pubin -outform der \
+                        | openssl dgst -sha256 -binary | base64";
+            self.problem(&format!("{path}[{index}]"), "is not a SHA-256 in base64", help);
         }
         pins
     }

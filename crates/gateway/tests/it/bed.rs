@@ -16,7 +16,7 @@ use gateway::{
     Accept, AddressRules, AddressSettings, Isolation, Judge, Limits, MaskStyle, Parts,
     QuotaSettings, Quotas, RetrySettings, RouteSettings, Settings, UpstreamKind, UpstreamOptions,
 };
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
 use net::{
     Arrival, Body, BodyBudget, BodyShare, Handler, Listener, ListenerSettings, Shutdown, Tasks,
@@ -36,6 +36,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 
 /// How a bed is made.
 pub(crate) struct Plan {
+    pub(crate) accept: Accept,
     pub(crate) addresses: AddressSettings,
     pub(crate) detect: detect::DetectSettings,
     pub(crate) dialects: Vec<Dialect>,
@@ -63,6 +64,7 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
+            accept: Accept::VirtualKey,
             addresses: AddressSettings::default(),
             detect: detect::DetectSettings::default(),
             dialects: Dialect::ALL.to_vec(),
@@ -96,6 +98,7 @@ pub(crate) struct Bed {
     pub(crate) key: String,
     /// A key of somebody else.
     pub(crate) other_key: String,
+    pub(crate) quotas: Arc<Quotas>,
     runtime: Option<tokio::runtime::Runtime>,
     shutdown: Shutdown,
     tasks: Tasks,
@@ -112,14 +115,16 @@ impl Bed {
             .expect("a runtime");
         let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
         let disk = Arc::clone(&plan.disk);
+        let quotas = Arc::new(Quotas::new(plan.quotas.clone()));
         let (address, key, other_key) = runtime.block_on(start(
             directory.path(),
             base_url,
-            plan,
+            (plan, Arc::clone(&quotas)),
             shutdown.clone(),
             tasks.clone(),
         ));
-        Self { address, directory, disk, key, other_key, runtime: Some(runtime), shutdown, tasks }
+        let runtime = Some(runtime);
+        Self { address, directory, disk, key, other_key, quotas, runtime, shutdown, tasks }
     }
 
     /// A client with the bed's virtual key.
@@ -178,7 +183,7 @@ impl Drop for Bed {
 async fn start(
     data: &Path,
     base_url: &str,
-    plan: Plan,
+    (plan, quotas): (Plan, Arc<Quotas>),
     shutdown: Shutdown,
     tasks: Tasks,
 ) -> (SocketAddr, String, String) {
@@ -208,7 +213,7 @@ async fn start(
         masks: plan.masks,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         routes: vec![RouteSettings {
-            accept: Accept::VirtualKey,
+            accept: plan.accept,
             addresses: plan.route_addresses,
             fallback: plan.fallback,
             models: vec![policy::NamePattern::new("*")],
@@ -228,7 +233,7 @@ async fn start(
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),
-        quotas: Arc::new(Quotas::new(plan.quotas)),
+        quotas,
         secret: Secret::new([7; 32]),
         settings,
         shutdown,
@@ -265,7 +270,7 @@ pub(crate) struct Canned {
 }
 
 struct Reply {
-    answer: Mutex<(&'static str, Bytes)>,
+    answer: Mutex<(StatusCode, &'static str, Bytes)>,
     received: Mutex<Vec<Bytes>>,
 }
 
@@ -280,8 +285,9 @@ impl Handler for Reply {
             let time_max = Duration::from_secs(10);
             let read = net::read_bounded(body, 64 << 20, time_max, &budget, &mut share).await;
             self.received.lock().expect("not poisoned").push(read.unwrap_or_default());
-            let (content_type, bytes) = self.answer.lock().expect("not poisoned").clone();
+            let (status, content_type, bytes) = self.answer.lock().expect("not poisoned").clone();
             let mut response = Response::new(net::full(bytes));
+            *response.status_mut() = status;
             let content_type = HeaderValue::from_static(content_type);
             response.headers_mut().insert(header::CONTENT_TYPE, content_type);
             response
@@ -297,7 +303,7 @@ impl Canned {
             .build()
             .expect("a runtime");
         let shared = Arc::new(Reply {
-            answer: Mutex::new(("application/json", Bytes::from_static(b"{}"))),
+            answer: Mutex::new((StatusCode::OK, "application/json", Bytes::from_static(b"{}"))),
             received: Mutex::default(),
         });
         let address = runtime.block_on(async {
@@ -322,7 +328,17 @@ impl Canned {
 
     /// From now on, this is the answer.
     pub(crate) fn answer(&self, content_type: &'static str, body: impl Into<Bytes>) {
-        *self.shared.answer.lock().expect("not poisoned") = (content_type, body.into());
+        self.answer_as(StatusCode::OK, content_type, body);
+    }
+
+    /// From now on, this is the answer, with this status.
+    pub(crate) fn answer_as(
+        &self,
+        status: StatusCode,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) {
+        *self.shared.answer.lock().expect("not poisoned") = (status, content_type, body.into());
     }
 
     /// The bodies received since the last call.

@@ -73,7 +73,7 @@ fn streams_under_way_end_with_the_dialects_own_error() {
             let (bed, isolation) = bed(&first, Some(&fallback));
             let mut connection = bed.client().connect().expect("connected");
             connection.write(&bed.client().bytes(&request)).expect("written");
-            let (sender, receiver) = std::sync::mpsc::channel();
+            let (sender, receiver) = std::sync::mpsc::sync_channel(1_000);
             let begun = Instant::now();
             let reader = std::thread::spawn(move || {
                 connection.read_until(move |body| {
