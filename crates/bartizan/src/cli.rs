@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Feedback(FeedbackCommand),
     /// Say what the detectors and the default rules make of a text
     Inspect(InspectArgs),
+    /// Cut an upstream or a model off at once, or list what is cut off
+    Isolate(IsolateArgs),
     /// Make, list, rotate, audit and revoke virtual keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -37,6 +39,8 @@ pub(crate) enum Command {
     /// Name documents whose verbatim repetition in an answer is a finding
     #[command(subcommand)]
     Protect(ProtectCommand),
+    /// Let what is isolated be used again
+    Restore(RestoreArgs),
 }
 
 /// How a report is printed.
@@ -142,6 +146,31 @@ fn parse_provenance(text: &str) -> Result<Provenance, String> {
         let names: Vec<&str> = Provenance::ALL.iter().map(|known| known.as_str()).collect();
         format!("choose one of: {}", names.join(", "))
     })
+}
+
+#[derive(Args)]
+pub(crate) struct IsolateArgs {
+    /// `upstream:NAME`, or `model:NAME` with `*` for any text [default: list what is isolated]
+    #[arg(requires = "why")]
+    pub(crate) target: Option<gateway::Isolated>,
+    /// How long: `30m`, `12h`, `2d` [default: until it is restored]
+    #[arg(long = "for", value_name = "TIME", requires = "target")]
+    pub(crate) time: Option<String>,
+    /// Why; it goes on record
+    #[arg(long, value_name = "TEXT", requires = "target")]
+    pub(crate) why: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct RestoreArgs {
+    /// What was isolated: `upstream:NAME`, `model:NAME`
+    pub(crate) target: gateway::Isolated,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 #[derive(Subcommand)]

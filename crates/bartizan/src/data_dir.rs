@@ -79,9 +79,14 @@ impl DataDir {
         Protected::new(self.0.join("protected"))
     }
 
+    /// The control-plane documents of this folder.
+    pub(crate) async fn store(&self) -> Result<Store, Failure> {
+        Store::open(&self.0.join("state.db")).await.map_err(store_failure)
+    }
+
     /// The virtual keys of this folder.
     pub(crate) async fn keys(&self) -> Result<VirtualKeys, Failure> {
-        let store = Store::open(&self.0.join("state.db")).await.map_err(store_failure)?;
+        let store = self.store().await?;
         let pepper = self.0.join("keys").join("pepper");
         VirtualKeys::open(store, &pepper, crate::time::now_ms()).await.map_err(keys_failure)
     }
@@ -99,7 +104,7 @@ impl DataDir {
 }
 
 /// What to do about a store that failed.
-fn store_failure(error: StoreError) -> Failure {
+pub(crate) fn store_failure(error: StoreError) -> Failure {
     let help = match &error {
         StoreError::Open { .. } => {
             "check the folder's permissions, or choose another with `--data DIR`"

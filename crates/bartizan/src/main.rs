@@ -29,9 +29,11 @@ fn main() -> ExitCode {
         Command::Config(command) => commands::config::run(&command),
         Command::Feedback(command) => commands::feedback::run(&command),
         Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Isolate(args) => commands::isolate::isolate(&args),
         Command::Keys(command) => commands::keys::run(command),
         Command::Log(command) => commands::log::run(&command),
         Command::Protect(command) => commands::protect::run(&command),
+        Command::Restore(args) => commands::isolate::restore(&args),
     };
     let exit = match ended {
         Ok(exit) => exit,

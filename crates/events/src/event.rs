@@ -66,6 +66,9 @@ pub struct Administration {
     pub operation: String,
     /// To what: a key id, a policy digest.
     pub target: String,
+    /// Why, in the words of who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// The gateway process started, stopped, recovered or degraded.
@@ -155,7 +158,7 @@ pub struct InteractionOpened {
     /// What no guard read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unscanned: Vec<Unscanned>,
-    /// The upstream's configured name.
+    /// The configured name of the upstream that is asked first; see [`InteractionClosed::attempts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
 }
@@ -189,9 +192,22 @@ pub struct TokenUsage {
     pub output: u64,
 }
 
+/// One try to have a request answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// How it ended, a stable code: `answered`, `status_429`, `upstream_unreachable`.
+    pub outcome: String,
+    /// The configured name of the upstream that was asked.
+    pub upstream: String,
+}
+
 /// The close record of an interaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InteractionClosed {
+    /// Which upstreams were asked, in order; left out if it was once, and the one that the open record names. The last
+    /// is the one whose answer or error was passed on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
     /// Commitment to the answer as sent to the client, up to the bytes of content that are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Digest>,
@@ -288,7 +304,10 @@ mod tests {
         let unscanned =
             Unscanned { path: "messages[0].content[1]".into(), why: "opaque: image".into() };
         vec![
-            EventBody::Administration(Administration::default()),
+            EventBody::Administration(Administration {
+                why: Some("w".into()),
+                ..Administration::default()
+            }),
             EventBody::Anomaly(Box::new(Anomaly {
                 detail: "600 requests in 2 minutes".into(),
                 kind: Kind::of("anomaly.scraping"),
@@ -336,6 +355,7 @@ mod tests {
                 upstream: Some("u".into()),
             })),
             EventBody::InteractionClosed(Box::new(InteractionClosed {
+                attempts: vec![Attempt { outcome: "answered".into(), upstream: "u".into() }],
                 content: Some(Digest([8; 32])),
                 decision: decision(),
                 duration_us: 5,

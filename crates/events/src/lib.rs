@@ -22,7 +22,7 @@ pub use anomaly::Anomaly;
 pub use canonical::{Digest, canonical_bytes, commitment, leaf_digest};
 pub use decision::{Action, Decision, FiredRule, Outcome};
 pub use event::{
-    Administration, Ending, Event, EventBody, GuardReport, GuardStatus, InteractionClosed,
+    Administration, Attempt, Ending, Event, EventBody, GuardReport, GuardStatus, InteractionClosed,
     InteractionOpened, NodeNotice, SCHEMA_VERSION, TokenUsage, Unscanned,
 };
 pub use finding::{Finding, Kind, LocatedFinding, Rank, Score, Span};

@@ -11,8 +11,8 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened, KeyId,
-    LocatedFinding, Outcome, Principal, Unscanned,
+    Attempt, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
+    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::{Reservoir, Secret};
@@ -68,6 +68,8 @@ pub(crate) struct Exchange {
     tally: Tally,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
+    /// The one that the open record names.
+    upstream: Option<String>,
     watch: Watch,
     watched: Option<Watched>,
 }
@@ -129,6 +131,7 @@ impl Exchange {
             tally: Tally::default(),
             ticket: None,
             turn: None,
+            upstream: None,
             watch: watch.clone(),
             watched: None,
         }
@@ -152,6 +155,11 @@ impl Exchange {
     /// Takes over what its limits hold for it until it ends.
     pub(crate) fn holds(&mut self, reservation: Option<Reservation>) {
         self.reservation = reservation;
+    }
+
+    /// Notes that an upstream was asked, and how that ended. Attempts of one request are few: `attempts`.
+    pub(crate) fn attempted(&mut self, upstream: &str, outcome: String) {
+        self.close.attempts.push(Attempt { outcome, upstream: upstream.to_owned() });
     }
 
     /// Notes that it is sent on: from now on it costs.
@@ -192,6 +200,7 @@ impl Exchange {
                 Some(self.journal.keep_later(self.interaction(), Part::Request, kept)?);
         }
         opened.findings_omitted = shorten(&mut opened.findings);
+        self.upstream.clone_from(&opened.upstream);
         self.request_bytes = opened.request_bytes;
         let watched = Watched::of(&opened, &self.early.counted);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
@@ -276,6 +285,9 @@ impl Exchange {
         let is_awaited = !matches!(ending, Ending::Answered | Ending::ClientLeft);
         let emptied = closing(self.interaction());
         let mut close = std::mem::replace(&mut self.close, emptied);
+        if matches!(&*close.attempts, [only] if Some(&only.upstream) == self.upstream.as_ref()) {
+            close.attempts.clear();
+        }
         close.ending = ending;
         let print = self.turn.as_ref().map(Turn::print);
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
@@ -391,6 +403,7 @@ pub(crate) fn opening(
 /// A close record of which nothing is known.
 pub(crate) fn closing(interaction: InteractionId) -> InteractionClosed {
     InteractionClosed {
+        attempts: Vec::new(),
         content: None,
         decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },
         duration_us: 0,

@@ -61,6 +61,7 @@ impl Exposures {
                 actor: interaction.to_string(),
                 operation: KEY_EXPOSED.to_owned(),
                 target: key.to_string(),
+                why: None,
             };
             let event = Event::new(now_ms(), EventBody::Administration(exposed));
             if let Err(error) = self.journal.append_later(&event) {

@@ -13,6 +13,8 @@ mod addresses;
 mod allowance;
 mod answer;
 mod answer_form;
+mod attempts;
+mod check;
 mod conversation;
 mod counter;
 mod cpu;
@@ -21,6 +23,8 @@ mod exposure;
 mod external;
 mod external_answer;
 mod files;
+mod health;
+mod isolation;
 mod judge;
 mod lane;
 mod loopback;
@@ -40,6 +44,7 @@ mod speech;
 mod stand_in;
 mod stream;
 mod tally;
+mod target;
 mod vault;
 mod watch;
 mod watch_task;
@@ -57,12 +62,13 @@ use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
 pub use exposure::KEY_EXPOSED;
+pub use isolation::{Isolated, IsolatedError, Isolation};
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
 pub use settings::{
-    Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamKind,
-    UpstreamOptions,
+    Accept, HealthCheck, Limits, MaskStyle, RetrySettings, RouteSettings, Settings, SettingsError,
+    UpstreamKind, UpstreamOptions,
 };
 
 use cpu::Cpu;
@@ -82,6 +88,8 @@ pub struct Parts {
     pub external: ExternalGuards,
     /// Where what the baselines learn is kept; without it, it is forgotten at the end.
     pub baselines: Option<PathBuf>,
+    /// What is cut off.
+    pub isolation: Isolation,
     /// The record.
     pub journal: Journal,
     /// The detectors and the policy.
@@ -121,6 +129,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         baselines,
         exposed,
         external,
+        isolation,
         journal,
         judge,
         keys,
@@ -142,11 +151,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         tls,
     })?;
     let address = listener.local_address();
-    let purpose = |name: &str| {
-        // One secret, a key of its own for each purpose.
-        let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
-    };
+    let purpose = |name: &str| purpose(&secret, name);
     let (watch, waiting) = Watch::new();
     let watch_task = WatchTask {
         baselines: watch_task::load(baselines.as_deref()),
@@ -164,6 +169,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         exposures: Exposures { journal: journal.clone(), keys: Arc::clone(&keys), told: exposed },
         external,
         hash_key: purpose("identity"),
+        isolation,
         journal,
         judge: Arc::new(judge),
         keys,
@@ -179,9 +185,16 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         unknown_fields,
         watch,
     });
+    check::start(&shared.routes, &tasks, &shutdown);
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(address)
+}
+
+/// One secret, a key of its own for each purpose.
+fn purpose(secret: &Secret<[u8; 32]>, name: &str) -> hmac::Key {
+    let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
 }
 
 fn read_limits(limits: &Limits) -> ReadLimits {

@@ -14,6 +14,9 @@ use wire::ReadError;
 
 use crate::counter::QuotaRefusal;
 
+/// The code of what is isolated.
+pub(crate) const ISOLATED: &str = "isolated";
+
 /// A refusal, not yet in any dialect's shape.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
@@ -78,6 +81,16 @@ impl Refusal {
             ending: Ending::Refused,
             kind: "policy_violation",
             ..Self::request(StatusCode::FORBIDDEN, code, message)
+        }
+    }
+
+    /// Everything that could answer is isolated, or was while it answered.
+    pub(crate) fn isolated() -> Self {
+        let message = "this is isolated by its operators for now; ask your platform team";
+        Self {
+            ending: Ending::Refused,
+            kind: "policy_violation",
+            ..Self::request(StatusCode::FORBIDDEN, ISOLATED, message)
         }
     }
 
@@ -207,6 +220,7 @@ mod tests {
     fn final_refusals_have_statuses_that_clients_do_not_retry() {
         let final_ones = [
             Refusal::unauthenticated("x"),
+            Refusal::isolated(),
             Refusal::policy("policy_block".into(), "injection"),
             BodyReadError::TimedOut { time_max: std::time::Duration::ZERO }.into(),
             BodyReadError::TooLarge { bytes_max: 1 }.into(),

@@ -4,31 +4,31 @@
 //! forwarded only if it was read, unless guards are off and nothing has to be restored. INVARIANT:
 //! response headers are an allow-list.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
-use policy::Cleared;
 use wire::{AddressStyle, Echoes, Edit, Operation, UnknownFields};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
+    attempts::{self, Answer},
     exchange::Exchange,
     external_answer::{AtEnd, ask_whole},
     judge::Subject,
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
-    settings::Route,
     speech::add_key,
     stream::{GuardedStream, StreamParts},
+    target::Target,
     vault::Vault,
 };
 
-const USER_AGENT: HeaderValue =
+pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -53,9 +53,10 @@ const FORWARDED_HEADER_PREFIXES: [&str; 2] = ["anthropic-ratelimit-", "x-ratelim
 pub(crate) fn outgoing(
     received: &Received,
     prepared: &Prepared,
+    target: &Target,
 ) -> Result<Request<Bytes>, Refusal> {
     let Received { caller, operation, speech, .. } = received;
-    let (below, is_beside) = target(received, &prepared.route);
+    let (below, is_beside) = place(received, target);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
         .method()
@@ -71,7 +72,7 @@ pub(crate) fn outgoing(
         headers.insert(header::CONTENT_TYPE, JSON);
     }
     speech.add_to(headers);
-    add_key(headers, operation.dialect(), caller.provider_key.as_ref(), &prepared.route)?;
+    add_key(headers, operation.dialect(), caller.provider_key.as_ref(), target)?;
     if is_beside {
         request.extensions_mut().insert(BesideVersion);
     }
@@ -79,11 +80,11 @@ pub(crate) fn outgoing(
 }
 
 /// Path and query at the upstream, and whether they stand beside the version of its base URL.
-fn target(received: &Received, route: &Route) -> (String, bool) {
+fn place(received: &Received, target: &Target) -> (String, bool) {
     let Received { path, speech, .. } = received;
     let address = wire::address(path);
     let below = address.path.strip_prefix("/v1");
-    match (address.style, route.kind.is_azure()) {
+    match (address.style, target.kind.is_azure()) {
         (AddressStyle::Azure, true) => {
             (speech.target(path.strip_prefix("/openai").unwrap_or(path)), true)
         }
@@ -97,6 +98,8 @@ fn target(received: &Received, route: &Route) -> (String, bool) {
 
 /// What the answer is made with.
 pub(crate) struct Replying {
+    /// Ready when what answers is isolated.
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     pub(crate) exchange: Exchange,
     pub(crate) operation: Operation,
     pub(crate) reference: Arc<detect::Reference>,
@@ -104,23 +107,28 @@ pub(crate) struct Replying {
     pub(crate) vault: Arc<Vault>,
 }
 
-/// Sends the cleared request and guards what comes back. The exchange comes back with a refusal.
+/// Has the request answered and guards what comes back. The exchange comes back with a refusal.
 pub(crate) async fn reply(
     shared: &Shared,
+    received: &Received,
     prepared: Prepared,
-    request: Cleared<Request<Bytes>>,
-    operation: Operation,
-    exchange: Exchange,
+    mut exchange: Exchange,
 ) -> Result<Response<Body>, (Exchange, Refusal)> {
-    let Prepared { reference, route, subject, vault, .. } = prepared;
-    let answer = match route.upstream.send(request).await {
-        Ok(answer) => answer,
-        Err(error) => return Err((exchange, error.into())),
-    };
+    let Answer { response: answer, target } =
+        match attempts::ask(&shared.isolation, received, &prepared, &mut exchange).await {
+            Ok(answer) => answer,
+            Err(refusal) => return Err((exchange, refusal)),
+        };
+    let operation = received.operation;
+    let Prepared { reference, mut subject, vault, .. } = prepared;
+    if subject.upstream != target.name() {
+        target.name().clone_into(&mut Arc::make_mut(&mut subject).upstream);
+    }
     if let Err(error) = exchange.synced().await {
         return Err((exchange, Refusal::record(&error)));
     }
-    let replying = Replying { exchange, operation, reference, subject, vault };
+    let cut = Box::pin(shared.isolation.cut(target.name(), &subject.model));
+    let replying = Replying { cut, exchange, operation, reference, subject, vault };
     let (head, body) = answer.into_parts();
     match kind(&head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
@@ -167,7 +175,7 @@ fn stream(
     headers: &HeaderMap,
     upstream: Incoming,
 ) -> Response<Body> {
-    let Replying { mut exchange, operation, reference, subject, vault } = replying;
+    let Replying { cut, mut exchange, operation, reference, subject, vault } = replying;
     exchange.status(status.as_u16());
     let guard = (shared.judge.guards() || !vault.is_empty())
         .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference));
@@ -178,6 +186,7 @@ fn stream(
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let parts = StreamParts {
         bodies: shared.bodies.clone(),
+        cut,
         event_bytes_max: shared.limits.event_bytes_max,
         exchange,
         external: AtEnd::new(shared.external.clone(), shared.journal.clone(), shared.cpu.clone()),
@@ -202,14 +211,17 @@ async fn whole(
     let limits = &shared.limits;
     let mut share = BodyShare::default();
     let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
-    let read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share).await;
+    let Replying { cut, mut exchange, operation, reference, subject, vault } = replying;
+    let read = tokio::select! {
+        read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share) => read,
+        () = cut => return Err((exchange, Refusal::isolated())),
+    };
     let body = match read {
         Ok(body) => body,
         Err(error) => {
-            return Err((replying.exchange, cut_short(&error)));
+            return Err((exchange, cut_short(&error)));
         }
     };
-    let Replying { mut exchange, operation, reference, subject, vault } = replying;
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
         exchange.guards(shared.judge.report());
         count_unguarded(shared, operation, &body, &mut exchange).await;

@@ -35,10 +35,11 @@ use crate::{
     quota::Reservation,
     refusal::Refusal,
     risk::Turn,
-    routing::{check_deployment, route_of},
+    routing::{check_deployment, judge_each, plan, route_of},
     service::Shared,
     settings::Route,
     speech::{self, ProviderKey, Speech},
+    target::Target,
     vault::Vault,
 };
 
@@ -147,6 +148,8 @@ pub(crate) struct Prepared {
     pub(crate) reference: Arc<detect::Reference>,
     pub(crate) route: Arc<Route>,
     pub(crate) subject: Arc<Subject>,
+    /// The upstreams that may be asked, in order: of the route, and each judged alike.
+    pub(crate) targets: Vec<Arc<Target>>,
     pub(crate) vault: Arc<Vault>,
 }
 
@@ -230,15 +233,14 @@ pub(crate) fn examine(
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
-    opened.upstream = Some(route.upstream.name().to_owned());
     caller.takes(route);
+    let conversation = *opened.conversation.insert(identify(shared, caller, &document));
+    let mut targets = plan(&shared.isolation, route, &document, opened)?;
     let asks = (operation, model, &**route);
     let is_first_go = external.is_first_go();
     if is_first_go {
         received.reservation = allowance::within_limits(shared, caller, &document, asks)?;
     }
-    let conversation = identify(shared, caller, &document);
-    opened.conversation = Some(conversation);
     let seen = external.look(shared, &document, opened)?;
     received.keys_seen = exposure::keys_in(&document, &seen.files, &seen.inspected);
     opened.guards = shared.judge.report();
@@ -247,7 +249,8 @@ pub(crate) fn examine(
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let whom = (turn.risk, *client_address, operation, &**route);
-    let (subject, judgement) = judged(shared, caller, opened, whom, &inspected.findings);
+    let (subject, judgement) =
+        judged(shared, caller, opened, whom, &inspected.findings, &mut targets);
     opened.decision = judgement.decision().clone();
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
@@ -268,19 +271,21 @@ pub(crate) fn examine(
         reference,
         route: Arc::clone(route),
         subject: Arc::new(subject),
+        targets,
         vault: Arc::new(vault),
     }))
 }
 
-/// Judges a request. What is known of it goes with the judgement, for its answer.
+/// Judges a request for its upstreams. What is known of it goes with the judgement, for its answer.
 fn judged(
     shared: &Shared,
     caller: &Caller,
-    opened: &InteractionOpened,
+    opened: &mut InteractionOpened,
     (risk, client_address, operation, route): (u8, Option<IpAddr>, Operation, &Route),
     findings: &[LocatedFinding],
+    targets: &mut Vec<Arc<Target>>,
 ) -> (Subject, Judgement) {
-    let subject = Subject {
+    let mut subject = Subject {
         client_address,
         grants: allowance::grants(caller.grant.as_deref(), operation),
         risk,
@@ -288,7 +293,8 @@ fn judged(
         verb: allowance::verb(operation),
         ..Subject::of(opened)
     };
-    let judgement = shared.judge.request(&subject, findings);
+    let judgement = judge_each(&shared.judge, &mut subject, findings, targets);
+    opened.upstream = Some(subject.upstream.clone());
     let tainted = judgement.decision().actions.contains(&Action::Taint);
     (Subject { tainted, ..subject }, judgement)
 }

@@ -1,17 +1,23 @@
-//! Which route a request takes, and why it takes none.
+//! Which route a request takes, which upstreams it may ask, and why it takes none.
 //!
 //! Not here: the routes themselves (`settings`), where on the upstream it goes (`reply`).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
+use events::{ConversationId, InteractionOpened, LocatedFinding};
 use http::StatusCode;
-use wire::{Address, Dialect};
+use policy::Judgement;
+use wire::{Address, Dialect, Document};
 
 use crate::{
+    attempts::by_health,
+    isolation::Isolation,
+    judge::{Judge, Subject},
     refusal::Refusal,
     request::Caller,
     service::Shared,
     settings::{Accept, NoRoute, Route},
+    target::Target,
 };
 
 /// Where a caller's request goes.
@@ -29,13 +35,64 @@ pub(crate) fn route_of<'s>(
     Ok(route)
 }
 
+/// The upstreams that a request may ask, in order, and the first of them on record. A conversation keeps its upstream; what
+/// has no messages and says no conversation is spread by itself.
+pub(crate) fn plan(
+    isolation: &Isolation,
+    route: &Route,
+    document: &Document<'_>,
+    opened: &mut InteractionOpened,
+) -> Result<Vec<Arc<Target>>, Refusal> {
+    let facts = &document.facts;
+    let is_conversation = facts.conversation.is_some() || !facts.opening.is_empty();
+    let conversation = opened.conversation.filter(|_| is_conversation);
+    let seed = conversation.map_or_else(|| opened.interaction.to_bytes(), ConversationId::to_bytes);
+    let mut order = route.order(seed);
+    by_health(&mut order, Instant::now());
+    opened.upstream = order.first().map(|first| first.name().to_owned());
+    let model = opened.model.as_deref().unwrap_or_default();
+    order.retain(|target| !isolation.holds(target.name(), model));
+    match order.first() {
+        Some(first) => opened.upstream = Some(first.name().to_owned()),
+        None => return Err(Refusal::isolated()),
+    }
+    Ok(order)
+}
+
+/// Judges a request for each upstream that it may ask. Those remain for which it is judged just as for the first that is
+/// allowed: what it is told to do with the text holds for all of them.
+pub(crate) fn judge_each(
+    judge: &Judge,
+    subject: &mut Subject,
+    findings: &[LocatedFinding],
+    plan: &mut Vec<Arc<Target>>,
+) -> Judgement {
+    let mut judged: Option<Judgement> = None;
+    plan.retain(|target| {
+        let upstream = target.name().to_owned();
+        let judgement = judge.request(&Subject { upstream, ..subject.clone() }, findings);
+        match &judged {
+            Some(first) if first.is_allowed() => first.is_like(&judgement),
+            Some(_) if !judgement.is_allowed() => false,
+            _ => {
+                let is_allowed = judgement.is_allowed();
+                target.name().clone_into(&mut subject.upstream);
+                judged = Some(judgement);
+                is_allowed
+            }
+        }
+    });
+    judged.unwrap_or_else(|| judge.request(subject, findings))
+}
+
 /// Where there are no deployments the body's model is asked, so it must be the one that was judged.
 pub(crate) fn check_deployment(
     address: &Address<'_>,
     named: Option<&str>,
     route: &Route,
 ) -> Result<(), Refusal> {
-    if route.kind.is_azure() || address.deployment.is_none() || address.deployment == named {
+    let have_deployments = route.targets().all(|target| target.kind.is_azure());
+    if have_deployments || address.deployment.is_none() || address.deployment == named {
         return Ok(());
     }
     Err(Refusal {

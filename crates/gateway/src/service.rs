@@ -21,6 +21,7 @@ use crate::{
     cpu::Cpu,
     exchange::{Early, Exchange, Randomness},
     exposure::Exposures,
+    isolation::Isolation,
     judge::Judge,
     provider_keys::ProviderKeys,
     quota::{Quotas, Uses},
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) exposures: Exposures,
     pub(crate) external: connect::ExternalGuards,
     pub(crate) hash_key: hmac::Key,
+    pub(crate) isolation: Isolation,
     pub(crate) journal: Journal,
     pub(crate) judge: Arc<Judge>,
     pub(crate) keys: Arc<ArcSwap<KeySnapshot>>,
@@ -205,20 +207,12 @@ impl Service {
             Ok(prepared) => prepared,
             Err(refusal) => return Err((journey, refusal)),
         };
-        let request = match reply::outgoing(&journey.received, &prepared) {
-            Ok(request) => request,
-            Err(refusal) => return Err((journey, refusal)),
-        };
         if let Err(error) = journey.open() {
             return Err((journey, Refusal::record(&error)));
         }
-        let Ok(request) = prepared.judgement.clear(request) else {
-            return Err((journey, Refusal::policy("policy_block".into(), "not cleared")));
-        };
-        journey.exchange.is_sent();
         let decision = decision_words(prepared.judgement.decision());
         let (operation, interaction) = (journey.received.operation, journey.exchange.interaction());
-        let replied = reply::reply(shared, prepared, request, operation, journey.exchange).await;
+        let replied = reply::reply(shared, &journey.received, prepared, journey.exchange).await;
         // Lists of models are public at some providers.
         let is_accepted = allowance::uses(operation) != Uses::Nothing
             && replied.as_ref().is_ok_and(|response| response.status().is_success());

@@ -10,6 +10,8 @@ use stdx::Secret;
 use wire::{Dialect, UnknownFields};
 
 use crate::addresses::{AddressRules, AddressSettings};
+use crate::health::Health;
+use crate::target::{Seed, Target, spread};
 
 /// Everything the gateway needs to know.
 #[expect(missing_debug_implementations, reason = "holds the providers' keys")]
@@ -103,12 +105,23 @@ impl Default for Limits {
 pub struct UpstreamOptions {
     /// The provider's key, sent as the dialect has it: as a bearer token, or as `x-api-key`.
     pub api_key: Option<Secret<String>>,
+    /// How it is asked whether it is well, if at all.
+    pub check: Option<HealthCheck>,
     /// The wire formats it speaks.
     pub dialects: Vec<Dialect>,
     /// Whose service it is, as far as that matters.
     pub kind: UpstreamKind,
     /// How it is reached.
     pub settings: UpstreamSettings,
+}
+
+/// How an upstream is asked whether it is well.
+#[derive(Clone, Debug)]
+pub struct HealthCheck {
+    /// Time between two checks, and for one.
+    pub interval: Duration,
+    /// A path on its host that answers 2xx.
+    pub path: String,
 }
 
 /// Whose service an upstream is, as far as paths and keys depend on it.
@@ -146,27 +159,72 @@ pub struct RouteSettings {
     pub accept: Accept,
     /// From where.
     pub addresses: AddressRules,
+    /// The names of upstreams that are asked, in this order, when none of `upstreams` can answer.
+    pub fallback: Vec<String>,
     /// Models that take it.
     pub models: Vec<NamePattern>,
     /// The route's name in records and policies.
     pub name: String,
-    /// The upstream's name.
-    pub upstream: String,
+    /// When an upstream is asked again, or another.
+    pub retries: RetrySettings,
+    /// The names of the upstreams that requests are spread over, each with its share.
+    pub upstreams: Vec<(String, u32)>,
 }
 
-/// A route with its upstream.
+/// When a request is sent again.
+#[derive(Clone, Debug)]
+pub struct RetrySettings {
+    /// Attempts for one request, the first included.
+    pub attempts_max: usize,
+    /// The longest `retry-after` that is waited for before an upstream is asked the same again.
+    pub retry_after_max: Duration,
+    /// Statuses with which an upstream says that it did not process a request.
+    pub statuses: Vec<u16>,
+    /// Time from the first attempt within which another may begin.
+    pub time_max: Duration,
+}
+
+impl Default for RetrySettings {
+    fn default() -> Self {
+        Self {
+            attempts_max: 3,
+            retry_after_max: Duration::ZERO,
+            statuses: vec![429, 503, 529],
+            time_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A route with its upstreams.
 pub(crate) struct Route {
     pub(crate) accept: Accept,
     pub(crate) addresses: AddressRules,
-    pub(crate) api_key: Option<Arc<Secret<String>>>,
-    dialects: Vec<Dialect>,
-    pub(crate) kind: UpstreamKind,
+    fallback: Vec<Arc<Target>>,
     models: Vec<NamePattern>,
     pub(crate) name: String,
-    pub(crate) upstream: Upstream,
+    pub(crate) retries: RetrySettings,
+    upstreams: Vec<(Arc<Target>, u32)>,
 }
 
 impl Route {
+    /// Every upstream it may take.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
+        self.upstreams.iter().map(|(target, _)| target).chain(&self.fallback)
+    }
+
+    /// The upstreams in the order in which a request is to ask them, whatever their health.
+    pub(crate) fn order(&self, seed: Seed) -> Vec<Arc<Target>> {
+        let names: Vec<(&str, u32)> =
+            self.upstreams.iter().map(|(target, weight)| (target.name(), *weight)).collect();
+        let spread = spread(seed, &names);
+        let first = spread.into_iter().filter_map(|place| self.upstreams.get(place));
+        first.map(|(target, _)| target).chain(&self.fallback).cloned().collect()
+    }
+
+    fn speaks(&self, dialect: Dialect) -> bool {
+        self.targets().all(|target| target.dialects.contains(&dialect))
+    }
+
     fn takes(&self, model: &str) -> bool {
         self.models.iter().any(|pattern| pattern.matches(model))
     }
@@ -182,6 +240,12 @@ pub enum SettingsError {
         route: String,
         /// The upstream it names.
         upstream: String,
+    },
+    /// A route goes nowhere.
+    #[error("route `{route}` names no upstream")]
+    NoUpstream {
+        /// The route.
+        route: String,
     },
     /// There is no route at all.
     #[error("no route is configured, so no request could go anywhere")]
@@ -205,34 +269,54 @@ pub(crate) struct Routes(Vec<Arc<Route>>);
 
 impl Routes {
     pub(crate) fn new(settings: &mut Settings) -> Result<Self, SettingsError> {
-        let mut upstreams = Vec::new();
+        let mut targets = Vec::new();
         for options in settings.upstreams.drain(..) {
-            let upstream = Upstream::new(&options.settings)?;
-            let UpstreamOptions { dialects, kind, .. } = options;
-            upstreams.push((upstream, dialects, kind, options.api_key.map(Arc::new)));
+            targets.push(Arc::new(Target {
+                api_key: options.api_key.map(Arc::new),
+                check: options.check,
+                dialects: options.dialects,
+                health: Health::default(),
+                kind: options.kind,
+                upstream: Upstream::new(&options.settings)?,
+            }));
         }
+        let named = |route: &str, name: &str| {
+            let found = targets.iter().find(|target| target.name() == name).cloned();
+            found.ok_or_else(|| SettingsError::NoSuchUpstream {
+                route: route.to_owned(),
+                upstream: name.to_owned(),
+            })
+        };
         let mut routes = Vec::new();
         for route in settings.routes.drain(..) {
-            let Some((upstream, dialects, kind, api_key)) =
-                upstreams.iter().find(|(upstream, ..)| upstream.name() == route.upstream)
-            else {
-                return Err(SettingsError::NoSuchUpstream {
-                    route: route.name,
-                    upstream: route.upstream,
-                });
-            };
+            let of = |(name, weight): &(String, u32)| Ok((named(&route.name, name)?, *weight));
+            let upstreams: Result<Vec<_>, SettingsError> = route.upstreams.iter().map(of).collect();
+            let fallback: Result<_, _> =
+                route.fallback.iter().map(|name| named(&route.name, name)).collect();
+            let (upstreams, fallback) = (upstreams?, fallback?);
+            if upstreams.is_empty() {
+                return Err(SettingsError::NoUpstream { route: route.name });
+            }
             routes.push(Arc::new(Route {
                 accept: route.accept,
                 addresses: route.addresses,
-                api_key: api_key.clone(),
-                dialects: dialects.clone(),
-                kind: *kind,
+                fallback,
                 models: route.models,
                 name: route.name,
-                upstream: upstream.clone(),
+                retries: route.retries,
+                upstreams,
             }));
         }
         if routes.is_empty() { Err(SettingsError::NoRoute) } else { Ok(Self(routes)) }
+    }
+
+    /// Every upstream that a route may take, once.
+    pub(crate) fn targets(&self) -> Vec<Arc<Target>> {
+        let mut all: Vec<Arc<Target>> =
+            self.0.iter().flat_map(|route| route.targets()).cloned().collect();
+        all.sort_by(|left, right| left.name().cmp(right.name()));
+        all.dedup_by(|left, right| left.name() == right.name());
+        all
     }
 
     /// Whether any route accepts callers' own provider keys.
@@ -240,7 +324,7 @@ impl Routes {
         self.0.iter().any(|route| route.accept == Accept::ProviderKey)
     }
 
-    /// The first route that takes the model and whose upstream speaks the dialect; requests that name no model
+    /// The first route that takes the model and whose upstreams speak the dialect; requests that name no model
     /// take the first that speaks it.
     pub(crate) fn find(
         &self,
@@ -250,6 +334,6 @@ impl Routes {
         let takes = |route: &&Arc<Route>| model.is_none_or(|model| route.takes(model));
         let mut fitting = self.0.iter().filter(takes).peekable();
         let none = if fitting.peek().is_some() { NoRoute::Dialect } else { NoRoute::Model };
-        fitting.find(|route| route.dialects.contains(&dialect)).ok_or(none)
+        fitting.find(|route| route.speaks(dialect)).ok_or(none)
     }
 }

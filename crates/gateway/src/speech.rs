@@ -10,7 +10,8 @@ use stdx::Secret;
 use wire::{AddressStyle, Dialect, Operation};
 
 use crate::refusal::Refusal;
-use crate::settings::{Route, UpstreamKind};
+use crate::settings::UpstreamKind;
+use crate::target::Target;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const AZURE_KEY: HeaderName = HeaderName::from_static("api-key");
@@ -153,11 +154,11 @@ pub(crate) fn add_key(
     headers: &mut HeaderMap,
     dialect: Dialect,
     callers: Option<&ProviderKey>,
-    route: &Route,
+    target: &Target,
 ) -> Result<(), Refusal> {
-    let takes_bearer = dialect == Dialect::OpenAi && route.kind != UpstreamKind::Azure;
+    let takes_bearer = dialect == Dialect::OpenAi && target.kind != UpstreamKind::Azure;
     let is_bearer = callers.map_or(takes_bearer, |key| key.is_bearer);
-    let own = route.api_key.as_deref();
+    let own = target.api_key.as_deref();
     let Some(key) = callers.map(|key| &key.secret).or(own) else { return Ok(()) };
     let key = key.expose();
     let (name, value) = if is_bearer {

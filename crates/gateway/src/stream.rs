@@ -36,12 +36,15 @@ use crate::{
     answer::{AnswerGuard, Passed},
     exchange::Exchange,
     external_answer::{AtEnd, SoFar},
+    refusal::Refusal,
 };
 
 /// What a guarded stream is made of.
 pub(crate) struct StreamParts {
     /// The memory for what is kept of the answer.
     pub(crate) bodies: BodyBudget,
+    /// Ready when what answers is isolated.
+    pub(crate) cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     pub(crate) event_bytes_max: usize,
     pub(crate) exchange: Exchange,
     /// The guards outside.
@@ -57,6 +60,7 @@ pub(crate) struct StreamParts {
 
 /// The body sent to the client.
 pub(crate) struct GuardedStream {
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
     idle: Pin<Box<Sleep>>,
     idle_time_max: Duration,
     machine: Machine,
@@ -64,8 +68,9 @@ pub(crate) struct GuardedStream {
 }
 
 impl GuardedStream {
-    pub(crate) fn new(parts: StreamParts, upstream: Incoming) -> Self {
+    pub(crate) fn new(mut parts: StreamParts, upstream: Incoming) -> Self {
         Self {
+            cut: std::mem::replace(&mut parts.cut, Box::pin(std::future::pending())),
             idle: Box::pin(tokio::time::sleep(parts.idle_time_max)),
             idle_time_max: parts.idle_time_max,
             machine: Machine::new(parts),
@@ -98,6 +103,10 @@ impl Body for GuardedStream {
             if this.machine.ended.is_some() {
                 this.machine.close();
                 return Poll::Ready(None);
+            }
+            if this.cut.as_mut().poll(context).is_ready() {
+                this.machine.fail_as(&Refusal::isolated());
+                continue;
             }
             if this.machine.external.is_waiting() {
                 if this.machine.poll_external(context).is_pending() {

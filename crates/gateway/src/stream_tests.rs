@@ -73,6 +73,7 @@ fn machine_with(
     );
     Machine::new(StreamParts {
         bodies: BodyBudget::new(1 << 20),
+        cut: Box::pin(std::future::pending()),
         event_bytes_max: 1 << 20,
         exchange,
         external: AtEnd::new(external, journal.clone(), Cpu::new(1 << 16)),

@@ -12,7 +12,7 @@ use events::{Ending, InteractionClosed, InteractionOpened, Principal, TokenUsage
 use hunt::{Observation, Outcome, Print, SeriesName};
 use tokio::sync::mpsc;
 
-use crate::{exchange::now_ms, owners::Owners};
+use crate::{exchange::now_ms, owners::Owners, refusal::ISOLATED};
 
 /// Interactions that have ended and wait to be compared; about two megabytes.
 const WAITING_MAX: usize = 8_192;
@@ -84,6 +84,10 @@ pub(crate) fn key_holder(principal: &Principal) -> Principal {
 fn outcome(closed: &InteractionClosed) -> Outcome {
     let declines =
         || closed.findings.iter().any(|one| one.finding.kind.as_str() == "output.refusal");
+    // What operators cut off says nothing about who asked.
+    if closed.reason.as_deref() == Some(ISOLATED) {
+        return Outcome::Other;
+    }
     match closed.ending {
         Ending::Answered if declines() => Outcome::Declined,
         Ending::Answered => Outcome::Answered,

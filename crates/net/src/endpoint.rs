@@ -16,6 +16,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::UpstreamError;
+use crate::tls::ClientTls;
 use crate::upstream::{Connector, parse};
 
 /// Connections kept open while nothing is asked.
@@ -76,8 +77,8 @@ impl Endpoint {
     /// Prepares the endpoint; nothing is connected yet.
     pub fn new(settings: &EndpointSettings) -> Result<Self, UpstreamError> {
         let base = parse(&settings.url)?;
-        let connector =
-            Connector::new(&base, settings.ca_pem.as_deref(), settings.connect_time_max)?;
+        let tls = ClientTls { ca_pem: settings.ca_pem.as_deref(), ..ClientTls::default() };
+        let connector = Connector::new(&base, &tls, settings.connect_time_max)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIME_MAX)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)

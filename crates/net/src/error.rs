@@ -74,6 +74,14 @@ pub enum UpstreamError {
         /// The upstream's configured name.
         name: String,
     },
+    /// The connection was refused by what TLS says of the upstream, or by the upstream. The request was not sent.
+    #[error("no TLS with upstream `{name}`: {why}")]
+    Handshake {
+        /// The upstream's configured name.
+        name: String,
+        /// What was wrong.
+        why: String,
+    },
     /// The connection broke after the request may have been sent.
     #[error("upstream `{name}` broke the connection")]
     Broken {
@@ -91,11 +99,16 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
+    /// Whether the upstream certainly has nothing of the request, so that it may be sent again.
+    pub const fn is_unsent(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Handshake { .. })
+    }
+
     /// A stable code for records and answers.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::BaseUrl { .. } => "upstream_misconfigured",
-            Self::Tls(_) => "upstream_tls",
+            Self::Handshake { .. } | Self::Tls(_) => "upstream_tls",
             Self::Connect { .. } => "upstream_unreachable",
             Self::Broken { .. } => "upstream_reset",
             Self::TimedOut { .. } => "upstream_timeout",

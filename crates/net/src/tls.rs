@@ -1,11 +1,20 @@
 //! TLS on both sides, with rustls and ring.
 //!
-//! INVARIANT: a client configuration verifies certificates, always; there is no switch for it.
+//! INVARIANT: a client configuration verifies certificates, always; there is no switch for it. Pins come on top: a chain that does
+//! not verify is refused whatever is pinned.
 
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::CryptoProvider};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use ring::digest::{SHA256, digest};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
 
 use crate::TlsError;
 
@@ -30,10 +39,40 @@ pub fn server_config(certificates_pem: &[u8], key_pem: &[u8]) -> Result<TlsSetti
     Ok(Arc::new(config))
 }
 
+/// Who we are to an upstream that asks for a certificate. Its `Debug` shows nothing of the key.
+#[derive(Clone, Debug)]
+pub struct ClientIdentity {
+    certificates: Vec<CertificateDer<'static>>,
+    key: Arc<PrivateKeyDer<'static>>,
+}
+
+impl ClientIdentity {
+    /// From PEM certificates (our own first) and a PEM private key.
+    pub fn from_pem(certificates_pem: &[u8], key_pem: &[u8]) -> Result<Self, TlsError> {
+        let what = "the client key file";
+        let key = PrivateKeyDer::from_pem_slice(key_pem)
+            .map_err(|error| TlsError::Material { what, why: error.to_string() })?;
+        let certificates = certificates(certificates_pem, "the client certificate file")?;
+        Ok(Self { certificates, key: Arc::new(key) })
+    }
+}
+
+/// The SHA-256 of a certificate's `SubjectPublicKeyInfo`, as RFC 7469 has it: it outlives a renewal that keeps the key.
+pub type CertificatePin = [u8; 32];
+
+/// What a client wants of TLS; nothing is the host's roots and no certificate of its own.
+#[derive(Default)]
+pub(crate) struct ClientTls<'a> {
+    pub(crate) ca_pem: Option<&'a [u8]>,
+    pub(crate) identity: Option<&'a ClientIdentity>,
+    /// One of them must be that of the server's own certificate, if there are any.
+    pub(crate) pins: &'a [CertificatePin],
+}
+
 /// A client's configuration: the host's trusted roots, or only those of `ca_pem` when given.
-pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsError> {
+pub(crate) fn client_config(wanted: &ClientTls<'_>) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
-    match ca_pem {
+    match wanted.ca_pem {
         Some(pem) => {
             let what = "the upstream's CA file";
             for certificate in certificates(pem, what)? {
@@ -51,13 +90,85 @@ pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, 
         return Err(TlsError::NoRoots);
     }
     let what = "the TLS provider";
-    let mut config = ClientConfig::builder_with_provider(provider())
+    let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| TlsError::Material { what, why: error.to_string() })?;
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Material { what, why: error.to_string() })?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .map_err(|error| TlsError::Material { what, why: error.to_string() })?;
+    let builder = if wanted.pins.is_empty() {
+        builder.with_webpki_verifier(chain)
+    } else {
+        // Not dangerous: the chain is verified first, by the same verifier.
+        let pinned = Pinned { chain, pins: wanted.pins.to_vec() };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(pinned))
+    };
+    let mut config = match wanted.identity {
+        None => builder.with_no_client_auth(),
+        Some(ClientIdentity { certificates, key }) => builder
+            .with_client_auth_cert(certificates.clone(), key.clone_key())
+            .map_err(|error| TlsError::Material {
+                what: "the client certificate and its key",
+                why: error.to_string(),
+            })?,
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Verifies the chain, then that the server's own certificate has a pinned key. Other certificates that the server sends
+/// do not count: anybody can send them.
+#[derive(Debug)]
+struct Pinned {
+    chain: Arc<WebPkiServerVerifier>,
+    pins: Vec<CertificatePin>,
+}
+
+/// The server has a valid certificate, and its key is not one of the pinned.
+#[derive(Debug, thiserror::Error)]
+#[error("its certificate is valid, but its key is not pinned")]
+struct NotPinned;
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.chain.verify_server_cert(end_entity, intermediates, name, ocsp, now)?;
+        let key = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        let pin = digest(&SHA256, &key);
+        if self.pins.iter().any(|known| known == pin.as_ref()) {
+            return Ok(verified);
+        }
+        let why = CertificateError::Other(OtherError(Arc::new(NotPinned)));
+        Err(rustls::Error::InvalidCertificate(why))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
 }
 
 fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -71,13 +182,16 @@ fn certificates(pem: &[u8], what: &'static str) -> Result<Vec<CertificateDer<'st
 
 #[cfg(test)]
 mod tests {
-    use super::{client_config, server_config};
+    use super::{ClientIdentity, ClientTls, client_config, server_config};
 
     #[test]
     fn files_that_are_not_certificates_are_refused_with_their_name() {
-        let error = client_config(Some(b"hello")).err().map(|error| error.to_string());
+        let tls = ClientTls { ca_pem: Some(b"hello"), ..ClientTls::default() };
+        let error = client_config(&tls).err().map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some("the upstream's CA file: no certificate in it"));
         let error = server_config(b"hello", b"").err().map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some("the server's certificate file: no certificate in it"));
+        let error = ClientIdentity::from_pem(b"", b"hello").err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.starts_with("the client key file: ")));
     }
 }

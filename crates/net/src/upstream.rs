@@ -5,6 +5,7 @@
 //! only the path below the base URL. INVARIANT: redirects are not followed.
 
 use std::{
+    error::Error,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Uri, uri};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
@@ -31,7 +32,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{UpstreamError, tls::client_config};
+use crate::{
+    CertificatePin, ClientIdentity, UpstreamError,
+    tls::{ClientTls, client_config},
+};
 
 /// Connections kept open per upstream while nothing is asked.
 const IDLE_CONNECTIONS_MAX: usize = 256;
@@ -45,10 +49,14 @@ pub struct UpstreamSettings {
     pub base_url: String,
     /// PEM certificates to trust instead of the host's.
     pub ca_pem: Option<Vec<u8>>,
+    /// Our own certificate, for an upstream that asks for one.
+    pub client_identity: Option<ClientIdentity>,
     /// Time for a connection and its TLS handshake.
     pub connect_time_max: Duration,
     /// The name in records and errors.
     pub name: String,
+    /// If there are any, the upstream's own certificate must have one of these keys.
+    pub pins: Vec<CertificatePin>,
     /// Time from sending the request to the head of the answer.
     pub response_time_max: Duration,
 }
@@ -78,8 +86,12 @@ impl Upstream {
     /// Prepares the upstream; nothing is connected yet.
     pub fn new(settings: &UpstreamSettings) -> Result<Self, UpstreamError> {
         let base = parse(&settings.base_url)?;
-        let connector =
-            Connector::new(&base, settings.ca_pem.as_deref(), settings.connect_time_max)?;
+        let tls = ClientTls {
+            ca_pem: settings.ca_pem.as_deref(),
+            identity: settings.client_identity.as_ref(),
+            pins: &settings.pins,
+        };
+        let connector = Connector::new(&base, &tls, settings.connect_time_max)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIME_MAX)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
@@ -111,32 +123,82 @@ impl Upstream {
         let is_beside = head.extensions.remove::<BesideVersion>().is_some();
         let base = if is_beside { &self.path_beside } else { &self.path };
         let below = head.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
-        head.uri = Uri::builder()
+        head.uri = self.uri(&format!("{base}{below}"))?;
+        self.ask(Request::from_parts(head, Full::new(body)), self.response_time_max).await
+    }
+
+    /// Asks for a path on the upstream's host, with these headers and nothing else: the status of what it answers.
+    pub async fn probe(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        time_max: Duration,
+    ) -> Result<StatusCode, UpstreamError> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = self.uri(path)?;
+        *request.headers_mut() = headers;
+        self.ask(request, time_max).await.map(|answer| answer.status())
+    }
+
+    fn uri(&self, path: &str) -> Result<Uri, UpstreamError> {
+        let built = Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
-            .path_and_query(format!("{base}{below}"))
-            .build()
-            .map_err(|_| UpstreamError::BaseUrl {
-                url: below.to_owned(),
-                why: "the path cannot be appended to it",
-            })?;
-        let asked = self.client.request(Request::from_parts(head, Full::new(body)));
-        match tokio::time::timeout(self.response_time_max, asked).await {
+            .path_and_query(path)
+            .build();
+        let why = "the path cannot be appended to it";
+        built.map_err(|_| UpstreamError::BaseUrl { url: path.to_owned(), why })
+    }
+
+    async fn ask(
+        &self,
+        request: Request<Full<Bytes>>,
+        time_max: Duration,
+    ) -> Result<Response<Incoming>, UpstreamError> {
+        match tokio::time::timeout(time_max, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => {
+            Ok(Err(error)) if error.is_connect() || was_not_sent(&error) => {
                 tracing::warn!(upstream = %self.name, error = ?error, "cannot connect");
-                Err(UpstreamError::Connect { name: self.name.to_string() })
+                Err(match cause::<rustls::Error>(&error) {
+                    Some(tls) => {
+                        UpstreamError::Handshake { name: self.name.to_string(), why: why(tls) }
+                    }
+                    None => UpstreamError::Connect { name: self.name.to_string() },
+                })
             }
             Ok(Err(error)) => {
                 tracing::warn!(upstream = %self.name, error = ?error, "connection broke");
                 Err(UpstreamError::Broken { name: self.name.to_string() })
             }
-            Err(_) => Err(UpstreamError::TimedOut {
-                name: self.name.to_string(),
-                time_max: self.response_time_max,
-            }),
+            Err(_) => Err(UpstreamError::TimedOut { name: self.name.to_string(), time_max }),
         }
     }
+}
+
+/// What was wrong with TLS, in words.
+fn why(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(own)) => own.to_string(),
+        error => error.to_string(),
+    }
+}
+
+/// Whether a connection broke while the request still waited for it: nothing of it was written.
+fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
+    cause::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
+}
+
+/// The first of an error's causes that is of this type. Errors of I/O hold theirs inside.
+fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
+    }
+    None
 }
 
 /// A base URL in its parts.
@@ -165,7 +227,8 @@ pub(crate) fn parse(url: &str) -> Result<Base, UpstreamError> {
     Ok(Base { authority, path: path.trim_end_matches('/').to_owned(), scheme })
 }
 
-/// Connects to the one configured host.
+/// Connects to the one configured host. Its name is resolved anew for each connection, by the host's resolver. Addresses are not
+/// filtered: only the configuration names hosts, so a private one is meant, and no request can choose where it goes.
 #[derive(Clone)]
 pub(crate) struct Connector {
     host: Arc<str>,
@@ -177,11 +240,11 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(
         base: &Base,
-        ca_pem: Option<&[u8]>,
+        wanted: &ClientTls<'_>,
         time_max: Duration,
     ) -> Result<Self, UpstreamError> {
         let tls = if base.scheme == uri::Scheme::HTTPS {
-            Some(TlsConnector::from(client_config(ca_pem)?))
+            Some(TlsConnector::from(client_config(wanted)?))
         } else {
             None
         };
@@ -292,6 +355,10 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "upstream_tls_tests.rs"]
+mod tls_tests;
 
 #[cfg(test)]
 mod tests {

@@ -58,6 +58,11 @@ impl Judgement {
         self.redactions.iter().copied()
     }
 
+    /// Whether the same follows from both: what is cleared by one may take the place of the other.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.decision == other.decision && self.redactions == other.redactions
+    }
+
     /// Clears `value` to be sent on if the judgement allows it; gives it back otherwise.
     pub fn clear<T>(&self, value: T) -> Result<Cleared<T>, T> {
         if self.is_allowed() { Ok(Cleared(value)) } else { Err(value) }

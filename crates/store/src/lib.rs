@@ -1,4 +1,4 @@
-//! Control-plane state: versioned documents in SQLite, and virtual keys on top of them.
+//! Control-plane state: versioned documents in SQLite, virtual keys and isolations on top of them.
 //!
 //! INVARIANT: no secret is stored in plain text; a virtual key is kept as an HMAC under a pepper that
 //! lives in a file of its own. INVARIANT: every change raises one counter in the same transaction, so
@@ -12,6 +12,7 @@ mod authenticate;
 mod document;
 mod error;
 mod grant;
+mod isolation;
 mod keys;
 mod mac;
 mod quota;
@@ -25,6 +26,7 @@ pub use document::{
 };
 pub use error::StoreError;
 pub use grant::{GRANT_ENTRIES_MAX, GRANT_TEXT_BYTES_MAX, Grant, GrantError, GrantOptions};
+pub use isolation::{IsolationRecord, Isolations};
 pub use keys::{KEYS_MAX, KeyRecord, KeyStatus, KeysError, VirtualKeys};
 pub use quota::Quota;
 pub use secret_file::{SECRET_BYTES, SecretFileError, load_or_create_secret};

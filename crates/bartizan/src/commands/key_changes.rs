@@ -25,7 +25,7 @@ pub(crate) const ROTATE: &str = "key.rotate";
 /// The operation of a record: a key was seen in plain text.
 pub(crate) const EXPOSED: &str = gateway::KEY_EXPOSED;
 /// Who changed a key with a command.
-const COMMAND_LINE: &str = "cli";
+pub(crate) const COMMAND_LINE: &str = "cli";
 
 /// How often a record that is in use is tried again, and the pause before each.
 const OPEN_TRIES: usize = 4;
@@ -37,6 +37,7 @@ pub(crate) fn administration(actor: &str, operation: &str, key: KeyId) -> EventB
         actor: actor.to_owned(),
         operation: operation.to_owned(),
         target: key.to_string(),
+        why: None,
     })
 }
 
@@ -73,20 +74,23 @@ pub(crate) fn record_by_command(
     operation: &'static str,
     key: KeyId,
 ) -> Result<(), Failure> {
+    let what = format!("the key {key} was changed");
+    record_change(data, administration(COMMAND_LINE, operation, key), &what)
+}
+
+/// Records, by the command that made it, what was changed in the data folder `data`, unless a gateway will.
+pub(crate) fn record_change(data: &Path, body: EventBody, what: &str) -> Result<(), Failure> {
     let recorded = match open_patiently(data) {
         // A gateway runs; it records what it notices.
         Err(JournalError::InUse { .. }) => Ok(()),
         Err(error) => Err(error),
         Ok((journal, recovery)) => record_recovery(&journal, &recovery)
-            .and_then(|()| {
-                let body = administration(COMMAND_LINE, operation, key);
-                journal.synced_blocking(journal.append(&Event::new(now_ms(), body))?)
-            })
+            .and_then(|()| journal.synced_blocking(journal.append(&Event::new(now_ms(), body))?))
             .and_then(|()| journal.close()),
     };
     recorded.map_err(|error| {
         Failure::environment(
-            format!("the key {key} was changed, but that is not on record: {error}"),
+            format!("{what}, but that is not on record: {error}"),
             "check the record with `bartizan log verify`, and note the change by hand",
         )
     })

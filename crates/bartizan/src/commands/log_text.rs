@@ -27,7 +27,12 @@ pub(crate) fn line(record: &Record) -> String {
         }
         EventBody::Administration(event) => (
             String::from("administration"),
-            format!("{} {} by {}", event.operation, event.target, event.actor),
+            match &event.why {
+                Some(why) => {
+                    format!("{} {} by {}: {why}", event.operation, event.target, event.actor)
+                }
+                None => format!("{} {} by {}", event.operation, event.target, event.actor),
+            },
         ),
         EventBody::Anomaly(anomaly) => (String::from("anomaly"), anomaly_words(anomaly)),
         EventBody::UserReport(report) => (report.interaction.to_string(), report_words(report)),
@@ -210,6 +215,9 @@ fn closed_block(text: &mut String, record: &Record, closed: &InteractionClosed) 
     row("answer", format!("status {}, {} B", closed.status, closed.response_bytes));
     let first = closed.first_byte_us.map(|us| format!(", first byte after {}", duration_words(us)));
     row("took", format!("{}{}", duration_words(closed.duration_us), first.unwrap_or_default()));
+    for attempt in &closed.attempts {
+        row("asked", format!("{}: {}", attempt.upstream, attempt.outcome));
+    }
     if let Some(usage) = closed.usage {
         row("tokens", format!("{} in, {} out", usage.input, usage.output));
     }

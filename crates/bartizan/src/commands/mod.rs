@@ -11,6 +11,8 @@ mod inspect_parts;
 mod inspect_pool;
 mod inspect_report;
 mod inspect_words;
+pub(crate) mod isolate;
+mod isolation_changes;
 mod key_changes;
 pub(crate) mod keys;
 mod keys_audit;

@@ -11,18 +11,19 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use events::{Event, EventBody, KeyId};
-use gateway::{Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
+use gateway::{Isolation, Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
-use store::{KeySnapshot, VirtualKeys};
+use store::{Isolations, KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 
+use super::isolation_changes::Follower;
 use super::{key_changes, process_limits, quota_file, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
 use crate::config::settings::Settings;
-use crate::data_dir::{DataDir, keys_failure};
+use crate::data_dir::{DataDir, keys_failure, store_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::note;
 use crate::telemetry;
@@ -81,10 +82,14 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     }
     let quotas = Arc::new(Quotas::new(settings.quotas));
     quota_file::restore(data.path(), &quotas)?;
+    let isolation = Isolation::default();
+    let isolations = Isolations::new(keys.store().clone());
+    let follower = Follower::start(isolations, isolation.clone()).await.map_err(store_failure)?;
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
     let parts = Parts {
         exposed,
         external: settings.external,
+        isolation,
         baselines: Some(data.baselines_file()),
         journal: journal.clone(),
         judge: Judge::new(detect, settings.guards.policy, gateway.guards),
@@ -108,6 +113,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         tasks: &tasks,
         shutdown: &shutdown,
     };
+    tasks.spawn(Box::pin(follower.follow(journal.clone(), shutdown.clone())));
     background.start(keys, snapshot, &quotas, settings.revoke_exposed.then_some(seen));
     welcome.print(address, &data, first_key)?;
 
@@ -174,12 +180,15 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
     let settings = UpstreamSettings {
         base_url,
         ca_pem: None,
+        client_identity: None,
         connect_time_max: Duration::from_secs(5),
         name: String::from("loopback"),
+        pins: Vec::new(),
         response_time_max: Duration::from_mins(1),
     };
     let dialects = wire::Dialect::ALL.to_vec();
-    UpstreamOptions { api_key: None, dialects, kind: UpstreamKind::Standard, settings }
+    let kind = UpstreamKind::Standard;
+    UpstreamOptions { api_key: None, check: None, dialects, kind, settings }
 }
 
 /// The signals that ask the process to end.

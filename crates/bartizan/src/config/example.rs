@@ -16,8 +16,8 @@ use super::known_keys::resolved;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 use super::options::{
     AllowOptions, ConfigOptions, DataOptions, DiagnosticsOptions, DictionaryOptions,
-    ExceptionOptions, GuardOptions, JournalOptions, PatternOptions, RouteOptions, ServerOptions,
-    TlsOptions, UpstreamOptions,
+    ExceptionOptions, GuardOptions, JournalOptions, PatternOptions, RouteOptions,
+    RouteUpstreamOptions, ServerOptions, TlsOptions, UpstreamOptions,
 };
 use super::parse::keyword;
 use super::schema::schema;
@@ -49,9 +49,10 @@ fn sections() -> [(&'static str, &'static [&'static str]); 12] {
     ]
 }
 
-/// The keys of each list of tables within `[guards]`.
-fn lists() -> [(&'static str, &'static [&'static str]); 4] {
+/// The keys of each list of tables within another.
+fn lists() -> [(&'static str, &'static [&'static str]); 5] {
     [
+        ("upstreams", declared_keys::<RouteUpstreamOptions>()),
         ("patterns", declared_keys::<PatternOptions>()),
         ("dictionaries", declared_keys::<DictionaryOptions>()),
         ("allow", declared_keys::<AllowOptions>()),

@@ -19,6 +19,8 @@ mod options;
 mod own_detection;
 mod own_detection_options;
 mod parse;
+mod route_options;
+mod routes;
 pub(crate) mod schema;
 mod secret;
 pub(crate) mod settings;
@@ -108,6 +110,18 @@ pub(crate) fn data_dir(named: Option<&Path>, config: Option<&Path>) -> Result<Pa
     let mut config = ConfigText::new(&name, &text);
     let options = config.parse().map_err(wrong)?;
     Ok(settings::data_dir(&options, &config, Some(&path)))
+}
+
+/// The names of the upstreams, without checking the rest of the configuration; without any, those that are built in.
+pub(crate) fn upstream_names(config: Option<&Path>) -> Result<Vec<String>, Failure> {
+    let built_in = || ["openai", "loopback"].map(String::from).to_vec();
+    let Some(path) = config.map(Path::to_path_buf).or_else(default_file) else {
+        return Ok(built_in());
+    };
+    let (name, text) = read(&path)?;
+    let options = ConfigText::new(&name, &text).parse().map_err(wrong)?;
+    let names: Vec<String> = options.upstreams.into_iter().map(|upstream| upstream.name).collect();
+    Ok(if names.is_empty() { built_in() } else { names })
 }
 
 fn default_file() -> Option<PathBuf> {

@@ -16,6 +16,9 @@ use super::address_range::AddressRange;
 use super::external_options::ExternalOptions;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
+pub(super) use super::route_options::{
+    AcceptOption, RouteOptions, RouteUpstreamOptions, every_model,
+};
 use super::secret::SecretReference;
 
 /// The whole file. Every part may be left out.
@@ -157,6 +160,24 @@ pub(crate) struct UpstreamOptions {
     /// Certificates to trust instead of the system's, as PEM.
     #[schemars(example = &"/etc/bartizan/tls/private-ca.pem")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Our own certificate, for an upstream that asks for one (mutual TLS): a PEM chain, our own first.
+    #[schemars(example = &"/etc/bartizan/tls/client-chain.pem")]
+    pub(crate) client_certificate_file: Option<PathBuf>,
+    /// The private key of that certificate, as PEM.
+    #[schemars(example = &"/etc/bartizan/tls/client-key.pem")]
+    pub(crate) client_key_file: Option<PathBuf>,
+    /// Keys that the upstream's own certificate may have, besides being valid: the SHA-256 of its
+    /// `SubjectPublicKeyInfo` in base64, as `curl --pinnedpubkey` takes it. Name the next one too before it is used.
+    #[serde(default)]
+    #[schemars(example = ["sha256//ebUAB4yRGAClT3Mxmn4ggvPYRBFnM/bl1NHXRY2Brb0="])]
+    pub(crate) pinned_certificates: Vec<String>,
+    /// A path on its host that answers 2xx while it is well; it is asked with the upstream's key. Not checked unless given:
+    /// then only what requests meet counts.
+    #[schemars(example = &"/health")]
+    pub(crate) health_path: Option<String>,
+    /// Time between two checks, and for one, in milliseconds.
+    #[serde(default = "health_interval_ms")]
+    pub(crate) health_interval_ms: u64,
 }
 
 /// A wire format.
@@ -182,45 +203,6 @@ pub(crate) enum KindOption {
     Azure,
     /// Azure OpenAI with a token of Microsoft Entra as the key, sent as a bearer token.
     AzureEntra,
-}
-
-/// One of `[[routes]]`
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RouteOptions {
-    /// What policies and records call it. The upstream's name unless given.
-    #[schemars(example = &"openai")]
-    pub(crate) name: Option<String>,
-    /// Models that take this route; `*` stands for any text.
-    #[serde(default = "every_model")]
-    pub(crate) models: Vec<String>,
-    /// The name of the upstream.
-    #[schemars(example = &"openai")]
-    pub(crate) upstream: String,
-    /// Who may ask: `virtual` takes our virtual keys and sends the upstream's `api_key`; `provider`
-    /// takes keys of the callers' own provider accounts and forwards them, so that a changed base URL
-    /// is all a client needs.
-    #[serde(default)]
-    pub(crate) accept: AcceptOption,
-    /// Addresses that may take it, as networks. Everybody who may ask at all, unless any is named.
-    #[serde(default)]
-    #[schemars(example = ["192.0.2.0/24"])]
-    pub(crate) allow_addresses: Vec<AddressRange>,
-    /// Addresses that may not take it.
-    #[serde(default)]
-    #[schemars(example = ["192.0.2.66"])]
-    pub(crate) deny_addresses: Vec<AddressRange>,
-}
-
-/// Which keys a route takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AcceptOption {
-    /// Virtual keys.
-    #[default]
-    Virtual,
-    /// The callers' own provider keys.
-    Provider,
 }
 
 /// `[guards]`
@@ -478,6 +460,6 @@ pub(crate) const fn response_timeout_ms() -> u64 {
     600_000
 }
 
-pub(crate) fn every_model() -> Vec<String> {
-    vec![String::from("*")]
+pub(crate) const fn health_interval_ms() -> u64 {
+    10_000
 }

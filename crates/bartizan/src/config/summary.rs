@@ -43,8 +43,16 @@ struct UpstreamSummary<'a> {
 struct RouteSummary<'a> {
     name: &'a str,
     models: Vec<&'a str>,
-    upstream: &'a str,
+    upstreams: Vec<RouteUpstreamSummary<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    fallback: &'a [String],
     accept: &'static str,
+}
+
+#[derive(Serialize)]
+struct RouteUpstreamSummary<'a> {
+    name: &'a str,
+    weight: u32,
 }
 
 #[derive(Serialize)]
@@ -124,7 +132,10 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .map(|route| RouteSummary {
                 name: &route.name,
                 models: route.models.iter().map(policy::NamePattern::as_str).collect(),
-                upstream: &route.upstream,
+                upstreams: (route.upstreams.iter())
+                    .map(|(name, weight)| RouteUpstreamSummary { name, weight: *weight })
+                    .collect(),
+                fallback: &route.fallback,
                 accept: match route.accept {
                     Accept::VirtualKey => "virtual",
                     Accept::ProviderKey => "provider",
@@ -164,6 +175,18 @@ fn summary(settings: &Settings) -> Summary<'_> {
     }
 }
 
+/// `a (3 of 4), b (1 of 4), else c`.
+fn upstream_words(route: &RouteSummary<'_>) -> String {
+    let total: u32 = route.upstreams.iter().map(|one| one.weight).sum();
+    let words = |one: &RouteUpstreamSummary<'_>| match route.upstreams.len() {
+        1 => one.name.to_owned(),
+        _ => format!("{} ({} of {total})", one.name, one.weight),
+    };
+    let spread = route.upstreams.iter().map(words);
+    let fallback = route.fallback.iter().map(|name| format!("else {name}"));
+    spread.chain(fallback).collect::<Vec<_>>().join(", ")
+}
+
 fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure> {
     let source = summary.source.as_deref().unwrap_or("the built-in configuration");
     output.line(&format!("{source} is fine; this would run:\n"))?;
@@ -186,7 +209,7 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
     for route in &summary.routes {
         let keys = if route.accept == "virtual" { "virtual keys" } else { "provider keys" };
         let models = route.models.join(", ");
-        table.row(["route".into(), format!("{models} to {}, for {keys}", route.upstream)]);
+        table.row(["route".into(), format!("{models} to {}, for {keys}", upstream_words(route))]);
     }
     for dialect in &summary.refused_dialects {
         let why = format!("requests in the dialect `{dialect}`: no upstream speaks it");

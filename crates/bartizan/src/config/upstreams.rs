@@ -1,4 +1,4 @@
-//! Upstreams and routes: where requests may go, and with whose key.
+//! Upstreams: where requests may go, and with whose key.
 //!
 //! INVARIANT: an upstream that is the gateway itself is refused: requests would go round for ever.
 //! INVARIANT: a key is read once, here, and held as a secret from then on.
@@ -6,21 +6,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gateway::{
-    Accept, AddressRules, RouteSettings, UpstreamKind, UpstreamOptions as UpstreamWithKey,
-};
-use net::{Upstream, UpstreamSettings};
-use policy::NamePattern;
+use data_encoding::BASE64;
+use gateway::{HealthCheck, UpstreamKind, UpstreamOptions as UpstreamWithKey};
+use net::{CertificatePin, ClientIdentity, Upstream, UpstreamSettings};
 use stdx::Secret;
 use wire::Dialect;
 
-use super::known_keys::nearest;
 use super::options::{
-    AcceptOption, DialectOption, KindOption, RouteOptions, UpstreamOptions, connect_timeout_ms,
+    DialectOption, KindOption, UpstreamOptions, connect_timeout_ms, health_interval_ms,
     response_timeout_ms,
 };
 use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
-use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard, address_rules};
+use super::settings::{Checker, PEM_BYTES_MAX, TIMEOUT_MS_MAX, UpstreamCard};
 
 /// The provider that is used when nothing else is configured.
 const OPENAI_BASE_URL_DEFAULT: &str = "https://api.openai.com/v1";
@@ -89,6 +86,11 @@ impl Checker<'_> {
             connect_timeout_ms: connect_timeout_ms(),
             response_timeout_ms: response_timeout_ms(),
             ca_file: None,
+            client_certificate_file: None,
+            client_key_file: None,
+            pinned_certificates: Vec::new(),
+            health_path: None,
+            health_interval_ms: health_interval_ms(),
         })
     }
 
@@ -104,6 +106,7 @@ impl Checker<'_> {
         for (key, milliseconds) in [
             ("connect_timeout_ms", options.connect_timeout_ms),
             ("response_timeout_ms", options.response_timeout_ms),
+            ("health_interval_ms", options.health_interval_ms),
         ] {
             self.within(&below(key), milliseconds, 1, TIMEOUT_MS_MAX);
         }
@@ -113,7 +116,11 @@ impl Checker<'_> {
             self.problem(&below("kind"), message, "leave out `dialect`, or `kind`");
         }
         let ca_pem = options.ca_file.as_deref();
+        let client_identity = self.client_identity(&below, &options);
+        let pins = self.pins(&below("pinned_certificates"), &options);
         let settings = UpstreamSettings {
+            client_identity,
+            pins,
             ca_pem: ca_pem.and_then(|file| self.file(&below("ca_file"), file, PEM_BYTES_MAX)),
             base_url: base_url(options.base_url, kind),
             connect_time_max: Duration::from_millis(options.connect_timeout_ms),
@@ -135,7 +142,69 @@ impl Checker<'_> {
             self.warn(format!("upstream `{}` is reached without TLS", settings.name));
         }
         let api_key = options.api_key.and_then(|key| self.secret(&below("api_key"), key));
-        UpstreamWithKey { api_key, dialects: vec![dialect], kind, settings }
+        let interval = Duration::from_millis(options.health_interval_ms);
+        let check = options.health_path.map(|path| {
+            if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let help = "write a path on the upstream's host: `/health`, `/v1/models`";
+                self.problem(&below("health_path"), format!("`{path}` is not a path"), help);
+            }
+            HealthCheck { interval, path }
+        });
+        UpstreamWithKey { api_key, check, dialects: vec![dialect], kind, settings }
+    }
+
+    /// Our own certificate for an upstream, if it has one.
+    fn client_identity(
+        &mut self,
+        below: &impl Fn(&str) -> String,
+        options: &UpstreamOptions,
+    ) -> Option<ClientIdentity> {
+        let path = below("client_certificate_file");
+        let (certificate, key) = match (&options.client_certificate_file, &options.client_key_file)
+        {
+            (Some(certificate), Some(key)) => (certificate, key),
+            (None, None) => return None,
+            _ => {
+                let message = "a client certificate needs its key, and a key its certificate";
+                self.problem(
+                    &path,
+                    message,
+                    "give `client_certificate_file` and `client_key_file`",
+                );
+                return None;
+            }
+        };
+        let certificate = self.file(&path, certificate, PEM_BYTES_MAX);
+        let key = self.file(&below("client_key_file"), key, PEM_BYTES_MAX);
+        let key = zeroize::Zeroizing::new(key?);
+        match ClientIdentity::from_pem(&certificate?, &key) {
+            Ok(identity) => Some(identity),
+            Err(error) => {
+                let help = "give a PEM certificate chain and the PEM private key that fits it";
+                self.problem(&path, error.to_string(), help);
+                None
+            }
+        }
+    }
+
+    fn pins(&mut self, path: &str, options: &UpstreamOptions) -> Vec<CertificatePin> {
+        if !options.pinned_certificates.is_empty() && !options.base_url.starts_with("https://") {
+            let help = "pin certificates of upstreams whose `base_url` begins with https://";
+            self.problem(path, "there is no certificate without TLS", help);
+        }
+        let mut pins = Vec::new();
+        for (index, text) in options.pinned_certificates.iter().enumerate() {
+            let bytes = text.strip_prefix("sha256//").unwrap_or(text);
+            let bytes = BASE64.decode(bytes.as_bytes()).ok();
+            if let Some(pin) = bytes.and_then(|bytes| CertificatePin::try_from(bytes).ok()) {
+                pins.push(pin);
+                continue;
+            }
+            let help = "openssl x509 -in cert.pem -noout -pubkey | openssl pkey -pubin -outform der \
+                        | openssl dgst -sha256 -binary | base64";
+            self.problem(&format!("{path}[{index}]"), "is not a SHA-256 in base64", help);
+        }
+        pins
     }
 
     pub(super) fn secret(
@@ -166,55 +235,6 @@ impl Checker<'_> {
             return None;
         }
         Some(Secret::new(trimmed.to_owned()))
-    }
-
-    pub(super) fn routes(
-        &mut self,
-        routes: &[RouteOptions],
-        upstreams: &[UpstreamCard],
-    ) -> Vec<RouteSettings> {
-        if let ([], [only]) = (routes, upstreams) {
-            let (name, upstream) = (only.name.clone(), only.name.clone());
-            let models = vec![NamePattern::new("*")];
-            let (accept, addresses) = (Accept::VirtualKey, AddressRules::default());
-            return vec![RouteSettings { accept, addresses, models, name, upstream }];
-        }
-        if routes.is_empty() {
-            let message = format!("there are {} upstreams and no routes", upstreams.len());
-            let help = "say which models go where with `[[routes]]`";
-            self.problem("upstreams", message, help);
-        }
-        let mut checked: Vec<RouteSettings> = Vec::new();
-        for (index, route) in routes.iter().enumerate() {
-            let path = format!("routes[{index}]");
-            if !upstreams.iter().any(|upstream| upstream.name == route.upstream) {
-                let names: Vec<&str> = upstreams.iter().map(|one| one.name.as_str()).collect();
-                let help = match nearest(&route.upstream, &names) {
-                    Some(name) => format!("did you mean `{name}`?"),
-                    None => format!("configured: {}", names.join(", ")),
-                };
-                let message = format!("there is no upstream `{}`", route.upstream);
-                self.problem(&format!("{path}.upstream"), message, &help);
-            }
-            if route.models.is_empty() {
-                self.problem(
-                    &format!("{path}.models"),
-                    "an empty list takes no model at all",
-                    "leave it out to take every model",
-                );
-            }
-            checked.push(RouteSettings {
-                accept: match route.accept {
-                    AcceptOption::Virtual => Accept::VirtualKey,
-                    AcceptOption::Provider => Accept::ProviderKey,
-                },
-                addresses: address_rules(&route.allow_addresses, &route.deny_addresses),
-                models: route.models.iter().map(|model| NamePattern::new(model)).collect(),
-                name: route.name.clone().unwrap_or_else(|| route.upstream.clone()),
-                upstream: route.upstream.clone(),
-            });
-        }
-        checked
     }
 }
 

@@ -445,3 +445,97 @@ fn external_guards_that_make_no_sense_are_refused() {
     let twice = EXTERNAL.replace("prompt-guard", "rails");
     assert!(problems(&twice).contains("`rails` is taken"));
 }
+
+#[test]
+fn routes_with_several_upstreams_are_checked_and_shown() {
+    let home = Home::new();
+    let upstreams = r#"
+[[upstreams]]
+name = "a"
+base_url = "https://a.example/v1"
+[[upstreams]]
+name = "b"
+base_url = "https://b.example/v1"
+health_path = "/health"
+[[upstreams]]
+name = "c"
+dialect = "anthropic"
+base_url = "https://c.example/v1"
+"#;
+    let route = |route: &str| {
+        home.write("bartizan.toml", format!("{upstreams}[[routes]]\n{route}\n"));
+        home.run(&["config", "check"])
+    };
+    let ran = route("upstreams = [{ name = \"a\", weight = 3 }]\nfallback = [\"b\"]");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("route     * to a, else b, for virtual keys\n"), "{}", ran.stdout);
+    let ran = route("upstreams = [{ name = \"a\", weight = 3 }, { name = \"b\" }]");
+    assert!(ran.stdout.contains("* to a (3 of 4), b (1 of 4), for virtual"), "{}", ran.stdout);
+
+    for (wrong, expected) in [
+        ("models = [\"*\"]", "`routes[0]`: the route names no upstream"),
+        ("upstream = \"a\"\nupstreams = [{ name = \"b\" }]", "`upstream` is given too"),
+        (
+            "upstreams = [{ name = \"a\" }, { name = \"d\" }]",
+            "`routes[0].upstreams[1]`: there is no upstream `d`",
+        ),
+        ("upstream = \"a\"\nfallback = [\"c\"]", "`a` speaks `openai` and `c` speaks `anthropic`"),
+        ("upstream = \"a\"\nfallback = [\"a\"]", "the route names `a` twice"),
+        ("upstreams = [{ name = \"a\", weight = 0 }]", "0 is out of range"),
+        ("upstream = \"a\"\nattempts_max = 11", "`routes[0].attempts_max`: 11 is out of range"),
+        (
+            "upstream = \"a\"\nretry_statuses = [500]",
+            "500 does not say that a request was not processed",
+        ),
+        ("upstream = \"a\"\nfallback = [\"b\"]\naccept = \"provider\"", "must have one upstream"),
+    ] {
+        let ran = route(wrong);
+        let said: String = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(ran.code, 2, "{wrong}");
+        assert!(said.replace("│ ", "").contains(expected), "{wrong}: {expected}\n{said}");
+    }
+}
+
+#[test]
+fn the_tls_of_an_upstream_is_checked() {
+    let home = Home::new();
+    home.write("key.pem", "not a key");
+    let digest = "ebUAB4yRGAClT3Mxmn4ggvPYRBFnM/bl1NHXRY2Brb0=";
+    let upstream = |more: &str, scheme: &str| {
+        let head = format!("[[upstreams]]\nname = \"a\"\nbase_url = \"{scheme}://a.example/v1\"\n");
+        home.write("bartizan.toml", format!("{head}{more}\n"));
+        home.run(&["config", "check"])
+    };
+    for prefix in ["", "sha256//"] {
+        let ran = upstream(&format!("pinned_certificates = [\"{prefix}{digest}\"]"), "https");
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+    for (more, scheme, expected) in [
+        (
+            "pinned_certificates = [\"c2hvcnQ=\"]".to_owned(),
+            "https",
+            "`upstreams[0].pinned_certificates[0]`: is not a SHA-256",
+        ),
+        (
+            format!("pinned_certificates = [\"{digest}\"]"),
+            "http",
+            "there is no certificate without TLS",
+        ),
+        (
+            "client_certificate_file = \"key.pem\"".to_owned(),
+            "https",
+            "a client certificate needs its key",
+        ),
+        (
+            "client_certificate_file = \"key.pem\"\nclient_key_file = \"key.pem\"".to_owned(),
+            "https",
+            "the client key file: ",
+        ),
+        ("health_path = \"health\"".to_owned(), "https", "`health` is not a path"),
+    ] {
+        let ran = upstream(&more, scheme);
+        let said: String = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(ran.code, 2, "{more}");
+        assert!(said.replace("│ ", "").contains(expected), "{more}: {expected}\n{said}");
+    }
+}

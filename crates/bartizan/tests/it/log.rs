@@ -42,6 +42,7 @@ fn recorded(home: &Home) -> InteractionId {
         upstream: Some("openai".into()),
     };
     let closed = InteractionClosed {
+        attempts: Vec::new(),
         content: None,
         decision,
         duration_us: 12_345,

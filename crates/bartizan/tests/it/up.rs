@@ -148,3 +148,63 @@ fn what_to_try_is_in_the_dialect_of_the_upstream() {
     );
     assert_eq!(said.matches("\"max_tokens\":256,\"messages\"").count(), 3, "{said}");
 }
+
+#[test]
+fn what_another_process_isolates_is_cut_off_within_a_second() {
+    let home = Home::new();
+    let gateway = start(&home);
+    let key = first_key(&home);
+    let within_a_second = |status: u16| {
+        let deadline = std::time::Instant::now() + Duration::from_secs(2);
+        while std::time::Instant::now() < deadline {
+            if ask(&gateway, &key) == status {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    };
+    assert!(within_a_second(200));
+    let ran = home.run(&["isolate", "upstream:lopback", "--why", "it leaks"]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("there is no upstream `lopback`"), "{}", ran.stderr);
+    assert_eq!(home.run(&["isolate", "upstream:loopback"]).code, 2, "why?");
+    assert_eq!(home.run(&["isolate", "loopback", "--why", "x"]).code, 2, "what is loopback?");
+
+    let ran = home.run(&["isolate", "upstream:loopback", "--for", "30m", "--why", "it leaks"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(within_a_second(403), "isolated");
+    let listed = home.run(&["isolate", "--json"]).stdout;
+    assert!(listed.contains("upstream:loopback") && listed.contains("it leaks"), "{listed}");
+
+    assert_eq!(home.run(&["restore", "upstream:loopback"]).code, 0);
+    assert!(within_a_second(200), "restored");
+    assert_eq!(home.run(&["restore", "upstream:loopback"]).code, 2, "it was not isolated");
+    assert_eq!(home.run(&["isolate", "model:loop*", "--for", "1s", "--why", "drill"]).code, 0);
+    assert!(within_a_second(403), "isolated");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(within_a_second(200), "its time is over");
+    assert_eq!(home.run(&["isolate"]).stdout, "nothing is isolated\n");
+
+    let tail = home.run(&["log", "tail", "-n", "1000"]).stdout;
+    for expected in [
+        "isolate upstream:loopback by cli: it leaks",
+        "restore upstream:loopback by cli",
+        "isolate model:loop* by cli: drill",
+        "restore model:loop* by expiry",
+    ] {
+        assert_eq!(tail.matches(expected).count(), 1, "{expected}\n{tail}");
+    }
+}
+
+#[test]
+fn what_is_isolated_while_nothing_runs_is_isolated_from_the_start() {
+    let home = Home::new();
+    drop(start(&home));
+    let key = first_key(&home);
+    assert_eq!(home.run(&["isolate", "upstream:loopback", "--why", "bad"]).code, 0);
+    let gateway = start(&home);
+    assert_eq!(ask(&gateway, &key), 403);
+    let tail = home.run(&["log", "tail", "-n", "1000"]).stdout;
+    assert_eq!(tail.matches("isolate upstream:loopback by cli: bad").count(), 1, "{tail}");
+}

@@ -54,6 +54,7 @@ fn made() -> Made {
                 actor: "cli".into(),
                 operation: "key.create".into(),
                 target: format!("key {number}"),
+                why: None,
             })
         };
         let _ =

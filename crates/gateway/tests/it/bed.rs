@@ -13,8 +13,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use events::{EventBody, InteractionClosed, InteractionOpened};
 use gateway::{
-    Accept, AddressRules, AddressSettings, Judge, Limits, MaskStyle, Parts, QuotaSettings, Quotas,
-    RouteSettings, Settings, UpstreamKind, UpstreamOptions,
+    Accept, AddressRules, AddressSettings, Isolation, Judge, Limits, MaskStyle, Parts,
+    QuotaSettings, Quotas, RetrySettings, RouteSettings, Settings, UpstreamKind, UpstreamOptions,
 };
 use http::{HeaderValue, Response, StatusCode, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
@@ -44,15 +44,21 @@ pub(crate) struct Plan {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     pub(crate) external: Vec<connect::GuardSettings>,
+    pub(crate) fallback: Vec<String>,
     pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
+    pub(crate) isolation: Isolation,
     pub(crate) limits: Limits,
     pub(crate) masks: MaskStyle,
     pub(crate) policies: Vec<PolicySource>,
     pub(crate) preset: Preset,
     pub(crate) quotas: QuotaSettings,
+    pub(crate) retries: RetrySettings,
     pub(crate) route_addresses: AddressRules,
     pub(crate) unknown_fields: UnknownFields,
+    /// Upstreams of the test's own instead of the one, and how they are spread over.
+    pub(crate) upstreams: Vec<UpstreamOptions>,
+    pub(crate) weighted: Vec<(String, u32)>,
 }
 
 impl Default for Plan {
@@ -66,15 +72,20 @@ impl Default for Plan {
             disk: Arc::new(RealDisk),
             exposed: tokio::sync::mpsc::channel(1).0,
             external: Vec::new(),
+            fallback: Vec::new(),
             grant: GrantOptions::default(),
             guards: true,
+            isolation: Isolation::default(),
             limits: Limits::default(),
             masks: MaskStyle::default(),
             policies: Vec::new(),
             preset: Preset::Balanced,
             quotas: QuotaSettings::default(),
+            retries: RetrySettings::default(),
             route_addresses: AddressRules::default(),
             unknown_fields: UnknownFields::Scan,
+            upstreams: Vec::new(),
+            weighted: Vec::new(),
         }
     }
 }
@@ -189,6 +200,12 @@ async fn start(
     let options =
         PolicyOptions { preset: plan.preset, sources: plan.policies, ..PolicyOptions::default() };
     let policy = policy::Engine::new(&options).expect("policies");
+    let (mut upstreams, mut weighted) = (plan.upstreams, plan.weighted);
+    if weighted.is_empty() {
+        let options = upstream("fake", base_url, PROVIDER_KEY);
+        upstreams.push(UpstreamOptions { dialects: plan.dialects, kind: plan.kind, ..options });
+        weighted.push(("fake".to_owned(), 1));
+    }
     let settings = Settings {
         addresses: plan.addresses,
         guards: plan.guards,
@@ -198,29 +215,21 @@ async fn start(
         routes: vec![RouteSettings {
             accept: plan.accept,
             addresses: plan.route_addresses,
+            fallback: plan.fallback,
             models: vec![policy::NamePattern::new("*")],
             name: "main".to_owned(),
-            upstream: "fake".to_owned(),
+            retries: plan.retries,
+            upstreams: weighted,
         }],
         tls: None,
         unknown_fields: plan.unknown_fields,
-        upstreams: vec![UpstreamOptions {
-            api_key: Some(Secret::new(PROVIDER_KEY.to_owned())),
-            dialects: plan.dialects,
-            kind: plan.kind,
-            settings: UpstreamSettings {
-                base_url: base_url.to_owned(),
-                ca_pem: None,
-                connect_time_max: Duration::from_secs(2),
-                name: "fake".to_owned(),
-                response_time_max: Duration::from_secs(10),
-            },
-        }],
+        upstreams,
     };
     let address = gateway::start(Parts {
         exposed: plan.exposed,
         external: connect::ExternalGuards::new(plan.external).expect("guards"),
         baselines: Some(data.join("baselines.bin")),
+        isolation: plan.isolation,
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),
@@ -232,6 +241,25 @@ async fn start(
     })
     .expect("a free port");
     (address, key.expose().clone(), other.expose().clone())
+}
+
+/// One upstream of a plan.
+pub(crate) fn upstream(name: &str, base_url: &str, key: &str) -> UpstreamOptions {
+    UpstreamOptions {
+        api_key: Some(Secret::new(key.to_owned())),
+        check: None,
+        dialects: Dialect::ALL.to_vec(),
+        kind: UpstreamKind::Standard,
+        settings: UpstreamSettings {
+            base_url: base_url.to_owned(),
+            ca_pem: None,
+            client_identity: None,
+            connect_time_max: Duration::from_secs(2),
+            name: name.to_owned(),
+            pins: Vec::new(),
+            response_time_max: Duration::from_secs(10),
+        },
+    }
 }
 
 /// An upstream that answers everything with the same bytes and keeps what it was sent.

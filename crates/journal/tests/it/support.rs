@@ -98,6 +98,7 @@ pub(crate) fn event(number: u64) -> Event {
             actor: "cli".into(),
             operation: "key.create".into(),
             target: format!("key \"{number}\" \u{1f511}\n"),
+            why: None,
         }),
         _ => EventBody::Node(NodeNotice { detail: String::new(), state: "started".into() }),
     };
@@ -132,6 +133,7 @@ pub(crate) fn opened(number: u64) -> InteractionOpened {
 
 pub(crate) fn closed(number: u64) -> InteractionClosed {
     InteractionClosed {
+        attempts: Vec::new(),
         content: None,
         decision: Decision::default(),
         duration_us: 1,

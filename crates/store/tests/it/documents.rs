@@ -207,3 +207,28 @@ async fn a_missing_folder_is_reported() {
     assert!(error.starts_with("cannot open the database `"), "{error}");
     assert!(error.contains("No such file or directory"), "{error}");
 }
+
+#[tokio::test]
+async fn isolations_hold_until_their_time_is_over_or_they_are_restored() {
+    let home = Home::new();
+    let isolations = store::Isolations::new(home.open().await);
+    isolations.isolate("upstream:a", Some(100), "leaks", 10).await.expect("isolated");
+    isolations.isolate("upstream:b", None, "compromised", 10).await.expect("isolated");
+    isolations.isolate("upstream:b", Some(500), "still", 20).await.expect("said again");
+    let names = |now_ms| {
+        let isolations = isolations.clone();
+        async move {
+            let all = isolations.list().await.expect("a list");
+            let active = all.into_iter().filter(|one| one.is_active(now_ms));
+            active.map(|one| format!("{}: {}", one.target, one.why)).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(names(99).await, ["upstream:a: leaks", "upstream:b: still"]);
+    assert_eq!(names(100).await, ["upstream:b: still"]);
+    isolations.isolate("model:m", None, "x", 200).await.expect("isolated");
+    let all = isolations.list().await.expect("a list");
+    assert_eq!(all.len(), 2, "what is over is gone: {all:?}");
+    assert_eq!(isolations.restore("upstream:b", 300).await.ok(), Some(true));
+    assert_eq!(isolations.restore("upstream:b", 300).await.ok(), Some(false));
+    assert_eq!(names(300).await, ["model:m: x"]);
+}
