@@ -348,6 +348,7 @@ fn opening(
         client_address,
         content: None,
         conversation: None,
+        credentials: events::Credentials::default(),
         decision: Decision::default(),
         dialect: String::new(),
         findings: Vec::new(),

@@ -40,6 +40,7 @@ mod stream;
 mod vault;
 mod watch;
 mod watch_task;
+mod ways_in;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -62,6 +63,7 @@ pub use settings::{
     Accept, Limits, MaskStyle, RouteSettings, Settings, SettingsError, UpstreamKind,
     UpstreamOptions,
 };
+pub use ways_in::{IdentitySettings, TokenIssuer};
 
 use exchange::Randomness;
 use risk::Conversations;
@@ -69,6 +71,7 @@ use service::{Service, Shared};
 use settings::Routes;
 use watch::Watch;
 use watch_task::WatchTask;
+use ways_in::WaysIn;
 
 /// What the gateway is made of.
 #[expect(missing_debug_implementations, reason = "holds keys")]
@@ -126,7 +129,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         tasks,
     } = parts;
     let routes = Routes::new(&mut settings)?;
-    let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
+    let Settings { addresses, identity, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
         address: listen,
         connections_max: limits.connections_max,
@@ -176,6 +179,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         shutdown: shutdown.clone(),
         unknown_fields,
         watch,
+        ways_in: WaysIn::new(identity, purpose("tokens"), &tasks, &shutdown),
     });
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));

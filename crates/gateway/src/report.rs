@@ -24,6 +24,7 @@ use crate::{
     request,
     service::{Shared, shape},
     watch::key_holder,
+    ways_in::{self, Shown},
 };
 
 /// The path of reports.
@@ -51,7 +52,7 @@ pub(crate) async fn report(shared: &Shared, arrival: Arrival) -> Response<Body> 
 }
 
 async fn take(shared: &Shared, arrival: Arrival) -> Result<InteractionId, Refusal> {
-    let Arrival { peer, request, .. } = arrival;
+    let Arrival { certificate, peer, request, .. } = arrival;
     let (head, body) = request.into_parts();
     shared.addresses.rules.check(shared.addresses.client(peer, &head.headers))?;
     if head.method != http::Method::POST {
@@ -64,7 +65,8 @@ async fn take(shared: &Shared, arrival: Arrival) -> Result<InteractionId, Refusa
             )
         });
     }
-    let caller = request::authenticate(shared, Dialect::OpenAi, &head.headers)?;
+    let shown = Shown::of(certificate.as_deref());
+    let caller = ways_in::authenticate(shared, Dialect::OpenAi, &head.headers, &shown).await?;
     request::check_headers(wire::Operation::ChatCompletions, &head.headers)?;
     let mut share = BodyShare::default();
     let time_max = shared.limits.body_time_max;

@@ -1,23 +1,21 @@
-//! From a caller's bytes to a judged message: who asks, what for, what is in it, what follows.
+//! From a caller's bytes to a judged message: what for, what is in it, what follows.
 //!
 //! INVARIANT: everything here is done before the open record is written, and nothing here sends
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
 //! messages can be examined on the CPU pool. With guards outside it is done in two goes: `external`.
+//!
+//! Not here: who asks (`ways_in`).
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
 use events::{
-    Action, ConversationId, Finding, InteractionOpened, KeyId, Kind, LocatedFinding, Outcome,
-    Principal, Span,
+    Action, ConversationId, Finding, InteractionOpened, KeyId, Kind, LocatedFinding, Outcome, Span,
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
 use policy::Judgement;
-use ring::hmac;
-use store::Grant;
-use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
+use wire::{Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     allowance,
@@ -35,60 +33,13 @@ use crate::{
     routing::{check_deployment, route_of},
     service::Shared,
     settings::Route,
-    speech::{self, ProviderKey, Speech},
+    speech::Speech,
     vault::Vault,
+    ways_in::{Caller, hashed},
 };
 
 /// Findings of one request; more is refused.
 pub(crate) const FINDINGS_MAX: usize = 100_000;
-/// Bytes of the keyed hash that stands for an end user or a foreign key.
-const NAME_HASH_BYTES: usize = 12;
-
-/// An authenticated caller; the default is nobody.
-#[derive(Default)]
-pub(crate) struct Caller {
-    pub(crate) grant: Option<Arc<Grant>>,
-    pub(crate) principal: Principal,
-    /// The caller's own provider key, on routes that accept those.
-    pub(crate) provider_key: Option<ProviderKey>,
-}
-
-/// Finds out who asks.
-pub(crate) fn authenticate(
-    shared: &Shared,
-    dialect: Dialect,
-    headers: &HeaderMap,
-) -> Result<Caller, Refusal> {
-    let key = speech::presented_key(dialect, headers)?;
-    let presented = key.secret.expose().as_str();
-    if !presented.starts_with(events::VIRTUAL_KEY_PREFIX) && shared.routes.accept_provider_keys() {
-        let application = Some(format!("provider-key-{}", hashed(shared, presented)));
-        return Ok(Caller {
-            grant: None,
-            principal: Principal { application, ..Principal::default() },
-            provider_key: Some(key),
-        });
-    }
-    match shared.keys.load().authenticate(presented, now_ms()) {
-        Ok(grant) => Ok(Caller {
-            principal: grant.principal.clone(),
-            grant: Some(grant),
-            provider_key: None,
-        }),
-        Err(refusal) => {
-            let mut answer = Refusal::unauthenticated(refusal.to_string());
-            // Clients know `invalid_api_key`; the record knows which fault it was.
-            answer.recorded = Some(refusal.code());
-            Err(answer)
-        }
-    }
-}
-
-/// What stands for an end user or a foreign key in records: the same text, the same name.
-fn hashed(shared: &Shared, text: &str) -> String {
-    let hash = hmac::sign(&shared.hash_key, text.as_bytes());
-    HEXLOWER.encode(&hash.as_ref()[..NAME_HASH_BYTES])
-}
 
 /// What the body must be, by its headers.
 pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result<(), Refusal> {

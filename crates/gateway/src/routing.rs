@@ -9,9 +9,9 @@ use wire::{Address, Dialect};
 
 use crate::{
     refusal::Refusal,
-    request::Caller,
     service::Shared,
     settings::{Accept, NoRoute, Route},
+    ways_in::Caller,
 };
 
 /// Where a caller's request goes.

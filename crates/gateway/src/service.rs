@@ -25,11 +25,12 @@ use crate::{
     quota::Quotas,
     refusal::Refusal,
     reply, report,
-    request::{self, Caller, Prepared, Received, Worker},
+    request::{self, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
     speech::Speech,
     watch::Watch,
+    ways_in::{self, Caller, Shown, WaysIn},
 };
 
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) shutdown: net::Shutdown,
     pub(crate) unknown_fields: UnknownFields,
     pub(crate) watch: Watch,
+    pub(crate) ways_in: WaysIn,
 }
 
 /// Answers requests.
@@ -98,6 +100,7 @@ impl Service {
     async fn interact(&self, arrival: Arrival) -> Response<Body> {
         let shared = &*self.0;
         let (head, body) = arrival.request.into_parts();
+        let shown = Shown::of(arrival.certificate.as_deref());
         let route = wire::route(head.method.as_str(), head.uri.path());
         let operation = match route {
             WireRoute::Known(operation) => operation.as_str(),
@@ -133,7 +136,7 @@ impl Service {
         let result = match route {
             WireRoute::Known(operation) => {
                 journey.received.operation = operation;
-                self.guarded(journey, &head, body).await
+                self.guarded(journey, (&head, &shown), body).await
             }
             WireRoute::WrongMethod { allow } => Err((journey, wrong_method(allow))),
             WireRoute::Unknown => Err((journey, unknown_path())),
@@ -150,7 +153,7 @@ impl Service {
     async fn guarded(
         &self,
         mut journey: Journey,
-        head: &Parts,
+        head: (&Parts, &Shown),
         body: Incoming,
     ) -> Result<Response<Body>, (Journey, Refusal)> {
         let shared = &*self.0;
@@ -197,13 +200,16 @@ impl Service {
     async fn receive(
         &self,
         journey: &mut Journey,
-        head: &Parts,
+        (head, shown): (&Parts, &Shown),
         body: Incoming,
     ) -> Result<(), Refusal> {
         let Journey { exchange, received } = journey;
         self.0.addresses.rules.check(received.client_address)?;
         let operation = received.operation;
-        received.caller = request::authenticate(&self.0, operation.dialect(), &head.headers)?;
+        received.opened.credentials = shown.credentials();
+        let (dialect, headers) = (operation.dialect(), &head.headers);
+        received.caller = ways_in::authenticate(&self.0, dialect, headers, shown).await?;
+        received.opened.credentials = received.caller.credentials.clone();
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller.principal);
         received.speech = Speech::of(operation, head)?;
@@ -358,6 +364,13 @@ pub(crate) fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> R
     if dialect == Dialect::Anthropic {
         // Its clients quote this one in their errors.
         insert(&mut response, "request-id", interaction);
+    }
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        let challenge = match &*refusal.code {
+            "invalid_token" => "Bearer error=\"invalid_token\"",
+            _ => "Bearer",
+        };
+        insert(&mut response, "www-authenticate", challenge);
     }
     if let Some(allow) = refusal.allow {
         insert(&mut response, "allow", allow);

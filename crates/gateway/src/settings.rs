@@ -10,6 +10,7 @@ use stdx::Secret;
 use wire::{Dialect, UnknownFields};
 
 use crate::addresses::{AddressRules, AddressSettings};
+use crate::ways_in::IdentitySettings;
 
 /// Everything the gateway needs to know.
 #[expect(missing_debug_implementations, reason = "holds the providers' keys")]
@@ -18,6 +19,8 @@ pub struct Settings {
     pub addresses: AddressSettings,
     /// Whether detectors run. Without them nothing is found and nothing is masked.
     pub guards: bool,
+    /// Ways in besides virtual keys.
+    pub identity: IdentitySettings,
     /// Where and how to listen.
     pub listen: SocketAddr,
     /// Limits.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address_range::AddressRange;
 use super::external_options::ExternalOptions;
+use super::identity_options::{ClientCertificatesOption, IdentityOptions};
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 use super::secret::SecretReference;
@@ -37,6 +38,8 @@ pub(crate) struct ConfigOptions {
     pub(crate) routes: Vec<RouteOptions>,
     /// Virtual keys.
     pub(crate) keys: KeyOptions,
+    /// Ways in besides virtual keys. What they grant has to be written here; whom no row fits is refused.
+    pub(crate) identity: IdentityOptions,
     /// How much may be used, besides what virtual keys say themselves. What a request may use at most is
     /// reserved before it is sent, and settled when its answer has ended.
     pub(crate) limits: Vec<LimitOptions>,
@@ -115,6 +118,13 @@ pub(crate) struct TlsOptions {
     /// The private key as PEM.
     #[schemars(example = &"/etc/bartizan/tls/key.pem")]
     pub(crate) private_key_file: PathBuf,
+    /// The authorities whose client certificates are taken, as PEM. Without it clients are not asked for any.
+    #[schemars(example = &"/etc/bartizan/tls/clients-ca.pem")]
+    pub(crate) client_ca_file: Option<PathBuf>,
+    /// Whether clients may show a certificate or have to: `optional` or `required`. Unless given: `optional`. What a
+    /// certificate opens is said by `[[identity.certificates]]`.
+    #[schemars(example = ClientCertificatesOption::Optional)]
+    pub(crate) client_certificates: Option<ClientCertificatesOption>,
 }
 
 /// One of `[[upstreams]]`

@@ -45,12 +45,15 @@ pub(crate) struct Plan {
     pub(crate) external: Vec<connect::GuardSettings>,
     pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
+    pub(crate) identity: gateway::IdentitySettings,
     pub(crate) limits: Limits,
     pub(crate) masks: MaskStyle,
     pub(crate) policies: Vec<PolicySource>,
     pub(crate) preset: Preset,
     pub(crate) quotas: QuotaSettings,
+    pub(crate) accept: Accept,
     pub(crate) route_addresses: AddressRules,
+    pub(crate) tls: Option<net::TlsSettings>,
     pub(crate) unknown_fields: UnknownFields,
 }
 
@@ -66,12 +69,15 @@ impl Default for Plan {
             external: Vec::new(),
             grant: GrantOptions::default(),
             guards: true,
+            identity: gateway::IdentitySettings::default(),
             limits: Limits::default(),
             masks: MaskStyle::default(),
             policies: Vec::new(),
             preset: Preset::Balanced,
             quotas: QuotaSettings::default(),
+            accept: Accept::VirtualKey,
             route_addresses: AddressRules::default(),
+            tls: None,
             unknown_fields: UnknownFields::Scan,
         }
     }
@@ -187,17 +193,18 @@ async fn start(
     let settings = Settings {
         addresses: plan.addresses,
         guards: plan.guards,
+        identity: plan.identity,
         limits: plan.limits,
         masks: plan.masks,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         routes: vec![RouteSettings {
-            accept: Accept::VirtualKey,
+            accept: plan.accept,
             addresses: plan.route_addresses,
             models: vec![policy::NamePattern::new("*")],
             name: "main".to_owned(),
             upstream: "fake".to_owned(),
         }],
-        tls: None,
+        tls: plan.tls,
         unknown_fields: plan.unknown_fields,
         upstreams: vec![UpstreamOptions {
             api_key: Some(Secret::new(PROVIDER_KEY.to_owned())),

@@ -28,3 +28,4 @@ mod reports;
 mod responses;
 mod risk;
 mod vllm;
+mod ways_in;
