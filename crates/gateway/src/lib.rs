@@ -140,11 +140,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         tls,
     })?;
     let address = listener.local_address();
-    let purpose = |name: &str| {
-        // One secret, a key of its own for each purpose.
-        let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
-    };
+    let purpose = |name: &str| key_for(&secret, name);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (watch, waiting) = Watch::new();
     let watch_task = WatchTask {
@@ -184,4 +180,10 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(address)
+}
+
+/// One secret, a key of its own for each purpose.
+fn key_for(secret: &Secret<[u8; 32]>, purpose: &str) -> hmac::Key {
+    let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref())
 }

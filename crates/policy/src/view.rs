@@ -141,17 +141,7 @@ impl<'a> View<'a> {
         }
         write_text(&mut key, end_user);
         // Rules see applications, teams and tenants, not people.
-        if let Some(Principal {
-            agent: _,
-            application,
-            end_user: _,
-            issuer: _,
-            key: id,
-            team,
-            tenant,
-            user: _,
-        }) = principal
-        {
+        if let Some(Principal { application, key: id, team, tenant, .. }) = principal {
             for name in [application, team, tenant] {
                 write_text(&mut key, name.as_deref().unwrap_or_default());
             }

@@ -60,6 +60,13 @@ struct CertificatesSummary {
     grants: usize,
 }
 
+impl CertificatesSummary {
+    fn of(settings: &Settings) -> Option<Self> {
+        let grants = settings.gateway.identity.certificates.len();
+        settings.client_certificates.map(|are| Self { are, grants })
+    }
+}
+
 #[derive(Serialize)]
 struct IssuerSummary<'a> {
     name: &'a str,
@@ -165,9 +172,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .filter(|dialect| !settings.upstreams.iter().any(|one| one.dialects.contains(dialect)))
             .map(|dialect| dialect.as_str())
             .collect(),
-        client_certificates: settings
-            .client_certificates
-            .map(|are| CertificatesSummary { are, grants: gateway.identity.certificates.len() }),
+        client_certificates: CertificatesSummary::of(settings),
         issuers: settings.issuers.iter().map(IssuerSummary::from).collect(),
         guards: GuardSummary {
             enabled: gateway.guards,
