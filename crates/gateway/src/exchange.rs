@@ -12,16 +12,17 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
+    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
-use wire::Dialect;
+use wire::{Dialect, Document, Lane};
 
 use crate::{
     answer::Verdict,
     quota::Reservation,
     risk::Turn,
+    tally::Tally,
     watch::{Watch, Watched},
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct Exchange {
     content_bytes_max: usize,
     early: Early,
     journal: Journal,
+    request_bytes: u64,
     /// What its limits hold for it.
     reservation: Option<Reservation>,
     shutdown: net::Shutdown,
@@ -61,6 +63,7 @@ pub(crate) struct Exchange {
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
     state: State,
+    tally: Tally,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
     watch: Watch,
@@ -71,6 +74,8 @@ pub(crate) struct Exchange {
 pub(crate) struct Early {
     /// Unknown, if a proxy does not say it.
     pub(crate) client_address: Option<IpAddr>,
+    /// Whom baselines count.
+    pub(crate) counted: Principal,
     pub(crate) dialect: Dialect,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
@@ -99,11 +104,13 @@ impl Exchange {
             content_bytes_max,
             early,
             journal: journal.clone(),
+            request_bytes: 0,
             reservation: None,
             is_sent: false,
             shutdown: shutdown.clone(),
             sent: Vec::new(),
             state: State::Unopened,
+            tally: Tally::default(),
             ticket: None,
             turn: None,
             watch: watch.clone(),
@@ -114,6 +121,11 @@ impl Exchange {
     /// Notes who asks, for the case that nothing more comes to be known.
     pub(crate) fn asked_by(&mut self, principal: &Principal) {
         self.early.principal.clone_from(principal);
+    }
+
+    /// Notes whom baselines count.
+    pub(crate) fn counted_as(&mut self, counted: &Principal) {
+        self.early.counted.clone_from(counted);
     }
 
     /// Notes what the request adds to its conversation.
@@ -133,7 +145,7 @@ impl Exchange {
 
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, dialect, operation, principal } = &self.early;
+        let Early { client_address, dialect, operation, principal, .. } = &self.early;
         InteractionOpened {
             dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
@@ -164,7 +176,8 @@ impl Exchange {
                 Some(self.journal.keep_later(self.interaction(), Part::Request, kept)?);
         }
         opened.findings_omitted = shorten(&mut opened.findings);
-        let watched = self.watch.opened(&opened);
+        self.request_bytes = opened.request_bytes;
+        let watched = Watched::of(&opened, &self.early.counted);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
         self.watched = Some(watched);
@@ -205,13 +218,9 @@ impl Exchange {
         self.close.status = status;
     }
 
-    /// Token counts, as the upstream reports them: at the end, or in parts that only grow.
-    pub(crate) fn usage(&mut self, usage: Option<TokenUsage>) {
-        if let Some(usage) = usage {
-            let known = self.close.usage.get_or_insert_default();
-            known.input = known.input.max(usage.input);
-            known.output = known.output.max(usage.output);
-        }
+    /// Counts a whole answer, or an event of a streamed one: [`Tally::add`].
+    pub(crate) fn counts(&mut self, document: &Document<'_>, is_said: impl Fn(Lane) -> bool) {
+        self.tally.add(document, is_said);
     }
 
     /// What no guard read in the answer.
@@ -259,16 +268,18 @@ impl Exchange {
         let print = self.turn.as_ref().map(Turn::print);
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
+        close.usage = self.tally.counted();
+        let tokens = self.tally.tokens(self.request_bytes);
         if let Some(mut reservation) = self.reservation.take()
             && self.is_sent
-            && (close.usage.is_some() || ending != Ending::UpstreamFailed)
+            && (!self.tally.is_empty() || ending != Ending::UpstreamFailed)
         {
-            reservation.used(close.usage, close.response_bytes);
+            reservation.used(tokens);
         }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
         if let Some(watched) = self.watched.take() {
-            self.watch.closed(watched, &close, print);
+            self.watch.closed(watched, &close, tokens, print);
         }
         let written = (|| {
             if !self.sent.is_empty() {
@@ -339,7 +350,7 @@ fn shorten(findings: &mut Vec<LocatedFinding>) -> u32 {
 }
 
 /// An open record that knows nothing but where it comes from.
-fn opening(
+pub(crate) fn opening(
     interaction: InteractionId,
     client_address: String,
     operation: &str,

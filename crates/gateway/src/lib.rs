@@ -25,6 +25,7 @@ mod lane;
 mod loopback;
 mod mask;
 mod owners;
+mod provider_keys;
 mod quota;
 mod refusal;
 mod reply;
@@ -37,6 +38,7 @@ mod settings;
 mod speech;
 mod stand_in;
 mod stream;
+mod tally;
 mod vault;
 mod watch;
 mod watch_task;
@@ -66,6 +68,7 @@ pub use settings::{
 pub use ways_in::{IdentitySettings, TokenIssuer};
 
 use exchange::Randomness;
+use provider_keys::ProviderKeys;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
@@ -164,12 +167,10 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         keys,
         mask_key: purpose("masks"),
         mask_style: masks,
+        provider_keys: ProviderKeys::default(),
         quotas,
         randomness: Randomness::default(),
-        read_limits: ReadLimits {
-            body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),
-            ..ReadLimits::default()
-        },
+        read_limits: read_limits(&limits),
         limits,
         routes,
         shutdown: shutdown.clone(),
@@ -186,4 +187,9 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
 fn key_for(secret: &Secret<[u8; 32]>, purpose: &str) -> hmac::Key {
     let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
     hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref())
+}
+
+fn read_limits(limits: &Limits) -> ReadLimits {
+    let body_bytes_max = limits.body_bytes_max.max(limits.answer_bytes_max);
+    ReadLimits { body_bytes_max, ..ReadLimits::default() }
 }

@@ -85,7 +85,8 @@ pub(crate) struct Received {
     /// Virtual keys that were seen in it.
     pub(crate) exposed: Vec<KeyId>,
     pub(crate) external: External,
-    pub(crate) opened: InteractionOpened,
+    /// Its record so far. Apart, because it is large and moves often.
+    pub(crate) opened: Box<InteractionOpened>,
     pub(crate) operation: Operation,
     pub(crate) path: String,
     /// What its limits hold for it.
@@ -133,6 +134,7 @@ pub(crate) fn examine(
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
     opened.upstream = Some(route.upstream.name().to_owned());
+    caller.takes(route);
     let asks = (operation, model, &**route);
     if external.is_first_go() {
         received.reservation = allowance::within_limits(shared, caller, &document, asks)?;

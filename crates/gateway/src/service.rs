@@ -8,7 +8,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use events::{Decision, KeyId, Principal};
+use events::{Decision, InteractionId, KeyId, Principal};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, BodyShare, Handler, Incoming};
@@ -19,17 +19,19 @@ use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, Unkno
 
 use crate::{
     addresses::AddressSettings,
+    allowance,
     exchange::{Early, Exchange, Randomness},
     external::External,
     judge::Judge,
-    quota::Quotas,
+    provider_keys::ProviderKeys,
+    quota::{Quotas, Uses},
     refusal::Refusal,
     reply, report,
     request::{self, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
     speech::Speech,
-    watch::Watch,
+    watch::{Watch, key_holder},
     ways_in::{self, Caller, Shown, WaysIn},
 };
 
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
+    pub(crate) provider_keys: ProviderKeys,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) randomness: Randomness,
     pub(crate) read_limits: ReadLimits,
@@ -59,6 +62,20 @@ pub(crate) struct Shared {
     pub(crate) unknown_fields: UnknownFields,
     pub(crate) watch: Watch,
     pub(crate) ways_in: WaysIn,
+}
+
+impl Shared {
+    /// Notes whose interaction it was, once its request was sent on, and that the upstream accepts the caller's key if
+    /// it does. Strangers have made nothing until then: who invents keys must not push others' interactions out.
+    fn was_sent(&self, interaction: InteractionId, caller: &Caller, is_accepted: bool) {
+        if caller.is_stranger && !is_accepted {
+            return;
+        }
+        if let Some(name) = caller.principal.application.as_deref().filter(|_| caller.is_stranger) {
+            self.provider_keys.note(name);
+        }
+        self.watch.owners.note(interaction, &key_holder(&caller.principal));
+    }
 }
 
 /// Answers requests.
@@ -113,7 +130,14 @@ impl Service {
         };
         let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let content_bytes_max = shared.limits.content_bytes_max;
-        let early = Early { client_address, dialect, operation, principal: Principal::default() };
+        let nobody = Principal::default();
+        let early = Early {
+            client_address,
+            counted: nobody.clone(),
+            dialect,
+            operation,
+            principal: nobody,
+        };
         let place = (&shared.journal, &shared.shutdown, &shared.watch);
         let exchange = Exchange::new(place, interaction, arrival.at, content_bytes_max, early);
         let mut journey = Journey {
@@ -123,7 +147,7 @@ impl Service {
                 client_address,
                 exposed: Vec::new(),
                 external: External::default(),
-                opened: exchange.opening(),
+                opened: Box::new(exchange.opening()),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
                 reservation: None,
@@ -165,6 +189,7 @@ impl Service {
         if received.external.ask(&shared.journal).await {
             (received, prepared) = self.examine(received).await;
         }
+        exchange.counted_as(&received.caller.counted);
         exchange.turn(received.turn.take());
         exchange.holds(received.reservation.take());
         let mut journey = Journey { exchange, received };
@@ -184,8 +209,13 @@ impl Service {
         };
         journey.exchange.is_sent();
         let decision = decision_words(prepared.judgement.decision());
-        let operation = journey.received.operation;
-        match reply::reply(shared, prepared, request, operation, journey.exchange).await {
+        let (operation, interaction) = (journey.received.operation, journey.exchange.interaction());
+        let replied = reply::reply(shared, prepared, request, operation, journey.exchange).await;
+        // Lists of models are public at some providers.
+        let is_accepted = allowance::uses(operation) != Uses::Nothing
+            && replied.as_ref().is_ok_and(|response| response.status().is_success());
+        shared.was_sent(interaction, &journey.received.caller, is_accepted);
+        match replied {
             Ok(mut response) => {
                 insert(&mut response, DECISION_HEADER, &decision);
                 Ok(response)
@@ -212,6 +242,7 @@ impl Service {
         received.opened.credentials = received.caller.credentials.clone();
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller.principal);
+        exchange.counted_as(&received.caller.counted);
         received.speech = Speech::of(operation, head)?;
         request::check_headers(operation, &head.headers)?;
         let limits = &self.0.limits;
@@ -299,7 +330,7 @@ impl Service {
 impl Journey {
     fn open(&mut self, shared: &Shared) -> Result<(), JournalError> {
         let known = self.exchange.opening();
-        let opened = std::mem::replace(&mut self.received.opened, known);
+        let opened = std::mem::replace(&mut *self.received.opened, known);
         self.exchange.open(opened, &self.received.body)?;
         for key in std::mem::take(&mut self.received.exposed) {
             self.exchange.exposes(key)?;

@@ -28,6 +28,7 @@ fn journal() -> Journal {
 fn machine(journal: &Journal) -> Machine {
     let early = Early {
         client_address: Some(Ipv4Addr::LOCALHOST.into()),
+        counted: Principal::default(),
         dialect: Dialect::Anthropic,
         operation: "messages",
         principal: Principal::default(),

@@ -1,4 +1,4 @@
-//! What baselines and reports need of every interaction: noted as it opens and as it ends, without ever making it wait.
+//! What baselines and reports need of every interaction: noted as it opens, is sent on and ends, without ever making it wait.
 //!
 //! INVARIANT: an interaction that ends is handed on or counted as lost; nothing here blocks. INVARIANT: bounded: [`WAITING_MAX`] interactions on their way, and the
 //! owners of the last [`crate::owners::INTERACTIONS_MAX`].
@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use events::{Ending, InteractionClosed, InteractionOpened, Principal};
+use events::{Ending, InteractionClosed, InteractionOpened, Principal, TokenUsage};
 use hunt::{Observation, Outcome, Print, SeriesName};
 use tokio::sync::mpsc;
 
@@ -16,8 +16,6 @@ use crate::{exchange::now_ms, owners::Owners};
 
 /// Interactions that have ended and wait to be compared; about two megabytes.
 const WAITING_MAX: usize = 8_192;
-/// Bytes that stand for a token where the upstream counts none.
-const TOKEN_BYTES: u64 = 4;
 
 /// One that has ended.
 pub(crate) type Ended = (Arc<SeriesName>, Observation);
@@ -34,7 +32,18 @@ pub(crate) struct Watch {
 pub(crate) struct Watched {
     name: Arc<SeriesName>,
     is_streamed: bool,
-    request_bytes: u64,
+}
+
+impl Watched {
+    /// An interaction begins, of whom baselines count as `counted`.
+    pub(crate) fn of(opened: &InteractionOpened, counted: &Principal) -> Self {
+        let principal = key_holder(counted);
+        let upstream = opened.upstream.clone().unwrap_or_default();
+        // Without an upstream the model is any word that a caller thought of.
+        let model = opened.model.clone().filter(|_| !upstream.is_empty()).unwrap_or_default();
+        let name = Arc::new(SeriesName { principal, model, upstream });
+        Self { name, is_streamed: opened.streamed }
+    }
 }
 
 impl Watch {
@@ -44,30 +53,18 @@ impl Watch {
         (Self { ended, lost: Arc::default(), owners: Arc::default() }, waiting)
     }
 
-    /// An interaction begins.
-    pub(crate) fn opened(&self, opened: &InteractionOpened) -> Watched {
-        let principal = key_holder(&opened.principal);
-        self.owners.note(opened.interaction, &principal);
-        let upstream = opened.upstream.clone().unwrap_or_default();
-        // Without an upstream the model is any word that a caller thought of.
-        let model = opened.model.clone().filter(|_| !upstream.is_empty()).unwrap_or_default();
-        Watched {
-            name: Arc::new(SeriesName { principal, model, upstream }),
-            is_streamed: opened.streamed,
-            request_bytes: opened.request_bytes,
-        }
-    }
-
-    /// It has ended.
-    pub(crate) fn closed(&self, one: Watched, closed: &InteractionClosed, print: Option<Print>) {
-        let (input_tokens, output_tokens) = match closed.usage {
-            Some(usage) => (usage.input, usage.output),
-            None => (one.request_bytes / TOKEN_BYTES, closed.response_bytes / TOKEN_BYTES),
-        };
+    /// It has ended, and has used so many tokens.
+    pub(crate) fn closed(
+        &self,
+        one: Watched,
+        closed: &InteractionClosed,
+        tokens: TokenUsage,
+        print: Option<Print>,
+    ) {
         let seen = Observation {
             time_ms: now_ms(),
-            input_tokens,
-            output_tokens,
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
             duration_us: closed.duration_us,
             first_byte_us: closed.first_byte_us.filter(|_| one.is_streamed),
             outcome: outcome(closed),
@@ -102,12 +99,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn baselines_count_who_is_counted_and_not_who_it_says_it_is() {
+        let (watch, mut waiting) = Watch::new();
+        let named = |name: &str| Principal {
+            application: Some(name.to_owned()),
+            end_user: Some("u".to_owned()),
+            ..Principal::default()
+        };
+        let interaction = events::InteractionId::new(1, 1);
+        let opened = InteractionOpened {
+            principal: named("invented"),
+            ..crate::exchange::opening(interaction, String::new(), "messages")
+        };
+        let watched = Watched::of(&opened, &named("strangers"));
+        watch.closed(watched, &crate::exchange::closing(interaction), TokenUsage::default(), None);
+        let (name, _) = waiting.try_recv().expect("handed on");
+        assert_eq!(name.principal, key_holder(&named("strangers")));
+    }
+
+    #[test]
     fn what_nobody_takes_is_counted_and_nothing_waits() {
         let (watch, waiting) = Watch::new();
-        let one = || Watched { name: Arc::default(), is_streamed: false, request_bytes: 8 };
+        let one = || Watched { name: Arc::default(), is_streamed: false };
         let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
         for _ in 0..WAITING_MAX + 5 {
-            watch.closed(one(), &closed, None);
+            watch.closed(one(), &closed, TokenUsage::default(), None);
         }
         assert_eq!((watch.lost.load(Ordering::Relaxed), waiting.len()), (5, WAITING_MAX));
     }

@@ -24,8 +24,10 @@ use wire::Dialect;
 
 use crate::{
     exchange::now_ms,
+    provider_keys,
     refusal::Refusal,
     service::Shared,
+    settings::Route,
     speech::{self, ProviderKey},
 };
 
@@ -53,11 +55,31 @@ pub struct TokenIssuer {
 /// An authenticated caller; the default is nobody.
 #[derive(Default)]
 pub(crate) struct Caller {
+    /// Whom limits and baselines count: the principal, or all strangers together.
+    pub(crate) counted: Principal,
     pub(crate) credentials: Credentials,
     pub(crate) grant: Option<Arc<Grant>>,
+    /// Whether it comes with a key that no provider has accepted yet: [`provider_keys`].
+    pub(crate) is_stranger: bool,
     pub(crate) principal: Principal,
     /// The caller's own provider key, on routes that accept those.
     pub(crate) provider_key: Option<ProviderKey>,
+}
+
+impl Caller {
+    /// Whom a grant says it is.
+    fn granted(grant: Arc<Grant>, credentials: Credentials) -> Self {
+        let principal = grant.principal.clone();
+        let counted = principal.clone();
+        Self { counted, credentials, grant: Some(grant), principal, ..Self::default() }
+    }
+
+    /// The request takes this route: strangers are counted with those of the same one.
+    pub(crate) fn takes(&mut self, route: &Route) {
+        if self.is_stranger {
+            self.counted.application = Some(provider_keys::strangers(Some(&route.name)));
+        }
+    }
 }
 
 /// The ways in, ready to be taken.
@@ -157,18 +179,27 @@ pub(crate) async fn authenticate(
         return Ok(admit(&admitted, Credentials { token, ..credentials }));
     }
     if shared.routes.accept_provider_keys() {
-        let application = Some(format!("provider-key-{}", hashed(shared, presented)));
-        return Ok(Caller {
-            credentials,
-            grant: None,
-            principal: Principal { application, ..Principal::default() },
-            provider_key: Some(key),
-        });
+        return Ok(by_provider_key(shared, key, credentials));
     }
     if !shared.ways_in.settings.issuers.is_empty() && Token::is_meant(presented) {
         return Err(TokenRefusal::Issuer.into());
     }
     by_virtual_key(shared, presented, credentials)
+}
+
+fn by_provider_key(shared: &Shared, key: ProviderKey, credentials: Credentials) -> Caller {
+    let name = format!("provider-key-{}", hashed(shared, key.secret.expose()));
+    let is_stranger = !shared.provider_keys.knows(&name);
+    let counted = if is_stranger { provider_keys::strangers(None) } else { name.clone() };
+    let named = |application| Principal { application: Some(application), ..Principal::default() };
+    Caller {
+        counted: named(counted),
+        credentials,
+        grant: None,
+        is_stranger,
+        principal: named(name),
+        provider_key: Some(key),
+    }
 }
 
 fn by_virtual_key(
@@ -177,12 +208,7 @@ fn by_virtual_key(
     credentials: Credentials,
 ) -> Result<Caller, Refusal> {
     match shared.keys.load().authenticate(presented, now_ms()) {
-        Ok(grant) => Ok(Caller {
-            credentials,
-            principal: grant.principal.clone(),
-            grant: Some(grant),
-            provider_key: None,
-        }),
+        Ok(grant) => Ok(Caller::granted(grant, credentials)),
         Err(refusal) => {
             let mut answer = Refusal::unauthenticated(refusal.to_string());
             // Clients know `invalid_api_key`; the record knows which fault it was.
@@ -218,12 +244,7 @@ fn admit(admitted: &Admitted, credentials: Credentials) -> Caller {
         limits: Arc::clone(limits),
         quota: Quota::default(),
     };
-    Caller {
-        credentials,
-        grant: Some(Arc::new(grant)),
-        principal: principal.clone(),
-        provider_key: None,
-    }
+    Caller::granted(Arc::new(grant), credentials)
 }
 
 /// What stands for an end user, a foreign key or a token in records: the same text, the same name.

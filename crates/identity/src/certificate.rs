@@ -175,7 +175,7 @@ impl CertificateNames {
 #[derive(Clone, Copy)]
 struct Der<'a>(&'a [u8]);
 
-impl<'a> Der<'a> {
+impl Der<'_> {
     /// The next value and its tag. Lengths are definite and as short as they can be, as DER has them.
     fn next(&mut self) -> Option<(u8, Self)> {
         let (tag, rest) = self.0.split_first()?;

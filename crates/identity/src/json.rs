@@ -106,14 +106,14 @@ mod tests {
     #[test]
     fn only_whole_objects_without_repeated_names_are_read() {
         for (text, expected) in [
-            (r#"{}"#, true),
+            ("{}", true),
             (r#"{"a":1,"b":[{"c":null}]}"#, true),
             (r#"{"a":1,"a":1}"#, false),
             (r#"{"a":{"b":1,"b":2}}"#, false),
             (r#"{"a":[{"b":1,"\u0062":2}]}"#, false),
             (r#"{"a":1}x"#, false),
             (r#"{"a":1"#, false),
-            (r#"[1]"#, false),
+            ("[1]", false),
             ("", false),
         ] {
             assert_eq!(Json::object(text.as_bytes()).is_some(), expected, "{text}");

@@ -79,14 +79,13 @@ fn roots(pem: &[u8], what: &'static str) -> Result<RootCertStore, TlsError> {
 
 /// A client's configuration: the host's trusted roots, or only those of `ca_pem` when given.
 pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsError> {
-    let roots = match ca_pem {
-        Some(pem) => roots(pem, "the upstream's CA file")?,
-        None => {
-            let mut roots = RootCertStore::empty();
-            let (_added, _ignored) =
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            roots
-        }
+    let roots = if let Some(pem) = ca_pem {
+        roots(pem, "the upstream's CA file")?
+    } else {
+        let mut roots = RootCertStore::empty();
+        let (_added, _ignored) =
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots
     };
     if roots.is_empty() {
         return Err(TlsError::NoRoots);

@@ -122,14 +122,13 @@ impl Checker<'_> {
         }
         let mut algorithms = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            match Algorithm::of_name(name) {
-                Some(algorithm) => algorithms.push(algorithm),
-                None => {
-                    let message = format!("`{name}` is not taken");
-                    let help = format!("with public keys: {}", known.join(", "));
-                    self.problem(&format!("{path}[{index}]"), message, &help);
-                }
+            let algorithm = Algorithm::of_name(name);
+            if algorithm.is_none() {
+                let message = format!("`{name}` is not taken");
+                let help = format!("with public keys: {}", known.join(", "));
+                self.problem(&format!("{path}[{index}]"), message, &help);
             }
+            algorithms.extend(algorithm);
         }
         algorithms
     }
@@ -361,17 +360,16 @@ impl Checker<'_> {
         let known = Verb::ALL.map(Verb::as_str);
         let mut actions = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            match Verb::ALL.into_iter().find(|verb| verb.as_str() == name) {
-                Some(verb) => actions.push(verb),
-                None => {
-                    let help = match nearest(name, &known) {
-                        Some(name) => format!("did you mean `{name}`?"),
-                        None => known.join(", "),
-                    };
-                    let message = format!("there is no action `{name}`");
-                    self.problem(&format!("{path}[{index}]"), message, &help);
-                }
+            let verb = Verb::ALL.into_iter().find(|verb| verb.as_str() == name);
+            if verb.is_none() {
+                let help = match nearest(name, &known) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => known.join(", "),
+                };
+                let message = format!("there is no action `{name}`");
+                self.problem(&format!("{path}[{index}]"), message, &help);
             }
+            actions.extend(verb);
         }
         (!names.is_empty()).then_some(actions)
     }

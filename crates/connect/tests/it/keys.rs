@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use connect::{KeySource, KeySourceSettings};
-use net::Shutdown;
+use net::{Shutdown, Tasks};
 use testkit::{FakeService, Served};
 
 /// A key set with one key, which is this letter over and over.
@@ -53,7 +53,8 @@ async fn unknown_keys_are_looked_for_but_not_more_often_than_allowed() {
     let (service, answer, asked) = service();
     let keys = KeySource::remote(settings(&service.url())).expect("a source");
     let shutdown = Shutdown::default();
-    let task = tokio::spawn(keys.clone().run(shutdown.clone()));
+    let tasks = Tasks::default();
+    tasks.spawn(keys.clone().run(shutdown.clone()));
     until(|| keys.current().is_some()).await;
     let first = keys.current().expect("keys");
 
@@ -76,7 +77,7 @@ async fn unknown_keys_are_looked_for_but_not_more_often_than_allowed() {
     assert!(Arc::ptr_eq(&second, &keys.current().expect("keys")));
 
     shutdown.begin();
-    task.await.expect("it ends");
+    assert_eq!(tasks.wait(Duration::from_secs(5)).await, 0, "it ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +90,8 @@ async fn failures_leave_the_keys_until_they_are_too_old() {
     };
     let keys = KeySource::remote(brief).expect("a source");
     let shutdown = Shutdown::default();
-    let task = tokio::spawn(keys.clone().run(shutdown.clone()));
+    let tasks = Tasks::default();
+    tasks.spawn(keys.clone().run(shutdown.clone()));
     until(|| keys.current().is_some()).await;
     let good = keys.current().expect("keys");
     let failures = [
@@ -113,5 +115,5 @@ async fn failures_leave_the_keys_until_they_are_too_old() {
     *answer.lock().expect("not poisoned") = Served::new(200, key_set('b'));
     until(|| keys.current().is_some()).await;
     shutdown.begin();
-    task.await.expect("it ends");
+    assert_eq!(tasks.wait(Duration::from_secs(5)).await, 0, "it ends");
 }

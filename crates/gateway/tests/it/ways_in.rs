@@ -125,6 +125,7 @@ fn as_bearer(bed: &Bed, token: &str) -> testkit::Response {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "reads only files that this test made")]
 fn a_token_opens_as_far_as_it_is_granted_and_goes_nowhere() {
     let upstream = upstream();
     let bed = Bed::new(&upstream.base_url(), Plan { identity: fixed(), ..Plan::default() });
