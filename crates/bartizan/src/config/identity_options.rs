@@ -17,11 +17,15 @@ use super::address_range::AddressRange;
 pub(crate) struct IdentityOptions {
     /// Issuers whose tokens (JWT, as of an OpenID provider) are taken where virtual keys are, each its own
     /// `[[identity.jwt]]`.
-    #[schemars(example = [BTreeMap::from([("name", "corp"), ("issuer", "https://login.example.com"), ("jwks_url", "https://login.example.com/keys")])])]
+    #[schemars(example = serde_json::json!([{
+        "name": "corp", "issuer": "https://login.example.com", "audiences": ["bartizan"],
+        "jwks_url": "https://login.example.com/keys",
+        "grants": [{ "when": { "groups": "ml" }, "models": ["gpt-*"] }],
+    }]))]
     pub(crate) jwt: Vec<JwtOptions>,
     /// What holders of client certificates may do (see `[tls]`), each row its own `[[identity.certificates]]`: the first that fits decides. `when` may
     /// name `uri` (also of SPIFFE), `dns` and `email`. A key or token that is sent too decides instead.
-    #[schemars(example = [BTreeMap::from([("when", "{ uri = \"spiffe://example.org/*\" }"), ("models", "*")])])]
+    #[schemars(example = serde_json::json!([{ "when": { "uri": "spiffe://example.org/*" }, "models": ["*"] }]))]
     pub(crate) certificates: Vec<GrantRowOptions>,
 }
 
