@@ -11,19 +11,21 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
+    Credentials, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
     InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
-use stdx::Reservoir;
+use stdx::{Reservoir, Secret};
 use wire::{Dialect, Document, Lane};
 
 use crate::{
     answer::Verdict,
+    exposure::Exposures,
     quota::Reservation,
     risk::Turn,
     tally::Tally,
     watch::{Watch, Watched},
+    ways_in::Caller,
 };
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
@@ -32,8 +34,6 @@ const FINDINGS_RECORDED_MAX: usize = 1_000;
 /// Pieces of content that no guard read, in one record; what follows is of the same sort.
 const UNSCANNED_RECORDED_MAX: usize = 128;
 
-/// The operation of a record: a virtual key was seen in plain text. Its actor is the interaction.
-pub const KEY_EXPOSED: &str = "key.exposed";
 /// What records say where an address is not known.
 const UNKNOWN_ADDRESS: &str = "unknown";
 
@@ -53,6 +53,9 @@ pub(crate) struct Exchange {
     close: InteractionClosed,
     content_bytes_max: usize,
     early: Early,
+    /// Virtual keys that were seen in it.
+    exposed: Vec<KeyId>,
+    exposures: Exposures,
     journal: Journal,
     request_bytes: u64,
     /// What its limits hold for it.
@@ -76,9 +79,23 @@ pub(crate) struct Early {
     pub(crate) client_address: Option<IpAddr>,
     /// Whom baselines count.
     pub(crate) counted: Principal,
+    pub(crate) credentials: Credentials,
     pub(crate) dialect: Dialect,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
+}
+
+impl Early {
+    /// Before it is known who asks.
+    pub(crate) fn of_nobody(
+        client_address: Option<IpAddr>,
+        dialect: Dialect,
+        operation: &'static str,
+    ) -> Self {
+        let (counted, principal) = (Principal::default(), Principal::default());
+        let credentials = Credentials::default();
+        Self { client_address, counted, credentials, dialect, operation, principal }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,7 +109,7 @@ enum State {
 
 impl Exchange {
     pub(crate) fn new(
-        (journal, shutdown, watch): (&Journal, &net::Shutdown, &Watch),
+        (exposures, shutdown, watch): (&Exposures, &net::Shutdown, &Watch),
         interaction: InteractionId,
         at: Instant,
         content_bytes_max: usize,
@@ -103,7 +120,9 @@ impl Exchange {
             close: closing(interaction),
             content_bytes_max,
             early,
-            journal: journal.clone(),
+            exposed: Vec::new(),
+            exposures: exposures.clone(),
+            journal: exposures.journal.clone(),
             request_bytes: 0,
             reservation: None,
             is_sent: false,
@@ -119,8 +138,9 @@ impl Exchange {
     }
 
     /// Notes who asks, for the case that nothing more comes to be known.
-    pub(crate) fn asked_by(&mut self, principal: &Principal) {
-        self.early.principal.clone_from(principal);
+    pub(crate) fn asked_by(&mut self, caller: &Caller) {
+        self.early.credentials.clone_from(&caller.credentials);
+        self.early.principal.clone_from(&caller.principal);
     }
 
     /// Notes whom baselines count.
@@ -145,8 +165,9 @@ impl Exchange {
 
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, dialect, operation, principal, .. } = &self.early;
+        let Early { client_address, credentials, dialect, operation, principal, .. } = &self.early;
         InteractionOpened {
+            credentials: credentials.clone(),
             dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
             ..opening(self.interaction(), shown(*client_address), operation)
@@ -185,14 +206,9 @@ impl Exchange {
         Ok(())
     }
 
-    /// Puts on record that a virtual key was seen in it.
-    pub(crate) fn exposes(&self, key: KeyId) -> Result<(), JournalError> {
-        let change = Administration {
-            actor: self.interaction().to_string(),
-            operation: KEY_EXPOSED.to_owned(),
-            target: key.to_string(),
-        };
-        self.journal.append_later(&Event::new(now_ms(), EventBody::Administration(change)))
+    /// Puts on record, and tells, which of these texts seen in it are virtual keys.
+    pub(crate) fn exposes(&mut self, texts: &[Secret<String>]) {
+        self.exposures.note(self.close.interaction, texts, &mut self.exposed);
     }
 
     /// Waits until the open record, or that of a refusal, would survive a power cut.
@@ -230,6 +246,7 @@ impl Exchange {
 
     /// What was found in the answer and what was done.
     pub(crate) fn verdict(&mut self, verdict: Verdict) {
+        self.exposes(&verdict.keys);
         if let Some(decision) = verdict.decision {
             self.close.decision = decision;
         }
@@ -359,7 +376,7 @@ pub(crate) fn opening(
         client_address,
         content: None,
         conversation: None,
-        credentials: events::Credentials::default(),
+        credentials: Credentials::default(),
         decision: Decision::default(),
         dialect: String::new(),
         findings: Vec::new(),

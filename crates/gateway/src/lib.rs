@@ -15,6 +15,7 @@ mod answer;
 mod answer_form;
 mod conversation;
 mod counter;
+mod cpu;
 mod exchange;
 mod exposure;
 mod external;
@@ -53,11 +54,10 @@ use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
 use stdx::Secret;
 use store::KeySnapshot;
-use tokio::sync::Semaphore;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
-pub use exchange::KEY_EXPOSED;
+pub use exposure::KEY_EXPOSED;
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
@@ -67,7 +67,9 @@ pub use settings::{
 };
 pub use ways_in::{IdentitySettings, TokenIssuer};
 
+use cpu::Cpu;
 use exchange::Randomness;
+use exposure::Exposures;
 use provider_keys::ProviderKeys;
 use risk::Conversations;
 use service::{Service, Shared};
@@ -87,7 +89,7 @@ pub struct Parts {
     pub journal: Journal,
     /// The detectors and the policy.
     pub judge: Judge,
-    /// Told which virtual keys were seen in plain text in requests. What does not fit is on record only.
+    /// Told which virtual keys were seen in plain text. What does not fit is on record only.
     pub exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
@@ -144,7 +146,6 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     })?;
     let address = listener.local_address();
     let purpose = |name: &str| key_for(&secret, name);
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (watch, waiting) = Watch::new();
     let watch_task = WatchTask {
         baselines: watch_task::load(baselines.as_deref()),
@@ -158,8 +159,8 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         addresses,
         bodies: BodyBudget::new(limits.bodies_bytes_max),
         conversations: Arc::new(Conversations::default()),
-        cpu: Arc::new(Semaphore::new(cores)),
-        exposed,
+        cpu: Cpu::new(limits.inline_inspection_bytes_max),
+        exposures: Exposures { journal: journal.clone(), keys: Arc::clone(&keys), told: exposed },
         external,
         hash_key: purpose("identity"),
         journal,

@@ -22,7 +22,7 @@ const SCRIPTS_FOLDER: &str = "integrations/clients";
 /// Where the rails and the test of NeMo Guardrails are.
 const NEMO_FOLDER: &str = "integrations/guards/nemo";
 
-/// `openai`, `langchain-openai` and `anthropic`, under pytest.
+/// `openai`, `anthropic`, `langchain-openai` and Semantic Kernel, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
     match install::python(checkout) {
         Installed::Ready(python) => run_python(checkout, &python, ".").into(),
@@ -31,10 +31,10 @@ pub(crate) fn python(checkout: &Checkout) -> Outcome {
     }
 }
 
-/// The LiteLLM SDK and Semantic Kernel, under pytest.
-pub(crate) fn frameworks(checkout: &Checkout) -> Outcome {
-    match install::frameworks(checkout) {
-        Installed::Ready(python) => run_python(checkout, &python, "frameworks").into(),
+/// The LiteLLM SDK, under pytest.
+pub(crate) fn litellm(checkout: &Checkout) -> Outcome {
+    match install::litellm(checkout) {
+        Installed::Ready(python) => run_python(checkout, &python, "litellm_sdk").into(),
         Installed::Missing(why) => Outcome::Skipped(why),
         Installed::Broken(why) => Outcome::Failed(why),
     }
