@@ -1,4 +1,4 @@
-//! What talks out: so far, guards that run as services of their own.
+//! What talks out: guards that run as services of their own, and the keys of issuers of tokens.
 //!
 //! Read `guard.rs` for how one guard is asked, `adapter.rs` for what its services have in common, and
 //! one file of `adapters/` for each vendor's contract.
@@ -17,6 +17,7 @@ mod circuit;
 mod consultation;
 mod error;
 mod guard;
+mod key_source;
 mod label;
 mod mark;
 mod reference;
@@ -26,6 +27,7 @@ mod window;
 pub use adapter::GuardKind;
 pub use consultation::{Consultation, Consulted, ExternalGuards, Passage, Refused, Stage};
 pub use error::GuardError;
+pub use key_source::{FETCH_TIME_MAX, KeySource, KeySourceSettings};
 pub use label::KIND_BYTES_MAX;
 pub use reference::reference_markdown;
 pub use settings::{

@@ -10,7 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Anomaly, ConversationId, Decision, Digest, InteractionId, LocatedFinding, Principal, UserReport,
+    Anomaly, ConversationId, Credentials, Decision, Digest, InteractionId, LocatedFinding,
+    Principal, UserReport,
 };
 
 /// The version of the shapes in this file; raised when a reader of an older one would be wrong.
@@ -126,6 +127,9 @@ pub struct InteractionOpened {
     /// The conversation it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
+    /// What the caller brought besides a virtual key.
+    #[serde(default, skip_serializing_if = "Credentials::is_empty")]
+    pub credentials: Credentials,
     /// What was decided.
     pub decision: Decision,
     /// `openai`.
@@ -259,8 +263,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Action, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Rating, ReportReason,
-        Score, Span, canonical_bytes,
+        Action, Credentials, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Rating,
+        ReportReason, Score, Span, canonical_bytes,
     };
 
     fn decision() -> Decision {
@@ -333,6 +337,10 @@ mod tests {
                 client_address: "127.0.0.1".into(),
                 content: Some(Digest([7; 32])),
                 conversation: Some(ConversationId::from_hash([9; 16])),
+                credentials: Credentials {
+                    certificate: Some("spiffe://example.org/x".into()),
+                    token: Some("0123".into()),
+                },
                 decision: decision(),
                 dialect: "openai".into(),
                 findings: vec![located()],
@@ -342,11 +350,14 @@ mod tests {
                 model: Some("m".into()),
                 operation: "chat.completions".into(),
                 principal: Principal {
+                    agent: Some("g".into()),
                     application: Some("a".into()),
                     end_user: Some("e".into()),
+                    issuer: Some("i".into()),
                     key: Some(KeyId::new(5)),
                     team: Some("t".into()),
                     tenant: Some("t".into()),
+                    user: Some("u".into()),
                 },
                 request_bytes: 10,
                 streamed: true,

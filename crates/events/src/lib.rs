@@ -27,7 +27,7 @@ pub use event::{
 };
 pub use finding::{Finding, Kind, LocatedFinding, Rank, Score, Span};
 pub use id::{ConversationId, InteractionId, KeyId, NodeId, ParseIdError};
-pub use principal::Principal;
+pub use principal::{Credentials, Principal};
 pub use provenance::{Provenance, Trust};
 pub use report::{Rating, ReportReason, UserReport};
 pub use virtual_key::{

@@ -14,9 +14,9 @@ use crate::{
     exchange::now_ms,
     quota::{Ask, Reservation, Uses},
     refusal::Refusal,
-    request::Caller,
     service::Shared,
     settings::Route,
+    ways_in::Caller,
 };
 
 /// Of callers without a virtual key.

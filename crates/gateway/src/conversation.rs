@@ -26,15 +26,7 @@ pub(crate) fn identify<'a>(
         context.update(&(text.len() as u64).to_be_bytes());
         context.update(text.as_bytes());
     };
-    for text in [
-        principal.tenant.as_deref(),
-        principal.team.as_deref(),
-        principal.application.as_deref(),
-        principal.key.as_ref().map(events::KeyId::as_str),
-        principal.end_user.as_deref(),
-    ] {
-        part(text.unwrap_or_default());
-    }
+    principal.parts().into_iter().for_each(&mut part);
     if let Some(id) = explicit {
         part("explicit");
         part(id);

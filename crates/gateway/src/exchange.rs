@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Attempt, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
+    Attempt, Credentials, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
     InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
@@ -25,6 +25,7 @@ use crate::{
     risk::Turn,
     tally::Tally,
     watch::{Watch, Watched},
+    ways_in::Caller,
 };
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
@@ -80,6 +81,7 @@ pub(crate) struct Early {
     pub(crate) client_address: Option<IpAddr>,
     /// Whom baselines count.
     pub(crate) counted: Principal,
+    pub(crate) credentials: Credentials,
     pub(crate) dialect: Dialect,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
@@ -93,7 +95,8 @@ impl Early {
         operation: &'static str,
     ) -> Self {
         let (counted, principal) = (Principal::default(), Principal::default());
-        Self { client_address, counted, dialect, operation, principal }
+        let credentials = Credentials::default();
+        Self { client_address, counted, credentials, dialect, operation, principal }
     }
 }
 
@@ -138,8 +141,9 @@ impl Exchange {
     }
 
     /// Notes who asks, for the case that nothing more comes to be known.
-    pub(crate) fn asked_by(&mut self, principal: &Principal) {
-        self.early.principal.clone_from(principal);
+    pub(crate) fn asked_by(&mut self, caller: &Caller) {
+        self.early.credentials.clone_from(&caller.credentials);
+        self.early.principal.clone_from(&caller.principal);
     }
 
     /// Notes whom baselines count.
@@ -169,8 +173,9 @@ impl Exchange {
 
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, dialect, operation, principal, .. } = &self.early;
+        let Early { client_address, credentials, dialect, operation, principal, .. } = &self.early;
         InteractionOpened {
+            credentials: credentials.clone(),
             dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
             ..opening(self.interaction(), shown(*client_address), operation)
@@ -383,6 +388,7 @@ pub(crate) fn opening(
         client_address,
         content: None,
         conversation: None,
+        credentials: Credentials::default(),
         decision: Decision::default(),
         dialect: String::new(),
         findings: Vec::new(),

@@ -48,6 +48,7 @@ mod target;
 mod vault;
 mod watch;
 mod watch_task;
+mod ways_in;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -70,6 +71,7 @@ pub use settings::{
     Accept, HealthCheck, Limits, MaskStyle, RetrySettings, RouteSettings, Settings, SettingsError,
     UpstreamKind, UpstreamOptions,
 };
+pub use ways_in::{IdentitySettings, TokenIssuer};
 
 use cpu::Cpu;
 use exchange::Randomness;
@@ -80,6 +82,7 @@ use service::{Service, Shared};
 use settings::Routes;
 use watch::Watch;
 use watch_task::WatchTask;
+use ways_in::WaysIn;
 
 /// What the gateway is made of.
 #[expect(missing_debug_implementations, reason = "holds keys")]
@@ -140,7 +143,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         tasks,
     } = parts;
     let routes = Routes::new(&mut settings)?;
-    let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
+    let Settings { addresses, identity, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(ListenerSettings {
         address: listen,
         connections_max: limits.connections_max,
@@ -184,6 +187,7 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         shutdown: shutdown.clone(),
         unknown_fields,
         watch,
+        ways_in: WaysIn::new(identity, purpose("tokens"), &tasks, &shutdown),
     });
     check::start(&shared.routes, &tasks, &shutdown);
     tasks.spawn(watch_task.run());

@@ -38,15 +38,8 @@ impl Masker {
     ) -> Self {
         let mut context = hmac::Context::with_key(key);
         context.update(&conversation.to_bytes());
-        for part in [
-            principal.tenant.as_deref(),
-            principal.team.as_deref(),
-            principal.application.as_deref(),
-            principal.key.as_ref().map(events::KeyId::as_str),
-            principal.end_user.as_deref(),
-        ] {
+        for part in principal.parts() {
             // A length before each part, so that parts cannot run into each other.
-            let part = part.unwrap_or_default();
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }

@@ -319,8 +319,11 @@ fn subject(per: Per, ask: &Ask<'_>) -> String {
     let name = match per {
         Per::Key => match &principal.key {
             Some(key) => return key.to_string(),
-            // Callers with keys of their own provider account are told apart by its hash.
-            None => principal.application.as_deref(),
+            None => match (&principal.issuer, &principal.user) {
+                (Some(issuer), Some(user)) => return format!("{issuer}: {user}"),
+                // Callers with keys of their own provider account are told apart by its hash.
+                _ => principal.application.as_deref(),
+            },
         },
         Per::Application => principal.application.as_deref(),
         Per::Team => principal.team.as_deref(),

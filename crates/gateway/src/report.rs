@@ -30,6 +30,7 @@ use crate::{
     request,
     service::{Service, Shared},
     watch::key_holder,
+    ways_in::{self, Shown},
 };
 
 /// The path of reports.
@@ -51,11 +52,13 @@ struct Said {
 /// Takes a report.
 pub(crate) async fn report(service: &Service, arrival: Arrival) -> Response<Body> {
     let shared = &*service.0;
-    let Arrival { at, peer, request, .. } = arrival;
+    let Arrival { at, certificate, peer, request } = arrival;
     let (head, body) = request.into_parts();
+    let shown = Shown::of(certificate.as_deref());
     let client_address = shared.addresses.client(peer, &head.headers);
     let mut early = Early::of_nobody(client_address, Dialect::OpenAi, "report");
-    match take(shared, &mut early, &head, body).await {
+    early.credentials = shown.credentials();
+    match take(shared, &mut early, (&head, &shown), body).await {
         Ok(interaction) => confirmed(interaction),
         Err(refusal) => service.refuse_at_once(at, early, PATH, &refusal).await,
     }
@@ -64,7 +67,7 @@ pub(crate) async fn report(service: &Service, arrival: Arrival) -> Response<Body
 async fn take(
     shared: &Shared,
     early: &mut Early,
-    head: &Parts,
+    (head, shown): (&Parts, &Shown),
     body: Incoming,
 ) -> Result<InteractionId, Refusal> {
     shared.addresses.rules.check(early.client_address)?;
@@ -78,7 +81,8 @@ async fn take(
             )
         });
     }
-    let caller = request::authenticate(shared, early.dialect, &head.headers)?;
+    let caller = ways_in::authenticate(shared, early.dialect, &head.headers, shown).await?;
+    early.credentials = caller.credentials.clone();
     early.principal = caller.principal.clone();
     early.counted = caller.counted.clone();
     let grant = caller.grant.as_deref();

@@ -1,119 +1,46 @@
-//! From a caller's bytes to a judged message: who asks, what for, what is in it, what follows.
+//! From a caller's bytes to a judged message: what for, what is in it, what follows.
 //!
 //! INVARIANT: everything here is done before the open record is written, and nothing here sends
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
 //! messages can be examined on the CPU pool. With guards outside it is done in two goes: `external`.
+//!
+//! Not here: who asks (`ways_in`).
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use connect::Stage;
-use data_encoding::HEXLOWER;
 use events::{
-    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Principal,
-    Span,
+    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Span,
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
 use policy::Judgement;
-use ring::hmac;
 use stdx::Secret;
-use store::Grant;
-use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
+use wire::{Document, Echoes, Edit, Embedded, Operation};
 
 use crate::{
     allowance,
     answer_form::answer_form,
-    conversation,
-    exchange::now_ms,
-    exposure,
+    conversation, exposure,
     external::{External, Seen},
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
-    provider_keys,
     quota::Reservation,
     refusal::Refusal,
     risk::Turn,
     routing::{check_deployment, judge_each, plan, route_of},
     service::Shared,
     settings::Route,
-    speech::{self, ProviderKey, Speech},
+    speech::Speech,
     target::Target,
     vault::Vault,
+    ways_in::{Caller, hashed},
 };
 
 /// Findings of one request; more is refused.
 pub(crate) const FINDINGS_MAX: usize = 100_000;
-/// Bytes of the keyed hash that stands for an end user or a foreign key.
-const NAME_HASH_BYTES: usize = 12;
-
-/// An authenticated caller; the default is nobody.
-#[derive(Default)]
-pub(crate) struct Caller {
-    /// Whom limits and baselines count: the principal, or all strangers together.
-    pub(crate) counted: Principal,
-    pub(crate) grant: Option<Arc<Grant>>,
-    /// Whether it comes with a key that no provider has accepted yet: [`provider_keys`].
-    pub(crate) is_stranger: bool,
-    pub(crate) principal: Principal,
-    /// The caller's own provider key, on routes that accept those.
-    pub(crate) provider_key: Option<ProviderKey>,
-}
-
-impl Caller {
-    /// The request takes this route: strangers are counted with those of the same one.
-    fn takes(&mut self, route: &Route) {
-        if self.is_stranger {
-            self.counted.application = Some(provider_keys::strangers(Some(&route.name)));
-        }
-    }
-}
-
-/// Finds out who asks.
-pub(crate) fn authenticate(
-    shared: &Shared,
-    dialect: Dialect,
-    headers: &HeaderMap,
-) -> Result<Caller, Refusal> {
-    let key = speech::presented_key(dialect, headers)?;
-    let presented = key.secret.expose().as_str();
-    if !presented.starts_with(events::VIRTUAL_KEY_PREFIX) && shared.routes.accept_provider_keys() {
-        let name = format!("provider-key-{}", hashed(shared, presented));
-        let is_stranger = !shared.provider_keys.knows(&name);
-        let counted = if is_stranger { provider_keys::strangers(None) } else { name.clone() };
-        let named =
-            |application| Principal { application: Some(application), ..Principal::default() };
-        return Ok(Caller {
-            counted: named(counted),
-            grant: None,
-            is_stranger,
-            principal: named(name),
-            provider_key: Some(key),
-        });
-    }
-    match shared.keys.load().authenticate(presented, now_ms()) {
-        Ok(grant) => Ok(Caller {
-            counted: grant.principal.clone(),
-            is_stranger: false,
-            principal: grant.principal.clone(),
-            grant: Some(grant),
-            provider_key: None,
-        }),
-        Err(refusal) => {
-            let mut answer = Refusal::unauthenticated(refusal.to_string());
-            // Clients know `invalid_api_key`; the record knows which fault it was.
-            answer.recorded = Some(refusal.code());
-            Err(answer)
-        }
-    }
-}
-
-/// What stands for an end user or a foreign key in records: the same text, the same name.
-fn hashed(shared: &Shared, text: &str) -> String {
-    let hash = hmac::sign(&shared.hash_key, text.as_bytes());
-    HEXLOWER.encode(&hash.as_ref()[..NAME_HASH_BYTES])
-}
 
 /// What the body must be, by its headers.
 pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -161,7 +88,8 @@ pub(crate) struct Received {
     pub(crate) external: External,
     /// What may be virtual keys of ours in it.
     pub(crate) keys_seen: Vec<Secret<String>>,
-    pub(crate) opened: InteractionOpened,
+    /// Its record so far. Apart, because it is large and moves often.
+    pub(crate) opened: Box<InteractionOpened>,
     pub(crate) operation: Operation,
     pub(crate) path: String,
     /// What its limits hold for it.
@@ -177,7 +105,7 @@ pub(crate) struct Received {
 impl Received {
     /// A request of which nothing was read yet.
     pub(crate) fn new(
-        opened: InteractionOpened,
+        opened: Box<InteractionOpened>,
         operation: Operation,
         client_address: Option<IpAddr>,
         path: &str,

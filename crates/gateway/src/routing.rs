@@ -14,10 +14,10 @@ use crate::{
     isolation::Isolation,
     judge::{Judge, Subject},
     refusal::Refusal,
-    request::Caller,
     service::Shared,
     settings::{Accept, NoRoute, Route},
     target::Target,
+    ways_in::Caller,
 };
 
 /// Where a caller's request goes.

@@ -27,11 +27,12 @@ use crate::{
     quota::{Quotas, Uses},
     refusal::Refusal,
     reply, report,
-    request::{self, Caller, Prepared, Received, Worker},
+    request::{self, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
     speech::{self, Speech},
     watch::{Watch, key_holder},
+    ways_in::{self, Caller, Shown, WaysIn},
 };
 
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) shutdown: net::Shutdown,
     pub(crate) unknown_fields: UnknownFields,
     pub(crate) watch: Watch,
+    pub(crate) ways_in: WaysIn,
 }
 
 impl Shared {
@@ -116,6 +118,7 @@ impl Service {
     async fn interact(&self, arrival: Arrival) -> Response<Body> {
         let shared = &*self.0;
         let (head, body) = arrival.request.into_parts();
+        let shown = Shown::of(arrival.certificate.as_deref());
         let route = match wire::route(head.method.as_str(), head.uri.path()) {
             WireRoute::Known(operation) => WireRoute::Known(speech::operation(operation, &head)),
             other => other,
@@ -127,7 +130,8 @@ impl Service {
             }
         };
         let client_address = shared.addresses.client(arrival.peer, &head.headers);
-        let early = Early::of_nobody(client_address, dialect, operation);
+        let mut early = Early::of_nobody(client_address, dialect, operation);
+        early.credentials = shown.credentials();
         let mut journey = match self.begin(arrival.at, early, head.uri.path()) {
             Ok(journey) => journey,
             Err(refusal) => return shape(dialect, &refusal, "none"),
@@ -136,7 +140,7 @@ impl Service {
         let result = match route {
             WireRoute::Known(operation) => {
                 journey.received.operation = operation;
-                self.guarded(journey, &head, body).await
+                self.guarded(journey, (&head, &shown), body).await
             }
             WireRoute::WrongMethod { allow } => Err((journey, wrong_method(allow))),
             WireRoute::Unknown => Err((journey, unknown_path())),
@@ -159,7 +163,7 @@ impl Service {
         let place = (&shared.exposures, &shared.shutdown, &shared.watch);
         let exchange =
             Exchange::new(place, interaction, at, shared.limits.content_bytes_max, early);
-        let opened = exchange.opening();
+        let opened = Box::new(exchange.opening());
         let received = Received::new(opened, Operation::ChatCompletions, client_address, path);
         Ok(Journey { exchange, received })
     }
@@ -187,7 +191,7 @@ impl Service {
     async fn guarded(
         &self,
         mut journey: Journey,
-        head: &Parts,
+        head: (&Parts, &Shown),
         body: Incoming,
     ) -> Result<Response<Body>, (Journey, Refusal)> {
         let shared = &*self.0;
@@ -232,15 +236,17 @@ impl Service {
     async fn receive(
         &self,
         journey: &mut Journey,
-        head: &Parts,
+        (head, shown): (&Parts, &Shown),
         body: Incoming,
     ) -> Result<(), Refusal> {
         let Journey { exchange, received } = journey;
         self.0.addresses.rules.check(received.client_address)?;
         let operation = received.operation;
-        received.caller = request::authenticate(&self.0, operation.dialect(), &head.headers)?;
+        let (dialect, headers) = (operation.dialect(), &head.headers);
+        received.caller = ways_in::authenticate(&self.0, dialect, headers, shown).await?;
+        received.opened.credentials = received.caller.credentials.clone();
         received.opened.principal = received.caller.principal.clone();
-        exchange.asked_by(&received.caller.principal);
+        exchange.asked_by(&received.caller);
         exchange.counted_as(&received.caller.counted);
         received.speech = Speech::of(operation, head)?;
         request::check_headers(operation, &head.headers)?;
@@ -316,7 +322,7 @@ impl Service {
 impl Journey {
     fn open(&mut self) -> Result<(), JournalError> {
         let known = self.exchange.opening();
-        let opened = std::mem::replace(&mut self.received.opened, known);
+        let opened = std::mem::replace(&mut *self.received.opened, known);
         self.exchange.open(opened, &self.received.body)?;
         self.exchange.exposes(&std::mem::take(&mut self.received.keys_seen));
         Ok(())
@@ -377,6 +383,13 @@ fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Bod
     if dialect == Dialect::Anthropic {
         // Its clients quote this one in their errors.
         insert(&mut response, "request-id", interaction);
+    }
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        let challenge = match &*refusal.code {
+            "invalid_token" => "Bearer error=\"invalid_token\"",
+            _ => "Bearer",
+        };
+        insert(&mut response, "www-authenticate", challenge);
     }
     if let Some(allow) = refusal.allow {
         insert(&mut response, "allow", allow);

@@ -12,6 +12,7 @@ use wire::{Dialect, UnknownFields};
 use crate::addresses::{AddressRules, AddressSettings};
 use crate::health::Health;
 use crate::target::{Seed, Target, spread};
+use crate::ways_in::IdentitySettings;
 
 /// Everything the gateway needs to know.
 #[expect(missing_debug_implementations, reason = "holds the providers' keys")]
@@ -20,6 +21,8 @@ pub struct Settings {
     pub addresses: AddressSettings,
     /// Whether detectors run. Without them nothing is found and nothing is masked.
     pub guards: bool,
+    /// Ways in besides virtual keys.
+    pub identity: IdentitySettings,
     /// Where and how to listen.
     pub listen: SocketAddr,
     /// Limits.

@@ -50,7 +50,11 @@ pub(crate) fn operation(operation: Operation, head: &Parts) -> Operation {
 }
 
 /// The key that a request brings: as a bearer token, or in the header that the dialect has for it.
-pub(crate) fn presented_key(dialect: Dialect, headers: &HeaderMap) -> Result<ProviderKey, Refusal> {
+/// Nothing, if there is none.
+pub(crate) fn presented_key(
+    dialect: Dialect,
+    headers: &HeaderMap,
+) -> Result<Option<ProviderKey>, Refusal> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION)
         .and_then(|value| value.split_once(' '))
@@ -69,17 +73,18 @@ pub(crate) fn presented_key(dialect: Dialect, headers: &HeaderMap) -> Result<Pro
         }
         (_, Some(own)) => (own, false),
         (Some(bearer), None) => (bearer, true),
-        (None, None) => {
-            let how = match dialect {
-                Dialect::Anthropic => "`x-api-key: btz_…` or `Authorization: Bearer btz_…`",
-                Dialect::OpenAi => "`Authorization: Bearer btz_…`",
-            };
-            return Err(Refusal::unauthenticated(format!(
-                "no key was given; send {how} (see `bartizan keys create`)"
-            )));
-        }
+        (None, None) => return Ok(None),
     };
-    Ok(ProviderKey { is_bearer, secret: Secret::new(key.to_owned()) })
+    Ok(Some(ProviderKey { is_bearer, secret: Secret::new(key.to_owned()) }))
+}
+
+/// What is said to somebody who brings no key.
+pub(crate) fn no_key(dialect: Dialect) -> Refusal {
+    let how = match dialect {
+        Dialect::Anthropic => "`x-api-key: btz_…` or `Authorization: Bearer btz_…`",
+        Dialect::OpenAi => "`Authorization: Bearer btz_…`",
+    };
+    Refusal::unauthenticated(format!("no key was given; send {how} (see `bartizan keys create`)"))
 }
 
 /// What of a request's head is sent on, besides what every request has.
@@ -259,21 +264,24 @@ mod tests {
                 headers.insert(X_API_KEY, parse(own));
             }
             let key = presented_key(dialect, &headers);
-            key.map(|key| (key.secret.expose().clone(), key.is_bearer)).map_err(|r| r.recorded)
+            let said = |key: ProviderKey| (key.secret.expose().clone(), key.is_bearer);
+            key.map(|key| key.map(said)).map_err(|refusal| refusal.recorded)
         };
         let anthropic = Dialect::Anthropic;
-        assert_eq!(key(anthropic, None, Some("k")), Ok(("k".to_owned(), false)));
-        assert_eq!(key(anthropic, Some("Bearer k"), None), Ok(("k".to_owned(), true)));
-        assert_eq!(key(anthropic, Some("Bearer k"), Some("k")), Ok(("k".to_owned(), false)));
+        let found = |key: &str, is_bearer| Ok(Some((key.to_owned(), is_bearer)));
+        assert_eq!(key(anthropic, None, Some("k")), found("k", false));
+        assert_eq!(key(anthropic, Some("Bearer k"), None), found("k", true));
+        assert_eq!(key(anthropic, Some("Bearer k"), Some("k")), found("k", false));
         assert_eq!(key(anthropic, Some("Bearer j"), Some("k")), Err(Some("two_keys")));
-        assert_eq!(key(anthropic, None, None), Err(None));
-        assert_eq!(key(Dialect::OpenAi, None, Some("k")), Err(None));
-        assert_eq!(key(Dialect::OpenAi, Some("bearer k"), Some("j")), Ok(("k".to_owned(), true)));
+        assert_eq!(key(anthropic, None, None), Ok(None));
+        assert_eq!(key(Dialect::OpenAi, None, Some("k")), Ok(None));
+        assert_eq!(key(Dialect::OpenAi, Some("bearer k"), Some("j")), found("k", true));
         let mut headers = HeaderMap::new();
         headers.insert(AZURE_KEY, HeaderValue::from_static("k"));
         let azure = presented_key(Dialect::OpenAi, &headers);
-        assert!(azure.is_ok_and(|key| key.secret.expose() == "k" && !key.is_bearer));
-        assert!(presented_key(anthropic, &headers).is_err());
+        let azure = azure.ok().flatten().expect("a key");
+        assert!(azure.secret.expose() == "k" && !azure.is_bearer);
+        assert!(matches!(presented_key(anthropic, &headers), Ok(None)));
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer j"));
         let both = presented_key(Dialect::OpenAi, &headers);
         assert_eq!(both.err().and_then(|refusal| refusal.recorded), Some("two_keys"));

@@ -57,6 +57,7 @@ fn machine_with(
 ) -> Machine {
     let early = Early {
         client_address: Some(Ipv4Addr::LOCALHOST.into()),
+        credentials: events::Credentials::default(),
         counted: Principal::default(),
         dialect: Dialect::Anthropic,
         operation: "messages",

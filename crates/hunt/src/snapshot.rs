@@ -1,7 +1,7 @@
 //! What was learnt, as bytes that survive a restart.
 //!
 //! ```text
-//! magic "BTZHUNT1"; the fleet; series u32; then each, least recently used first: its name, what it learnt
+//! magic "BTZHUNT2"; the fleet; series u32; then each, least recently used first: its name, what it learnt
 //! ```
 //!
 //! Numbers are little-endian; texts have their length (u16) before them. One function for each structure says its layout for both directions.
@@ -20,7 +20,7 @@ use crate::season::Season;
 use crate::series::{Learnt, Series};
 use crate::tail::Tail;
 
-const MAGIC: &[u8; 8] = b"BTZHUNT1";
+const MAGIC: &[u8; 8] = b"BTZHUNT2";
 /// Bytes of a name in a snapshot.
 const TEXT_BYTES_MAX: usize = 1_024;
 
@@ -145,9 +145,10 @@ impl Codec<'_> {
     }
 
     fn name(&mut self, name: &mut SeriesName) -> Step {
-        let Principal { application, end_user, key, team, tenant } = &mut name.principal;
+        let Principal { agent, application, end_user, issuer, key, team, tenant, user } =
+            &mut name.principal;
         let mut key_text = key.map(|key| key.to_string());
-        for text in [application, end_user, &mut key_text, team, tenant] {
+        for text in [agent, application, end_user, issuer, &mut key_text, team, tenant, user] {
             self.maybe(text)?;
         }
         let parsed = key_text.map(|text| text.parse::<KeyId>()).transpose();

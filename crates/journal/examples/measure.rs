@@ -139,6 +139,7 @@ fn event(number: u64) -> Event {
         client_address: "127.0.0.1".into(),
         content: Some(events::Digest([7; 32])),
         conversation: None,
+        credentials: events::Credentials::default(),
         decision: Decision::default(),
         dialect: "openai".into(),
         findings: vec![finding(1), finding(40)],

@@ -96,12 +96,34 @@ impl Endpoint {
     pub async fn post_json(
         &self,
         below: &str,
-        headers: HeaderMap,
+        mut headers: HeaderMap,
         body: Bytes,
         bytes_max: usize,
         time_max: Duration,
     ) -> Result<(StatusCode, Bytes), EndpointError> {
-        let request = self.request(below, headers, body)?;
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+        let request = self.request(Method::POST, below, headers, body)?;
+        self.exchange(request, bytes_max, time_max).await
+    }
+
+    /// Asks for what is at a path (and query) below the URL; the status and the body of the answer.
+    pub async fn get(
+        &self,
+        below: &str,
+        bytes_max: usize,
+        time_max: Duration,
+    ) -> Result<(StatusCode, Bytes), EndpointError> {
+        let request = self.request(Method::GET, below, HeaderMap::new(), Bytes::new())?;
+        self.exchange(request, bytes_max, time_max).await
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        bytes_max: usize,
+        time_max: Duration,
+    ) -> Result<(StatusCode, Bytes), EndpointError> {
         let exchange = async {
             let answer = self.client.request(request).await.map_err(|error| {
                 if error.is_connect() { EndpointError::Connect } else { EndpointError::Broken }
@@ -124,6 +146,7 @@ impl Endpoint {
 
     fn request(
         &self,
+        method: Method,
         below: &str,
         mut headers: HeaderMap,
         body: Bytes,
@@ -131,7 +154,6 @@ impl Endpoint {
         headers.insert(header::USER_AGENT, USER_AGENT);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let path = format!("{}{below}", self.path);
         let uri = Uri::builder()
             .scheme(self.scheme.clone())
@@ -140,7 +162,7 @@ impl Endpoint {
             .build()
             .map_err(|_| EndpointError::Path)?;
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(request)

@@ -28,5 +28,5 @@ pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
 pub use listener::{Arrival, Handler, Listener, ListenerSettings, Shutdown};
 pub use tasks::Tasks;
-pub use tls::{CertificatePin, ClientIdentity, TlsSettings, server_config};
+pub use tls::{CertificatePin, ClientCertificates, ClientIdentity, TlsSettings, server_config};
 pub use upstream::{BesideVersion, Upstream, UpstreamSettings};

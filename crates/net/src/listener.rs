@@ -58,6 +58,8 @@ pub struct ListenerSettings {
 pub struct Arrival {
     /// When its head had been read.
     pub at: Instant,
+    /// The client's certificate in DER, if it showed one; TLS has verified it.
+    pub certificate: Option<Arc<[u8]>>,
     /// The other end of the connection, or whom its load balancer speaks for.
     pub peer: SocketAddr,
     /// Head and unread body.
@@ -217,24 +219,32 @@ impl Connection {
             }
         }
         let Some(tls) = self.settings.tls.clone() else {
-            return self.speak(stream).await;
+            return self.speak(stream, None).await;
         };
         let handshake = tokio_rustls::TlsAcceptor::from(tls).accept(stream);
         match tokio::time::timeout(self.settings.head_time_max, handshake).await {
-            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let certificate = shown.map(|certificate| Arc::from(certificate.as_ref()));
+                self.speak(stream, certificate).await;
+            }
             Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(peer = %self.peer, "TLS handshake took too long"),
         }
     }
 
-    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn speak(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        certificate: Option<Arc<[u8]>>,
+    ) {
         let peer = self.peer;
         let stream = Patience::new(stream, self.settings.send_time_max);
         let handler = self.handler;
         let service = service_fn(move |request: Request<Incoming>| {
-            let handler = Arc::clone(&handler);
+            let (handler, certificate) = (Arc::clone(&handler), certificate.clone());
             async move {
-                let arrival = Arrival { at: Instant::now(), peer, request };
+                let arrival = Arrival { at: Instant::now(), certificate, peer, request };
                 Ok::<_, Infallible>(handler.handle(arrival).await)
             }
         });

@@ -1,7 +1,8 @@
 //! TLS on both sides, with rustls and ring.
 //!
 //! INVARIANT: a client configuration verifies certificates, always; there is no switch for it. Pins come on top: a chain that does
-//! not verify is refused whatever is pinned.
+//! not verify is refused whatever is pinned. INVARIANT: a client's certificate is verified in each handshake, up to the
+//! authorities of the configuration; sessions are not resumed.
 
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use ring::digest::{SHA256, digest};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::server::ParsedCertificate;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, ServerConfig,
     SignatureScheme,
@@ -25,18 +27,60 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
+/// Whose client certificates a listener asks for.
+#[derive(Clone, Debug)]
+pub struct ClientCertificates {
+    /// PEM certificates of the authorities that may have issued them; the host's own are not among them.
+    pub ca_pem: Vec<u8>,
+    /// Whether a client without one is refused in the handshake.
+    pub are_required: bool,
+}
+
 /// A server's configuration from PEM certificates (leaf first) and a PEM private key.
-pub fn server_config(certificates_pem: &[u8], key_pem: &[u8]) -> Result<TlsSettings, TlsError> {
+pub fn server_config(
+    certificates_pem: &[u8],
+    key_pem: &[u8],
+    clients: Option<&ClientCertificates>,
+) -> Result<TlsSettings, TlsError> {
     let certificates = certificates(certificates_pem, "the server's certificate file")?;
     let what = "the server's private key file";
     let key = PrivateKeyDer::from_pem_slice(key_pem)
         .map_err(|error| TlsError::Material { what, why: error.to_string() })?;
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(certificates, key))
         .map_err(|error| TlsError::Material { what, why: error.to_string() })?;
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(verifier(clients)?),
+    };
+    let mut config = builder
+        .with_single_cert(certificates, key)
+        .map_err(|error| TlsError::Material { what, why: error.to_string() })?;
+    if clients.is_some() {
+        // A resumed session would bring an old certificate without verifying it again.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+fn verifier(clients: &ClientCertificates) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let what = "the clients' CA file";
+    let roots = Arc::new(roots(&clients.ca_pem, what)?);
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
+    let builder = if clients.are_required { builder } else { builder.allow_unauthenticated() };
+    builder.build().map_err(|error| TlsError::Material { what, why: error.to_string() })
+}
+
+fn roots(pem: &[u8], what: &'static str) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem, what)? {
+        roots
+            .add(certificate)
+            .map_err(|error| TlsError::Material { what, why: error.to_string() })?;
+    }
+    Ok(roots)
 }
 
 /// Who we are to an upstream that asks for a certificate. Its `Debug` shows nothing of the key.
@@ -71,21 +115,14 @@ pub(crate) struct ClientTls<'a> {
 
 /// A client's configuration: the host's trusted roots, or only those of `ca_pem` when given.
 pub(crate) fn client_config(wanted: &ClientTls<'_>) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    match wanted.ca_pem {
-        Some(pem) => {
-            let what = "the upstream's CA file";
-            for certificate in certificates(pem, what)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| TlsError::Material { what, why: error.to_string() })?;
-            }
-        }
-        None => {
-            let (_added, _ignored) =
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
+    let roots = if let Some(pem) = wanted.ca_pem {
+        roots(pem, "the upstream's CA file")?
+    } else {
+        let mut roots = RootCertStore::empty();
+        let (_added, _ignored) =
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots
+    };
     if roots.is_empty() {
         return Err(TlsError::NoRoots);
     }
@@ -189,7 +226,7 @@ mod tests {
         let tls = ClientTls { ca_pem: Some(b"hello"), ..ClientTls::default() };
         let error = client_config(&tls).err().map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some("the upstream's CA file: no certificate in it"));
-        let error = server_config(b"hello", b"").err().map(|error| error.to_string());
+        let error = server_config(b"hello", b"", None).err().map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some("the server's certificate file: no certificate in it"));
         let error = ClientIdentity::from_pem(b"", b"hello").err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.starts_with("the client key file: ")));

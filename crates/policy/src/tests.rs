@@ -91,6 +91,7 @@ fn principal() -> impl Strategy<Value = Principal> {
             key: key.map(KeyId::new),
             team,
             tenant,
+            ..Principal::default()
         },
     )
 }

@@ -140,7 +140,8 @@ impl<'a> View<'a> {
             }
         }
         write_text(&mut key, end_user);
-        if let Some(Principal { application, end_user: _, key: id, team, tenant }) = principal {
+        // Rules see applications, teams and tenants, not people.
+        if let Some(Principal { application, key: id, team, tenant, .. }) = principal {
             for name in [application, team, tenant] {
                 write_text(&mut key, name.as_deref().unwrap_or_default());
             }

@@ -145,10 +145,10 @@ impl Grant {
             name: options.name.clone(),
             principal: Principal {
                 application: options.application.clone(),
-                end_user: None,
                 key: Some(id),
                 team: options.team.clone(),
                 tenant: options.tenant.clone(),
+                ..Principal::default()
             },
             quota: options.quota.clone(),
             limits: Arc::new(Grants {

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use events::{
-    Anomaly, Decision, Ending, EventBody, GuardReport, GuardStatus, InteractionClosed,
+    Anomaly, Credentials, Decision, Ending, EventBody, GuardReport, GuardStatus, InteractionClosed,
     InteractionOpened, LocatedFinding, Outcome, Principal, Rank, Unscanned, UserReport,
 };
 use journal::Record;
@@ -72,6 +72,9 @@ fn open_words(opened: &InteractionOpened) -> String {
     }
     if let Some(key) = &opened.principal.key {
         let _never_fails = write!(words, " key {key}");
+    }
+    if let (Some(issuer), Some(user)) = (&opened.principal.issuer, &opened.principal.user) {
+        let _never_fails = write!(words, " user {user} ({issuer})");
     }
     words
 }
@@ -185,6 +188,12 @@ fn opened_block(text: &mut String, record: &Record, opened: &InteractionOpened) 
     row("opened", moment_words(record));
     row("from", opened.client_address.clone());
     row("by", principal_words(&opened.principal));
+    let Credentials { certificate, token } = &opened.credentials;
+    for (name, shown) in [("certificate", certificate), ("token", token)] {
+        if let Some(shown) = shown {
+            row(name, shown.clone());
+        }
+    }
     if let Some(conversation) = opened.conversation {
         row("conversation", conversation.to_string());
     }
@@ -254,6 +263,9 @@ fn principal_words(principal: &Principal) -> String {
         ("team", principal.team.clone()),
         ("application", principal.application.clone()),
         ("key", principal.key.map(|key| key.to_string())),
+        ("issuer", principal.issuer.clone()),
+        ("user", principal.user.clone()),
+        ("agent", principal.agent.clone()),
         ("end user", principal.end_user.clone()),
     ];
     let parts: Vec<String> =

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::external_options::ExternalOptions;
+use super::identity_options::{GrantRowOptions, IdentityOptions, JwtOptions};
 use super::known_keys::resolved;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 use super::options::{
@@ -32,7 +33,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 12] {
+fn sections() -> [(&'static str, &'static [&'static str]); 13] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
@@ -40,6 +41,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 12] {
         ("upstreams", declared_keys::<UpstreamOptions>()),
         ("routes", declared_keys::<RouteOptions>()),
         ("keys", declared_keys::<KeyOptions>()),
+        ("identity", declared_keys::<IdentityOptions>()),
         ("limits", declared_keys::<LimitOptions>()),
         ("prices", declared_keys::<PriceOptions>()),
         ("guards", declared_keys::<GuardOptions>()),
@@ -50,13 +52,15 @@ fn sections() -> [(&'static str, &'static [&'static str]); 12] {
 }
 
 /// The keys of each list of tables within another.
-fn lists() -> [(&'static str, &'static [&'static str]); 5] {
+fn lists() -> [(&'static str, &'static [&'static str]); 7] {
     [
         ("upstreams", declared_keys::<RouteUpstreamOptions>()),
         ("patterns", declared_keys::<PatternOptions>()),
         ("dictionaries", declared_keys::<DictionaryOptions>()),
         ("allow", declared_keys::<AllowOptions>()),
         ("external", declared_keys::<ExternalOptions>()),
+        ("jwt", declared_keys::<JwtOptions>()),
+        ("certificates", declared_keys::<GrantRowOptions>()),
     ]
 }
 

@@ -12,6 +12,8 @@ pub(crate) mod example;
 pub(crate) mod external;
 mod external_options;
 mod guards;
+pub(crate) mod identity;
+mod identity_options;
 mod known_keys;
 mod limit_options;
 mod limits;

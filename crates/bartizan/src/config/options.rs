@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address_range::AddressRange;
 use super::external_options::ExternalOptions;
+use super::identity_options::{ClientCertificatesOption, IdentityOptions};
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 pub(super) use super::route_options::{
@@ -40,6 +41,8 @@ pub(crate) struct ConfigOptions {
     pub(crate) routes: Vec<RouteOptions>,
     /// Virtual keys.
     pub(crate) keys: KeyOptions,
+    /// Ways in besides virtual keys. What they grant has to be written here; whom no row fits is refused.
+    pub(crate) identity: IdentityOptions,
     /// How much may be used, besides what virtual keys say themselves. What a request may use at most is
     /// reserved before it is sent: a token for each 4 bytes of it, and `max_tokens` (or what the dialect
     /// calls it) for each answer that it asks for: `n` or `best_of`, times its prompts. Where it states
@@ -128,6 +131,13 @@ pub(crate) struct TlsOptions {
     /// The private key as PEM.
     #[schemars(example = &"/etc/bartizan/tls/key.pem")]
     pub(crate) private_key_file: PathBuf,
+    /// The authorities whose client certificates are taken, as PEM. Without it clients are not asked for any.
+    #[schemars(example = &"/etc/bartizan/tls/clients-ca.pem")]
+    pub(crate) client_ca_file: Option<PathBuf>,
+    /// Whether clients may show a certificate or have to: `optional` or `required`. Unless given: `optional`. What a
+    /// certificate opens is said by `[[identity.certificates]]`.
+    #[schemars(example = ClientCertificatesOption::Optional)]
+    pub(crate) client_certificates: Option<ClientCertificatesOption>,
 }
 
 /// One of `[[upstreams]]`

@@ -13,11 +13,14 @@ use connect::ExternalGuards;
 use detect::DetectSettings;
 use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
+use net::ClientCertificates;
 use policy::PolicyOptions;
 
 use super::address_range::AddressRange;
 use super::external::ExternalCard;
 use super::guards::unknown_fields;
+use super::identity::IssuerCard;
+use super::identity_options::ClientCertificatesOption;
 use super::options::{
     ConfigOptions, ExceptionOptions, GuardOptions, JournalOptions, MaskOption, ServerOptions,
     SyncOption, TlsOptions,
@@ -52,6 +55,10 @@ pub(crate) struct Settings {
     pub(crate) quotas: gateway::QuotaSettings,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
+    /// Whose tokens are taken, as they may be shown.
+    pub(crate) issuers: Vec<IssuerCard>,
+    /// Whether clients may or must show certificates; nothing if they are not asked for any.
+    pub(crate) client_certificates: Option<ClientCertificatesOption>,
     /// Guards outside this process.
     pub(crate) external: ExternalGuards,
     /// The same, as they may be shown.
@@ -144,6 +151,11 @@ impl<'a> Checker<'a> {
         let listen = self.listen(&options.server);
         let limits = self.limits(&options.server, &options.journal);
         let tls = options.tls.as_ref().map(|tls| self.tls(tls));
+        let client_certificates = options.tls.as_ref().and_then(|tls| {
+            tls.client_ca_file.as_ref().map(|_| tls.client_certificates.unwrap_or_default())
+        });
+        let (identity, issuers) =
+            self.identity(options.identity, listen, client_certificates.is_some());
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
         let quotas = self.quotas(&options.limits, &options.prices);
@@ -163,6 +175,7 @@ impl<'a> Checker<'a> {
             gateway: gateway::Settings {
                 addresses: addresses(&options.server),
                 guards: options.guards.enabled,
+                identity,
                 masks: match options.guards.masks {
                     MaskOption::Label => MaskStyle::Label,
                     MaskOption::Format => MaskStyle::Format,
@@ -175,6 +188,8 @@ impl<'a> Checker<'a> {
                 upstreams,
             },
             revoke_exposed: options.keys.revoke_exposed,
+            issuers,
+            client_certificates,
             external,
             external_cards,
             quotas,
@@ -291,15 +306,30 @@ impl<'a> Checker<'a> {
         let certificates =
             self.file("tls.certificate_file", &options.certificate_file, PEM_BYTES_MAX);
         let key = self.file("tls.private_key_file", &options.private_key_file, PEM_BYTES_MAX);
+        let clients = self.client_certificates(options);
         let key = zeroize::Zeroizing::new(key?);
-        match net::server_config(&certificates?, &key) {
+        match net::server_config(&certificates?, &key, clients.as_ref()) {
             Ok(config) => Some(config),
             Err(error) => {
-                let help = "give a PEM certificate chain and the PEM private key that fits it";
+                let help = "give PEM certificates, and the PEM private key that fits the first";
                 self.problem("tls", error.to_string(), help);
                 None
             }
         }
+    }
+
+    fn client_certificates(&mut self, options: &TlsOptions) -> Option<ClientCertificates> {
+        let Some(file) = &options.client_ca_file else {
+            if options.client_certificates.is_some() {
+                let message = "no authority is named that could have issued them";
+                self.problem("tls.client_certificates", message, "set `client_ca_file`");
+            }
+            return None;
+        };
+        let ca_pem = self.file("tls.client_ca_file", file, PEM_BYTES_MAX)?;
+        let wanted = options.client_certificates.unwrap_or_default();
+        let are_required = wanted == ClientCertificatesOption::Required;
+        Some(ClientCertificates { ca_pem, are_required })
     }
 
     /// Reads a file that the configuration names.

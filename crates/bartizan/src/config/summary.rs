@@ -10,6 +10,8 @@ use wire::{Dialect, UnknownFields};
 
 use super::Origin;
 use super::external::ExternalCard;
+use super::identity::IssuerCard;
+use super::identity_options::ClientCertificatesOption;
 use super::settings::Settings;
 use crate::exit::Failure;
 use crate::output::{Output, Table};
@@ -24,6 +26,11 @@ struct Summary<'a> {
     routes: Vec<RouteSummary<'a>>,
     /// Dialects that no upstream speaks.
     refused_dialects: Vec<&'static str>,
+    /// Whether clients may or must show certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificates: Option<CertificatesSummary>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    issuers: Vec<IssuerSummary<'a>>,
     guards: GuardSummary,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     external: Vec<ExternalSummary<'a>>,
@@ -53,6 +60,35 @@ struct RouteSummary<'a> {
 struct RouteUpstreamSummary<'a> {
     name: &'a str,
     weight: u32,
+}
+
+#[derive(Serialize)]
+struct CertificatesSummary {
+    are: ClientCertificatesOption,
+    grants: usize,
+}
+
+impl CertificatesSummary {
+    fn of(settings: &Settings) -> Option<Self> {
+        let grants = settings.gateway.identity.certificates.len();
+        settings.client_certificates.map(|are| Self { are, grants })
+    }
+}
+
+#[derive(Serialize)]
+struct IssuerSummary<'a> {
+    name: &'a str,
+    issuer: &'a str,
+    keys: &'a str,
+    algorithms: &'a [&'static str],
+    grants: usize,
+}
+
+impl<'a> From<&'a IssuerCard> for IssuerSummary<'a> {
+    fn from(card: &'a IssuerCard) -> Self {
+        let IssuerCard { algorithms, grants, issuer, keys, name } = card;
+        Self { name, issuer, keys, algorithms, grants: *grants }
+    }
 }
 
 #[derive(Serialize)]
@@ -147,6 +183,8 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .filter(|dialect| !settings.upstreams.iter().any(|one| one.dialects.contains(dialect)))
             .map(|dialect| dialect.as_str())
             .collect(),
+        client_certificates: CertificatesSummary::of(settings),
+        issuers: settings.issuers.iter().map(IssuerSummary::from).collect(),
         guards: GuardSummary {
             enabled: gateway.guards,
             preset: settings.guards.policy_options.preset.as_str(),
@@ -215,6 +253,7 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
         let why = format!("requests in the dialect `{dialect}`: no upstream speaks it");
         table.row(["refused".into(), why]);
     }
+    identity_rows(&mut table, summary);
     let guards = &summary.guards;
     let unknown = if guards.unknown_fields == "scan" { "scanned" } else { "refused" };
     table.row([
@@ -249,4 +288,28 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
         table.row(["warning".into(), warning.clone()]);
     }
     output.text(&table.render())
+}
+
+/// Whose tokens and certificates are taken.
+fn identity_rows(table: &mut Table, summary: &Summary<'_>) {
+    for issuer in &summary.issuers {
+        table.row([
+            "tokens".into(),
+            format!(
+                "{}: of {}, signed with {}, keys from {}, {} grants",
+                issuer.name,
+                issuer.issuer,
+                issuer.algorithms.join(" or "),
+                issuer.keys,
+                issuer.grants
+            ),
+        ]);
+    }
+    if let Some(CertificatesSummary { are, grants }) = &summary.client_certificates {
+        let are = match are {
+            ClientCertificatesOption::Optional => "asked for",
+            ClientCertificatesOption::Required => "required",
+        };
+        table.row(["client certificates".into(), format!("{are}, {grants} grants")]);
+    }
 }

@@ -26,6 +26,7 @@ fn recorded(home: &Home) -> InteractionId {
         client_address: "127.0.0.1".into(),
         content: Some(content.expect("kept")),
         conversation: None,
+        credentials: events::Credentials::default(),
         decision: decision.clone(),
         dialect: "openai".into(),
         findings: Vec::new(),

@@ -7,6 +7,7 @@
 
 mod config;
 mod feedback;
+mod identity;
 mod inspect;
 mod keys;
 mod kill;

@@ -8,6 +8,7 @@ mod forms;
 mod messages;
 mod policies;
 mod records;
+mod ways_in;
 
 use crate::engine::Target;
 
@@ -31,6 +32,9 @@ pub(crate) const ALL: &[Target] = &[
     records::CHECKPOINT,
     policies::COMPILE,
     policies::KEYS,
+    ways_in::TOKEN,
+    ways_in::KEY_SET,
+    ways_in::CERTIFICATE,
 ];
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ pub(crate) struct Plan {
     pub(crate) fallback: Vec<String>,
     pub(crate) grant: GrantOptions,
     pub(crate) guards: bool,
+    pub(crate) identity: gateway::IdentitySettings,
     pub(crate) isolation: Isolation,
     pub(crate) limits: Limits,
     pub(crate) masks: MaskStyle,
@@ -55,6 +56,7 @@ pub(crate) struct Plan {
     pub(crate) quotas: QuotaSettings,
     pub(crate) retries: RetrySettings,
     pub(crate) route_addresses: AddressRules,
+    pub(crate) tls: Option<net::TlsSettings>,
     pub(crate) unknown_fields: UnknownFields,
     /// Upstreams of the test's own instead of the one, and how they are spread over.
     pub(crate) upstreams: Vec<UpstreamOptions>,
@@ -75,6 +77,7 @@ impl Default for Plan {
             fallback: Vec::new(),
             grant: GrantOptions::default(),
             guards: true,
+            identity: gateway::IdentitySettings::default(),
             isolation: Isolation::default(),
             limits: Limits::default(),
             masks: MaskStyle::default(),
@@ -83,6 +86,7 @@ impl Default for Plan {
             quotas: QuotaSettings::default(),
             retries: RetrySettings::default(),
             route_addresses: AddressRules::default(),
+            tls: None,
             unknown_fields: UnknownFields::Scan,
             upstreams: Vec::new(),
             weighted: Vec::new(),
@@ -209,6 +213,7 @@ async fn start(
     let settings = Settings {
         addresses: plan.addresses,
         guards: plan.guards,
+        identity: plan.identity,
         limits: plan.limits,
         masks: plan.masks,
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -221,7 +226,7 @@ async fn start(
             retries: plan.retries,
             upstreams: weighted,
         }],
-        tls: None,
+        tls: plan.tls,
         unknown_fields: plan.unknown_fields,
         upstreams,
     };

@@ -30,3 +30,4 @@ mod responses;
 mod risk;
 mod upstreams;
 mod vllm;
+mod ways_in;

@@ -110,6 +110,7 @@ pub(crate) fn opened(number: u64) -> InteractionOpened {
         client_address: "192.0.2.7:4711".into(),
         content: Some(Digest([7; 32])),
         conversation: Some(ConversationId::from_hash([9; 16])),
+        credentials: events::Credentials::default(),
         decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },
         dialect: "openai".into(),
         findings: Vec::new(),

@@ -91,10 +91,10 @@ fn every_part_of_a_scope_must_match() {
     };
     let principal = Principal {
         application: Some("search".to_owned()),
-        end_user: None,
         key: Some(key),
         team: Some("t".to_owned()),
         tenant: Some("x".to_owned()),
+        ..Principal::default()
     };
     let inside = Attempt { principal, ..attack() };
     let allowed = |scope| {
