@@ -8,7 +8,7 @@
 //! Not here: how records are written (`journal`).
 
 use std::net::IpAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
@@ -20,9 +20,10 @@ use wire::Dialect;
 
 use crate::{
     answer::Verdict,
+    metrics::Metrics,
     quota::Reservation,
     risk::Turn,
-    watch::{Watch, Watched},
+    watch::{Times, Watch, Watched},
 };
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
@@ -56,11 +57,12 @@ pub(crate) struct Exchange {
     /// What its limits hold for it.
     reservation: Option<Reservation>,
     shutdown: net::Shutdown,
-    /// Whether it was sent on.
-    is_sent: bool,
+    /// When it was sent on.
+    sent_on_at: Option<Instant>,
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
     state: State,
+    times: Times,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
     watch: Watch,
@@ -100,10 +102,11 @@ impl Exchange {
             early,
             journal: journal.clone(),
             reservation: None,
-            is_sent: false,
+            sent_on_at: None,
             shutdown: shutdown.clone(),
             sent: Vec::new(),
             state: State::Unopened,
+            times: Times::default(),
             ticket: None,
             turn: None,
             watch: watch.clone(),
@@ -127,8 +130,30 @@ impl Exchange {
     }
 
     /// Notes that it is sent on: from now on it costs.
-    pub(crate) const fn is_sent(&mut self) {
-        self.is_sent = true;
+    pub(crate) fn is_sent(&mut self) {
+        self.sent_on_at = Some(Instant::now());
+    }
+
+    /// Notes how long it was with us on its way to the upstream.
+    pub(crate) const fn examined(&mut self, spent: Duration) {
+        self.times.request = Some(spent);
+    }
+
+    /// Notes how long its answer, or a piece of it, was with us.
+    pub(crate) fn inspected(&mut self, spent: Duration) {
+        *self.times.answer.get_or_insert_default() += spent;
+    }
+
+    /// Notes that a piece of its answer has come.
+    pub(crate) fn hears(&mut self) {
+        if self.times.first_chunk.is_none() {
+            self.times.first_chunk = self.sent_on_at.map(|sent| sent.elapsed());
+        }
+    }
+
+    /// What is counted, for what counts beside its record.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.watch.metrics
     }
 
     /// The open record as far as it is known now.
@@ -260,15 +285,16 @@ impl Exchange {
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
         if let Some(mut reservation) = self.reservation.take()
-            && self.is_sent
+            && self.sent_on_at.is_some()
             && (close.usage.is_some() || ending != Ending::UpstreamFailed)
         {
             reservation.used(close.usage, close.response_bytes);
         }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
+        self.times.upstream = self.sent_on_at.map(|sent| sent.elapsed());
         if let Some(watched) = self.watched.take() {
-            self.watch.closed(watched, &close, print);
+            self.watch.closed(watched, &close, print, &self.times);
         }
         let written = (|| {
             if !self.sent.is_empty() {
@@ -339,7 +365,7 @@ fn shorten(findings: &mut Vec<LocatedFinding>) -> u32 {
 }
 
 /// An open record that knows nothing but where it comes from.
-fn opening(
+pub(crate) fn opening(
     interaction: InteractionId,
     client_address: String,
     operation: &str,
@@ -354,11 +380,14 @@ fn opening(
         findings_omitted: 0,
         guards: Vec::new(),
         interaction,
+        masked: 0,
         model: None,
         operation: operation.to_owned(),
         principal: Principal::default(),
         request_bytes: 0,
+        route: None,
         streamed: false,
+        trace: None,
         unknown_fields: Vec::new(),
         unscanned: Vec::new(),
         upstream: None,

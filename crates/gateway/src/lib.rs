@@ -24,6 +24,8 @@ mod judge;
 mod lane;
 mod loopback;
 mod mask;
+mod metrics;
+mod metrics_page;
 mod owners;
 mod quota;
 mod refusal;
@@ -64,6 +66,8 @@ pub use settings::{
 };
 
 use exchange::Randomness;
+use metrics::Metrics;
+use metrics_page::MetricsPage;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
@@ -108,10 +112,19 @@ pub enum StartError {
     Settings(#[from] SettingsError),
 }
 
-/// Starts the gateway within the current runtime; returns the address it listens on.
+/// Where a gateway listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// For callers.
+    pub address: SocketAddr,
+    /// For those who read its metrics.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Starts the gateway within the current runtime; returns the addresses it listens on.
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
-pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
+pub fn start(parts: Parts) -> Result<Started, StartError> {
     let Parts {
         baselines,
         exposed,
@@ -125,45 +138,43 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         shutdown,
         tasks,
     } = parts;
+    let metrics = Arc::new(Metrics::new(&settings, Arc::clone(&quotas)));
     let routes = Routes::new(&mut settings)?;
+    let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at))).transpose()?;
     let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
-    let listener = Listener::bind(ListenerSettings {
-        address: listen,
-        connections_max: limits.connections_max,
-        head_bytes_max: limits.head_bytes_max,
-        head_time_max: limits.head_time_max,
-        proxy_protocol_from: addresses.proxy_protocol_from.clone(),
-        send_time_max: limits.send_time_max,
-        tls,
-    })?;
+    let listener = Listener::bind(listener_settings(listen, &limits, &addresses, tls))?;
     let address = listener.local_address();
-    let purpose = |name: &str| {
-        // One secret, a key of its own for each purpose.
-        let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
-    };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (watch, waiting) = Watch::new();
+    let bodies = BodyBudget::new(limits.bodies_bytes_max);
+    let read_at = page.as_ref().map(Listener::local_address);
+    if let Some(page) = page {
+        let connections = listener.connections();
+        let what =
+            MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics));
+        tasks.spawn(page.serve(Arc::new(what), tasks.clone(), shutdown.clone()));
+    }
+    let (watch, waiting) = Watch::new(Arc::clone(&metrics));
     let watch_task = WatchTask {
         baselines: watch_task::load(baselines.as_deref()),
         file: baselines,
         journal: journal.clone(),
         lost: Arc::clone(&watch.lost),
+        metrics,
         shutdown: shutdown.clone(),
         waiting,
     };
     let shared = Arc::new(Shared {
         addresses,
-        bodies: BodyBudget::new(limits.bodies_bytes_max),
+        bodies,
         conversations: Arc::new(Conversations::default()),
         cpu: Arc::new(Semaphore::new(cores)),
         exposed,
         external,
-        hash_key: purpose("identity"),
+        hash_key: key_for("identity", &secret),
         journal,
         judge: Arc::new(judge),
         keys,
-        mask_key: purpose("masks"),
+        mask_key: key_for("masks", &secret),
         mask_style: masks,
         quotas,
         randomness: Randomness::default(),
@@ -179,5 +190,28 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
     });
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
-    Ok(address)
+    Ok(Started { address, metrics: read_at })
+}
+
+fn listener_settings(
+    address: SocketAddr,
+    limits: &Limits,
+    addresses: &AddressSettings,
+    tls: Option<net::TlsSettings>,
+) -> ListenerSettings {
+    ListenerSettings {
+        address,
+        connections_max: limits.connections_max,
+        head_bytes_max: limits.head_bytes_max,
+        head_time_max: limits.head_time_max,
+        proxy_protocol_from: addresses.proxy_protocol_from.clone(),
+        send_time_max: limits.send_time_max,
+        tls,
+    }
+}
+
+/// One secret, a key of its own for each purpose.
+fn key_for(purpose: &str, secret: &Secret<[u8; 32]>) -> hmac::Key {
+    let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref())
 }

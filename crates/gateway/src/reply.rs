@@ -5,6 +5,7 @@
 //! response headers are an allow-list.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use events::{Ending, Span};
@@ -184,6 +185,7 @@ fn stream(
         guards: shared.judge.report(),
         idle_time_max: shared.limits.stream_idle_time_max,
         limits: shared.read_limits,
+        open: shared.watch.metrics.streams.hold(),
         operation,
         unknown: ANSWER_UNKNOWN_FIELDS,
     };
@@ -209,6 +211,7 @@ async fn whole(
         }
     };
     let Replying { mut exchange, operation, reference, subject, vault } = replying;
+    let began = Instant::now();
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
         exchange.guards(shared.judge.report());
         Ok(body)
@@ -230,6 +233,7 @@ async fn whole(
             tokio::task::block_in_place(|| guard(&mut exchange))
         }
     };
+    exchange.inspected(began.elapsed());
     match guarded {
         Ok(bytes) => {
             exchange.status(status.as_u16());

@@ -181,6 +181,7 @@ pub(crate) fn examine(
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
+    opened.route = Some(route.name.clone());
     opened.upstream = Some(route.upstream.name().to_owned());
     let asks = (operation, model, &**route);
     if external.is_first_go() {
@@ -259,6 +260,7 @@ fn outgoing(
     if operation.repeats_request() {
         document.fields.iter().for_each(|field| vault.asks(&field.text));
     }
+    opened.masked = edits.len() as u32;
     if edits.is_empty() {
         return Ok((body.clone(), vault));
     }

@@ -4,7 +4,7 @@
 //! record is synced before the first byte of the answer or refusal leaves. INVARIANT: every answer
 //! carries the interaction's id.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -158,10 +158,12 @@ impl Service {
             return Err((journey, refusal));
         }
         let Journey { mut exchange, received } = journey;
+        let began = Instant::now();
         let (mut received, mut prepared) = self.examine(received).await;
         if received.external.ask(&shared.journal).await {
             (received, prepared) = self.examine(received).await;
         }
+        exchange.examined(began.elapsed());
         exchange.turn(received.turn.take());
         exchange.holds(received.reservation.take());
         let mut journey = Journey { exchange, received };
@@ -179,6 +181,7 @@ impl Service {
         let Ok(request) = prepared.judgement.clear(request) else {
             return Err((journey, Refusal::policy("policy_block".into(), "not cleared")));
         };
+        journey.exchange.examined(began.elapsed());
         journey.exchange.is_sent();
         let decision = decision_words(prepared.judgement.decision());
         let operation = journey.received.operation;
@@ -297,6 +300,7 @@ impl Journey {
         self.exchange.open(opened, &self.received.body)?;
         for key in std::mem::take(&mut self.received.exposed) {
             self.exchange.exposes(key)?;
+            self.exchange.metrics().key_exposed();
             // Whoever listens is slow or gone; it is on record.
             let _full = shared.exposed.try_send(key).is_err();
         }

@@ -24,6 +24,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What stands in for a masked value.
     pub masks: MaskStyle,
+    /// Where the page of metrics is, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// Model patterns in order; the first that fits decides the upstream.
     pub routes: Vec<RouteSettings>,
     /// TLS, when the listener speaks it.

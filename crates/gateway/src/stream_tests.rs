@@ -34,8 +34,9 @@ fn machine(journal: &Journal) -> Machine {
     };
     let shutdown = net::Shutdown::default();
     let interaction = InteractionId::new(1, 1);
+    let watch = Watch::new(Arc::new(crate::metrics::at_rest())).0;
     let exchange =
-        Exchange::new((journal, &shutdown, &Watch::new().0), interaction, Instant::now(), 0, early);
+        Exchange::new((journal, &shutdown, &watch), interaction, Instant::now(), 0, early);
     Machine::new(StreamParts {
         event_bytes_max: 1 << 20,
         exchange,
@@ -44,6 +45,7 @@ fn machine(journal: &Journal) -> Machine {
         guards: Vec::new(),
         idle_time_max: Duration::from_secs(1),
         limits: ReadLimits::default(),
+        open: watch.metrics.streams.hold(),
         operation: Operation::Messages,
         unknown: UnknownFields::Scan,
     })

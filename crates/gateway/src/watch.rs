@@ -7,12 +7,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use events::{Ending, InteractionClosed, InteractionOpened, Principal};
 use hunt::{Observation, Outcome, Print, SeriesName};
+use telemetry::Counted;
 use tokio::sync::mpsc;
 
-use crate::{exchange::now_ms, owners::Owners};
+use crate::{
+    exchange::now_ms,
+    metrics::{Labels, Metrics},
+    owners::Owners,
+};
 
 /// Interactions that have ended and wait to be compared; about two megabytes.
 const WAITING_MAX: usize = 8_192;
@@ -27,6 +33,7 @@ pub(crate) type Ended = (Arc<SeriesName>, Observation);
 pub(crate) struct Watch {
     ended: mpsc::Sender<Ended>,
     pub(crate) lost: Arc<AtomicU64>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) owners: Arc<Owners>,
 }
 
@@ -34,14 +41,30 @@ pub(crate) struct Watch {
 pub(crate) struct Watched {
     name: Arc<SeriesName>,
     is_streamed: bool,
+    labels: Labels,
+    /// It is under way until this is dropped.
+    _open: Counted,
     request_bytes: u64,
+}
+
+/// Where an interaction's time went; nothing, where it never was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    /// With us, on its way to the upstream.
+    pub(crate) request: Option<Duration>,
+    /// With us, on its way back.
+    pub(crate) answer: Option<Duration>,
+    /// From being sent on to its end.
+    pub(crate) upstream: Option<Duration>,
+    /// From being sent on to the first piece of its answer.
+    pub(crate) first_chunk: Option<Duration>,
 }
 
 impl Watch {
     /// The place to note interactions, and where they come out.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Ended>) {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> (Self, mpsc::Receiver<Ended>) {
         let (ended, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { ended, lost: Arc::default(), owners: Arc::default() }, waiting)
+        (Self { ended, lost: Arc::default(), metrics, owners: Arc::default() }, waiting)
     }
 
     /// An interaction begins.
@@ -54,12 +77,21 @@ impl Watch {
         Watched {
             name: Arc::new(SeriesName { principal, model, upstream }),
             is_streamed: opened.streamed,
+            labels: self.metrics.opened(opened),
+            _open: self.metrics.open.hold(),
             request_bytes: opened.request_bytes,
         }
     }
 
     /// It has ended.
-    pub(crate) fn closed(&self, one: Watched, closed: &InteractionClosed, print: Option<Print>) {
+    pub(crate) fn closed(
+        &self,
+        one: Watched,
+        closed: &InteractionClosed,
+        print: Option<Print>,
+        times: &Times,
+    ) {
+        self.metrics.closed(&one.labels, closed, times);
         let (input_tokens, output_tokens) = match closed.usage {
             Some(usage) => (usage.input, usage.output),
             None => (one.request_bytes / TOKEN_BYTES, closed.response_bytes / TOKEN_BYTES),
@@ -75,6 +107,7 @@ impl Watch {
         };
         if self.ended.try_send((one.name, seen)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
+            self.metrics.watch_lost();
         }
     }
 }
@@ -103,11 +136,12 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_is_counted_and_nothing_waits() {
-        let (watch, waiting) = Watch::new();
-        let one = || Watched { name: Arc::default(), is_streamed: false, request_bytes: 8 };
+        let (watch, waiting) = Watch::new(Arc::new(crate::metrics::at_rest()));
         let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
+        let opened = crate::exchange::opening(closed.interaction, String::new(), "models");
+        let one = || watch.opened(&opened);
         for _ in 0..WAITING_MAX + 5 {
-            watch.closed(one(), &closed, None);
+            watch.closed(one(), &closed, None, &Times::default());
         }
         assert_eq!((watch.lost.load(Ordering::Relaxed), waiting.len()), (5, WAITING_MAX));
     }

@@ -43,7 +43,7 @@ pub use content::{CONTENT_BYTES_MAX, Content, Expired, Part};
 pub use disk::{Disk, DiskFile, DiskLock, DiskRead, FOLDER_NAMES_MAX, RealDisk};
 pub use error::{JournalError, ReadError};
 pub use frame::RECORD_BYTES_MAX;
-pub use journal::{Journal, Ticket};
+pub use journal::{Journal, JournalStats, Ticket};
 pub use read::{Position, Reader, Record, Records};
 pub use recover::{Cut, Recovery};
 pub use settings::{

@@ -17,6 +17,7 @@ use super::external_options::ExternalOptions;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 use super::secret::SecretReference;
+use super::telemetry_options::MetricsOptions;
 
 /// The whole file. Every part may be left out.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -48,6 +49,8 @@ pub(crate) struct ConfigOptions {
     pub(crate) exceptions: Vec<ExceptionOptions>,
     /// The record of every interaction.
     pub(crate) journal: JournalOptions,
+    /// The page of metrics.
+    pub(crate) metrics: MetricsOptions,
     /// What Bartizan says about itself on standard error. Never content, never secrets.
     pub(crate) diagnostics: DiagnosticsOptions,
 }

@@ -150,6 +150,7 @@ impl<'a> Checker<'a> {
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);
+        let metrics = self.metrics(&options.metrics, listen);
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -169,6 +170,7 @@ impl<'a> Checker<'a> {
                 },
                 listen,
                 limits,
+                metrics,
                 routes,
                 tls: tls.flatten(),
                 unknown_fields,

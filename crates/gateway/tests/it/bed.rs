@@ -83,6 +83,8 @@ pub(crate) struct Bed {
     directory: tempfile::TempDir,
     disk: Arc<dyn Disk>,
     pub(crate) key: String,
+    /// Where its metrics are read.
+    pub(crate) metrics: SocketAddr,
     /// A key of somebody else.
     pub(crate) other_key: String,
     runtime: Option<tokio::runtime::Runtime>,
@@ -101,14 +103,17 @@ impl Bed {
             .expect("a runtime");
         let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
         let disk = Arc::clone(&plan.disk);
-        let (address, key, other_key) = runtime.block_on(start(
+        let (started, key, other_key) = runtime.block_on(start(
             directory.path(),
             base_url,
             plan,
             shutdown.clone(),
             tasks.clone(),
         ));
-        Self { address, directory, disk, key, other_key, runtime: Some(runtime), shutdown, tasks }
+        let gateway::Started { address, metrics } = started;
+        let metrics = metrics.expect("a page of metrics");
+        let runtime = Some(runtime);
+        Self { address, directory, disk, key, metrics, other_key, runtime, shutdown, tasks }
     }
 
     /// A client with the bed's virtual key.
@@ -170,7 +175,7 @@ async fn start(
     plan: Plan,
     shutdown: Shutdown,
     tasks: Tasks,
-) -> (SocketAddr, String, String) {
+) -> (gateway::Started, String, String) {
     let store = Store::open(&data.join("state.sqlite")).await.expect("a store");
     let keys = VirtualKeys::open(store, &data.join("pepper"), 1).await.expect("keys");
     let grant = GrantOptions { name: "test".to_owned(), ..plan.grant };
@@ -189,6 +194,7 @@ async fn start(
         guards: plan.guards,
         limits: plan.limits,
         masks: plan.masks,
+        metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         routes: vec![RouteSettings {
             accept: Accept::VirtualKey,
@@ -212,7 +218,7 @@ async fn start(
             },
         }],
     };
-    let address = gateway::start(Parts {
+    let started = gateway::start(Parts {
         exposed: plan.exposed,
         external: connect::ExternalGuards::new(plan.external).expect("guards"),
         baselines: Some(data.join("baselines.bin")),
@@ -226,7 +232,7 @@ async fn start(
         tasks,
     })
     .expect("a free port");
-    (address, key.expose().clone(), other.expose().clone())
+    (started, key.expose().clone(), other.expose().clone())
 }
 
 /// An upstream that answers everything with the same bytes and keeps what it was sent.

@@ -24,6 +24,7 @@ mod leaks;
 mod limits;
 mod main_job;
 mod messages;
+mod metrics;
 mod reports;
 mod responses;
 mod risk;
