@@ -31,6 +31,7 @@ pub mod read;
 mod recover;
 mod segment;
 mod settings;
+mod statement;
 pub mod testing;
 mod tree;
 pub mod verify;
@@ -49,5 +50,9 @@ pub use recover::{Cut, Recovery};
 pub use settings::{
     JournalSettings, OnDamage, SEAL_DELAY_MS_MAX, SEAL_INTERVAL_RECORDS_MAX, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SyncMode,
+};
+pub use statement::{
+    AnswerStatement, DECISION_BYTES_MAX, DECISION_FORMAT, DecisionStatement, Leaf,
+    ParseDecisionError, RequestStatement, SignedDecision, sign_decision,
 };
 pub use verify::{VerifyReport, sign_checkpoint, verify};
