@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
+    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, TokenUsage, Trace, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
@@ -21,6 +21,7 @@ use wire::Dialect;
 use crate::{
     answer::Verdict,
     metrics::Metrics,
+    not_scanned,
     quota::Reservation,
     risk::Turn,
     watch::{Times, Watch, Watched},
@@ -61,6 +62,8 @@ pub(crate) struct Exchange {
     sent_on_at: Option<Instant>,
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
+    /// What no guard read in the request.
+    request_unscanned: Vec<Unscanned>,
     state: State,
     times: Times,
     ticket: Option<Ticket>,
@@ -76,6 +79,7 @@ pub(crate) struct Early {
     pub(crate) dialect: Dialect,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
+    pub(crate) trace: Trace,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,6 +109,7 @@ impl Exchange {
             sent_on_at: None,
             shutdown: shutdown.clone(),
             sent: Vec::new(),
+            request_unscanned: Vec::new(),
             state: State::Unopened,
             times: Times::default(),
             ticket: None,
@@ -158,10 +163,11 @@ impl Exchange {
 
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, dialect, operation, principal } = &self.early;
+        let Early { client_address, dialect, operation, principal, trace } = &self.early;
         InteractionOpened {
             dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
+            trace: Some(*trace),
             ..opening(self.interaction(), shown(*client_address), operation)
         }
     }
@@ -189,6 +195,7 @@ impl Exchange {
                 Some(self.journal.keep_later(self.interaction(), Part::Request, kept)?);
         }
         opened.findings_omitted = shorten(&mut opened.findings);
+        self.request_unscanned.clone_from(&opened.unscanned);
         let watched = self.watch.opened(&opened);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
@@ -242,6 +249,11 @@ impl Exchange {
     /// What no guard read in the answer.
     pub(crate) fn unscanned(&mut self, unscanned: &[Unscanned]) {
         note_unscanned(&mut self.close.unscanned, unscanned);
+    }
+
+    /// What no guard read, as far as it is known now, as answers say it.
+    pub(crate) fn not_scanned(&self) -> String {
+        not_scanned::value(self.request_unscanned.iter().chain(&self.close.unscanned))
     }
 
     /// What was found in the answer and what was done.

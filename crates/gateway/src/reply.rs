@@ -20,6 +20,7 @@ use crate::{
     exchange::Exchange,
     external_answer::{AtEnd, ask_whole},
     judge::Subject,
+    not_scanned,
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
@@ -55,7 +56,7 @@ pub(crate) fn outgoing(
     received: &Received,
     prepared: &Prepared,
 ) -> Result<Request<Bytes>, Refusal> {
-    let Received { caller, operation, speech, .. } = received;
+    let Received { caller, operation, place, speech, .. } = received;
     let (below, is_beside) = target(received, &prepared.route);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
@@ -72,6 +73,9 @@ pub(crate) fn outgoing(
         headers.insert(header::CONTENT_TYPE, JSON);
     }
     speech.add_to(headers);
+    if let Some(place) = place {
+        place.add_to(headers);
+    }
     add_key(headers, operation.dialect(), caller.provider_key.as_ref(), &prepared.route)?;
     if is_beside {
         request.extensions_mut().insert(BesideVersion);
@@ -177,6 +181,7 @@ fn stream(
     forward_headers(headers, response.headers_mut());
     response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    say_not_scanned(shared, &exchange, response.headers_mut());
     let parts = StreamParts {
         event_bytes_max: shared.limits.event_bytes_max,
         exchange,
@@ -236,6 +241,8 @@ async fn whole(
     exchange.inspected(began.elapsed());
     match guarded {
         Ok(bytes) => {
+            let mut response = Response::new(());
+            say_not_scanned(shared, &exchange, response.headers_mut());
             exchange.status(status.as_u16());
             exchange.sends(&bytes);
             if status.is_success() {
@@ -243,7 +250,7 @@ async fn whole(
             } else {
                 exchange.end(Ending::UpstreamFailed, Some("upstream_error"));
             }
-            let mut response = Response::new(net::full_with(bytes, share));
+            let mut response = response.map(|()| net::full_with(bytes, share));
             *response.status_mut() = status;
             forward_headers(headers, response.headers_mut());
             response.headers_mut().insert(header::CONTENT_TYPE, JSON);
@@ -342,6 +349,18 @@ fn unreadable(status: StatusCode, error: &wire::ReadError) -> Refusal {
         refusal.status = status;
     }
     refusal
+}
+
+/// Says in an answer's head what no guard read, as far as it is known now.
+fn say_not_scanned(shared: &Shared, exchange: &Exchange, headers: &mut HeaderMap) {
+    let value = if shared.judge.guards() {
+        HeaderValue::from_str(&exchange.not_scanned()).ok()
+    } else {
+        Some(HeaderValue::from_static(not_scanned::EVERYTHING))
+    };
+    if let Some(value) = value {
+        headers.insert(not_scanned::HEADER, value);
+    }
 }
 
 fn forward_headers(from: &HeaderMap, to: &mut HeaderMap) {

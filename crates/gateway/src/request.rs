@@ -36,6 +36,7 @@ use crate::{
     service::Shared,
     settings::Route,
     speech::{self, ProviderKey, Speech},
+    trace,
     vault::Vault,
 };
 
@@ -137,6 +138,8 @@ pub(crate) struct Received {
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
+    /// Where it stands in a trace.
+    pub(crate) place: Option<trace::Place>,
     /// What its limits hold for it.
     pub(crate) reservation: Option<Reservation>,
     /// What the body takes of the memory for all bodies.

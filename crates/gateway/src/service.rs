@@ -29,6 +29,7 @@ use crate::{
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
     speech::Speech,
+    trace,
     watch::Watch,
 };
 
@@ -110,9 +111,16 @@ impl Service {
         };
         let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let content_bytes_max = shared.limits.content_bytes_max;
-        let early = Early { client_address, dialect, operation, principal: Principal::default() };
-        let place = (&shared.journal, &shared.shutdown, &shared.watch);
-        let exchange = Exchange::new(place, interaction, arrival.at, content_bytes_max, early);
+        let place = trace::Place::of(&head.headers, interaction);
+        let early = Early {
+            client_address,
+            dialect,
+            operation,
+            principal: Principal::default(),
+            trace: place.record(),
+        };
+        let parts = (&shared.journal, &shared.shutdown, &shared.watch);
+        let exchange = Exchange::new(parts, interaction, arrival.at, content_bytes_max, early);
         let mut journey = Journey {
             received: Received {
                 body: Bytes::new(),
@@ -123,6 +131,7 @@ impl Service {
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
+                place: Some(place),
                 reservation: None,
                 share: BodyShare::default(),
                 speech: Speech::default(),
@@ -250,6 +259,7 @@ impl Service {
                     opened,
                     operation,
                     path: String::new(),
+                    place: None,
                     reservation: None,
                     share: BodyShare::default(),
                     speech: Speech::default(),

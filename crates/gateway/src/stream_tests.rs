@@ -31,6 +31,7 @@ fn machine(journal: &Journal) -> Machine {
         dialect: Dialect::Anthropic,
         operation: "messages",
         principal: Principal::default(),
+        trace: crate::trace::Place::of(&http::HeaderMap::new(), InteractionId::new(1, 1)).record(),
     };
     let shutdown = net::Shutdown::default();
     let interaction = InteractionId::new(1, 1);

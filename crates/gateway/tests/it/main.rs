@@ -28,4 +28,5 @@ mod metrics;
 mod reports;
 mod responses;
 mod risk;
+mod trace;
 mod vllm;
