@@ -24,7 +24,7 @@ use crate::{
     not_scanned,
     quota::Reservation,
     risk::Turn,
-    watch::{Times, Watch, Watched},
+    watch::{Observed, Watch, Watched},
 };
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
@@ -65,11 +65,11 @@ pub(crate) struct Exchange {
     /// What no guard read in the request.
     request_unscanned: Vec<Unscanned>,
     state: State,
-    times: Times,
+    observed: Observed,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
     watch: Watch,
-    watched: Option<Watched>,
+    watched: Option<Box<Watched>>,
 }
 
 /// What is known before anything was read.
@@ -77,6 +77,8 @@ pub(crate) struct Early {
     /// Unknown, if a proxy does not say it.
     pub(crate) client_address: Option<IpAddr>,
     pub(crate) dialect: Dialect,
+    /// Whether spans of its trace are collected.
+    pub(crate) is_sampled: bool,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
     pub(crate) trace: Trace,
@@ -111,7 +113,7 @@ impl Exchange {
             sent: Vec::new(),
             request_unscanned: Vec::new(),
             state: State::Unopened,
-            times: Times::default(),
+            observed: Observed::default(),
             ticket: None,
             turn: None,
             watch: watch.clone(),
@@ -141,18 +143,25 @@ impl Exchange {
 
     /// Notes how long it was with us on its way to the upstream.
     pub(crate) const fn examined(&mut self, spent: Duration) {
-        self.times.request = Some(spent);
+        self.observed.request = Some(spent);
     }
 
     /// Notes how long its answer, or a piece of it, was with us.
     pub(crate) fn inspected(&mut self, spent: Duration) {
-        *self.times.answer.get_or_insert_default() += spent;
+        *self.observed.answer.get_or_insert_default() += spent;
     }
 
     /// Notes that a piece of its answer has come.
     pub(crate) fn hears(&mut self) {
-        if self.times.first_chunk.is_none() {
-            self.times.first_chunk = self.sent_on_at.map(|sent| sent.elapsed());
+        if self.observed.first_chunk.is_none() {
+            self.observed.first_chunk = self.sent_on_at.map(|sent| sent.elapsed());
+        }
+    }
+
+    /// Notes which model answers, as the upstream calls it.
+    pub(crate) fn answered_by(&mut self, model: Option<&str>) {
+        if let (None, Some(model)) = (&self.observed.answered_by, model) {
+            self.observed.answered_by = Some(model.to_owned());
         }
     }
 
@@ -163,7 +172,7 @@ impl Exchange {
 
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, dialect, operation, principal, trace } = &self.early;
+        let Early { client_address, dialect, operation, principal, trace, .. } = &self.early;
         InteractionOpened {
             dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
@@ -196,10 +205,10 @@ impl Exchange {
         }
         opened.findings_omitted = shorten(&mut opened.findings);
         self.request_unscanned.clone_from(&opened.unscanned);
-        let watched = self.watch.opened(&opened);
+        let watched = self.watch.opened(&opened, self.early.is_sampled);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
-        self.watched = Some(watched);
+        self.watched = Some(Box::new(watched));
         self.state = State::Open;
         Ok(())
     }
@@ -304,9 +313,9 @@ impl Exchange {
         }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
-        self.times.upstream = self.sent_on_at.map(|sent| sent.elapsed());
+        self.observed.upstream = self.sent_on_at.map(|sent| sent.elapsed());
         if let Some(watched) = self.watched.take() {
-            self.watch.closed(watched, &close, print, &self.times);
+            self.watch.closed(*watched, &close, print, &self.observed);
         }
         let written = (|| {
             if !self.sent.is_empty() {

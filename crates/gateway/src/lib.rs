@@ -13,6 +13,7 @@ mod addresses;
 mod allowance;
 mod answer;
 mod answer_form;
+mod collector;
 mod conversation;
 mod counter;
 mod exchange;
@@ -37,6 +38,7 @@ mod risk;
 mod routing;
 mod service;
 mod settings;
+mod spans;
 mod speech;
 mod stand_in;
 mod stream;
@@ -58,6 +60,7 @@ use tokio::sync::Semaphore;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
+pub use collector::CollectorSettings;
 pub use exchange::KEY_EXPOSED;
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
@@ -67,12 +70,14 @@ pub use settings::{
     UpstreamOptions,
 };
 
+use collector::Collector;
 use exchange::Randomness;
 use metrics::Metrics;
 use metrics_page::MetricsPage;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
+use spans::Spans;
 use watch::Watch;
 use watch_task::WatchTask;
 
@@ -141,6 +146,8 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         tasks,
     } = parts;
     let metrics = Arc::new(Metrics::new(&settings, Arc::clone(&quotas)));
+    let collector = settings.collector.take();
+    let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
     let routes = Routes::new(&mut settings)?;
     let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at))).transpose()?;
     let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
@@ -149,13 +156,21 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let bodies = BodyBudget::new(limits.bodies_bytes_max);
     let read_at = page.as_ref().map(Listener::local_address);
-    if let Some(page) = page {
-        let connections = listener.connections();
-        let what =
-            MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics));
-        tasks.spawn(page.serve(Arc::new(what), tasks.clone(), shutdown.clone()));
+    let measured = Arc::new(MetricsPage::new(
+        bodies.clone(),
+        listener.connections(),
+        journal.clone(),
+        Arc::clone(&metrics),
+    ));
+    if let Some((settings, spans)) = collector.zip(ended_spans) {
+        let page = Arc::clone(&measured);
+        let shutdown = shutdown.clone();
+        tasks.spawn(Collector { page, settings, shutdown, spans }.run());
     }
-    let (watch, waiting) = Watch::new(Arc::clone(&metrics));
+    if let Some(page) = page {
+        tasks.spawn(page.serve(measured, tasks.clone(), shutdown.clone()));
+    }
+    let (watch, waiting) = Watch::new(Arc::clone(&metrics), spans);
     let watch_task = WatchTask {
         baselines: watch_task::load(baselines.as_deref()),
         file: baselines,

@@ -20,7 +20,8 @@ use telemetry::{
 
 use crate::quota::Quotas;
 use crate::settings::{Settings, UpstreamKind};
-use crate::watch::Times;
+use crate::spans::Naming;
+use crate::watch::Observed;
 
 /// Models that are told apart: those that routes and prices name, then the first that were asked for.
 pub(crate) const MODELS_MAX: usize = 200;
@@ -53,6 +54,7 @@ pub(crate) struct Metrics {
     refusals: Family<Counter, 1>,
     requests: Family<Counter, 6>,
     restored: Family<Counter, 0>,
+    spans_lost: Family<Counter, 0>,
     pub(crate) streams: Arc<Gauge>,
     tokens: Family<Histogram, 4>,
     unscanned: Family<Counter, 1>,
@@ -147,6 +149,12 @@ const RESTORED: About = about(
     Kind::Counter,
     Unit::Count,
 );
+const SPANS_LOST: About = about(
+    "bartizan.spans.lost",
+    "Spans that the collector did not get.",
+    Kind::Counter,
+    Unit::Count,
+);
 const STREAMS: About =
     about("bartizan.streams.open", "Streamed answers under way.", Kind::Gauge, Unit::Count);
 const TOKENS: About = about(
@@ -215,6 +223,7 @@ impl Metrics {
                 ["route", "dialect", "operation", "decision", "ending", "status"],
             ),
             restored: family(RESTORED, &[], []),
+            spans_lost: family(SPANS_LOST, &[], []),
             streams: Arc::default(),
             tokens: family(
                 TOKENS,
@@ -243,15 +252,11 @@ impl Metrics {
     }
 
     /// It has ended.
-    pub(crate) fn closed(&self, one: &Labels, closed: &InteractionClosed, times: &Times) {
+    pub(crate) fn closed(&self, one: &Labels, closed: &InteractionClosed, observed: &Observed) {
         self.seen("answer", &closed.findings, closed.unscanned.len(), &closed.guards);
         self.masked.with(["answer"]).add(u64::from(closed.masked));
         self.restored.with([]).add(u64::from(closed.restored));
-        let decision = match (one.decision, closed.ending) {
-            ("refuse", _) => "refuse",
-            (_, Ending::Blocked) => "block",
-            (request, _) => stricter(request, decision(&closed.decision)),
-        };
+        let decision = whole_decision(one, closed);
         let class = status_class(closed.status);
         let ending = closed.ending.as_str();
         let labels = [&*one.route, &*one.dialect, &*one.operation, decision, ending, class];
@@ -264,18 +269,18 @@ impl Metrics {
         if let Some(first_us) = closed.first_byte_us {
             self.first_byte.with([&*one.operation, streamed]).observe(first_us);
         }
-        for (stage, spent) in [("request", times.request), ("answer", times.answer)] {
+        for (stage, spent) in [("request", observed.request), ("answer", observed.answer)] {
             if let Some(spent) = spent {
                 self.inspection.with([stage]).observe(microseconds(spent));
             }
         }
-        self.of_model(one, closed, times);
+        self.of_model(one, closed, observed);
     }
 
     /// What the semantic conventions for generative AI measure: what was asked of an upstream.
-    fn of_model(&self, one: &Labels, closed: &InteractionClosed, times: &Times) {
+    fn of_model(&self, one: &Labels, closed: &InteractionClosed, observed: &Observed) {
         let (Some(operation), Some(provider), Some(asked_for)) =
-            (names::operation_name(&one.operation), self.provider(one), times.upstream)
+            (names::operation_name(&one.operation), self.provider(one), observed.upstream)
         else {
             return;
         };
@@ -283,7 +288,7 @@ impl Metrics {
         let model = self.models.admit(asked);
         let error = error_type(closed).unwrap_or_default();
         self.operation.with([operation, provider, model, error]).observe(microseconds(asked_for));
-        if let Some(chunk) = times.first_chunk.filter(|_| one.is_streamed) {
+        if let Some(chunk) = observed.first_chunk.filter(|_| one.is_streamed) {
             self.first_chunk.with([operation, provider, model]).observe(microseconds(chunk));
         }
         let Some(usage) = closed.usage else { return };
@@ -292,6 +297,16 @@ impl Metrics {
         }
         if let Some(nanousd) = self.prices.cost_of(asked, usage) {
             self.cost.with([model]).add(nanousd);
+        }
+    }
+
+    /// What an interaction is called where only few names may be.
+    pub(crate) fn naming<'l>(&self, one: &'l Labels, closed: &InteractionClosed) -> Naming<'l> {
+        Naming {
+            decision: whole_decision(one, closed),
+            model: self.models.admit(one.model.as_deref().unwrap_or_default()),
+            operation: names::operation_name(&one.operation),
+            provider: self.provider(one),
         }
     }
 
@@ -330,6 +345,11 @@ impl Metrics {
         self.exposures.with([]).add(1);
     }
 
+    /// Spans were not sent.
+    pub(crate) fn spans_lost(&self, count: u64) {
+        self.spans_lost.with([]).add(count);
+    }
+
     /// An interaction was not compared with baselines.
     pub(crate) fn watch_lost(&self) {
         self.watch_lost.with([]).add(1);
@@ -357,6 +377,7 @@ impl Metrics {
             self.anomalies.snapshot(),
             self.exposures.snapshot(),
             self.watch_lost.snapshot(),
+            self.spans_lost.snapshot(),
         ]
     }
 }
@@ -364,6 +385,15 @@ impl Metrics {
 /// What went wrong with what was asked of an upstream, as a stable code; nothing, if nothing did.
 pub(crate) fn error_type(closed: &InteractionClosed) -> Option<&str> {
     (closed.ending != Ending::Answered).then(|| closed.reason.as_deref().unwrap_or("_OTHER"))
+}
+
+/// What was decided about request and answer together, in one word.
+fn whole_decision(one: &Labels, closed: &InteractionClosed) -> &'static str {
+    match (one.decision, closed.ending) {
+        ("refuse", _) => "refuse",
+        (_, Ending::Blocked) => "block",
+        (request, _) => stricter(request, decision(&closed.decision)),
+    }
 }
 
 /// A decision in one word: `refuse`, or the strictest action.
@@ -402,6 +432,7 @@ pub(crate) fn at_rest() -> Metrics {
     let settings = Settings {
         addresses: crate::AddressSettings::default(),
         guards: true,
+        collector: None,
         limits: crate::Limits::default(),
         listen: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         masks: crate::MaskStyle::default(),
@@ -446,8 +477,8 @@ mod tests {
         let mut closed = crate::exchange::closing(id);
         closed.ending = Ending::Answered;
         closed.usage = Some(events::TokenUsage { input: 10, output: 5 });
-        let times = Times { upstream: Some(Duration::from_micros(1)), ..Times::default() };
-        metrics.closed(&metrics.opened(&opened), &closed, &times);
+        let observed = Observed { upstream: Some(Duration::from_micros(1)), ..Observed::default() };
+        metrics.closed(&metrics.opened(&opened), &closed, &observed);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) struct MetricsPage {
     pub(crate) connections: Arc<Gauge>,
     pub(crate) journal: Journal,
     pub(crate) metrics: Arc<Metrics>,
-    started_us: u64,
+    pub(crate) started_us: u64,
 }
 
 impl MetricsPage {

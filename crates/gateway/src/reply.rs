@@ -272,6 +272,7 @@ fn guard_whole(
     let document = wire::read_response(operation, body, ANSWER_UNKNOWN_FIELDS, &shared.read_limits)
         .map_err(|error| unreadable(status, &error))?;
     exchange.usage(document.facts.usage);
+    exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
     exchange.guards([shared.judge.report(), outside].concat());
     let mut edits = Vec::new();

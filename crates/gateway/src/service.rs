@@ -115,6 +115,7 @@ impl Service {
         let early = Early {
             client_address,
             dialect,
+            is_sampled: place.is_sampled(),
             operation,
             principal: Principal::default(),
             trace: place.record(),

@@ -9,13 +9,18 @@ use policy::NamePattern;
 use stdx::Secret;
 use wire::{Dialect, UnknownFields};
 
-use crate::addresses::{AddressRules, AddressSettings};
+use crate::{
+    addresses::{AddressRules, AddressSettings},
+    collector::CollectorSettings,
+};
 
 /// Everything the gateway needs to know.
 #[expect(missing_debug_implementations, reason = "holds the providers' keys")]
 pub struct Settings {
     /// Who may ask from where.
     pub addresses: AddressSettings,
+    /// Where spans and metrics are sent, if anywhere.
+    pub collector: Option<CollectorSettings>,
     /// Whether detectors run. Without them nothing is found and nothing is masked.
     pub guards: bool,
     /// Where and how to listen.

@@ -252,6 +252,7 @@ impl Machine {
     fn chunk(&mut self, event: &SseEvent, document: &mut Document<'_>) {
         self.envelope.observe(&document.facts);
         self.exchange.usage(document.facts.usage);
+        self.exchange.answered_by(document.facts.model.as_deref());
         self.exchange.unscanned(&document.unscanned());
         if document.facts.begun.is_some_and(|choice| self.choices.contains(&choice)) {
             // Clients would start it anew, and its guard would not.

@@ -26,16 +26,18 @@ fn journal() -> Journal {
 }
 
 fn machine(journal: &Journal) -> Machine {
+    let place = crate::trace::Place::of(&http::HeaderMap::new(), InteractionId::new(1, 1));
     let early = Early {
         client_address: Some(Ipv4Addr::LOCALHOST.into()),
         dialect: Dialect::Anthropic,
         operation: "messages",
         principal: Principal::default(),
-        trace: crate::trace::Place::of(&http::HeaderMap::new(), InteractionId::new(1, 1)).record(),
+        is_sampled: place.is_sampled(),
+        trace: place.record(),
     };
     let shutdown = net::Shutdown::default();
     let interaction = InteractionId::new(1, 1);
-    let watch = Watch::new(Arc::new(crate::metrics::at_rest())).0;
+    let watch = Watch::new(Arc::new(crate::metrics::at_rest()), None).0;
     let exchange =
         Exchange::new((journal, &shutdown, &watch), interaction, Instant::now(), 0, early);
     Machine::new(StreamParts {

@@ -53,6 +53,11 @@ impl Place {
         self.record
     }
 
+    /// Whether spans of the trace are collected.
+    pub(crate) const fn is_sampled(&self) -> bool {
+        self.next.is_sampled()
+    }
+
     /// Tells the upstream.
     pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
         let state = self.state.as_deref().map(|state| (STATE, HeaderValue::from_str(state)));

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use events::{Ending, InteractionClosed, InteractionOpened, Principal};
 use hunt::{Observation, Outcome, Print, SeriesName};
-use telemetry::Counted;
+use telemetry::{Counted, Span};
 use tokio::sync::mpsc;
 
 use crate::{
     exchange::now_ms,
     metrics::{Labels, Metrics},
     owners::Owners,
+    spans::Spans,
 };
 
 /// Interactions that have ended and wait to be compared; about two megabytes.
@@ -35,6 +36,8 @@ pub(crate) struct Watch {
     pub(crate) lost: Arc<AtomicU64>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) owners: Arc<Owners>,
+    /// Where spans go, if anywhere.
+    spans: Option<Spans>,
 }
 
 /// What an open record says that is wanted again when the interaction ends.
@@ -45,11 +48,12 @@ pub(crate) struct Watched {
     /// It is under way until this is dropped.
     _open: Counted,
     request_bytes: u64,
+    span: Option<Span>,
 }
 
-/// Where an interaction's time went; nothing, where it never was.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Times {
+/// What was observed of an interaction besides its record: where its time went, and nothing where it never was.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observed {
     /// With us, on its way to the upstream.
     pub(crate) request: Option<Duration>,
     /// With us, on its way back.
@@ -58,17 +62,23 @@ pub(crate) struct Times {
     pub(crate) upstream: Option<Duration>,
     /// From being sent on to the first piece of its answer.
     pub(crate) first_chunk: Option<Duration>,
+    /// The model that answered, as the upstream calls it.
+    pub(crate) answered_by: Option<String>,
 }
 
 impl Watch {
     /// The place to note interactions, and where they come out.
-    pub(crate) fn new(metrics: Arc<Metrics>) -> (Self, mpsc::Receiver<Ended>) {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        spans: Option<Spans>,
+    ) -> (Self, mpsc::Receiver<Ended>) {
         let (ended, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { ended, lost: Arc::default(), metrics, owners: Arc::default() }, waiting)
+        (Self { ended, lost: Arc::default(), metrics, owners: Arc::default(), spans }, waiting)
     }
 
-    /// An interaction begins.
-    pub(crate) fn opened(&self, opened: &InteractionOpened) -> Watched {
+    /// An interaction begins; with a span, if its trace is sampled.
+    pub(crate) fn opened(&self, opened: &InteractionOpened, is_sampled: bool) -> Watched {
+        let spans = self.spans.as_ref().filter(|_| is_sampled);
         let principal = key_holder(&opened.principal);
         self.owners.note(opened.interaction, &principal);
         let upstream = opened.upstream.clone().unwrap_or_default();
@@ -80,6 +90,7 @@ impl Watch {
             labels: self.metrics.opened(opened),
             _open: self.metrics.open.hold(),
             request_bytes: opened.request_bytes,
+            span: spans.and_then(|spans| spans.begin(opened)),
         }
     }
 
@@ -89,9 +100,14 @@ impl Watch {
         one: Watched,
         closed: &InteractionClosed,
         print: Option<Print>,
-        times: &Times,
+        observed: &Observed,
     ) {
-        self.metrics.closed(&one.labels, closed, times);
+        self.metrics.closed(&one.labels, closed, observed);
+        if let (Some(spans), Some(span)) = (&self.spans, one.span)
+            && !spans.end(span, closed, observed, &self.metrics.naming(&one.labels, closed))
+        {
+            self.metrics.spans_lost(1);
+        }
         let (input_tokens, output_tokens) = match closed.usage {
             Some(usage) => (usage.input, usage.output),
             None => (one.request_bytes / TOKEN_BYTES, closed.response_bytes / TOKEN_BYTES),
@@ -136,12 +152,12 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_is_counted_and_nothing_waits() {
-        let (watch, waiting) = Watch::new(Arc::new(crate::metrics::at_rest()));
+        let (watch, waiting) = Watch::new(Arc::new(crate::metrics::at_rest()), None);
         let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
         let opened = crate::exchange::opening(closed.interaction, String::new(), "models");
-        let one = || watch.opened(&opened);
+        let one = || watch.opened(&opened, false);
         for _ in 0..WAITING_MAX + 5 {
-            watch.closed(one(), &closed, None, &Times::default());
+            watch.closed(one(), &closed, None, &Observed::default());
         }
         assert_eq!((watch.lost.load(Ordering::Relaxed), waiting.len()), (5, WAITING_MAX));
     }

@@ -24,6 +24,10 @@ pub const OPERATION_NAME: &str = "gen_ai.operation.name";
 pub const PROVIDER_NAME: &str = "gen_ai.provider.name";
 /// The model asked for.
 pub const REQUEST_MODEL: &str = "gen_ai.request.model";
+/// Whether a stream was asked for.
+pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
+/// Time to the first piece of a streamed answer, in seconds.
+pub const RESPONSE_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
 /// The model that answered.
 pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
 /// `input`, `output`.

@@ -61,6 +61,11 @@ impl Unit {
         }
     }
 
+    /// Whether what is counted is the unit itself.
+    pub(crate) const fn is_whole(self) -> bool {
+        self.digits() == 0
+    }
+
     /// How many digits of what is counted stand after the point.
     const fn digits(self) -> u32 {
         match self {

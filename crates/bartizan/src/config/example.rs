@@ -21,7 +21,7 @@ use super::options::{
 };
 use super::parse::keyword;
 use super::schema::schema;
-use super::telemetry_options::MetricsOptions;
+use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 const COLUMNS_MAX: usize = 100;
 
@@ -33,7 +33,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 13] {
+fn sections() -> [(&'static str, &'static [&'static str]); 14] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
@@ -47,6 +47,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 13] {
         ("exceptions", declared_keys::<ExceptionOptions>()),
         ("journal", declared_keys::<JournalOptions>()),
         ("metrics", declared_keys::<MetricsOptions>()),
+        ("telemetry", declared_keys::<TelemetryOptions>()),
         ("diagnostics", declared_keys::<DiagnosticsOptions>()),
     ]
 }

@@ -17,7 +17,7 @@ use super::external_options::ExternalOptions;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 use super::secret::SecretReference;
-use super::telemetry_options::MetricsOptions;
+use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 /// The whole file. Every part may be left out.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -51,6 +51,10 @@ pub(crate) struct ConfigOptions {
     pub(crate) journal: JournalOptions,
     /// The page of metrics.
     pub(crate) metrics: MetricsOptions,
+    /// A collector of OpenTelemetry that traces and metrics are sent to, as OTLP in JSON over HTTP. Never content.
+    /// Without this section nothing is sent.
+    #[schemars(default)]
+    pub(crate) telemetry: Option<TelemetryOptions>,
     /// What Bartizan says about itself on standard error. Never content, never secrets.
     pub(crate) diagnostics: DiagnosticsOptions,
 }

@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) external: ExternalGuards,
     /// The same, as they may be shown.
     pub(crate) external_cards: Vec<ExternalCard>,
+    /// Where telemetry is sent, as it may be shown.
+    pub(crate) collector_url: Option<String>,
     /// The upstreams, as they may be shown.
     pub(crate) upstreams: Vec<UpstreamCard>,
     /// What is looked for, and what follows.
@@ -151,6 +153,8 @@ impl<'a> Checker<'a> {
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);
         let metrics = self.metrics(&options.metrics, listen);
+        let collector_url = options.telemetry.as_ref().map(|one| one.otlp_endpoint.clone());
+        let collector = options.telemetry.and_then(|options| self.collector(options));
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -163,6 +167,7 @@ impl<'a> Checker<'a> {
             data_dir,
             gateway: gateway::Settings {
                 addresses: addresses(&options.server),
+                collector,
                 guards: options.guards.enabled,
                 masks: match options.guards.masks {
                     MaskOption::Label => MaskStyle::Label,
@@ -179,6 +184,7 @@ impl<'a> Checker<'a> {
             revoke_exposed: options.keys.revoke_exposed,
             external,
             external_cards,
+            collector_url,
             quotas,
             loopback,
             upstreams: cards,

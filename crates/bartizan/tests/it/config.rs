@@ -267,6 +267,35 @@ fn the_page_of_metrics_has_an_address_of_its_own() {
 }
 
 #[test]
+fn a_collector_of_telemetry_is_checked() {
+    let home = Home::new();
+    let check = |telemetry: &str| {
+        home.write("bartizan.toml", format!("[telemetry]\n{telemetry}"));
+        let ran = home.run(&["config", "check"]);
+        (ran.code, format!("{}{}", ran.stdout, ran.stderr))
+    };
+    let good =
+        "otlp_endpoint = \"http://10.0.0.9:4318\"\notlp_headers = { x-key = \"literal:hush\" }\n";
+    let (code, said) = check(good);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("traces and metrics to http://10.0.0.9:4318"), "{said}");
+    assert!(said.contains("the collector of telemetry is reached without TLS"), "{said}");
+    assert!(!said.contains("hush"), "{said}");
+    let bad = "otlp_endpoint = \"collector:4318\"\n";
+    let wrong = [
+        (bad.to_owned(), "write the collector's address"),
+        (format!("{good}otlp_interval_ms = 999\n"), "choose between 1000 and 86400000"),
+        (good.replace("x-key", "host"), "`host` cannot be sent"),
+        (good.replace("literal:hush", "env:NOT_THERE"), "`NOT_THERE` is not set"),
+    ];
+    for (config, expected) in wrong {
+        let (code, said) = check(&config);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
+}
+
+#[test]
 fn without_a_file_the_environment_decides() {
     let home = Home::new();
     let upstream = |variables: &[(&str, &str)]| {

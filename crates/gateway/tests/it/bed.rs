@@ -37,6 +37,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 /// How a bed is made.
 pub(crate) struct Plan {
     pub(crate) addresses: AddressSettings,
+    pub(crate) collector: Option<gateway::CollectorSettings>,
     pub(crate) detect: detect::DetectSettings,
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) kind: UpstreamKind,
@@ -58,6 +59,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             addresses: AddressSettings::default(),
+            collector: None,
             detect: detect::DetectSettings::default(),
             dialects: Dialect::ALL.to_vec(),
             kind: UpstreamKind::Standard,
@@ -191,6 +193,7 @@ async fn start(
     let policy = policy::Engine::new(&options).expect("policies");
     let settings = Settings {
         addresses: plan.addresses,
+        collector: plan.collector,
         guards: plan.guards,
         limits: plan.limits,
         masks: plan.masks,

@@ -16,6 +16,7 @@ mod bad_input;
 mod bed;
 mod canary;
 mod citations;
+mod collector;
 mod escapes;
 mod exposure;
 mod external;
