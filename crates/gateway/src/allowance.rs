@@ -12,7 +12,7 @@ use wire::{Document, Operation};
 
 use crate::{
     exchange::now_ms,
-    quota::{Ask, Reservation},
+    quota::{Ask, Reservation, Uses},
     refusal::Refusal,
     request::Caller,
     service::Shared,
@@ -38,17 +38,40 @@ pub(crate) fn within_limits(
     (operation, model, route): (Operation, Option<&str>, &Route),
 ) -> Result<Option<Reservation>, Refusal> {
     let facts = &document.facts;
-    let choices = u64::from(facts.choices.max(1));
+    let answers = u64::from(facts.choices.max(1)) * u64::from(facts.prompts.max(1));
     let ask = Ask {
-        principal: &caller.principal,
+        principal: &caller.counted,
         of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
         model: model.unwrap_or_default(),
         route: &route.name,
         request_bytes: document.source().len() as u64,
-        output_tokens_max: facts.output_tokens_max.map(|max| max.saturating_mul(choices)),
-        is_answered: operation.streams(),
+        answers,
+        output_tokens_max: facts.output_tokens_max,
+        uses: uses(operation),
     };
     Ok(shared.quotas.reserve(&ask, now_ms())?)
+}
+
+/// What an operation uses of limits.
+pub(crate) const fn uses(operation: Operation) -> Uses {
+    match operation {
+        Operation::ModelList
+        | Operation::ModelShow
+        | Operation::CountTokens
+        | Operation::ResponseInputTokens
+        | Operation::Tokenize
+        | Operation::Detokenize => Uses::Nothing,
+        Operation::Embeddings
+        | Operation::Moderations
+        | Operation::Score
+        | Operation::Rerank
+        | Operation::Pooling
+        | Operation::ImageGenerations => Uses::Input,
+        Operation::ChatCompletions
+        | Operation::Completions
+        | Operation::Responses
+        | Operation::Messages => Uses::InputAndOutput,
+    }
 }
 
 /// What the caller may do at most. Who asks which models there are asks for none in particular.

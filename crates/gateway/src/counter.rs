@@ -136,7 +136,7 @@ impl Counter {
             (quota.requests_per_minute, self.requests, 1, "requests in a minute"),
             (quota.tokens_per_minute, self.tokens, cost.tokens, "tokens in a minute"),
         ] {
-            let Some(size) = size else { continue };
+            let Some(size) = size.filter(|_| amount > 0) else { continue };
             match bucket.wait_ms(now_ms, size, amount) {
                 Some(0) => {}
                 Some(after_ms) => {
@@ -147,13 +147,13 @@ impl Counter {
         }
         let day = self.day.used_in(day(now_ms)).plus(self.reserved).plus(cost);
         let month = self.month.used_in(month(now_ms)).plus(self.reserved).plus(cost);
-        for (max, sum, what) in [
-            (quota.tokens_per_day, day.tokens, "tokens in a day"),
-            (quota.tokens_per_month, month.tokens, "tokens in a month"),
-            (in_nanousd(quota.microusd_per_day), day.nanousd, "money in a day"),
-            (in_nanousd(quota.microusd_per_month), month.nanousd, "money in a month"),
+        for (max, amount, sum, what) in [
+            (quota.tokens_per_day, cost.tokens, day.tokens, "tokens in a day"),
+            (quota.tokens_per_month, cost.tokens, month.tokens, "tokens in a month"),
+            (in_nanousd(quota.microusd_per_day), cost.nanousd, day.nanousd, "money in a day"),
+            (in_nanousd(quota.microusd_per_month), cost.nanousd, month.nanousd, "money in a month"),
         ] {
-            if max.is_some_and(|max| sum > max) {
+            if amount > 0 && max.is_some_and(|max| sum > max) {
                 return Err(QuotaRefusal::UsedUp { limit: limit(), what });
             }
         }

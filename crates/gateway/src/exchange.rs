@@ -12,11 +12,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, TokenUsage, Trace, Unscanned,
+    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Trace, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::Reservoir;
-use wire::Dialect;
+use wire::{Dialect, Document, Lane};
 
 use crate::{
     answer::Verdict,
@@ -24,6 +24,7 @@ use crate::{
     not_scanned,
     quota::Reservation,
     risk::Turn,
+    tally::Tally,
     watch::{Observed, Watch, Watched},
 };
 
@@ -55,6 +56,7 @@ pub(crate) struct Exchange {
     content_bytes_max: usize,
     early: Early,
     journal: Journal,
+    request_bytes: u64,
     /// What its limits hold for it.
     reservation: Option<Reservation>,
     shutdown: net::Shutdown,
@@ -65,7 +67,8 @@ pub(crate) struct Exchange {
     /// What no guard read in the request.
     request_unscanned: Vec<Unscanned>,
     state: State,
-    observed: Observed,
+    observed: Box<Observed>,
+    tally: Tally,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
     watch: Watch,
@@ -76,6 +79,8 @@ pub(crate) struct Exchange {
 pub(crate) struct Early {
     /// Unknown, if a proxy does not say it.
     pub(crate) client_address: Option<IpAddr>,
+    /// Whom baselines count.
+    pub(crate) counted: Principal,
     pub(crate) dialect: Dialect,
     /// Whether spans of its trace are collected.
     pub(crate) is_sampled: bool,
@@ -107,13 +112,15 @@ impl Exchange {
             content_bytes_max,
             early,
             journal: journal.clone(),
+            request_bytes: 0,
             reservation: None,
             sent_on_at: None,
             shutdown: shutdown.clone(),
             sent: Vec::new(),
             request_unscanned: Vec::new(),
             state: State::Unopened,
-            observed: Observed::default(),
+            observed: Box::default(),
+            tally: Tally::default(),
             ticket: None,
             turn: None,
             watch: watch.clone(),
@@ -124,6 +131,11 @@ impl Exchange {
     /// Notes who asks, for the case that nothing more comes to be known.
     pub(crate) fn asked_by(&mut self, principal: &Principal) {
         self.early.principal.clone_from(principal);
+    }
+
+    /// Notes whom baselines count.
+    pub(crate) fn counted_as(&mut self, counted: &Principal) {
+        self.early.counted.clone_from(counted);
     }
 
     /// Notes what the request adds to its conversation.
@@ -205,7 +217,9 @@ impl Exchange {
         }
         opened.findings_omitted = shorten(&mut opened.findings);
         self.request_unscanned.clone_from(&opened.unscanned);
-        let watched = self.watch.opened(&opened, self.early.is_sampled);
+        self.request_bytes = opened.request_bytes;
+        let Early { counted, is_sampled, .. } = &self.early;
+        let watched = self.watch.opened(&opened, counted, *is_sampled);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
         self.watched = Some(Box::new(watched));
@@ -246,13 +260,9 @@ impl Exchange {
         self.close.status = status;
     }
 
-    /// Token counts, as the upstream reports them: at the end, or in parts that only grow.
-    pub(crate) fn usage(&mut self, usage: Option<TokenUsage>) {
-        if let Some(usage) = usage {
-            let known = self.close.usage.get_or_insert_default();
-            known.input = known.input.max(usage.input);
-            known.output = known.output.max(usage.output);
-        }
+    /// Counts a whole answer, or an event of a streamed one: [`Tally::add`].
+    pub(crate) fn counts(&mut self, document: &Document<'_>, is_said: impl Fn(Lane) -> bool) {
+        self.tally.add(document, is_said);
     }
 
     /// What no guard read in the answer.
@@ -305,14 +315,17 @@ impl Exchange {
         let print = self.turn.as_ref().map(Turn::print);
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
+        close.usage = self.tally.counted();
+        let tokens = self.tally.tokens(self.request_bytes);
         if let Some(mut reservation) = self.reservation.take()
             && self.sent_on_at.is_some()
-            && (close.usage.is_some() || ending != Ending::UpstreamFailed)
+            && (!self.tally.is_empty() || ending != Ending::UpstreamFailed)
         {
-            reservation.used(close.usage, close.response_bytes);
+            reservation.used(tokens);
         }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
+        self.observed.tokens = tokens;
         self.observed.upstream = self.sent_on_at.map(|sent| sent.elapsed());
         if let Some(watched) = self.watched.take() {
             self.watch.closed(*watched, &close, print, &self.observed);

@@ -29,6 +29,7 @@ mod metrics;
 mod metrics_page;
 mod not_scanned;
 mod owners;
+mod provider_keys;
 mod quota;
 mod refusal;
 mod reply;
@@ -42,6 +43,7 @@ mod spans;
 mod speech;
 mod stand_in;
 mod stream;
+mod tally;
 mod trace;
 mod vault;
 mod watch;
@@ -56,7 +58,8 @@ use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
 use stdx::Secret;
 use store::KeySnapshot;
-use tokio::sync::Semaphore;
+use telemetry::Span;
+use tokio::sync::{Semaphore, mpsc::Receiver};
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
@@ -74,6 +77,7 @@ use collector::Collector;
 use exchange::Randomness;
 use metrics::Metrics;
 use metrics_page::MetricsPage;
+use provider_keys::ProviderKeys;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
@@ -155,21 +159,10 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let address = listener.local_address();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let bodies = BodyBudget::new(limits.bodies_bytes_max);
-    let read_at = page.as_ref().map(Listener::local_address);
-    let measured = Arc::new(MetricsPage::new(
-        bodies.clone(),
-        listener.connections(),
-        journal.clone(),
-        Arc::clone(&metrics),
-    ));
-    if let Some((settings, spans)) = collector.zip(ended_spans) {
-        let page = Arc::clone(&measured);
-        let shutdown = shutdown.clone();
-        tasks.spawn(Collector { page, settings, shutdown, spans }.run());
-    }
-    if let Some(page) = page {
-        tasks.spawn(page.serve(measured, tasks.clone(), shutdown.clone()));
-    }
+    let connections = listener.connections();
+    let measured =
+        MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics));
+    let read_at = publish(measured, page, collector.zip(ended_spans), (&tasks, &shutdown));
     let (watch, waiting) = Watch::new(Arc::clone(&metrics), spans);
     let watch_task = WatchTask {
         baselines: watch_task::load(baselines.as_deref()),
@@ -193,12 +186,10 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         keys,
         mask_key: key_for("masks", &secret),
         mask_style: masks,
+        provider_keys: ProviderKeys::default(),
         quotas,
         randomness: Randomness::default(),
-        read_limits: ReadLimits {
-            body_bytes_max: limits.body_bytes_max.max(limits.answer_bytes_max),
-            ..ReadLimits::default()
-        },
+        read_limits: read_limits(&limits),
         limits,
         routes,
         shutdown: shutdown.clone(),
@@ -208,6 +199,24 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(Started { address, metrics: read_at })
+}
+
+/// Shows what is measured to those who collect it; returns where it can be read.
+fn publish(
+    measured: MetricsPage,
+    page: Option<Listener>,
+    collector: Option<(CollectorSettings, Receiver<Span>)>,
+    (tasks, shutdown): (&Tasks, &Shutdown),
+) -> Option<SocketAddr> {
+    let measured = Arc::new(measured);
+    if let Some((settings, spans)) = collector {
+        let (page, shutdown) = (Arc::clone(&measured), shutdown.clone());
+        tasks.spawn(Collector { page, settings, shutdown, spans }.run());
+    }
+    let page = page?;
+    let address = page.local_address();
+    tasks.spawn(page.serve(measured, tasks.clone(), shutdown.clone()));
+    Some(address)
 }
 
 fn listener_settings(
@@ -231,4 +240,9 @@ fn listener_settings(
 fn key_for(purpose: &str, secret: &Secret<[u8; 32]>) -> hmac::Key {
     let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
     hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref())
+}
+
+fn read_limits(limits: &Limits) -> ReadLimits {
+    let body_bytes_max = limits.body_bytes_max.max(limits.answer_bytes_max);
+    ReadLimits { body_bytes_max, ..ReadLimits::default() }
 }

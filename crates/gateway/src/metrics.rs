@@ -21,6 +21,7 @@ use telemetry::{
 use crate::quota::Quotas;
 use crate::settings::{Settings, UpstreamKind};
 use crate::spans::Naming;
+use crate::tally::TOKENS_MAX;
 use crate::watch::Observed;
 
 /// Models that are told apart: those that routes and prices name, then the first that were asked for.
@@ -80,7 +81,7 @@ const ANOMALIES: About =
     about("bartizan.anomalies", "Findings of the baselines, by kind.", Kind::Counter, Unit::Count);
 const COST: About = about(
     "bartizan.cost",
-    "What answered requests cost, for models that have a price.",
+    "What requests cost, as limits count it, for models that have a price.",
     Kind::Counter,
     Unit::Dollars,
 );
@@ -291,12 +292,14 @@ impl Metrics {
         if let Some(chunk) = observed.first_chunk.filter(|_| one.is_streamed) {
             self.first_chunk.with([operation, provider, model]).observe(microseconds(chunk));
         }
+        if let Some(nanousd) = self.prices.cost_of(asked, observed.tokens) {
+            self.cost.with([model]).add(nanousd);
+        }
         let Some(usage) = closed.usage else { return };
         for (kind, tokens) in [("input", usage.input), ("output", usage.output)] {
+            // An upstream may say anything.
+            let tokens = tokens.min(TOKENS_MAX);
             self.tokens.with([operation, provider, model, kind]).observe(tokens);
-        }
-        if let Some(nanousd) = self.prices.cost_of(asked, usage) {
-            self.cost.with([model]).add(nanousd);
         }
     }
 
@@ -477,7 +480,11 @@ mod tests {
         let mut closed = crate::exchange::closing(id);
         closed.ending = Ending::Answered;
         closed.usage = Some(events::TokenUsage { input: 10, output: 5 });
-        let observed = Observed { upstream: Some(Duration::from_micros(1)), ..Observed::default() };
+        let observed = Observed {
+            tokens: events::TokenUsage { input: 10, output: 5 },
+            upstream: Some(Duration::from_micros(1)),
+            ..Observed::default()
+        };
         metrics.closed(&metrics.opened(&opened), &closed, &observed);
     }
 

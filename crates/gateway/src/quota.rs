@@ -6,12 +6,13 @@
 //!
 //! INVARIANT: a request is let in by all its limits or counted by none. INVARIANT: what was used and what is reserved are
 //! together never above a budget when a request is let in; only an answer that is longer than it was said to be can go
-//! beyond, and then it is counted. INVARIANT: bounded: [`SUBJECTS_MAX`] counters; if all of them are in use, requests that
-//! need another are refused.
+//! beyond, and then it is counted. INVARIANT: who takes nothing of a limit is not refused by it. INVARIANT: bounded:
+//! [`SUBJECTS_MAX`] counters; if all of them are in use, requests that need another are refused, and no others.
 //!
 //! Not here: counters shared by several gateways; the counters' file (`bartizan`).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use events::{Principal, TokenUsage};
@@ -21,11 +22,12 @@ use store::Quota;
 
 use crate::counter::{Amount, Counter, QuotaRefusal, Window, cost, month};
 use crate::exchange::now_ms;
+use crate::tally::TOKEN_BYTES;
 
 /// Counters in use at a time, some 300 bytes each.
 pub const SUBJECTS_MAX: usize = 200_000;
-/// A token is taken for so many bytes where nobody counted.
-const TOKEN_BYTES: u64 = 4;
+/// Time between two searches for counters at rest, in milliseconds.
+const SWEEP_PAUSE_MS: u64 = 1_000;
 /// A limit by the key's own quota, not by the configuration.
 const OF_KEY: u32 = u32::MAX;
 
@@ -75,7 +77,7 @@ pub struct Price {
 /// All limits.
 #[derive(Clone, Debug)]
 pub struct QuotaSettings {
-    /// Tokens that an answer is taken to have if its request does not say how many at most.
+    /// Tokens that each answer is taken to have at most if its request does not say how many.
     pub assumed_output_tokens: u64,
     /// The limits besides those of keys.
     pub limits: Vec<LimitSettings>,
@@ -89,6 +91,17 @@ impl Default for QuotaSettings {
     }
 }
 
+/// What a request uses besides its place among the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Uses {
+    /// Nothing: no model works for it.
+    Nothing,
+    /// Tokens of the request; of an answer, if the upstream counts any.
+    Input,
+    /// Tokens of the request, and of an answer of text.
+    InputAndOutput,
+}
+
 /// A request that asks to be let in.
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
@@ -98,10 +111,11 @@ pub(crate) struct Ask<'a> {
     pub(crate) model: &'a str,
     pub(crate) route: &'a str,
     pub(crate) request_bytes: u64,
-    /// The most tokens of the answer, all choices together; nothing, if the request does not say.
+    /// How many answers it asks for.
+    pub(crate) answers: u64,
+    /// The most tokens of each; nothing, if the request does not say.
     pub(crate) output_tokens_max: Option<u64>,
-    /// Whether there will be an answer of text at all.
-    pub(crate) is_answered: bool,
+    pub(crate) uses: Uses,
 }
 
 /// Every counter.
@@ -109,6 +123,8 @@ pub(crate) struct Ask<'a> {
 pub struct Quotas {
     settings: QuotaSettings,
     counters: Mutex<HashMap<CounterId, Counter>>,
+    /// When counters at rest were searched for, in milliseconds since 1970.
+    swept_ms: AtomicU64,
 }
 
 /// Which limit, and whose.
@@ -124,20 +140,17 @@ pub(crate) struct Reservation {
     quotas: Arc<Quotas>,
     counters: Vec<(CounterId, Quota)>,
     price: (u64, u64),
-    /// Tokens of the request, as far as they can be known before.
-    input_tokens: u64,
+    uses: Uses,
     reserved: Amount,
     used: Amount,
 }
 
 impl Reservation {
-    /// The request was sent and answered: `usage` as the upstream counted it, or else the bytes of the answer.
-    pub(crate) fn used(&mut self, usage: Option<TokenUsage>, answer_bytes: u64) {
-        let (input, output) = match usage {
-            Some(usage) => (usage.input, usage.output),
-            None => (self.input_tokens, answer_bytes.div_ceil(TOKEN_BYTES)),
-        };
-        self.used = cost(input, output, self.price);
+    /// The request was sent, and has used so many tokens with its answer.
+    pub(crate) const fn used(&mut self, tokens: TokenUsage) {
+        if !matches!(self.uses, Uses::Nothing) {
+            self.used = cost(tokens.input, tokens.output, self.price);
+        }
     }
 }
 
@@ -174,7 +187,7 @@ struct SavedCounter {
 impl Quotas {
     /// Counters at rest.
     pub fn new(settings: QuotaSettings) -> Self {
-        Self { settings, counters: Mutex::default() }
+        Self { settings, ..Self::default() }
     }
 
     /// Lets a request in, or says which limit does not.
@@ -190,24 +203,26 @@ impl Quotas {
         let price = self.price_of(ask.model);
         if let (None, Some((name, ..))) =
             (price, limits.iter().find(|(_, _, quota)| quota.limits_money()))
+            && ask.uses != Uses::Nothing
         {
             return Err(QuotaRefusal::NoPrice { limit: (*name).to_owned() });
         }
         let price = price.unwrap_or_default();
         let input_tokens = ask.request_bytes.div_ceil(TOKEN_BYTES);
-        let output_tokens = match ask.output_tokens_max {
-            _ if !ask.is_answered => 0,
-            Some(max) => max,
-            None => self.settings.assumed_output_tokens,
+        let each = ask.output_tokens_max.unwrap_or(self.settings.assumed_output_tokens);
+        let reserved = match ask.uses {
+            Uses::Nothing => Amount::default(),
+            Uses::Input => cost(input_tokens, 0, price),
+            Uses::InputAndOutput => cost(input_tokens, each.saturating_mul(ask.answers), price),
         };
-        let reserved = cost(input_tokens, output_tokens, price);
         let mut counters = self.counters();
         for (name, id, quota) in &limits {
             counters.get(id).copied().unwrap_or_default().admits(name, quota, reserved, now_ms)?;
         }
-        if counters.len() + limits.len() > SUBJECTS_MAX {
-            counters.retain(|_, counter| !counter.is_at_rest(now_ms));
-            if counters.len() + limits.len() > SUBJECTS_MAX {
+        let new = limits.iter().filter(|(_, id, _)| !counters.contains_key(id)).count();
+        if new > 0 && counters.len() + new > SUBJECTS_MAX {
+            self.sweep(&mut counters, now_ms);
+            if counters.len() + new > SUBJECTS_MAX {
                 return Err(QuotaRefusal::Full);
             }
         }
@@ -217,8 +232,18 @@ impl Quotas {
             held.push((id, quota.clone()));
         }
         drop(counters);
-        let (quotas, used) = (Arc::clone(self), Amount::default());
-        Ok(Some(Reservation { quotas, counters: held, price, input_tokens, reserved, used }))
+        let (quotas, used, uses) = (Arc::clone(self), Amount::default(), ask.uses);
+        Ok(Some(Reservation { quotas, counters: held, price, uses, reserved, used }))
+    }
+
+    /// Forgets counters at rest, unless that was just done.
+    fn sweep(&self, counters: &mut HashMap<CounterId, Counter>, now_ms: u64) {
+        // Only who holds the counters comes here.
+        if now_ms.abs_diff(self.swept_ms.load(Ordering::Relaxed)) < SWEEP_PAUSE_MS {
+            return;
+        }
+        counters.retain(|_, counter| !counter.is_at_rest(now_ms));
+        self.swept_ms.store(now_ms, Ordering::Relaxed);
     }
 
     /// The limits that count a request: what refusals call them, whose counter, how much.

@@ -36,8 +36,9 @@ fn ask<'a>(principal: &'a Principal, of_key: &'a Quota) -> Ask<'a> {
         model: "gpt-4o",
         route: "main",
         request_bytes: 400,
+        answers: 1,
         output_tokens_max: Some(100),
-        is_answered: true,
+        uses: Uses::InputAndOutput,
     }
 }
 
@@ -88,7 +89,7 @@ fn what_was_not_used_is_given_back() {
     assert_eq!(refused, QuotaRefusal::UsedUp { limit: "day".to_owned(), what: "tokens in a day" });
     // The second was refused by policy and never sent; the first used 150.
     drop(second);
-    first.used(Some(TokenUsage { input: 90, output: 60 }), 1_000_000);
+    first.used(TokenUsage { input: 90, output: 60 });
     drop(first);
     let counter = *quotas.counters().values().next().expect("one");
     assert_eq!(
@@ -98,14 +99,46 @@ fn what_was_not_used_is_given_back() {
 }
 
 #[test]
-fn an_answer_that_nobody_counted_is_counted_by_its_bytes() {
-    let quotas = quotas(&[("day", Per::All, Quota { tokens_per_day: Some(500), ..UNLIMITED })]);
+fn what_may_be_used_is_reserved_for_every_answer() {
+    let (anybody, k) = (Principal::default(), 1_024);
+    for (uses, answers, output_tokens_max, expected) in [
+        (Uses::InputAndOutput, 1, Some(100), 200),
+        (Uses::InputAndOutput, 6, Some(100), 700),
+        (Uses::InputAndOutput, 2, None, 100 + 2 * k),
+        (Uses::InputAndOutput, u64::MAX, Some(u64::MAX), u64::MAX),
+        (Uses::Input, 6, Some(100), 100),
+        (Uses::Nothing, 6, Some(100), 0),
+    ] {
+        let quotas = quotas(&[("r", Per::All, Quota { concurrent_max: Some(9), ..UNLIMITED })]);
+        let asked = Ask { answers, output_tokens_max, uses, ..ask(&anybody, &UNLIMITED) };
+        let held = quotas.reserve(&asked, NOW_MS).expect("let in").expect("counted");
+        assert_eq!(held.reserved.tokens, expected, "{uses:?} {answers}");
+    }
+}
+
+#[test]
+fn who_uses_nothing_is_not_refused_for_what_others_used() {
+    let used_up = Quota {
+        tokens_per_minute: Some(200),
+        tokens_per_day: Some(200),
+        microusd_per_month: Some(300),
+        requests_per_minute: Some(3),
+        ..UNLIMITED
+    };
+    let quotas = quotas(&[("all", Per::All, used_up)]);
     let anybody = Principal::default();
-    let mut only = admitted(&quotas, &anybody, NOW_MS).expect("let in").expect("counted");
-    only.used(None, 1_001);
-    drop(only);
-    let counter = *quotas.counters().values().next().expect("one");
-    assert_eq!(counter.month.used.tokens, 100 + 251);
+    let mut first = admitted(&quotas, &anybody, NOW_MS).expect("let in").expect("counted");
+    first.used(TokenUsage { input: 1_000, output: 1_000 });
+    drop(first);
+    assert!(admitted(&quotas, &anybody, NOW_MS).is_err());
+    let nothing = Ask { uses: Uses::Nothing, model: "o3", ..ask(&anybody, &UNLIMITED) };
+    for _ in 0..2 {
+        let mut held = quotas.reserve(&nothing, NOW_MS).expect("let in").expect("counted");
+        held.used(TokenUsage { input: 1_000, output: 1_000 });
+    }
+    assert_eq!(quotas.counters().values().next().expect("one").month.used.tokens, 2_000);
+    let refused = quotas.reserve(&nothing, NOW_MS).expect_err("the fourth request");
+    assert!(matches!(refused, QuotaRefusal::Later { what: "requests in a minute", .. }));
 }
 
 #[test]
@@ -163,7 +196,7 @@ fn what_was_used_outlives_the_process() {
     let before = quotas(&limits);
     let mut held =
         before.reserve(&ask(&team("a"), &UNLIMITED), now_ms()).expect("let in").expect("counted");
-    held.used(Some(TokenUsage { input: 400, output: 50 }), 0);
+    held.used(TokenUsage { input: 400, output: 50 });
     drop(held);
     let text = serde_json::to_string(&before.snapshot()).expect("text");
     let after = quotas(&limits);
@@ -186,10 +219,13 @@ fn counters_are_limited_and_those_at_rest_make_room() {
         }
     }
     assert_eq!(admitted(&quotas, &team("new"), NOW_MS).expect_err("full"), QuotaRefusal::Full);
+    assert!(admitted(&quotas, &team("7"), NOW_MS).is_ok(), "who has a counter keeps it");
     for counter in quotas.counters().values_mut().take(10) {
         counter.concurrent = 0;
     }
-    assert!(admitted(&quotas, &team("new"), NOW_MS).is_ok());
+    let soon = admitted(&quotas, &team("new"), NOW_MS + SWEEP_PAUSE_MS - 1);
+    assert_eq!(soon.expect_err("not searched again yet"), QuotaRefusal::Full);
+    assert!(admitted(&quotas, &team("new"), NOW_MS + SWEEP_PAUSE_MS).is_ok());
 }
 
 proptest! {
@@ -219,7 +255,7 @@ proptest! {
                 let (mut reservation, most) = held.remove(0);
                 let usage = TokenUsage { input: most / 2, output: 0 };
                 used += most / 2;
-                reservation.used(Some(usage), 0);
+                reservation.used(usage);
             }
         }
         held.clear();

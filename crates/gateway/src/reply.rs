@@ -219,13 +219,17 @@ async fn whole(
     let began = Instant::now();
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
         exchange.guards(shared.judge.report());
+        count_unguarded(shared, operation, &body, &mut exchange);
         Ok(body)
     } else {
         let mut guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
         let outside = ask_whole(shared, operation, &body, &mut guard, &mut exchange).await;
         let outside = match outside {
             Ok(reports) => reports,
-            Err(refusal) => return Err((exchange, refusal)),
+            Err(refusal) => {
+                count_unguarded(shared, operation, &body, &mut exchange);
+                return Err((exchange, refusal));
+            }
         };
         let guard = |exchange: &mut Exchange| {
             guard_whole(shared, operation, (guard, outside), &body, status, exchange)
@@ -260,6 +264,21 @@ async fn whole(
     }
 }
 
+/// Counts a whole answer that no guard reads, or that was refused before one did. What cannot be read is not counted.
+fn count_unguarded(shared: &Shared, operation: Operation, body: &Bytes, exchange: &mut Exchange) {
+    let mut count = || {
+        let unknown = ANSWER_UNKNOWN_FIELDS;
+        if let Ok(document) = wire::read_response(operation, body, unknown, &shared.read_limits) {
+            exchange.counts(&document, |_| false);
+        }
+    };
+    if body.len() <= shared.limits.inline_inspection_bytes_max {
+        count();
+    } else {
+        tokio::task::block_in_place(count);
+    }
+}
+
 /// Reads a whole answer, or an upstream's error, and edits it.
 fn guard_whole(
     shared: &Shared,
@@ -271,7 +290,7 @@ fn guard_whole(
 ) -> Result<Bytes, Refusal> {
     let document = wire::read_response(operation, body, ANSWER_UNKNOWN_FIELDS, &shared.read_limits)
         .map_err(|error| unreadable(status, &error))?;
-    exchange.usage(document.facts.usage);
+    exchange.counts(&document, |_| false);
     exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
     exchange.guards([shared.judge.report(), outside].concat());

@@ -29,6 +29,7 @@ use crate::{
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
+    provider_keys,
     quota::Reservation,
     refusal::Refusal,
     risk::Turn,
@@ -48,10 +49,23 @@ const NAME_HASH_BYTES: usize = 12;
 /// An authenticated caller; the default is nobody.
 #[derive(Default)]
 pub(crate) struct Caller {
+    /// Whom limits and baselines count: the principal, or all strangers together.
+    pub(crate) counted: Principal,
     pub(crate) grant: Option<Arc<Grant>>,
+    /// Whether it comes with a key that no provider has accepted yet: [`provider_keys`].
+    pub(crate) is_stranger: bool,
     pub(crate) principal: Principal,
     /// The caller's own provider key, on routes that accept those.
     pub(crate) provider_key: Option<ProviderKey>,
+}
+
+impl Caller {
+    /// The request takes this route: strangers are counted with those of the same one.
+    fn takes(&mut self, route: &Route) {
+        if self.is_stranger {
+            self.counted.application = Some(provider_keys::strangers(Some(&route.name)));
+        }
+    }
 }
 
 /// Finds out who asks.
@@ -63,15 +77,23 @@ pub(crate) fn authenticate(
     let key = speech::presented_key(dialect, headers)?;
     let presented = key.secret.expose().as_str();
     if !presented.starts_with(events::VIRTUAL_KEY_PREFIX) && shared.routes.accept_provider_keys() {
-        let application = Some(format!("provider-key-{}", hashed(shared, presented)));
+        let name = format!("provider-key-{}", hashed(shared, presented));
+        let is_stranger = !shared.provider_keys.knows(&name);
+        let counted = if is_stranger { provider_keys::strangers(None) } else { name.clone() };
+        let named =
+            |application| Principal { application: Some(application), ..Principal::default() };
         return Ok(Caller {
+            counted: named(counted),
             grant: None,
-            principal: Principal { application, ..Principal::default() },
+            is_stranger,
+            principal: named(name),
             provider_key: Some(key),
         });
     }
     match shared.keys.load().authenticate(presented, now_ms()) {
         Ok(grant) => Ok(Caller {
+            counted: grant.principal.clone(),
+            is_stranger: false,
             principal: grant.principal.clone(),
             grant: Some(grant),
             provider_key: None,
@@ -139,7 +161,7 @@ pub(crate) struct Received {
     pub(crate) operation: Operation,
     pub(crate) path: String,
     /// Where it stands in a trace.
-    pub(crate) place: Option<trace::Place>,
+    pub(crate) place: Option<Box<trace::Place>>,
     /// What its limits hold for it.
     pub(crate) reservation: Option<Reservation>,
     /// What the body takes of the memory for all bodies.
@@ -186,6 +208,7 @@ pub(crate) fn examine(
     route.addresses.check(*client_address)?;
     opened.route = Some(route.name.clone());
     opened.upstream = Some(route.upstream.name().to_owned());
+    caller.takes(route);
     let asks = (operation, model, &**route);
     if external.is_first_go() {
         received.reservation = allowance::within_limits(shared, caller, &document, asks)?;

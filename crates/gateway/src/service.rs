@@ -8,7 +8,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use events::{Decision, KeyId, Principal};
+use events::{Decision, InteractionId, KeyId, Principal};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, BodyShare, Handler, Incoming};
@@ -19,10 +19,12 @@ use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, Unkno
 
 use crate::{
     addresses::AddressSettings,
+    allowance,
     exchange::{Early, Exchange, Randomness},
     external::External,
     judge::Judge,
-    quota::Quotas,
+    provider_keys::ProviderKeys,
+    quota::{Quotas, Uses},
     refusal::Refusal,
     reply, report,
     request::{self, Caller, Prepared, Received, Worker},
@@ -30,7 +32,7 @@ use crate::{
     settings::{Limits, MaskStyle, Routes},
     speech::Speech,
     trace,
-    watch::Watch,
+    watch::{Watch, key_holder},
 };
 
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
+    pub(crate) provider_keys: ProviderKeys,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) randomness: Randomness,
     pub(crate) read_limits: ReadLimits,
@@ -58,6 +61,20 @@ pub(crate) struct Shared {
     pub(crate) shutdown: net::Shutdown,
     pub(crate) unknown_fields: UnknownFields,
     pub(crate) watch: Watch,
+}
+
+impl Shared {
+    /// Notes whose interaction it was, once its request was sent on, and that the upstream accepts the caller's key if
+    /// it does. Strangers have made nothing until then: who invents keys must not push others' interactions out.
+    fn was_sent(&self, interaction: InteractionId, caller: &Caller, is_accepted: bool) {
+        if caller.is_stranger && !is_accepted {
+            return;
+        }
+        if let Some(name) = caller.principal.application.as_deref().filter(|_| caller.is_stranger) {
+            self.provider_keys.note(name);
+        }
+        self.watch.owners.note(interaction, &key_holder(&caller.principal));
+    }
 }
 
 /// Answers requests.
@@ -111,13 +128,15 @@ impl Service {
         };
         let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let content_bytes_max = shared.limits.content_bytes_max;
+        let nobody = Principal::default();
         let place = trace::Place::of(&head.headers, interaction);
         let early = Early {
             client_address,
+            counted: nobody.clone(),
             dialect,
             is_sampled: place.is_sampled(),
             operation,
-            principal: Principal::default(),
+            principal: nobody,
             trace: place.record(),
         };
         let parts = (&shared.journal, &shared.shutdown, &shared.watch);
@@ -132,7 +151,7 @@ impl Service {
                 opened: exchange.opening(),
                 operation: Operation::ChatCompletions,
                 path: head.uri.path().to_owned(),
-                place: Some(place),
+                place: Some(Box::new(place)),
                 reservation: None,
                 share: BodyShare::default(),
                 speech: Speech::default(),
@@ -174,6 +193,7 @@ impl Service {
             (received, prepared) = self.examine(received).await;
         }
         exchange.examined(began.elapsed());
+        exchange.counted_as(&received.caller.counted);
         exchange.turn(received.turn.take());
         exchange.holds(received.reservation.take());
         let mut journey = Journey { exchange, received };
@@ -194,8 +214,13 @@ impl Service {
         journey.exchange.examined(began.elapsed());
         journey.exchange.is_sent();
         let decision = decision_words(prepared.judgement.decision());
-        let operation = journey.received.operation;
-        match reply::reply(shared, prepared, request, operation, journey.exchange).await {
+        let (operation, interaction) = (journey.received.operation, journey.exchange.interaction());
+        let replied = reply::reply(shared, prepared, request, operation, journey.exchange).await;
+        // Lists of models are public at some providers.
+        let is_accepted = allowance::uses(operation) != Uses::Nothing
+            && replied.as_ref().is_ok_and(|response| response.status().is_success());
+        shared.was_sent(interaction, &journey.received.caller, is_accepted);
+        match replied {
             Ok(mut response) => {
                 insert(&mut response, DECISION_HEADER, &decision);
                 Ok(response)
@@ -219,6 +244,7 @@ impl Service {
         received.caller = request::authenticate(&self.0, operation.dialect(), &head.headers)?;
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller.principal);
+        exchange.counted_as(&received.caller.counted);
         received.speech = Speech::of(operation, head)?;
         request::check_headers(operation, &head.headers)?;
         let limits = &self.0.limits;

@@ -45,7 +45,7 @@ pub(crate) struct StreamParts {
     pub(crate) exchange: Exchange,
     /// The guards outside.
     pub(crate) external: AtEnd,
-    /// `None` when guards are off and nothing has to be restored: then events pass unread.
+    /// `None` when guards are off and nothing has to be restored: then events pass as they come, and are only counted.
     pub(crate) guard: Option<AnswerGuard>,
     pub(crate) guards: Vec<events::GuardReport>,
     pub(crate) idle_time_max: Duration,
@@ -155,7 +155,7 @@ struct Machine {
     /// text.
     unfinished: BTreeSet<u32>,
     unknown: UnknownFields,
-    /// Whether events pass unread.
+    /// Whether events pass as they come.
     unread: bool,
 }
 
@@ -186,7 +186,8 @@ impl Machine {
 
     fn read(&mut self, bytes: &[u8]) {
         if self.unread {
-            return self.out.extend_from_slice(bytes);
+            self.out.extend_from_slice(bytes);
+            return self.count_unread(bytes);
         }
         self.reader.push(bytes);
         while self.ended.is_none() && !self.external.is_waiting() {
@@ -197,6 +198,17 @@ impl Machine {
                     self.fail("invalid_sse");
                 }
                 None => return,
+            }
+        }
+    }
+
+    /// Counts events that pass unread; from the first one on that cannot be cut out, nothing.
+    fn count_unread(&mut self, bytes: &[u8]) {
+        self.reader.push(bytes);
+        while let Some(Ok(event)) = self.reader.next_event() {
+            let read = wire::read_stream_event(self.operation, &event, self.unknown, &self.limits);
+            if let Ok(StreamEvent::Chunk(document) | StreamEvent::Last(document)) = read {
+                self.exchange.counts(&document, |_| true);
             }
         }
     }
@@ -251,7 +263,8 @@ impl Machine {
     /// One piece of the answer.
     fn chunk(&mut self, event: &SseEvent, document: &mut Document<'_>) {
         self.envelope.observe(&document.facts);
-        self.exchange.usage(document.facts.usage);
+        let transcript = &self.envelope.transcript;
+        self.exchange.counts(document, |lane| transcript.text(lane).is_some());
         self.exchange.answered_by(document.facts.model.as_deref());
         self.exchange.unscanned(&document.unscanned());
         if document.facts.begun.is_some_and(|choice| self.choices.contains(&choice)) {

@@ -29,6 +29,7 @@ fn machine(journal: &Journal) -> Machine {
     let place = crate::trace::Place::of(&http::HeaderMap::new(), InteractionId::new(1, 1));
     let early = Early {
         client_address: Some(Ipv4Addr::LOCALHOST.into()),
+        counted: Principal::default(),
         dialect: Dialect::Anthropic,
         operation: "messages",
         principal: Principal::default(),

@@ -1,4 +1,4 @@
-//! What baselines and reports need of every interaction: noted as it opens and as it ends, without ever making it wait.
+//! What baselines and reports need of every interaction: noted as it opens, is sent on and ends, without ever making it wait.
 //!
 //! INVARIANT: an interaction that ends is handed on or counted as lost; nothing here blocks. INVARIANT: bounded: [`WAITING_MAX`] interactions on their way, and the
 //! owners of the last [`crate::owners::INTERACTIONS_MAX`].
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use events::{Ending, InteractionClosed, InteractionOpened, Principal};
+use events::{Ending, InteractionClosed, InteractionOpened, Principal, TokenUsage};
 use hunt::{Observation, Outcome, Print, SeriesName};
 use telemetry::{Counted, Span};
 use tokio::sync::mpsc;
@@ -23,8 +23,6 @@ use crate::{
 
 /// Interactions that have ended and wait to be compared; about two megabytes.
 const WAITING_MAX: usize = 8_192;
-/// Bytes that stand for a token where the upstream counts none.
-const TOKEN_BYTES: u64 = 4;
 
 /// One that has ended.
 pub(crate) type Ended = (Arc<SeriesName>, Observation);
@@ -47,7 +45,6 @@ pub(crate) struct Watched {
     labels: Labels,
     /// It is under way until this is dropped.
     _open: Counted,
-    request_bytes: u64,
     span: Option<Span>,
 }
 
@@ -64,6 +61,8 @@ pub(crate) struct Observed {
     pub(crate) first_chunk: Option<Duration>,
     /// The model that answered, as the upstream calls it.
     pub(crate) answered_by: Option<String>,
+    /// What it used, as limits count it.
+    pub(crate) tokens: TokenUsage,
 }
 
 impl Watch {
@@ -76,11 +75,15 @@ impl Watch {
         (Self { ended, lost: Arc::default(), metrics, owners: Arc::default(), spans }, waiting)
     }
 
-    /// An interaction begins; with a span, if its trace is sampled.
-    pub(crate) fn opened(&self, opened: &InteractionOpened, is_sampled: bool) -> Watched {
+    /// An interaction begins, of whom baselines count as `counted`; with a span, if its trace is sampled.
+    pub(crate) fn opened(
+        &self,
+        opened: &InteractionOpened,
+        counted: &Principal,
+        is_sampled: bool,
+    ) -> Watched {
         let spans = self.spans.as_ref().filter(|_| is_sampled);
-        let principal = key_holder(&opened.principal);
-        self.owners.note(opened.interaction, &principal);
+        let principal = key_holder(counted);
         let upstream = opened.upstream.clone().unwrap_or_default();
         // Without an upstream the model is any word that a caller thought of.
         let model = opened.model.clone().filter(|_| !upstream.is_empty()).unwrap_or_default();
@@ -89,7 +92,6 @@ impl Watch {
             is_streamed: opened.streamed,
             labels: self.metrics.opened(opened),
             _open: self.metrics.open.hold(),
-            request_bytes: opened.request_bytes,
             span: spans.and_then(|spans| spans.begin(opened)),
         }
     }
@@ -108,14 +110,11 @@ impl Watch {
         {
             self.metrics.spans_lost(1);
         }
-        let (input_tokens, output_tokens) = match closed.usage {
-            Some(usage) => (usage.input, usage.output),
-            None => (one.request_bytes / TOKEN_BYTES, closed.response_bytes / TOKEN_BYTES),
-        };
+        let tokens = observed.tokens;
         let seen = Observation {
             time_ms: now_ms(),
-            input_tokens,
-            output_tokens,
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
             duration_us: closed.duration_us,
             first_byte_us: closed.first_byte_us.filter(|_| one.is_streamed),
             outcome: outcome(closed),
@@ -151,14 +150,56 @@ mod tests {
     use super::*;
 
     #[test]
+    fn baselines_count_who_is_counted_and_not_who_it_says_it_is() {
+        let (watch, mut waiting) = Watch::new(Arc::new(crate::metrics::at_rest()), None);
+        let named = |name: &str| Principal {
+            application: Some(name.to_owned()),
+            end_user: Some("u".to_owned()),
+            ..Principal::default()
+        };
+        let interaction = events::InteractionId::new(1, 1);
+        let opened = InteractionOpened {
+            principal: named("invented"),
+            ..crate::exchange::opening(interaction, String::new(), "messages")
+        };
+        let watched = watch.opened(&opened, &named("strangers"), false);
+        let closed = crate::exchange::closing(interaction);
+        watch.closed(watched, &closed, None, &Observed::default());
+        let (name, _) = waiting.try_recv().expect("handed on");
+        assert_eq!(name.principal, key_holder(&named("strangers")));
+    }
+
+    #[test]
     fn what_nobody_takes_is_counted_and_nothing_waits() {
         let (watch, waiting) = Watch::new(Arc::new(crate::metrics::at_rest()), None);
         let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
         let opened = crate::exchange::opening(closed.interaction, String::new(), "models");
-        let one = || watch.opened(&opened, false);
+        let one = || watch.opened(&opened, &opened.principal, false);
         for _ in 0..WAITING_MAX + 5 {
             watch.closed(one(), &closed, None, &Observed::default());
         }
         assert_eq!((watch.lost.load(Ordering::Relaxed), waiting.len()), (5, WAITING_MAX));
+    }
+
+    #[test]
+    fn spans_that_find_no_room_are_counted_and_nobody_waits() {
+        let metrics = Arc::new(crate::metrics::at_rest());
+        let (spans, queue) = Spans::new(&[]);
+        let (watch, _ended) = Watch::new(Arc::clone(&metrics), Some(spans));
+        let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
+        let place = crate::trace::Place::of(&http::HeaderMap::new(), closed.interaction);
+        let opened = InteractionOpened {
+            trace: Some(place.record()),
+            ..crate::exchange::opening(closed.interaction, String::new(), "models")
+        };
+        for _ in 0..crate::spans::WAITING_MAX + 5 {
+            let one = watch.opened(&opened, &opened.principal, true);
+            watch.closed(one, &closed, None, &Observed::default());
+        }
+        assert_eq!(queue.len(), crate::spans::WAITING_MAX);
+        let families = metrics.snapshot();
+        let lost = families.iter().find(|family| family.about.name == "bartizan.spans.lost");
+        let point = lost.map(|family| family.series[0].point.clone());
+        assert_eq!(point, Some(telemetry::Point::Number(5)));
     }
 }

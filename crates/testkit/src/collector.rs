@@ -254,20 +254,20 @@ fn check_form(value: &Value, form: &Form) -> std::result::Result<(), String> {
     let all =
         |fits: &dyn Fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(fits));
     let fits = match form {
-        Form::Text => value.is_string(),
+        Text => value.is_string(),
         Digits => is_digits(value),
-        Form::Number => value.is_number(),
-        Form::Whole => value.is_u64(),
-        Form::Flag => value.is_boolean(),
-        Form::Id(bytes) => value.as_str().is_some_and(|text| {
+        Number => value.is_number(),
+        Whole => value.is_u64(),
+        Flag => value.is_boolean(),
+        Id(bytes) => value.as_str().is_some_and(|text| {
             text.len() == bytes * 2
                 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
                 && text.bytes().any(|byte| byte != b'0')
         }),
-        Form::ManyDigits => all(&is_digits),
-        Form::ManyNumbers => all(&Value::is_number),
-        Form::One(name) => return check_message(value, name),
-        Form::Many(name) => {
+        ManyDigits => all(&is_digits),
+        ManyNumbers => all(&Value::is_number),
+        One(name) => return check_message(value, name),
+        Many(name) => {
             let list = value.as_array().ok_or("not a list")?;
             return list.iter().try_for_each(|one| check_message(one, name));
         }

@@ -189,9 +189,12 @@ pub struct Facts<'a> {
     pub stream: bool,
     /// Request: `stream_options.include_usage`.
     pub include_usage: bool,
-    /// Request: `n`, how many choices are asked for (1 when not stated).
+    /// Request: how many answers to each prompt are asked for: `n` or `best_of`, the larger (1 when not stated).
     pub choices: u32,
-    /// Request: the most tokens the answer may have, `max_completion_tokens` before `max_tokens`.
+    /// Request: how many prompts there are that are answered one by one; none where there are messages.
+    pub prompts: u32,
+    /// Request: the most tokens an answer may have: `max_completion_tokens`, `max_tokens` or `max_output_tokens`,
+    /// the largest.
     pub output_tokens_max: Option<u64>,
     /// Request: the caller's own end user, `safety_identifier` before `user`.
     pub end_user: Option<Cow<'a, str>>,

@@ -1,7 +1,7 @@
 //! What single values tell beside their text: the model, the choices, the end user, token counts.
 //!
 //! INVARIANT: when several places can state a fact, the one listed first in [`Facts`] counts, whatever
-//! their order in the message.
+//! their order in the message; of amounts, the largest.
 
 use std::borrow::Cow;
 
@@ -15,12 +15,11 @@ use crate::table::{Fact, Mark};
 pub(crate) struct Ranks {
     end_user: u8,
     conversation: u8,
-    output_tokens_max: u8,
 }
 
 impl Default for Ranks {
     fn default() -> Self {
-        Self { end_user: u8::MAX, conversation: u8::MAX, output_tokens_max: u8::MAX }
+        Self { end_user: u8::MAX, conversation: u8::MAX }
     }
 }
 
@@ -84,10 +83,12 @@ pub(crate) fn apply_number<'a>(
         set(facts.usage.get_or_insert_default(), value);
     };
     match fact {
-        Fact::Choices => facts.choices = u32::try_from(value).unwrap_or(u32::MAX),
+        Fact::Choices => {
+            facts.choices = facts.choices.max(u32::try_from(value).unwrap_or(u32::MAX));
+        }
         Fact::Created => facts.created = Some(value),
-        Fact::OutputTokensMax(rank) if prefers(&mut ranks.output_tokens_max, rank) => {
-            facts.output_tokens_max = Some(value);
+        Fact::OutputTokensMax => {
+            facts.output_tokens_max = facts.output_tokens_max.max(Some(value));
         }
         Fact::InputTokens => {
             usage(facts, |usage, value| usage.input = usage.input.saturating_add(value));

@@ -194,6 +194,11 @@ impl<'a> Reader<'a> {
                 node = UNKNOWN;
             } else if let Some(row) = place.presence.filter(|_| object) {
                 self.presence(row);
+            } else if place.text.is_some_and(|row| row.fact == Some(Fact::Opening))
+                && self.frames.last().is_some_and(|frame| !frame.object)
+            {
+                // A prompt as token ids, among others.
+                self.note_prompt();
             }
         }
         let place = self.machine.node(node);
@@ -359,10 +364,13 @@ impl<'a> Reader<'a> {
                 }
             }
             Fact::ToolKind if is_hosted(&value) => self.note_unscanned(HOSTED),
-            Fact::Opening if self.opening == Opening::Before => {
-                let field = self.document.fields.len();
-                self.document.facts.opening = field..field + 1;
-                self.opening = Opening::After;
+            Fact::Opening => {
+                self.note_prompt();
+                if self.opening == Opening::Before {
+                    let field = self.document.fields.len();
+                    self.document.facts.opening = field..field + 1;
+                    self.opening = Opening::After;
+                }
             }
             Fact::Finish if value.is_empty() => {}
             Fact::Finish => {
@@ -372,6 +380,11 @@ impl<'a> Reader<'a> {
             _ => apply_text(&mut self.document.facts, &mut self.ranks, fact, value),
         }
         Ok(())
+    }
+
+    const fn note_prompt(&mut self) {
+        let prompts = &mut self.document.facts.prompts;
+        *prompts = prompts.saturating_add(1);
     }
 
     fn error_of(&mut self, fault: Fault) -> ReadError {

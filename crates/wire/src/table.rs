@@ -182,8 +182,8 @@ pub(crate) enum Fact {
     Stream,
     IncludeUsage,
     Choices,
+    OutputTokensMax,
     /// A lower number is preferred.
-    OutputTokensMax(u8),
     EndUser(u8),
     Conversation(u8),
     /// Text that opens the conversation, in dialects without messages.

@@ -359,7 +359,7 @@ fn the_request_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> 
     let facts = &document.facts;
     assert_eq!(facts.model.as_deref(), Some("gpt-4o-audio-preview"));
     assert!(facts.stream && facts.include_usage);
-    assert_eq!((facts.choices, facts.output_tokens_max), (2, Some(100)));
+    assert_eq!((facts.choices, facts.output_tokens_max), (2, Some(200)));
     assert_eq!(facts.end_user.as_deref(), Some("s-1"));
     let opening: Vec<&str> =
         document.fields[facts.opening.clone()].iter().map(|field| &*field.text).collect();

@@ -16,7 +16,7 @@ pub(crate) struct KeyOptions {
     pub(crate) revoke_exposed: bool,
 }
 
-/// One of `[[limits]]`
+/// One of `[[limits]]`; how tokens are counted is said there ([`super::options::ConfigOptions::limits`]).
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitOptions {

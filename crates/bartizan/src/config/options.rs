@@ -39,7 +39,16 @@ pub(crate) struct ConfigOptions {
     /// Virtual keys.
     pub(crate) keys: KeyOptions,
     /// How much may be used, besides what virtual keys say themselves. What a request may use at most is
-    /// reserved before it is sent, and settled when its answer has ended.
+    /// reserved before it is sent: a token for each 4 bytes of it, and `max_tokens` (or what the dialect
+    /// calls it) for each answer that it asks for: `n` or `best_of`, times its prompts. Where it states
+    /// no maximum, 1,024 tokens are assumed for each answer. When the answer has ended, what was used
+    /// takes the place of that, as the upstream counts it. What the upstream has not counted (streams of
+    /// OpenAI's dialect without `stream_options.include_usage`, streams that are cut) is taken for a token
+    /// for each 4 bytes of text: the answer, its reasoning, the arguments of its calls. So let clients send
+    /// `"stream_options": {"include_usage": true}`, which makes it exact. Lists of models and the counting of
+    /// tokens use requests only; embeddings, moderations, ranking and pictures use tokens of requests,
+    /// and of answers those that the upstream counts. Callers with provider keys of their own are counted
+    /// together, all of a route as one, until the provider has accepted their key.
     pub(crate) limits: Vec<LimitOptions>,
     /// What models cost, for limits that count money. The first that fits counts.
     pub(crate) prices: Vec<PriceOptions>,
@@ -80,8 +89,9 @@ pub(crate) struct ServerOptions {
     /// Addresses that may not ask, whether they are allowed or not.
     #[schemars(example = ["192.0.2.66"])]
     pub(crate) deny_addresses: Vec<AddressRange>,
-    /// Proxies whose `X-Forwarded-For` is believed; it is read from the right, as far as they go.
-    #[schemars(example = ["10.0.0.0/8"])]
+    /// Proxies whose `X-Forwarded-For` is believed; it is read from the right, as far as they go. Whoever has an address in a
+    /// network named here is believed about where a request comes from: name single proxies, not a network with clients in it (`10.0.0.0/8`).
+    #[schemars(example = ["10.0.0.10", "10.0.0.11"])]
     pub(crate) trusted_proxies: Vec<AddressRange>,
     /// Load balancers that begin each connection with a PROXY header of version 2. From them it is required.
     #[schemars(example = ["10.0.0.10"])]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use events::{
     Anomaly, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, Kind, NodeNotice, Outcome, Principal, Rank, Rating, ReportReason,
-    UserReport,
+    InteractionOpened, Kind, NodeNotice, Outcome, Principal, Rank, Rating, ReportReason, SpanId,
+    Trace, TraceId, UserReport,
 };
 use journal::{Journal, JournalSettings, Part, RealDisk};
 
@@ -32,14 +32,18 @@ fn recorded(home: &Home) -> InteractionId {
         findings_omitted: 0,
         guards: Vec::new(),
         interaction,
-        masked: 0,
+        masked: 2,
         model: Some("evil\u{1b}]0;title\u{7}".into()),
         operation: "chat.completions".into(),
         principal: Principal { team: Some("payments".into()), ..Principal::default() },
         request_bytes: 17,
-        route: None,
+        route: Some("main".into()),
         streamed: true,
-        trace: None,
+        trace: Some(Trace {
+            parent: Some(SpanId::of_random([1; 8])),
+            span: SpanId::of_random([2; 8]),
+            trace: TraceId::of_random([3; 16]),
+        }),
         unknown_fields: Vec::new(),
         unscanned: Vec::new(),
         upstream: Some("openai".into()),
@@ -180,6 +184,9 @@ fn one_interaction_is_shown_whole_with_its_content_if_asked() {
     for expected in [
         "by           team payments\n",
         "asked        openai chat.completions, model evil\\u{1b}]0;title\\u{7}, streamed\n",
+        "upstream     openai by route main\n",
+        "trace        03030303030303030303030303030303, span 0202020202020202, parent 0101010101010101\n",
+        "request      17 B, 2 values masked\n",
         "ending    answered\n",
         "took      12 ms, first byte after 900 µs\n",
         "values    0 masked, 1 restored\n",

@@ -16,7 +16,7 @@ use gateway::{
     Accept, AddressRules, AddressSettings, Judge, Limits, MaskStyle, Parts, QuotaSettings, Quotas,
     RouteSettings, Settings, UpstreamKind, UpstreamOptions,
 };
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use journal::{Disk, Journal, JournalSettings, Position, Reader, RealDisk};
 use net::{
     Arrival, Body, BodyBudget, BodyShare, Handler, Listener, ListenerSettings, Shutdown, Tasks,
@@ -36,6 +36,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 
 /// How a bed is made.
 pub(crate) struct Plan {
+    pub(crate) accept: Accept,
     pub(crate) addresses: AddressSettings,
     pub(crate) collector: Option<gateway::CollectorSettings>,
     pub(crate) detect: detect::DetectSettings,
@@ -58,6 +59,7 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
+            accept: Accept::VirtualKey,
             addresses: AddressSettings::default(),
             collector: None,
             detect: detect::DetectSettings::default(),
@@ -89,6 +91,7 @@ pub(crate) struct Bed {
     pub(crate) metrics: SocketAddr,
     /// A key of somebody else.
     pub(crate) other_key: String,
+    pub(crate) quotas: Arc<Quotas>,
     runtime: Option<tokio::runtime::Runtime>,
     shutdown: Shutdown,
     tasks: Tasks,
@@ -105,17 +108,18 @@ impl Bed {
             .expect("a runtime");
         let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
         let disk = Arc::clone(&plan.disk);
+        let quotas = Arc::new(Quotas::new(plan.quotas.clone()));
         let (started, key, other_key) = runtime.block_on(start(
             directory.path(),
             base_url,
-            plan,
+            (plan, Arc::clone(&quotas)),
             shutdown.clone(),
             tasks.clone(),
         ));
         let gateway::Started { address, metrics } = started;
         let metrics = metrics.expect("a page of metrics");
         let runtime = Some(runtime);
-        Self { address, directory, disk, key, metrics, other_key, runtime, shutdown, tasks }
+        Self { address, directory, disk, key, metrics, other_key, quotas, runtime, shutdown, tasks }
     }
 
     /// A client with the bed's virtual key.
@@ -174,7 +178,7 @@ impl Drop for Bed {
 async fn start(
     data: &Path,
     base_url: &str,
-    plan: Plan,
+    (plan, quotas): (Plan, Arc<Quotas>),
     shutdown: Shutdown,
     tasks: Tasks,
 ) -> (gateway::Started, String, String) {
@@ -200,7 +204,7 @@ async fn start(
         metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         routes: vec![RouteSettings {
-            accept: Accept::VirtualKey,
+            accept: plan.accept,
             addresses: plan.route_addresses,
             models: vec![policy::NamePattern::new("*")],
             name: "main".to_owned(),
@@ -228,7 +232,7 @@ async fn start(
         journal,
         judge: Judge::new(detect, policy, plan.guards),
         keys: Arc::new(ArcSwap::from_pointee(snapshot)),
-        quotas: Arc::new(Quotas::new(plan.quotas)),
+        quotas,
         secret: Secret::new([7; 32]),
         settings,
         shutdown,
@@ -246,7 +250,7 @@ pub(crate) struct Canned {
 }
 
 struct Reply {
-    answer: Mutex<(&'static str, Bytes)>,
+    answer: Mutex<(StatusCode, &'static str, Bytes)>,
     received: Mutex<Vec<Bytes>>,
 }
 
@@ -261,8 +265,9 @@ impl Handler for Reply {
             let time_max = Duration::from_secs(10);
             let read = net::read_bounded(body, 64 << 20, time_max, &budget, &mut share).await;
             self.received.lock().expect("not poisoned").push(read.unwrap_or_default());
-            let (content_type, bytes) = self.answer.lock().expect("not poisoned").clone();
+            let (status, content_type, bytes) = self.answer.lock().expect("not poisoned").clone();
             let mut response = Response::new(net::full(bytes));
+            *response.status_mut() = status;
             let content_type = HeaderValue::from_static(content_type);
             response.headers_mut().insert(header::CONTENT_TYPE, content_type);
             response
@@ -278,7 +283,7 @@ impl Canned {
             .build()
             .expect("a runtime");
         let shared = Arc::new(Reply {
-            answer: Mutex::new(("application/json", Bytes::from_static(b"{}"))),
+            answer: Mutex::new((StatusCode::OK, "application/json", Bytes::from_static(b"{}"))),
             received: Mutex::default(),
         });
         let address = runtime.block_on(async {
@@ -303,7 +308,17 @@ impl Canned {
 
     /// From now on, this is the answer.
     pub(crate) fn answer(&self, content_type: &'static str, body: impl Into<Bytes>) {
-        *self.shared.answer.lock().expect("not poisoned") = (content_type, body.into());
+        self.answer_as(StatusCode::OK, content_type, body);
+    }
+
+    /// From now on, this is the answer, with this status.
+    pub(crate) fn answer_as(
+        &self,
+        status: StatusCode,
+        content_type: &'static str,
+        body: impl Into<Bytes>,
+    ) {
+        *self.shared.answer.lock().expect("not poisoned") = (status, content_type, body.into());
     }
 
     /// The bodies received since the last call.

@@ -315,6 +315,21 @@ fn a_request_that_is_examined_in_two_goes_counts_once() {
     assert_eq!(statuses, [200, 200, 429]);
 }
 
+#[test]
+fn an_answer_that_is_refused_has_been_paid_for() {
+    let (upstream, service) = (Canned::start(), broken());
+    let counted = json!({ "prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12 });
+    let answer = completion("a heron").replacen('{', &format!("{{\"usage\":{counted},"), 1);
+    upstream.answer("application/json", answer);
+    let answers = |settings: &mut GuardSettings| {
+        settings.stages = ANSWERS;
+        settings.on_failure = OnFailure::Closed;
+    };
+    let bed = Bed::new(&upstream.base_url, guard(&service, answers));
+    assert_eq!(ask(&bed, "a bird?", false).status, 503);
+    assert_eq!(bed.closed(1)[0].usage, Some(events::TokenUsage { input: 5, output: 7 }));
+}
+
 /// A message of Anthropic's dialect, streamed.
 fn message_stream(text: &str) -> String {
     let mut out = String::new();

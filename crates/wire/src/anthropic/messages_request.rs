@@ -233,7 +233,7 @@ const TOOLS: &[Row] = rows!("tools[]":
 
 const SETTINGS: &[Row] = &[
     Row::flag("stream").fact(Fact::Stream),
-    Row::constrained("max_tokens", Form::Integer(0, 1 << 40)).fact(Fact::OutputTokensMax(0)),
+    Row::constrained("max_tokens", Form::Integer(0, 1 << 40)).fact(Fact::OutputTokensMax),
     Row::number("temperature"),
     Row::number("top_p"),
     Row::number("top_k"),

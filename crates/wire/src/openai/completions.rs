@@ -72,7 +72,7 @@ const ASKED: &[Row] = &[
     Row::flag("stream_options.include_obfuscation"),
     Row::flag("stream_options.continuous_usage_stats"),
     Row::constrained("n", Form::Integer(1, 128)).fact(Fact::Choices),
-    Row::constrained("max_tokens", Form::Integer(0, 1 << 40)).fact(Fact::OutputTokensMax(0)),
+    Row::constrained("max_tokens", Form::Integer(0, 1 << 40)).fact(Fact::OutputTokensMax),
     Row::constrained("logprobs", Form::Integer(-1, 1 << 20)),
     Row::guarded("stop", Origin::Is(User)),
     Row::guarded("stop[]", Origin::Is(User)),

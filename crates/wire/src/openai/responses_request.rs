@@ -320,7 +320,7 @@ const FORMATS: &[Row] = &[
 const SETTINGS: &[Row] = &[
     Row::flag("stream").fact(Fact::Stream),
     Row::flag("stream_options.include_obfuscation"),
-    Row::constrained("max_output_tokens", Form::Integer(0, 1 << 40)).fact(Fact::OutputTokensMax(0)),
+    Row::constrained("max_output_tokens", Form::Integer(0, 1 << 40)).fact(Fact::OutputTokensMax),
     Row::integer("max_tool_calls"),
     Row::guarded("safety_identifier", is(User)).fact(Fact::EndUser(0)),
     Row::guarded("user", is(User)).fact(Fact::EndUser(1)),

@@ -285,3 +285,22 @@ fn errors_in_the_place_of_answers_are_told() {
         }
     }
 }
+
+#[test]
+fn what_a_request_may_cost_is_read_at_its_largest() {
+    for (operation, body, prompts, choices, output_tokens_max) in [
+        (Operation::Completions, r#"{"prompt":"a"}"#, 1, 1, None),
+        (Operation::Completions, r#"{"prompt":["a","","c"],"n":2,"best_of":5}"#, 3, 5, None),
+        (Operation::Completions, r#"{"prompt":[1,2,3],"best_of":1,"n":2}"#, 0, 2, None),
+        (Operation::Completions, r#"{"prompt":[[1,2],[3]],"max_tokens":7}"#, 2, 1, Some(7)),
+        (CHAT, r#"{"messages":[],"max_completion_tokens":1,"max_tokens":9}"#, 0, 1, Some(9)),
+        (CHAT, r#"{"messages":[],"max_completion_tokens":9,"max_tokens":1}"#, 0, 1, Some(9)),
+        (Operation::Responses, r#"{"input":"a","max_output_tokens":4}"#, 1, 1, Some(4)),
+    ] {
+        let read =
+            read_request(operation, body.as_bytes(), UnknownFields::Scan, &ReadLimits::default());
+        let facts = read.unwrap_or_else(|error| panic!("{error}: {body}")).facts;
+        let found = (facts.prompts, facts.choices, facts.output_tokens_max);
+        assert_eq!(found, (prompts, choices, output_tokens_max), "{body}");
+    }
+}

@@ -46,6 +46,12 @@ pub(super) fn python(checkout: &Checkout) -> Installed {
     python_with(checkout, "python", &list, "import anthropic, langchain_openai, openai, pytest")
 }
 
+/// A virtual environment with the frameworks, which want other releases of the clients; gives its interpreter.
+pub(super) fn frameworks(checkout: &Checkout) -> Installed {
+    let list = checkout.root.join(SCRIPTS_FOLDER).join("python/frameworks/requirements.txt");
+    python_with(checkout, "frameworks", &list, "import litellm, pytest, semantic_kernel")
+}
+
 /// A virtual environment with NeMo Guardrails; gives its interpreter.
 pub(super) fn nemo(checkout: &Checkout) -> Installed {
     let list = checkout.root.join(NEMO_FOLDER).join("requirements.txt");

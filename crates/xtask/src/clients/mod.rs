@@ -25,13 +25,22 @@ const NEMO_FOLDER: &str = "integrations/guards/nemo";
 /// `openai`, `langchain-openai` and `anthropic`, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
     match install::python(checkout) {
-        Installed::Ready(python) => run_python(checkout, &python).into(),
+        Installed::Ready(python) => run_python(checkout, &python, ".").into(),
         Installed::Missing(why) => Outcome::Skipped(why),
         Installed::Broken(why) => Outcome::Failed(why),
     }
 }
 
-/// `openai` for Node, under `node --test`.
+/// The LiteLLM SDK and Semantic Kernel, under pytest.
+pub(crate) fn frameworks(checkout: &Checkout) -> Outcome {
+    match install::frameworks(checkout) {
+        Installed::Ready(python) => run_python(checkout, &python, "frameworks").into(),
+        Installed::Missing(why) => Outcome::Skipped(why),
+        Installed::Broken(why) => Outcome::Failed(why),
+    }
+}
+
+/// `openai` and `@anthropic-ai/sdk` for Node, under `node --test`.
 pub(crate) fn node(checkout: &Checkout) -> Outcome {
     match install::node(checkout) {
         Installed::Ready(folder) => run_node(checkout, &folder).into(),
@@ -48,10 +57,11 @@ pub(crate) fn nemo(checkout: &Checkout) -> Outcome {
     }
 }
 
-fn run_python(checkout: &Checkout, python: &Path) -> Result<(), String> {
+/// Runs the scripts in a folder of the Python ones.
+fn run_python(checkout: &Checkout, python: &Path, folder: &str) -> Result<(), String> {
     let servers = Servers::start(checkout, "python")?;
     let scripts = checkout.root.join(SCRIPTS_FOLDER).join("python");
-    let step = Step::new(&scripts, python).args(["-m", "pytest", "-p", "no:cacheprovider", "-q"]);
+    let step = Step::new(&scripts, python).args(["-m", "pytest", "-p", "no:cacheprovider", "-q", folder]);
     let ending = servers.describe_to(step).run();
     servers.stop(ending)
 }
