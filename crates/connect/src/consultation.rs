@@ -107,6 +107,17 @@ impl ExternalGuards {
         self.at(stage).map(|guard| report(guard, GuardStatus::Skipped, reason())).collect()
     }
 
+    /// What is to be said of so many passages that nobody was asked about, and cannot be any more.
+    pub fn not_asked(&self, stage: Stage, passages: usize) -> Consulted {
+        let mut consulted = Consulted::default();
+        let wanted: Vec<usize> = (0..passages).collect();
+        for guard in self.at(stage) {
+            let failure = Some(Failure::NotAsked);
+            consulted.add(guard, &wanted, Looked { failure, ..Looked::default() });
+        }
+        consulted
+    }
+
     fn at(&self, stage: Stage) -> impl Iterator<Item = &Arc<ExternalGuard>> {
         self.0.iter().filter(move |guard| match stage {
             Stage::Answer => guard.stages.answer,

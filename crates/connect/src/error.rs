@@ -59,6 +59,9 @@ pub(crate) enum Failure {
     /// The network.
     #[error("{}", endpoint_code(.0))]
     Endpoint(#[from] EndpointError),
+    /// Nobody asked it.
+    #[error("not_asked")]
+    NotAsked,
     /// An HTTP status that is not a success.
     #[error("status_{0}")]
     Status(u16),
@@ -76,7 +79,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Whether the service is to blame, so that it may be left alone.
     pub(crate) const fn is_the_services(&self) -> bool {
-        !matches!(self, Self::CircuitOpen | Self::TooLong)
+        !matches!(self, Self::CircuitOpen | Self::NotAsked | Self::TooLong)
     }
 }
 

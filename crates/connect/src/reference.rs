@@ -17,8 +17,10 @@ message passes and the record says that the guard failed and why. A text that ne
 `questions_max` questions is refused with `guard_text_too_long` (413). After `circuit_failures` failures in a row a
 service is left alone for `circuit_pause_ms`.
 
-Before policy judges a request, and before a whole answer is released, guards are waited for. A streamed
-answer is looked at when it ends (late): a guard can stop its ending but not what was sent.
+A request is judged without these guards first: what is refused anyway, they never see. About what would be sent on they
+are asked, and policy judges again with what they found. A whole answer waits for them too. Of a streamed answer every text
+is looked at when it ends (late), in every dialect: a guard can stop the ending but not what was sent, and a stream with
+text that no guard could be asked about does not end well.
 
 A label of the service becomes a kind of finding by the tables below, read from their top, in which `*` at the
 end stands for any text; `kinds` in the configuration goes before them. A score becomes a rank by `ranks`.

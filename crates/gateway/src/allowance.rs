@@ -52,11 +52,28 @@ pub(crate) fn within_limits(
     Ok(shared.quotas.reserve(&ask, now_ms())?)
 }
 
+/// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
+pub(crate) fn to_report(shared: &Shared, caller: &Caller) -> Result<Option<Reservation>, Refusal> {
+    let ask = Ask {
+        principal: &caller.counted,
+        of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
+        model: "",
+        route: "",
+        request_bytes: 0,
+        answers: 1,
+        output_tokens_max: None,
+        uses: Uses::Nothing,
+    };
+    Ok(shared.quotas.reserve(&ask, now_ms())?)
+}
+
 /// What an operation uses of limits.
 pub(crate) const fn uses(operation: Operation) -> Uses {
     match operation {
         Operation::ModelList
         | Operation::ModelShow
+        | Operation::AnthropicModelList
+        | Operation::AnthropicModelShow
         | Operation::CountTokens
         | Operation::ResponseInputTokens
         | Operation::Tokenize
@@ -78,7 +95,9 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
 pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
     match grant {
         None => Arc::new(Grants::UNLIMITED),
-        Some(grant) if operation == Operation::ModelList => {
+        Some(grant)
+            if matches!(operation, Operation::ModelList | Operation::AnthropicModelList) =>
+        {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }
         Some(grant) => Arc::clone(&grant.limits),

@@ -18,10 +18,12 @@ use std::{
 
 use detect::Reference;
 use events::{Finding, Kind, LocatedFinding, Outcome, Provenance, Rank, Unscanned};
+use stdx::Secret;
 use wire::{Channel, Lane};
 
 use crate::{
     answer_form::{FORM_KIND, is_bound},
+    exposure,
     external_answer::Foreseen,
     judge::{Judge, Subject},
     lane::LaneText,
@@ -68,6 +70,8 @@ pub(crate) struct Verdict {
     pub(crate) findings: Vec<LocatedFinding>,
     /// Whether a limit stopped the answer.
     pub(crate) gave_up: bool,
+    /// What may be virtual keys of ours.
+    pub(crate) keys: Vec<Secret<String>>,
     pub(crate) masked: u32,
     pub(crate) restored: u32,
     pub(crate) unscanned: Vec<Unscanned>,
@@ -134,7 +138,7 @@ impl AnswerGuard {
     }
 
     /// Who judges.
-    pub(crate) fn judge(&self) -> &Judge {
+    pub(crate) const fn judge(&self) -> &Arc<Judge> {
         &self.judge
     }
 
@@ -204,6 +208,9 @@ impl AnswerGuard {
         // Only values can be somebody's own: an attack that a document brought along is nobody's.
         let is_value = matches!(finding.kind.family(), "pii" | "secret");
         let value = state.value(finding.span, span);
+        if let Some(value) = value.as_deref().filter(|_| exposure::is_key(&finding)) {
+            self.verdict.keys.push(Secret::new(value.to_owned()));
+        }
         if is_value && value.is_some_and(|value| self.vault.is_callers_own(&value)) {
             return None;
         }

@@ -11,16 +11,16 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Administration, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Trace, Unscanned,
+    Decision, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened, KeyId,
+    LocatedFinding, Outcome, Principal, Trace, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
-use stdx::Reservoir;
+use stdx::{Reservoir, Secret};
 use wire::{Dialect, Document, Lane};
 
 use crate::{
     answer::Verdict,
-    metrics::Metrics,
+    exposure::Exposures,
     not_scanned,
     quota::Reservation,
     risk::Turn,
@@ -34,8 +34,6 @@ const FINDINGS_RECORDED_MAX: usize = 1_000;
 /// Pieces of content that no guard read, in one record; what follows is of the same sort.
 const UNSCANNED_RECORDED_MAX: usize = 128;
 
-/// The operation of a record: a virtual key was seen in plain text. Its actor is the interaction.
-pub const KEY_EXPOSED: &str = "key.exposed";
 /// What records say where an address is not known.
 const UNKNOWN_ADDRESS: &str = "unknown";
 
@@ -54,7 +52,10 @@ pub(crate) struct Exchange {
     at: Instant,
     close: InteractionClosed,
     content_bytes_max: usize,
-    early: Early,
+    early: Box<Early>,
+    /// Virtual keys that were seen in it.
+    exposed: Vec<KeyId>,
+    exposures: Exposures,
     journal: Journal,
     request_bytes: u64,
     /// What its limits hold for it.
@@ -86,7 +87,21 @@ pub(crate) struct Early {
     pub(crate) is_sampled: bool,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
-    pub(crate) trace: Trace,
+    /// Where it stands in a trace, once it has an id.
+    pub(crate) trace: Option<Trace>,
+}
+
+impl Early {
+    /// Before it is known who asks.
+    pub(crate) fn of_nobody(
+        client_address: Option<IpAddr>,
+        dialect: Dialect,
+        operation: &'static str,
+    ) -> Self {
+        let (counted, principal) = (Principal::default(), Principal::default());
+        let (is_sampled, trace) = (false, None);
+        Self { client_address, counted, dialect, is_sampled, operation, principal, trace }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,7 +115,7 @@ enum State {
 
 impl Exchange {
     pub(crate) fn new(
-        (journal, shutdown, watch): (&Journal, &net::Shutdown, &Watch),
+        (exposures, shutdown, watch): (&Exposures, &net::Shutdown, &Watch),
         interaction: InteractionId,
         at: Instant,
         content_bytes_max: usize,
@@ -110,8 +125,10 @@ impl Exchange {
             at,
             close: closing(interaction),
             content_bytes_max,
-            early,
-            journal: journal.clone(),
+            early: Box::new(early),
+            exposed: Vec::new(),
+            exposures: exposures.clone(),
+            journal: exposures.journal.clone(),
             request_bytes: 0,
             reservation: None,
             sent_on_at: None,
@@ -177,18 +194,13 @@ impl Exchange {
         }
     }
 
-    /// What is counted, for what counts beside its record.
-    pub(crate) fn metrics(&self) -> &Metrics {
-        &self.watch.metrics
-    }
-
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, dialect, operation, principal, trace, .. } = &self.early;
+        let Early { client_address, dialect, operation, principal, trace, .. } = &*self.early;
         InteractionOpened {
             dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
-            trace: Some(*trace),
+            trace: *trace,
             ..opening(self.interaction(), shown(*client_address), operation)
         }
     }
@@ -218,7 +230,7 @@ impl Exchange {
         opened.findings_omitted = shorten(&mut opened.findings);
         self.request_unscanned.clone_from(&opened.unscanned);
         self.request_bytes = opened.request_bytes;
-        let Early { counted, is_sampled, .. } = &self.early;
+        let Early { counted, is_sampled, .. } = &*self.early;
         let watched = self.watch.opened(&opened, counted, *is_sampled);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
@@ -227,14 +239,11 @@ impl Exchange {
         Ok(())
     }
 
-    /// Puts on record that a virtual key was seen in it.
-    pub(crate) fn exposes(&self, key: KeyId) -> Result<(), JournalError> {
-        let change = Administration {
-            actor: self.interaction().to_string(),
-            operation: KEY_EXPOSED.to_owned(),
-            target: key.to_string(),
-        };
-        self.journal.append_later(&Event::new(now_ms(), EventBody::Administration(change)))
+    /// Puts on record, and tells, which of these texts seen in it are virtual keys.
+    pub(crate) fn exposes(&mut self, texts: &[Secret<String>]) {
+        let known = self.exposed.len();
+        self.exposures.note(self.close.interaction, texts, &mut self.exposed);
+        self.watch.metrics.keys_exposed((self.exposed.len() - known) as u64);
     }
 
     /// Waits until the open record, or that of a refusal, would survive a power cut.
@@ -277,6 +286,7 @@ impl Exchange {
 
     /// What was found in the answer and what was done.
     pub(crate) fn verdict(&mut self, verdict: Verdict) {
+        self.exposes(&verdict.keys);
         if let Some(decision) = verdict.decision {
             self.close.decision = decision;
         }

@@ -1,31 +1,97 @@
-//! Virtual keys of ours that are seen where keys do not belong: in prompts, tool results and files.
+//! Virtual keys of ours that are seen where keys do not belong: in prompts, tool results, files, answers and users' reports.
 //!
 //! INVARIANT: a key counts as exposed only if the whole of it is right, so that nobody who knows its public id alone can
-//! have it revoked. INVARIANT: bounded: [`EXPOSED_KEYS_MAX`] keys of one request; the request is on record with all its
+//! have it revoked. INVARIANT: bounded: [`EXPOSED_KEYS_MAX`] keys of one interaction; it is on record with all its
 //! findings in any case.
 //!
 //! Not here: keys inside encodings (they are found and masked, but not told apart), what follows (`bartizan`).
 
-use events::{KeyId, LocatedFinding};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use events::{Administration, Event, EventBody, Finding, InteractionId, KeyId, LocatedFinding};
+use journal::Journal;
+use stdx::Secret;
 use store::KeySnapshot;
+use tokio::sync::mpsc;
 use wire::Document;
 
+use crate::exchange::now_ms;
 use crate::files::Files;
 use crate::judge::{Inspected, Place};
 
+/// The operation of a record: a virtual key was seen in plain text. Its actor is the interaction.
+pub const KEY_EXPOSED: &str = "key.exposed";
 /// The kind that our own keys are found as.
 const KIND: &str = "secret.bartizan_key";
-/// Keys of one request that are told apart.
+/// Keys of one interaction that are told apart.
 const EXPOSED_KEYS_MAX: usize = 16;
 
-/// The keys that a request holds in plain text and that would open something.
+/// Where exposed keys are put on record and told. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Exposures {
+    pub(crate) journal: Journal,
+    pub(crate) keys: Arc<ArcSwap<KeySnapshot>>,
+    pub(crate) told: mpsc::Sender<KeyId>,
+}
+
+impl Exposures {
+    /// Puts on record, and tells, which of these texts are keys that would open something, except those of the interaction
+    /// that are `known` already.
+    pub(crate) fn note(
+        &self,
+        interaction: InteractionId,
+        texts: &[Secret<String>],
+        known: &mut Vec<KeyId>,
+    ) {
+        if texts.is_empty() {
+            return;
+        }
+        let keys = self.keys.load();
+        for text in texts {
+            let Ok(grant) = keys.authenticate(text.expose(), now_ms()) else { continue };
+            let Some(key) = grant.principal.key.filter(|key| !known.contains(key)) else {
+                continue;
+            };
+            if known.len() == EXPOSED_KEYS_MAX {
+                return;
+            }
+            known.push(key);
+            let exposed = Administration {
+                actor: interaction.to_string(),
+                operation: KEY_EXPOSED.to_owned(),
+                target: key.to_string(),
+            };
+            let event = Event::new(now_ms(), EventBody::Administration(exposed));
+            if let Err(error) = self.journal.append_later(&event) {
+                tracing::error!(%interaction, %key, %error, "the exposure of a key could not be recorded");
+            }
+            if self.told.try_send(key).is_err() {
+                // They are slow, or nobody wants to know; it is on record.
+                tracing::debug!(%key, "nobody was told of an exposed key");
+            }
+        }
+    }
+}
+
+/// Whether the finding may be a key of ours.
+pub(crate) fn is_key(finding: &Finding) -> bool {
+    finding.kind.as_str() == KIND
+}
+
+/// What of a text may be a key of ours.
+pub(crate) fn keys_of(text: &str, findings: &[Finding]) -> Vec<Secret<String>> {
+    let found = findings.iter().filter(|finding| is_key(finding));
+    let texts = found.filter_map(|finding| text.get(finding.span.range()));
+    texts.map(|text| Secret::new(text.to_owned())).collect()
+}
+
+/// What of a request may be a key of ours.
 pub(crate) fn keys_in(
-    keys: &KeySnapshot,
     document: &Document<'_>,
     files: &Files,
     inspected: &Inspected,
-    now_ms: u64,
-) -> Vec<KeyId> {
+) -> Vec<Secret<String>> {
     let text_at = |place: &Place, located: &LocatedFinding| {
         let range = located.finding.span.range();
         match place {
@@ -33,18 +99,8 @@ pub(crate) fn keys_in(
             Place::File(index) => files.texts.get(*index)?.text.get(range),
         }
     };
-    let mut exposed = Vec::new();
-    for (place, located) in inspected.places.iter().zip(&inspected.findings) {
-        if located.finding.kind.as_str() != KIND || exposed.len() == EXPOSED_KEYS_MAX {
-            continue;
-        }
-        let grant = text_at(place, located).map(|text| keys.authenticate(text, now_ms));
-        if let Some(Ok(grant)) = grant
-            && let Some(id) = grant.principal.key
-            && !exposed.contains(&id)
-        {
-            exposed.push(id);
-        }
-    }
-    exposed
+    let found = inspected.places.iter().zip(&inspected.findings);
+    let keys = found.filter(|(_, located)| is_key(&located.finding));
+    let texts = keys.filter_map(|(place, located)| text_at(place, located));
+    texts.map(|text| Secret::new(text.to_owned())).collect()
 }

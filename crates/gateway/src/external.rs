@@ -1,12 +1,12 @@
-//! Guards outside this process, asked about a request before policy judges it.
+//! Guards outside this process, asked about a request that would otherwise be sent on.
 //!
 //! Examining a request is plain computation, and asking is not, so it is examined in two goes: the first
-//! ends, as a refusal, when there is something to ask; then the guards are asked; the second takes up what
-//! the first has seen, and what the guards said joins our own findings.
+//! judges it by our own findings and ends, as a refusal, when there is something to ask; then the guards are
+//! asked; the second takes up what the first has seen, and judges it with what the guards said beside it.
 //!
 //! INVARIANT: a request with questions that nobody asked is refused, so that forgetting to ask lets nothing
-//! through. INVARIANT: a request that a closed guard could not look at is refused before policy judges,
-//! with what was found until then on record.
+//! through. INVARIANT: of a request that is refused without them, guards outside see nothing. INVARIANT: a
+//! request that a closed guard could not look at is refused, with what was found until then on record.
 //!
 //! Not here: which guard is asked about what, and what it says (`connect`); answers (`external_answer`).
 
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 
 use connect::{Consultation, Consulted, Passage, Refused, Stage};
 use events::{
-    Event, EventBody, Finding, GuardReport, GuardStatus, InteractionOpened, LocatedFinding,
-    NodeNotice, Provenance, Span, Unscanned,
+    Decision, Event, EventBody, Finding, GuardReport, GuardStatus, InteractionOpened,
+    LocatedFinding, NodeNotice, Provenance, Span, Unscanned,
 };
 use http::StatusCode;
 use journal::Journal;
@@ -97,35 +97,48 @@ impl External {
         true
     }
 
-    /// Adds what the guards said. An error, if they have to be asked first or the request must not go on.
+    /// Adds what the guards said, in the second go.
     pub(crate) fn join(
         &mut self,
-        shared: &Shared,
         document: &Document<'_>,
         seen: Seen,
         opened: &mut InteractionOpened,
     ) -> Result<Seen, Refusal> {
-        let (consulted, places) = match self.0.take().map(|state| *state) {
-            Some(State::Asked { consulted, places, .. }) => (consulted, places),
-            None | Some(State::ToAsk { .. }) => {
-                if !shared.external.are_asked(Stage::Request) {
-                    return Ok(seen);
-                }
-                if !shared.judge.guards() {
-                    opened.guards.extend(shared.external.switched_off(Stage::Request));
-                    return Ok(seen);
-                }
-                let (passages, places) = passages(document, &seen);
-                let consultation = shared.external.consult(Stage::Request, passages);
-                if !consultation.is_empty() {
-                    self.0 = Some(Box::new(State::ToAsk { consultation, places, seen }));
-                    let message = "the guards outside were not asked";
-                    return Err(Refusal::internal("guard_unavailable", message));
-                }
-                (consultation.without_asking(), places)
+        match self.0.take().map(|state| *state) {
+            Some(State::Asked { consulted, places, .. }) => {
+                add(consulted, &places, document, seen, opened)
             }
-        };
-        add(consulted, &places, document, seen, opened)
+            None | Some(State::ToAsk { .. }) => Ok(seen),
+        }
+    }
+
+    /// Ends the first go of a request that would be sent on, whose findings are on record already. An error, if guards have to
+    /// be asked about it first.
+    pub(crate) fn leave(
+        &mut self,
+        shared: &Shared,
+        document: &Document<'_>,
+        mut seen: Seen,
+        opened: &mut InteractionOpened,
+    ) -> Result<(), Refusal> {
+        if !shared.external.are_asked(Stage::Request) {
+            return Ok(());
+        }
+        if !shared.judge.guards() {
+            add_reports(&mut opened.guards, shared.external.switched_off(Stage::Request));
+            return Ok(());
+        }
+        seen.inspected.findings = std::mem::take(&mut opened.findings);
+        let (passages, places) = passages(document, &seen);
+        let consultation = shared.external.consult(Stage::Request, passages);
+        if consultation.is_empty() {
+            add_reports(&mut opened.guards, consultation.without_asking().reports);
+            opened.findings = seen.inspected.findings;
+            return Ok(());
+        }
+        self.0 = Some(Box::new(State::ToAsk { consultation, places, seen }));
+        opened.decision = Decision::default();
+        Err(Refusal::internal("guard_unavailable", "the guards outside were not asked"))
     }
 }
 
@@ -138,8 +151,8 @@ pub(crate) fn record(journal: &Journal, notices: Vec<NodeNotice>) {
     }
 }
 
-/// Adds reports; of one guard, what it did when it was asked counts more than that it was not, and a
-/// failure more than a success.
+/// Adds reports; of one guard, what it did when it was asked counts more than that it was not, the later reason why it was
+/// not more than the earlier, and a failure more than a success.
 pub(crate) fn add_reports(known: &mut Vec<GuardReport>, more: Vec<GuardReport>) {
     for report in more {
         match known.iter_mut().find(|one| one.guard == report.guard) {
@@ -233,7 +246,7 @@ fn add(
     opened: &mut InteractionOpened,
 ) -> Result<Seen, Refusal> {
     let Consulted { findings, refused, reports, unscanned, .. } = consulted;
-    opened.guards.extend(reports);
+    add_reports(&mut opened.guards, reports);
     for (passage, mut finding) in findings {
         let Some(place) = places.get(passage).copied() else { continue };
         let (path, provenance) = match place {

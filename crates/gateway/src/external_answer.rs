@@ -1,25 +1,29 @@
 //! Guards outside this process, asked about an answer.
 //!
-//! Of a whole answer, every text is asked about before anything is released. Of a stream, the texts of a
-//! choice are asked about when it ends, and its ending waits: what was found then is *late*, it can stop
-//! the ending but not what was sent. Text that comes whole in one event of a stream (the names of tools,
-//! fields that the content map does not know) is not asked about.
+//! Of a whole answer, every text is asked about before anything is released. Of a stream, a lane's text is
+//! asked about when the lane ends, and the event that ends it waits: what was found then is *late*, it can stop
+//! the ending but not what was sent. A lane ends with its choice, with the event that says it again whole, or with
+//! the stream. Text that comes whole in one event of a stream (the names of tools, fields that the content map
+//! does not know) is not asked about.
 //!
 //! INVARIANT: what guards find goes through the same [`AnswerGuard`] as our own findings, so that policy
-//! judges both alike. INVARIANT: an answer that a closed guard could not look at does not go on.
+//! judges both alike. INVARIANT: an answer that a closed guard could not look at does not go on. INVARIANT: no
+//! stream ends well with a lane that nobody was asked about, whatever its dialect calls an ending.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use connect::{Consulted, ExternalGuards, Passage, Stage};
 use events::{Finding, GuardReport, Provenance, Unscanned};
 use journal::Journal;
-use wire::{Delivery, Document, Lane, Operation, SseEvent, Unescaped};
+use wire::{Delivery, Document, Lane, Operation, SseEvent, Transcript, Unescaped};
 
 use crate::{
     answer::AnswerGuard,
+    cpu::Cpu,
     exchange::Exchange,
     external::{add_reports, record, refusal},
     judge::Judge,
@@ -60,25 +64,22 @@ pub(crate) async fn ask_whole(
     if !shared.judge.guards() {
         return Ok(external.switched_off(Stage::Answer));
     }
-    let prepare = || {
+    let read = || {
         let unknown = wire::UnknownFields::Scan;
         let document = wire::read_response(operation, body, unknown, &shared.read_limits).ok()?;
-        let (mut lanes, mut passages) = (Vec::new(), Vec::new());
-        for field in &document.fields {
-            let Some(lane) = field.lane else { continue };
-            let text = read_text(lane, &field.text);
-            passages.push(passage(external, &shared.judge, text));
-            lanes.push(LaneOf { lane, path: document.path_of(field) });
-        }
-        Some((lanes, external.consult(Stage::Answer, passages)))
+        let of_lane = |field: &wire::Field<'_>| {
+            let lane = field.lane?;
+            let at = LaneOf { lane, path: document.path_of(field) };
+            Some((at, read_text(lane, &field.text)))
+        };
+        Some(document.fields.iter().filter_map(of_lane).unzip())
     };
-    let prepared = if body.len() <= shared.limits.inline_inspection_bytes_max {
-        prepare()
-    } else {
-        tokio::task::block_in_place(prepare)
+    let Some((lanes, texts)) = shared.cpu.inspect(body.len(), read).await else {
+        return Ok(Vec::new());
     };
-    let Some((lanes, consultation)) = prepared else { return Ok(Vec::new()) };
-    let mut consulted = consultation.ask().await;
+    let lanes: Vec<LaneOf> = lanes;
+    let judge = Arc::clone(&shared.judge);
+    let mut consulted = ask(external.clone(), judge, shared.cpu.clone(), texts).await;
     record(&shared.journal, std::mem::take(&mut consulted.notices));
     let mut reports = Vec::new();
     let refused = take(consulted, &lanes, guard, &mut reports);
@@ -95,13 +96,21 @@ fn read_text(lane: Lane, text: &str) -> String {
     if lane.channel.is_json() { Unescaped::of(text).text.into_owned() } else { text.to_owned() }
 }
 
-fn passage(external: &ExternalGuards, judge: &Judge, text: String) -> Passage {
-    let own = if external.read_findings(Stage::Answer) {
-        judge.findings_in_answer(&text)
-    } else {
-        Vec::new()
+/// Asks about texts of an answer.
+async fn ask(
+    external: ExternalGuards,
+    judge: Arc<Judge>,
+    cpu: Cpu,
+    texts: Vec<String>,
+) -> Consulted {
+    let bytes = texts.iter().map(String::len).sum();
+    let reads_findings = external.read_findings(Stage::Answer);
+    let passage = |text: String| {
+        let own = if reads_findings { judge.findings_in(&text) } else { Vec::new() };
+        Passage { own, provenance: Provenance::Output, text }
     };
-    Passage { own, provenance: Provenance::Output, text }
+    let consult = || external.consult(Stage::Answer, texts.into_iter().map(passage).collect());
+    cpu.inspect(bytes, consult).await.ask().await
 }
 
 /// Gives the guard what was found, and the record what was not looked at. A refusal, if the answer must
@@ -130,11 +139,13 @@ fn take(
     refused.as_ref().map(refusal)
 }
 
-/// Asking about a stream at the end of its choices.
+/// Asking about a stream at the end of its lanes.
 pub(crate) struct AtEnd {
-    asked: BTreeSet<Lane>,
+    cpu: Cpu,
     external: ExternalGuards,
     journal: Journal,
+    /// The lanes that had text, and whether it was asked about.
+    lanes: BTreeMap<Lane, bool>,
     /// How each guard did so far.
     reports: Vec<GuardReport>,
     waiting: Option<Waiting>,
@@ -147,10 +158,16 @@ struct Waiting {
     lanes: Vec<LaneOf>,
 }
 
+/// What is known of a stream when its next event comes.
+pub(crate) struct SoFar<'s> {
+    pub(crate) guard: Option<&'s AnswerGuard>,
+    pub(crate) transcript: &'s Transcript,
+}
+
 impl AtEnd {
-    pub(crate) fn new(external: ExternalGuards, journal: Journal) -> Self {
+    pub(crate) fn new(external: ExternalGuards, journal: Journal, cpu: Cpu) -> Self {
         let reports = external.not_reached(Stage::Answer);
-        Self { asked: BTreeSet::new(), external, journal, reports, waiting: None }
+        Self { cpu, external, journal, lanes: BTreeMap::new(), reports, waiting: None }
     }
 
     /// Whether the guards are looking.
@@ -158,49 +175,83 @@ impl AtEnd {
         self.waiting.is_some()
     }
 
-    /// Whether the event has to wait, because it ends a choice (or, without a document, the stream) of which
-    /// there is something to ask.
+    /// Whether the event has to wait, because it ends lanes, or the whole stream, of which there is something
+    /// to ask.
     pub(crate) fn holds(
         &mut self,
         event: &SseEvent,
         document: Option<&Document<'_>>,
-        guard: Option<&AnswerGuard>,
+        is_last: bool,
+        so_far: &SoFar<'_>,
     ) -> bool {
-        let Some(guard) = guard.filter(|guard| guard.judge().guards()) else { return false };
+        let Some(guard) = so_far.guard.filter(|guard| guard.judge().guards()) else { return false };
         if !self.external.are_asked(Stage::Answer) {
             return false;
         }
-        let ends = |lane: Lane| match document {
-            None => true,
-            Some(document) => {
-                document.facts.finished.iter().any(|finish| finish.choice == lane.choice)
-            }
-        };
-        let mut texts: BTreeMap<Lane, (String, String)> = BTreeMap::new();
-        for lane in guard.open_lanes(None).into_iter().filter(|lane| ends(*lane)) {
-            texts.insert(lane, guard.read_so_far(lane));
-        }
-        for field in document.into_iter().flat_map(|document| &document.fields) {
-            let Some(lane) = field.lane.filter(|lane| ends(*lane)) else { continue };
-            if lane.channel.delivery() == Delivery::Incremental {
-                let path = document.map(|document| document.path_of(field)).unwrap_or_default();
-                let (_, text) = texts.entry(lane).or_insert_with(|| (path, String::new()));
-                text.push_str(&read_text(lane, &field.text));
-            }
-        }
-        texts.retain(|lane, (_, text)| !self.asked.contains(lane) && !text.is_empty());
+        let texts = self.ended(document, is_last, guard, so_far.transcript);
         if texts.is_empty() {
             return false;
         }
-        let (mut lanes, mut passages) = (Vec::new(), Vec::new());
-        for (lane, (path, text)) in texts {
-            self.asked.insert(lane);
-            passages.push(passage(&self.external, guard.judge(), text));
-            lanes.push(LaneOf { lane, path });
-        }
-        let answer = self.external.consult(Stage::Answer, passages).ask();
+        let (lanes, texts): (Vec<LaneOf>, Vec<String>) = texts.into_iter().unzip();
+        self.lanes.extend(lanes.iter().map(|at| (at.lane, true)));
+        let (external, judge) = (self.external.clone(), Arc::clone(guard.judge()));
+        let answer = Box::pin(ask(external, judge, self.cpu.clone(), texts));
         self.waiting = Some(Waiting { answer, event: event.clone(), lanes });
         true
+    }
+
+    /// The lanes that an event ends and that were not asked about, each with all of its text.
+    fn ended(
+        &mut self,
+        document: Option<&Document<'_>>,
+        is_last: bool,
+        guard: &AnswerGuard,
+        transcript: &Transcript,
+    ) -> Vec<(LaneOf, String)> {
+        let (mut news, mut said_again) = (Vec::new(), BTreeSet::new());
+        for field in document.into_iter().flat_map(|document| &document.fields) {
+            let joins = |lane: &Lane| {
+                lane.channel.delivery() == Delivery::Incremental && !transcript.is_closed(*lane)
+            };
+            let Some(lane) = field.lane.filter(joins) else { continue };
+            if field.repeats {
+                said_again.insert(lane);
+            }
+            // What is said again was read when it was said.
+            let is_news = !field.repeats || transcript.text(lane).is_none();
+            if is_news && !field.text.is_empty() {
+                self.lanes.entry(lane).or_default();
+                news.push((lane, field));
+            }
+        }
+        let finished = document.map_or(&[][..], |document| &document.facts.finished);
+        let is_due = |lane: Lane| {
+            let ends = is_last
+                || said_again.contains(&lane)
+                || finished.iter().any(|finish| finish.choice == lane.choice);
+            ends && self.lanes.get(&lane) == Some(&false)
+        };
+        let mut texts: BTreeMap<Lane, (String, String)> = BTreeMap::new();
+        for lane in guard.open_lanes(None).into_iter().filter(|lane| is_due(*lane)) {
+            texts.insert(lane, guard.read_so_far(lane));
+        }
+        for (lane, field) in news.into_iter().filter(|(lane, _)| is_due(*lane)) {
+            let path = || document.map(|document| document.path_of(field)).unwrap_or_default();
+            let (_, text) = texts.entry(lane).or_insert_with(|| (path(), String::new()));
+            text.push_str(&read_text(lane, &field.text));
+        }
+        texts.into_iter().map(|(lane, (path, text))| (LaneOf { lane, path }, text)).collect()
+    }
+
+    /// Whether the stream may not end yet: with text that nobody was asked about it does not end well, unless every
+    /// guard passes what it could not look at.
+    pub(crate) fn missed(&mut self, guard: Option<&mut AnswerGuard>) -> Option<Refusal> {
+        let unasked = self.lanes.iter().filter(|(_, was_asked)| !**was_asked);
+        let lanes: Vec<LaneOf> =
+            unasked.map(|(lane, _)| LaneOf { lane: *lane, path: String::new() }).collect();
+        let guard = guard.filter(|_| !lanes.is_empty())?;
+        let consulted = self.external.not_asked(Stage::Answer, lanes.len());
+        take(consulted, &lanes, guard, &mut self.reports)
     }
 
     /// Waits for the guards; the event that waited for them, and whether the answer must not go on.

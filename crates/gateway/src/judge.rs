@@ -168,8 +168,8 @@ impl Judge {
         }
     }
 
-    /// What is found in a text of an answer, for guards outside that want to know.
-    pub(crate) fn findings_in_answer(&self, text: &str) -> Vec<Finding> {
+    /// What is found in a text that a model or a user wrote.
+    pub(crate) fn findings_in(&self, text: &str) -> Vec<Finding> {
         self.detect.inspect(text, Provenance::Output).findings
     }
 

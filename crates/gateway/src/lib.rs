@@ -16,6 +16,7 @@ mod answer_form;
 mod collector;
 mod conversation;
 mod counter;
+mod cpu;
 mod exchange;
 mod exposure;
 mod external;
@@ -59,12 +60,12 @@ use ring::hmac;
 use stdx::Secret;
 use store::KeySnapshot;
 use telemetry::Span;
-use tokio::sync::{Semaphore, mpsc::Receiver};
+use tokio::sync::mpsc::Receiver;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
 pub use collector::CollectorSettings;
-pub use exchange::KEY_EXPOSED;
+pub use exposure::KEY_EXPOSED;
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
@@ -74,7 +75,9 @@ pub use settings::{
 };
 
 use collector::Collector;
+use cpu::Cpu;
 use exchange::Randomness;
+use exposure::Exposures;
 use metrics::Metrics;
 use metrics_page::MetricsPage;
 use provider_keys::ProviderKeys;
@@ -96,7 +99,7 @@ pub struct Parts {
     pub journal: Journal,
     /// The detectors and the policy.
     pub judge: Judge,
-    /// Told which virtual keys were seen in plain text in requests. What does not fit is on record only.
+    /// Told which virtual keys were seen in plain text. What does not fit is on record only.
     pub exposed: tokio::sync::mpsc::Sender<events::KeyId>,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
@@ -157,7 +160,6 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let Settings { addresses, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(listener_settings(listen, &limits, &addresses, tls))?;
     let address = listener.local_address();
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let bodies = BodyBudget::new(limits.bodies_bytes_max);
     let connections = listener.connections();
     let measured =
@@ -177,8 +179,8 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         addresses,
         bodies,
         conversations: Arc::new(Conversations::default()),
-        cpu: Arc::new(Semaphore::new(cores)),
-        exposed,
+        cpu: Cpu::new(limits.inline_inspection_bytes_max),
+        exposures: Exposures { journal: journal.clone(), keys: Arc::clone(&keys), told: exposed },
         external,
         hash_key: key_for("identity", &secret),
         journal,

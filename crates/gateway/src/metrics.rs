@@ -343,9 +343,11 @@ impl Metrics {
         self.anomalies.with([kind.as_str()]).add(1);
     }
 
-    /// A virtual key was seen.
-    pub(crate) fn key_exposed(&self) {
-        self.exposures.with([]).add(1);
+    /// So many virtual keys were seen.
+    pub(crate) fn keys_exposed(&self, count: u64) {
+        if count > 0 {
+            self.exposures.with([]).add(count);
+        }
     }
 
     /// Spans were not sent.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use events::{InteractionId, Principal};
 
@@ -49,7 +49,7 @@ impl Owners {
     /// Notes who made an interaction.
     pub(crate) fn note(&self, interaction: InteractionId, principal: &Principal) {
         let by = self.keyed.hash_one(principal);
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.generations();
         if generations.young.len() >= INTERACTIONS_MAX / 2 {
             generations.old = std::mem::take(&mut generations.young);
         }
@@ -59,13 +59,7 @@ impl Owners {
     /// Counts a report of a principal on an interaction, if it is the one that made it.
     pub(crate) fn claim(&self, interaction: InteractionId, principal: &Principal) -> Claim {
         let by = self.keyed.hash_one(principal);
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let Generations { young, old } = &mut *generations;
-        let owned = match young.get_mut(&interaction) {
-            Some(owned) => Some(owned),
-            None => old.get_mut(&interaction),
-        };
-        match owned {
+        match self.generations().owned(interaction) {
             Some(owned) if owned.by != by => Claim::Unknown,
             None => Claim::Unknown,
             Some(owned) if owned.reports >= REPORTS_MAX => Claim::Exhausted,
@@ -73,6 +67,26 @@ impl Owners {
                 owned.reports += 1;
                 Claim::Granted
             }
+        }
+    }
+
+    /// Takes a report that was claimed back: it could not be recorded.
+    pub(crate) fn give_back(&self, interaction: InteractionId) {
+        if let Some(owned) = self.generations().owned(interaction) {
+            owned.reports = owned.reports.saturating_sub(1);
+        }
+    }
+
+    fn generations(&self) -> MutexGuard<'_, Generations> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Generations {
+    fn owned(&mut self, interaction: InteractionId) -> Option<&mut Owned> {
+        match self.young.get_mut(&interaction) {
+            Some(owned) => Some(owned),
+            None => self.old.get_mut(&interaction),
         }
     }
 }
@@ -95,6 +109,9 @@ mod tests {
         for _ in 0..REPORTS_MAX {
             assert_eq!(owners.claim(interaction, &team("a")), Claim::Granted);
         }
+        assert_eq!(owners.claim(interaction, &team("a")), Claim::Exhausted);
+        owners.give_back(interaction);
+        assert_eq!(owners.claim(interaction, &team("a")), Claim::Granted);
         assert_eq!(owners.claim(interaction, &team("a")), Claim::Exhausted);
     }
 

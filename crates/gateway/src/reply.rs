@@ -183,9 +183,10 @@ fn stream(
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     say_not_scanned(shared, &exchange, response.headers_mut());
     let parts = StreamParts {
+        bodies: shared.bodies.clone(),
         event_bytes_max: shared.limits.event_bytes_max,
         exchange,
-        external: AtEnd::new(shared.external.clone(), shared.journal.clone()),
+        external: AtEnd::new(shared.external.clone(), shared.journal.clone(), shared.cpu.clone()),
         guard,
         guards: shared.judge.report(),
         idle_time_max: shared.limits.stream_idle_time_max,
@@ -231,16 +232,9 @@ async fn whole(
                 return Err((exchange, refusal));
             }
         };
-        let guard = |exchange: &mut Exchange| {
-            guard_whole(shared, operation, (guard, outside), &body, status, exchange)
-        };
-        if body.len() <= limits.inline_inspection_bytes_max {
-            guard(&mut exchange)
-        } else {
-            // A large answer must not keep others waiting: this worker's other tasks move on.
-            let _permit = shared.cpu.acquire().await;
-            tokio::task::block_in_place(|| guard(&mut exchange))
-        }
+        let guard =
+            || guard_whole(shared, operation, (guard, outside), &body, status, &mut exchange);
+        shared.cpu.inspect(body.len(), guard).await
     };
     exchange.inspected(began.elapsed());
     match guarded {

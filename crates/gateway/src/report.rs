@@ -7,22 +7,28 @@
 //! `rating` is `down` or `up`; `reason` (`hallucination`, `harmful`, `wrong`, `other`) and `comment` may be left out. The interaction's id is in every answer's header
 //! `x-bartizan-interaction`. The key must be one of the principal that made the interaction.
 //!
-//! INVARIANT: a report is on record, and synced, before it is confirmed. INVARIANT: a comment is kept as encrypted content only, for as long as its
+//! INVARIANT: a report is on record, and synced, before it is confirmed; one that is refused is on record as a refused
+//! interaction, and does not count. INVARIANT: who may not use a key for anything here and now may not report with it, and
+//! reports count as requests in the limits of their rate. INVARIANT: a comment is kept as encrypted content only, for as long as its
 //! interaction's; the record holds a commitment to it. INVARIANT: who may not report on an interaction does not learn whether there is one.
 
-use events::{Digest, Event, EventBody, InteractionId, Rating, ReportReason, UserReport};
-use http::{HeaderValue, Response, StatusCode, header};
+use events::{
+    Digest, Event, EventBody, InteractionId, Principal, Rating, ReportReason, UserReport,
+};
+use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use journal::Part;
-use net::{Arrival, Body, BodyShare};
+use net::{Arrival, Body, BodyShare, Incoming};
 use serde_json::Value;
 use wire::Dialect;
 
 use crate::{
-    exchange::now_ms,
+    allowance,
+    exchange::{Early, now_ms},
+    exposure,
     owners::{Claim, REPORTS_MAX},
     refusal::Refusal,
     request,
-    service::{Shared, shape},
+    service::{Service, Shared},
     watch::key_holder,
 };
 
@@ -43,17 +49,25 @@ struct Said {
 }
 
 /// Takes a report.
-pub(crate) async fn report(shared: &Shared, arrival: Arrival) -> Response<Body> {
-    match take(shared, arrival).await {
+pub(crate) async fn report(service: &Service, arrival: Arrival) -> Response<Body> {
+    let shared = &*service.0;
+    let Arrival { at, peer, request, .. } = arrival;
+    let (head, body) = request.into_parts();
+    let client_address = shared.addresses.client(peer, &head.headers);
+    let mut early = Early::of_nobody(client_address, Dialect::OpenAi, "report");
+    match take(shared, &mut early, &head, body).await {
         Ok(interaction) => confirmed(interaction),
-        Err(refusal) => shape(Dialect::OpenAi, &refusal, "none"),
+        Err(refusal) => service.refuse_at_once(at, early, &head, &refusal).await,
     }
 }
 
-async fn take(shared: &Shared, arrival: Arrival) -> Result<InteractionId, Refusal> {
-    let Arrival { peer, request, .. } = arrival;
-    let (head, body) = request.into_parts();
-    shared.addresses.rules.check(shared.addresses.client(peer, &head.headers))?;
+async fn take(
+    shared: &Shared,
+    early: &mut Early,
+    head: &Parts,
+    body: Incoming,
+) -> Result<InteractionId, Refusal> {
+    shared.addresses.rules.check(early.client_address)?;
     if head.method != http::Method::POST {
         return Err(Refusal {
             allow: Some("POST"),
@@ -64,26 +78,44 @@ async fn take(shared: &Shared, arrival: Arrival) -> Result<InteractionId, Refusa
             )
         });
     }
-    let caller = request::authenticate(shared, Dialect::OpenAi, &head.headers)?;
+    let caller = request::authenticate(shared, early.dialect, &head.headers)?;
+    early.principal = caller.principal.clone();
+    early.counted = caller.counted.clone();
+    let grant = caller.grant.as_deref();
+    if grant.is_some_and(|grant| !grant.limits.allow_use(early.client_address, now_ms())) {
+        return Err(Refusal::policy("not_authorised".into(), ""));
+    }
+    let _reservation = allowance::to_report(shared, &caller)?;
     request::check_headers(wire::Operation::ChatCompletions, &head.headers)?;
     let mut share = BodyShare::default();
     let time_max = shared.limits.body_time_max;
     let body =
         net::read_bounded(body, REPORT_BYTES_MAX, time_max, &shared.bodies, &mut share).await?;
     let said = Said::read(&body)?;
-    let principal = key_holder(&caller.principal);
-    match shared.watch.owners.claim(said.interaction, &principal) {
+    let (interaction, principal) = (said.interaction, key_holder(&caller.principal));
+    let owners = &shared.watch.owners;
+    match owners.claim(interaction, &principal) {
         Claim::Granted => {}
         Claim::Unknown => return Err(no_such_interaction()),
         Claim::Exhausted => return Err(enough()),
     }
+    let recorded = record(shared, said, principal).await;
+    recorded.inspect_err(|_| owners.give_back(interaction))?;
+    Ok(interaction)
+}
+
+/// Puts a report on record, and which keys its comment gives away.
+async fn record(shared: &Shared, said: Said, principal: Principal) -> Result<(), Refusal> {
     let comment = keep(shared, &said)?;
+    if let Some(text) = said.comment.as_deref().filter(|_| shared.judge.guards()) {
+        let keys = exposure::keys_of(text, &shared.judge.findings_in(text));
+        shared.exposures.note(said.interaction, &keys, &mut Vec::new());
+    }
     let Said { interaction, rating, reason, .. } = said;
     let report = UserReport { comment, interaction, principal, rating, reason };
     let event = Event::new(now_ms(), EventBody::UserReport(Box::new(report)));
     let ticket = shared.journal.append(&event).map_err(|error| Refusal::record(&error))?;
-    shared.journal.synced(ticket).await.map_err(|error| Refusal::record(&error))?;
-    Ok(interaction)
+    shared.journal.synced(ticket).await.map_err(|error| Refusal::record(&error))
 }
 
 /// Keeps the comment as content of its interaction.

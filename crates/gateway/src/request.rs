@@ -7,15 +7,17 @@
 use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
+use connect::Stage;
 use data_encoding::HEXLOWER;
 use events::{
-    Action, ConversationId, Finding, InteractionOpened, KeyId, Kind, LocatedFinding, Outcome,
-    Principal, Span,
+    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Principal,
+    Span,
 };
 use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
 use policy::Judgement;
 use ring::hmac;
+use stdx::Secret;
 use store::Grant;
 use wire::{Dialect, Document, Echoes, Edit, Embedded, Operation};
 
@@ -154,9 +156,9 @@ pub(crate) struct Received {
     pub(crate) body: Bytes,
     pub(crate) caller: Caller,
     pub(crate) client_address: Option<IpAddr>,
-    /// Virtual keys that were seen in it.
-    pub(crate) exposed: Vec<KeyId>,
     pub(crate) external: External,
+    /// What may be virtual keys of ours in it.
+    pub(crate) keys_seen: Vec<Secret<String>>,
     pub(crate) opened: InteractionOpened,
     pub(crate) operation: Operation,
     pub(crate) path: String,
@@ -170,6 +172,32 @@ pub(crate) struct Received {
     pub(crate) speech: Speech,
     /// What it adds to its conversation, once that is known.
     pub(crate) turn: Option<Turn>,
+}
+
+impl Received {
+    /// A request of which nothing was read yet.
+    pub(crate) fn new(
+        opened: InteractionOpened,
+        operation: Operation,
+        client_address: Option<IpAddr>,
+        path: &str,
+    ) -> Self {
+        Self {
+            body: Bytes::new(),
+            caller: Caller::default(),
+            client_address,
+            external: External::default(),
+            keys_seen: Vec::new(),
+            opened,
+            operation,
+            path: path.to_owned(),
+            place: None,
+            reservation: None,
+            share: BodyShare::default(),
+            speech: Speech::default(),
+            turn: None,
+        }
+    }
 }
 
 /// Where a request is examined.
@@ -210,29 +238,21 @@ pub(crate) fn examine(
     opened.upstream = Some(route.upstream.name().to_owned());
     caller.takes(route);
     let asks = (operation, model, &**route);
-    if external.is_first_go() {
+    let is_first_go = external.is_first_go();
+    if is_first_go {
         received.reservation = allowance::within_limits(shared, caller, &document, asks)?;
     }
     let conversation = identify(shared, caller, &document);
     opened.conversation = Some(conversation);
     let seen = external.look(shared, &document, opened)?;
-    received.exposed =
-        exposure::keys_in(&shared.keys.load(), &document, &seen.files, &seen.inspected, now_ms());
+    received.keys_seen = exposure::keys_in(&document, &seen.files, &seen.inspected);
     opened.guards = shared.judge.report();
-    let Seen { files, inspected } = external.join(shared, &document, seen, opened)?;
+    opened.guards.extend(shared.external.not_reached(Stage::Request));
+    let Seen { files, mut inspected } = external.join(&document, seen, opened)?;
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
-    let subject = Subject {
-        client_address: *client_address,
-        grants: allowance::grants(caller.grant.as_deref(), operation),
-        risk: turn.risk,
-        route: route.name.clone(),
-        verb: allowance::verb(operation),
-        ..Subject::of(opened)
-    };
-    let judgement = shared.judge.request(&subject, &inspected.findings);
-    let subject =
-        Subject { tainted: judgement.decision().actions.contains(&Action::Taint), ..subject };
+    let whom = (turn.risk, *client_address, operation, &**route);
+    let (subject, judgement) = judged(shared, caller, opened, whom, &inspected.findings);
     opened.decision = judgement.decision().clone();
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
@@ -240,17 +260,42 @@ pub(crate) fn examine(
     }
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
-    opened.findings = inspected.findings;
+    opened.findings = std::mem::take(&mut inspected.findings);
     let form = answer_form(operation, body);
     let (body, vault) = outgoing(operation, body, &document, masked, opened)?;
+    let reference = reference(shared, &document, &files, form, &vault);
+    if is_first_go {
+        external.leave(shared, &document, Seen { files, inspected }, opened)?;
+    }
     Ok(Some(Prepared {
         body,
         judgement,
-        reference: reference(shared, &document, &files, form, &vault),
+        reference,
         route: Arc::clone(route),
         subject: Arc::new(subject),
         vault: Arc::new(vault),
     }))
+}
+
+/// Judges a request. What is known of it goes with the judgement, for its answer.
+fn judged(
+    shared: &Shared,
+    caller: &Caller,
+    opened: &InteractionOpened,
+    (risk, client_address, operation, route): (u8, Option<IpAddr>, Operation, &Route),
+    findings: &[LocatedFinding],
+) -> (Subject, Judgement) {
+    let subject = Subject {
+        client_address,
+        grants: allowance::grants(caller.grant.as_deref(), operation),
+        risk,
+        route: route.name.clone(),
+        verb: allowance::verb(operation),
+        ..Subject::of(opened)
+    };
+    let judgement = shared.judge.request(&subject, findings);
+    let tainted = judgement.decision().actions.contains(&Action::Taint);
+    (Subject { tainted, ..subject }, judgement)
 }
 
 /// What the record says of a message before anybody looked into it.

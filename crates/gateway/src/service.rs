@@ -7,21 +7,20 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use events::{Decision, InteractionId, KeyId, Principal};
+use events::{Decision, InteractionId};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
-use net::{Arrival, Body, BodyBudget, BodyShare, Handler, Incoming};
+use net::{Arrival, Body, BodyBudget, Handler, Incoming};
 use ring::hmac;
 use store::KeySnapshot;
-use tokio::sync::Semaphore;
 use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields};
 
 use crate::{
     addresses::AddressSettings,
     allowance,
+    cpu::Cpu,
     exchange::{Early, Exchange, Randomness},
-    external::External,
+    exposure::Exposures,
     judge::Judge,
     provider_keys::ProviderKeys,
     quota::{Quotas, Uses},
@@ -30,7 +29,7 @@ use crate::{
     request::{self, Caller, Prepared, Received, Worker},
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
-    speech::Speech,
+    speech::{self, Speech},
     trace,
     watch::{Watch, key_holder},
 };
@@ -43,8 +42,8 @@ pub(crate) struct Shared {
     pub(crate) addresses: AddressSettings,
     pub(crate) bodies: BodyBudget,
     pub(crate) conversations: Arc<Conversations>,
-    pub(crate) cpu: Arc<Semaphore>,
-    pub(crate) exposed: tokio::sync::mpsc::Sender<KeyId>,
+    pub(crate) cpu: Cpu,
+    pub(crate) exposures: Exposures,
     pub(crate) external: connect::ExternalGuards,
     pub(crate) hash_key: hmac::Key,
     pub(crate) journal: Journal,
@@ -89,7 +88,7 @@ impl Handler for Service {
             match arrival.request.uri().path() {
                 "/healthz" => plain(StatusCode::OK, "ok\n"),
                 "/readyz" => self.ready(),
-                report::PATH => report::report(&self.0, arrival).await,
+                report::PATH => Box::pin(report::report(self, arrival)).await,
                 _ => Box::pin(self.interact(arrival)).await,
             }
         })
@@ -116,49 +115,23 @@ impl Service {
     async fn interact(&self, arrival: Arrival) -> Response<Body> {
         let shared = &*self.0;
         let (head, body) = arrival.request.into_parts();
-        let route = wire::route(head.method.as_str(), head.uri.path());
-        let operation = match route {
-            WireRoute::Known(operation) => operation.as_str(),
-            WireRoute::WrongMethod { .. } | WireRoute::Unknown => "unknown",
+        let route = match wire::route(head.method.as_str(), head.uri.path()) {
+            WireRoute::Known(operation) => WireRoute::Known(speech::operation(operation, &head)),
+            other => other,
         };
-        let dialect = wire::dialect_of(head.uri.path());
-        let Some(interaction) = shared.randomness.interaction() else {
-            let refusal = Refusal::internal("no_randomness", "this host gives no random numbers");
-            return shape(dialect, &refusal, "none");
+        let (operation, dialect) = match route {
+            WireRoute::Known(operation) => (operation.as_str(), operation.dialect()),
+            WireRoute::WrongMethod { .. } | WireRoute::Unknown => {
+                ("unknown", wire::dialect_of(head.uri.path()))
+            }
         };
         let client_address = shared.addresses.client(arrival.peer, &head.headers);
-        let content_bytes_max = shared.limits.content_bytes_max;
-        let nobody = Principal::default();
-        let place = trace::Place::of(&head.headers, interaction);
-        let early = Early {
-            client_address,
-            counted: nobody.clone(),
-            dialect,
-            is_sampled: place.is_sampled(),
-            operation,
-            principal: nobody,
-            trace: place.record(),
+        let early = Early::of_nobody(client_address, dialect, operation);
+        let mut journey = match self.begin(arrival.at, early, &head) {
+            Ok(journey) => journey,
+            Err(refusal) => return shape(dialect, &refusal, "none"),
         };
-        let parts = (&shared.journal, &shared.shutdown, &shared.watch);
-        let exchange = Exchange::new(parts, interaction, arrival.at, content_bytes_max, early);
-        let mut journey = Journey {
-            received: Received {
-                body: Bytes::new(),
-                caller: Caller::default(),
-                client_address,
-                exposed: Vec::new(),
-                external: External::default(),
-                opened: exchange.opening(),
-                operation: Operation::ChatCompletions,
-                path: head.uri.path().to_owned(),
-                place: Some(Box::new(place)),
-                reservation: None,
-                share: BodyShare::default(),
-                speech: Speech::default(),
-                turn: None,
-            },
-            exchange,
-        };
+        let interaction = journey.exchange.interaction();
         let result = match route {
             WireRoute::Known(operation) => {
                 journey.received.operation = operation;
@@ -172,6 +145,44 @@ impl Service {
             Err((journey, refusal)) => self.refuse(dialect, journey, &refusal).await,
         };
         insert(&mut response, INTERACTION_HEADER, &interaction.to_string());
+        response
+    }
+
+    /// An interaction begins.
+    fn begin(&self, at: Instant, early: Early, head: &Parts) -> Result<Journey, Refusal> {
+        let shared = &*self.0;
+        let Some(interaction) = shared.randomness.interaction() else {
+            return Err(Refusal::internal("no_randomness", "this host gives no random numbers"));
+        };
+        let client_address = early.client_address;
+        let place = trace::Place::of(&head.headers, interaction);
+        let (is_sampled, trace) = (place.is_sampled(), Some(place.record()));
+        let early = Early { is_sampled, trace, ..early };
+        let parts = (&shared.exposures, &shared.shutdown, &shared.watch);
+        let exchange =
+            Exchange::new(parts, interaction, at, shared.limits.content_bytes_max, early);
+        let (opened, path) = (exchange.opening(), head.uri.path());
+        let mut received = Received::new(opened, Operation::ChatCompletions, client_address, path);
+        received.place = Some(Box::new(place));
+        Ok(Journey { exchange, received })
+    }
+
+    /// Refuses what is no interaction with a model, and puts that on record like a refused one.
+    pub(crate) async fn refuse_at_once(
+        &self,
+        at: Instant,
+        early: Early,
+        head: &Parts,
+        refusal: &Refusal,
+    ) -> Response<Body> {
+        let dialect = early.dialect;
+        let journey = match self.begin(at, early, head) {
+            Ok(journey) => journey,
+            Err(refusal) => return shape(dialect, &refusal, "none"),
+        };
+        let interaction = journey.exchange.interaction().to_string();
+        let mut response = self.refuse(dialect, journey, refusal).await;
+        insert(&mut response, INTERACTION_HEADER, &interaction);
         response
     }
 
@@ -205,7 +216,7 @@ impl Service {
             Ok(request) => request,
             Err(refusal) => return Err((journey, refusal)),
         };
-        if let Err(error) = journey.open(shared) {
+        if let Err(error) = journey.open() {
             return Err((journey, Refusal::record(&error)));
         }
         let Ok(request) = prepared.judgement.clear(request) else {
@@ -257,13 +268,13 @@ impl Service {
     /// Examines small requests here, and large ones and those with files on the CPU pool, so that nobody else
     /// waits.
     async fn examine(&self, mut received: Received) -> (Received, Result<Prepared, Refusal>) {
-        if received.body.len() <= self.0.limits.inline_inspection_bytes_max
+        if received.body.len() <= self.0.cpu.inline_bytes_max
             && let Some(prepared) = request::examine(&self.0, &mut received, Worker::Io).transpose()
         {
             return (received, prepared);
         }
         let lost = (received.opened.clone(), received.body.clone(), received.operation);
-        let permit = Arc::clone(&self.0.cpu).acquire_owned().await;
+        let permit = Arc::clone(&self.0.cpu.permits).acquire_owned().await;
         let shared = Arc::clone(&self.0);
         let examined = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -276,22 +287,8 @@ impl Service {
                 tracing::error!(%error, "examining a request failed");
                 let (opened, body, operation) = lost;
                 let client_address = opened.client_address.parse().ok();
-                let caller = Caller::default();
-                let received = Received {
-                    body,
-                    caller,
-                    client_address,
-                    exposed: Vec::new(),
-                    external: External::default(),
-                    opened,
-                    operation,
-                    path: String::new(),
-                    place: None,
-                    reservation: None,
-                    share: BodyShare::default(),
-                    speech: Speech::default(),
-                    turn: None,
-                };
+                let mut received = Received::new(opened, operation, client_address, "");
+                received.body = body;
                 (received, Err(not_examined()))
             }
         }
@@ -311,7 +308,7 @@ impl Service {
                 decision.reason = Some(code.to_owned().into());
             }
             journey.received.opened.request_bytes = journey.received.body.len() as u64;
-            if let Err(error) = journey.open(&self.0) {
+            if let Err(error) = journey.open() {
                 return shape(dialect, &Refusal::record(&error), "none");
             }
         }
@@ -331,16 +328,11 @@ impl Service {
 }
 
 impl Journey {
-    fn open(&mut self, shared: &Shared) -> Result<(), JournalError> {
+    fn open(&mut self) -> Result<(), JournalError> {
         let known = self.exchange.opening();
         let opened = std::mem::replace(&mut self.received.opened, known);
         self.exchange.open(opened, &self.received.body)?;
-        for key in std::mem::take(&mut self.received.exposed) {
-            self.exchange.exposes(key)?;
-            self.exchange.metrics().key_exposed();
-            // Whoever listens is slow or gone; it is on record.
-            let _full = shared.exposed.try_send(key).is_err();
-        }
+        self.exchange.exposes(&std::mem::take(&mut self.received.keys_seen));
         Ok(())
     }
 }
@@ -392,7 +384,7 @@ fn error_body(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Vec<u8>
 }
 
 /// The refusal in the dialect's own shape.
-pub(crate) fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Body> {
+fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Body> {
     let mut response = Response::new(net::full(error_body(dialect, refusal, interaction)));
     *response.status_mut() = refusal.status;
     insert(&mut response, "content-type", "application/json");

@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use stdx::Secret;
-use wire::{Dialect, Operation};
+use wire::{AddressStyle, Dialect, Operation};
 
 use crate::refusal::Refusal;
 use crate::settings::{Route, UpstreamKind};
@@ -35,6 +35,16 @@ const fn key_header(dialect: Dialect) -> HeaderName {
     match dialect {
         Dialect::Anthropic => X_API_KEY,
         Dialect::OpenAi => AZURE_KEY,
+    }
+}
+
+/// What a request asks for. Some paths belong to two dialects, and then Anthropic's headers say which is spoken.
+pub(crate) fn operation(operation: Operation, head: &Parts) -> Operation {
+    let is_anthropics = [VERSION, X_API_KEY].iter().any(|name| head.headers.contains_key(name));
+    if is_anthropics && wire::address(head.uri.path()).style == AddressStyle::Standard {
+        operation.in_anthropics_dialect()
+    } else {
+        operation
     }
 }
 

@@ -25,7 +25,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use events::{Ending, Span};
 use http_body::{Body, Frame};
-use net::{BodyFault, Incoming};
+use net::{BodyBudget, BodyFault, BodyShare, Incoming};
 use telemetry::Counted;
 use tokio::time::{Instant, Sleep};
 use wire::{
@@ -36,11 +36,13 @@ use wire::{
 use crate::{
     answer::{AnswerGuard, Passed},
     exchange::Exchange,
-    external_answer::AtEnd,
+    external_answer::{AtEnd, SoFar},
 };
 
 /// What a guarded stream is made of.
 pub(crate) struct StreamParts {
+    /// The memory for what is kept of the answer.
+    pub(crate) bodies: BodyBudget,
     pub(crate) event_bytes_max: usize,
     pub(crate) exchange: Exchange,
     /// The guards outside.
@@ -90,6 +92,7 @@ impl Body for GuardedStream {
         loop {
             if !this.machine.out.is_empty() {
                 let bytes = this.machine.out.split().freeze();
+                this.machine.note_keys();
                 this.machine.exchange.sends(&bytes);
                 if this.machine.ended.is_some() {
                     // The record closes before the last bytes leave: clients that have what they
@@ -135,6 +138,7 @@ impl Body for GuardedStream {
 
 /// Upstream bytes in, client bytes out; no waiting in here.
 struct Machine {
+    bodies: BodyBudget,
     /// Choices seen so far.
     choices: BTreeSet<u32>,
     /// Choices that have ended.
@@ -151,6 +155,8 @@ struct Machine {
     operation: Operation,
     out: BytesMut,
     reader: EventReader,
+    /// What the transcript takes of the memory for all bodies.
+    share: BodyShare,
     /// Choices that have begun and not ended: by what the upstream says of them, in dialects that say it, else by their
     /// text.
     unfinished: BTreeSet<u32>,
@@ -165,6 +171,7 @@ type Held = Vec<(Lane, String)>;
 impl Machine {
     fn new(parts: StreamParts) -> Self {
         Self {
+            bodies: parts.bodies,
             choices: BTreeSet::new(),
             finished: BTreeSet::new(),
             ended: None,
@@ -179,6 +186,7 @@ impl Machine {
             operation: parts.operation,
             out: BytesMut::new(),
             reader: EventReader::new(parts.event_bytes_max),
+            share: BodyShare::default(),
             unfinished: BTreeSet::new(),
             unknown: parts.unknown,
         }
@@ -214,24 +222,33 @@ impl Machine {
     }
 
     fn event(&mut self, event: &SseEvent) {
-        match wire::read_stream_event(self.operation, event, self.unknown, &self.limits) {
-            Ok(StreamEvent::Chunk(document))
-                if self.external.holds(event, Some(&document), self.guard.as_ref()) => {}
-            Ok(StreamEvent::Last(_) | StreamEvent::Done)
-                if self.external.holds(event, None, self.guard.as_ref()) => {}
+        let read = wire::read_stream_event(self.operation, event, self.unknown, &self.limits);
+        let (document, is_last) = match &read {
+            Ok(StreamEvent::Chunk(document)) => (Some(&**document), false),
+            Ok(StreamEvent::Last(document) | StreamEvent::Error(document)) => {
+                (Some(&**document), true)
+            }
+            Ok(StreamEvent::Done) => (None, true),
+            Ok(StreamEvent::Comment) | Err(_) => (None, false),
+        };
+        let so_far = SoFar { guard: self.guard.as_ref(), transcript: &self.envelope.transcript };
+        if self.external.holds(event, document, is_last, &so_far) {
+            return;
+        }
+        match read {
             Ok(StreamEvent::Chunk(mut document)) => self.chunk(event, &mut document),
             Ok(StreamEvent::Error(mut document)) => {
                 self.chunk(event, &mut document);
                 self.end(Ending::UpstreamFailed, Some("upstream_error"));
             }
             Ok(StreamEvent::Last(mut document)) => {
-                if self.flush(None) {
+                if self.may_end() {
                     self.chunk(event, &mut document);
                     self.end(Ending::Answered, None);
                 }
             }
             Ok(StreamEvent::Done) => {
-                if self.flush(None) {
+                if self.may_end() {
                     self.out.extend_from_slice(&event.frame());
                     self.end(Ending::Answered, None);
                 }
@@ -358,6 +375,22 @@ impl Machine {
             }
         }
         Some(edits)
+    }
+
+    /// Puts virtual keys on record as soon as they are seen, since a stream may take long.
+    fn note_keys(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            self.exchange.exposes(&std::mem::take(&mut guard.verdict.keys));
+        }
+    }
+
+    /// Sends what is still held before the stream ends well. `false` when it does not.
+    fn may_end(&mut self) -> bool {
+        if let Some(refusal) = self.external.missed(self.guard.as_mut()) {
+            self.fail_as(&refusal);
+            return false;
+        }
+        self.flush(None)
     }
 
     /// Sends what the lanes of one choice, or all, still hold. `false` when that stopped the stream.

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use events::{InteractionId, Principal};
 use journal::{Journal, JournalSettings, testing::FaultDisk};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use store::{KeySnapshot, Store, VirtualKeys};
 use wire::Dialect;
 
 use super::*;
 use crate::answer::tests::{MASK, OWN, guard};
+use crate::cpu::Cpu;
 use crate::exchange::Early;
+use crate::exposure::Exposures;
 use crate::watch::Watch;
 
 /// Cases of a property; each passes two to four streams.
@@ -25,32 +29,57 @@ fn journal() -> Journal {
     opened.expect("a journal").0
 }
 
+/// Without any keys.
+fn exposures(journal: &Journal) -> Exposures {
+    static KEYS: OnceLock<Arc<ArcSwap<KeySnapshot>>> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let snapshot = runtime.expect("a runtime").block_on(async {
+            let store = Store::open(&directory.path().join("s")).await.expect("a store");
+            let keys = VirtualKeys::open(store, &directory.path().join("p"), 1).await;
+            keys.expect("keys").snapshot().await.expect("a snapshot")
+        });
+        Arc::new(ArcSwap::from_pointee(snapshot))
+    });
+    let told = tokio::sync::mpsc::channel(1).0;
+    Exposures { journal: journal.clone(), keys: Arc::clone(keys), told }
+}
+
 fn machine(journal: &Journal) -> Machine {
-    let place = crate::trace::Place::of(&http::HeaderMap::new(), InteractionId::new(1, 1));
+    machine_with(journal, connect::ExternalGuards::default(), Operation::Messages)
+}
+
+fn machine_with(
+    journal: &Journal,
+    external: connect::ExternalGuards,
+    operation: Operation,
+) -> Machine {
     let early = Early {
         client_address: Some(Ipv4Addr::LOCALHOST.into()),
         counted: Principal::default(),
         dialect: Dialect::Anthropic,
         operation: "messages",
         principal: Principal::default(),
-        is_sampled: place.is_sampled(),
-        trace: place.record(),
+        is_sampled: false,
+        trace: None,
     };
     let shutdown = net::Shutdown::default();
     let interaction = InteractionId::new(1, 1);
     let watch = Watch::new(Arc::new(crate::metrics::at_rest()), None).0;
-    let exchange =
-        Exchange::new((journal, &shutdown, &watch), interaction, Instant::now(), 0, early);
+    let parts = (&exposures(journal), &shutdown, &watch);
+    let exchange = Exchange::new(parts, interaction, Instant::now(), 0, early);
     Machine::new(StreamParts {
+        bodies: BodyBudget::new(1 << 20),
         event_bytes_max: 1 << 20,
         exchange,
-        external: AtEnd::new(connect::ExternalGuards::default(), journal.clone()),
+        external: AtEnd::new(external, journal.clone(), Cpu::new(1 << 16)),
         guard: Some(guard()),
         guards: Vec::new(),
         idle_time_max: Duration::from_secs(1),
         limits: ReadLimits::default(),
         open: watch.metrics.streams.hold(),
-        operation: Operation::Messages,
+        operation,
         unknown: UnknownFields::Scan,
     })
 }
@@ -231,4 +260,29 @@ fn text_after_its_block_has_stopped_does_not_pass() {
     let upstream = [&delta("Mail eve.mod"), stop, &delta("el@example.net now")].concat();
     let out = String::from_utf8(pass(&journal, &[upstream.as_bytes()])).expect("text");
     assert!(!out.contains("el@example.net") && out.contains("upstream_garbage"), "{out}");
+}
+
+#[test]
+fn no_stream_ends_well_with_text_that_a_guard_outside_was_not_asked_about() {
+    use connect::{ExternalGuards, GuardKind, GuardSettings, OnFailure, Stages};
+    let journal = journal();
+    let delta =
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a heron\"}}]}\n\n";
+    for (on_failure, ending) in
+        [(OnFailure::Closed, Ending::InternalError), (OnFailure::Open, Ending::Answered)]
+    {
+        let mut settings = GuardSettings::new("birds", GuardKind::Webhook, "http://127.0.0.1:9/");
+        settings.stages = Stages { answer: true, request: false };
+        settings.on_failure = on_failure;
+        let external = ExternalGuards::new(vec![settings]).expect("a guard");
+        let mut machine = machine_with(&journal, external, Operation::ChatCompletions);
+        machine.read(delta.as_bytes());
+        // As a dialect would whose endings are not known for what they are.
+        if machine.may_end() {
+            machine.end(Ending::Answered, None);
+        }
+        assert_eq!(machine.ended.as_ref().map(|(ending, _)| *ending), Some(ending));
+        let why = machine.external.take_reports()[0].reason.clone();
+        assert_eq!(why.as_deref(), Some("not_asked"));
+    }
 }

@@ -48,18 +48,21 @@ impl BodyBudget {
         (held * BUDGET_UNIT_BYTES) as u64
     }
 
-    fn take(&self, units: usize) -> Result<OwnedSemaphorePermit, BodyReadError> {
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        Arc::clone(&self.left).try_acquire_many_owned(units).map_err(|_| BodyReadError::Busy)
-    }
-}
-
-impl BodyShare {
-    fn grow(&mut self, more: OwnedSemaphorePermit) {
-        match &mut self.0 {
-            Some(share) => share.merge(more),
-            None => self.0 = Some(more),
+    /// Makes a share cover this many bytes, if it does not yet and there is room for them.
+    pub fn cover(&self, share: &mut BodyShare, bytes: usize) -> Result<(), BodyReadError> {
+        let covered = share.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = bytes.div_ceil(BUDGET_UNIT_BYTES).saturating_sub(covered);
+        if missing == 0 {
+            return Ok(());
         }
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+        let more = Arc::clone(&self.left).try_acquire_many_owned(missing);
+        let more = more.map_err(|_| BodyReadError::Busy)?;
+        match &mut share.0 {
+            Some(share) => share.merge(more),
+            None => share.0 = Some(more),
+        }
+        Ok(())
     }
 }
 
@@ -133,13 +136,8 @@ where
     if announced > bytes_max as u64 {
         return Err(BodyReadError::TooLarge { bytes_max });
     }
-    let mut collected = Collected {
-        announced: announced as usize,
-        units: 0,
-        bytes_max,
-        first: None,
-        rest: BytesMut::new(),
-    };
+    let mut collected =
+        Collected { announced: announced as usize, bytes_max, first: None, rest: BytesMut::new() };
     match tokio::time::timeout(time_max, collected.collect(body, budget, share)).await {
         Ok(result) => result?,
         Err(_) => return Err(BodyReadError::TimedOut { time_max }),
@@ -150,8 +148,6 @@ where
 /// A body on its way.
 struct Collected {
     announced: usize,
-    /// Units taken from the budget: for what has arrived, not for what was announced.
-    units: usize,
     bytes_max: usize,
     /// The first piece, as long as there is no second: most bodies arrive in one, which is passed on
     /// without a copy.
@@ -176,11 +172,8 @@ impl Collected {
             if length > self.bytes_max {
                 return Err(BodyReadError::TooLarge { bytes_max: self.bytes_max });
             }
-            let units = length.div_ceil(BUDGET_UNIT_BYTES);
-            if units > self.units {
-                share.grow(budget.take(units - self.units)?);
-                self.units = units;
-            }
+            // For what has arrived, not for what was announced.
+            budget.cover(share, length)?;
             match self.first.take() {
                 None if self.rest.is_empty() => self.first = Some(data),
                 None => self.rest.extend_from_slice(&data),

@@ -56,18 +56,33 @@ impl Grants {
         allows(self.models.as_deref(), model)
     }
 
+    /// Whether the key may be used at all by who asks from this address at this time, in milliseconds since 1970.
+    pub fn allow_use(&self, client_address: Option<IpAddr>, time_ms: u64) -> bool {
+        self.hold_address(client_address) && self.hold_hour(time_ms) && self.are_in_force(time_ms)
+    }
+
+    fn hold_address(&self, client: Option<IpAddr>) -> bool {
+        self.addresses.as_ref().is_none_or(|ranges| {
+            client.is_some_and(|address| ranges.iter().any(|range| range.contains(address)))
+        })
+    }
+
+    fn hold_hour(&self, time_ms: u64) -> bool {
+        self.hours.as_ref().is_none_or(|hours| hours.contain(Clock::at(time_ms)))
+    }
+
+    fn are_in_force(&self, time_ms: u64) -> bool {
+        self.expires_ms.is_none_or(|expires| time_ms < expires)
+    }
+
     /// The six answers about one message.
     pub(crate) fn judge(&self, facts: &Facts<'_>) -> Granted {
         let on_a_model = matches!(facts.action, Verb::Infer | Verb::Embed);
         Granted {
             action: self.actions.as_ref().is_none_or(|verbs| verbs.contains(&facts.action)),
-            address: self.addresses.as_ref().is_none_or(|ranges| {
-                facts
-                    .client_address
-                    .is_some_and(|address| ranges.iter().any(|range| range.contains(address)))
-            }),
-            hours: self.hours.as_ref().is_none_or(|hours| hours.contain(Clock::at(facts.time_ms))),
-            in_force: self.expires_ms.is_none_or(|expires| facts.time_ms < expires),
+            address: self.hold_address(facts.client_address),
+            hours: self.hold_hour(facts.time_ms),
+            in_force: self.are_in_force(facts.time_ms),
             model: !on_a_model || self.allows_model(facts.resource.name),
             route: allows(self.routes.as_deref(), facts.resource.route),
         }

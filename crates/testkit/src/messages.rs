@@ -147,6 +147,35 @@ pub(crate) fn count(prompt: &Prompt) -> String {
     json!({ "input_tokens": prompt.text.split_whitespace().count() + 7 }).to_string()
 }
 
+/// A page of the list of models.
+pub(crate) fn models(ids: &[String], query: &str) -> String {
+    let asked = |name: &str| {
+        let mut members = query.split('&').filter_map(|member| member.split_once('='));
+        members.find(|(member, _)| *member == name).map(|(_, value)| value)
+    };
+    let limit = asked("limit").and_then(|limit| limit.parse().ok()).unwrap_or(20);
+    let place = |name: &str| asked(name).and_then(|id| ids.iter().position(|other| other == id));
+    let (from, to) = match (place("after_id"), place("before_id")) {
+        (Some(after), _) => (after + 1, ids.len().min(after + 1 + limit)),
+        (None, Some(before)) => (before.saturating_sub(limit), before),
+        (None, None) => (0, ids.len().min(limit)),
+    };
+    let page: Vec<Value> = ids[from..to].iter().map(|id| model(id)).collect();
+    json!({
+        "first_id": ids[from..to].first(), "last_id": ids[from..to].last(),
+        "has_more": to < ids.len(), "data": page,
+    })
+    .to_string()
+}
+
+/// One model.
+pub(crate) fn model(id: &str) -> Value {
+    json!({
+        "type": "model", "id": id, "display_name": format!("The model {id}"),
+        "created_at": "2025-09-29T00:00:00Z",
+    })
+}
+
 /// The body of an error.
 pub(crate) fn error(message: &str, status: u16) -> String {
     let class = match status {

@@ -2,7 +2,7 @@
 //! as it should not.
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
-//! `/v1/moderations`, `/v1/models`, `/v1/messages` and `/v1/messages/count_tokens`, and the first of them where
+//! `/v1/moderations`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, and the first of them where
 //! Azure has them; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
@@ -314,7 +314,17 @@ pub(crate) fn receive(reader: &mut Reader, connection: u64) -> Result<Option<Rec
 fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
     let (path, deployment) = as_openai_has_it(path);
+    let is_anthropics = request.header("anthropic-version").is_some();
     match (request.method.as_str(), &*path) {
+        ("GET", "/v1/models") if is_anthropics => {
+            let query = request.target.split_once('?').map_or("", |(_, query)| query);
+            let ids: Vec<String> =
+                Kind::ALL.iter().map(|(name, _)| format!("fake-{name}")).collect();
+            Answer::json(200, messages::models(&ids, query))
+        }
+        ("GET", path) if path.starts_with("/v1/models/") && is_anthropics => {
+            Answer::json(200, messages::model(path.trim_start_matches("/v1/models/")).to_string())
+        }
         ("GET", "/v1/models") => {
             let models: Vec<String> =
                 Kind::ALL.iter().map(|(name, _)| reply::model(&format!("fake-{name}"))).collect();

@@ -72,11 +72,15 @@ pub enum Operation {
     Messages,
     /// `POST /v1/messages/count_tokens`.
     CountTokens,
+    /// `GET /v1/models`, asked as Anthropic's clients ask.
+    AnthropicModelList,
+    /// `GET /v1/models/{model}`, asked as Anthropic's clients ask.
+    AnthropicModelShow,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -93,6 +97,8 @@ impl Operation {
         Self::ImageGenerations,
         Self::Messages,
         Self::CountTokens,
+        Self::AnthropicModelList,
+        Self::AnthropicModelShow,
     ];
 
     /// The name in events, contracts and policies.
@@ -100,7 +106,10 @@ impl Operation {
         match self {
             Self::ChatCompletions => "chat.completions",
             Self::Embeddings => "embeddings",
-            Self::ModelList | Self::ModelShow => "models",
+            Self::ModelList
+            | Self::ModelShow
+            | Self::AnthropicModelList
+            | Self::AnthropicModelShow => "models",
             Self::Completions => "completions",
             Self::Moderations => "moderations",
             Self::Responses => "responses",
@@ -119,20 +128,40 @@ impl Operation {
     /// The dialect it belongs to.
     pub const fn dialect(self) -> Dialect {
         match self {
-            Self::Messages | Self::CountTokens => Dialect::Anthropic,
+            Self::Messages
+            | Self::CountTokens
+            | Self::AnthropicModelList
+            | Self::AnthropicModelShow => Dialect::Anthropic,
             _ => Dialect::OpenAi,
         }
     }
 
-    /// Whether it may be asked with this query. Anthropic's client marks beta requests so.
+    /// The same, asked for by who speaks Anthropic's dialect: some paths belong to both.
+    #[must_use]
+    pub const fn in_anthropics_dialect(self) -> Self {
+        match self {
+            Self::ModelList => Self::AnthropicModelList,
+            Self::ModelShow => Self::AnthropicModelShow,
+            other => other,
+        }
+    }
+
+    /// Whether it may be asked with this query. Anthropic's client marks beta requests, and turns pages.
     pub fn admits_query(self, query: &str) -> bool {
-        self.dialect() == Dialect::Anthropic && query == "beta=true"
+        let is_mark = query == "beta=true";
+        match self {
+            Self::AnthropicModelList => is_mark || turns_pages(query),
+            _ => is_mark && self.dialect() == Dialect::Anthropic,
+        }
     }
 
     /// The method it is asked with.
     pub const fn method(self) -> &'static str {
         match self {
-            Self::ModelList | Self::ModelShow => "GET",
+            Self::ModelList
+            | Self::ModelShow
+            | Self::AnthropicModelList
+            | Self::AnthropicModelShow => "GET",
             _ => "POST",
         }
     }
@@ -238,6 +267,29 @@ pub fn route(method: &str, path: &str) -> Route {
     } else {
         Route::WrongMethod { allow: operation.method() }
     }
+}
+
+/// The most models that one page of Anthropic's list may have.
+const PAGE_MODELS_MAX: u32 = 1000;
+
+/// Which page of Anthropic's list of models: each member as its reference has it, and once.
+fn turns_pages(query: &str) -> bool {
+    let mut seen = Vec::new();
+    query.split('&').all(|member| {
+        let Some((name, value)) = member.split_once('=') else { return false };
+        let is_right = match name {
+            "beta" => value == "true",
+            "limit" => {
+                !value.starts_with(['0', '+'])
+                    && value.parse().is_ok_and(|limit: u32| limit <= PAGE_MODELS_MAX)
+            }
+            "before_id" | "after_id" => is_model_name(value) && !value.contains(['+', '/', '@']),
+            _ => false,
+        };
+        let is_new = !seen.contains(&name);
+        seen.push(name);
+        is_right && is_new
+    })
 }
 
 /// The model that `GET /v1/models/{model}` asks for, or `None` when `path` is not of that form.
@@ -352,6 +404,43 @@ mod tests {
             assert!(!Operation::Messages.admits_query(query), "{query}");
         }
         assert!(!Operation::ChatCompletions.admits_query("beta=true"));
+    }
+
+    #[test]
+    fn pages_of_anthropics_models_are_turned_by_exact_form_only() {
+        let list = Operation::ModelList.in_anthropics_dialect();
+        for query in [
+            "beta=true",
+            "limit=1",
+            "limit=1000",
+            "limit=20&after_id=claude-sonnet-4-5-20250929",
+            "before_id=anthropic.claude-v2:1&limit=5&beta=true",
+        ] {
+            assert!(list.admits_query(query), "{query}");
+            assert!(!Operation::ModelList.admits_query(query), "{query}");
+        }
+        for query in [
+            "",
+            "limit=",
+            "limit=0",
+            "limit=1001",
+            "limit=+5",
+            "limit=1&limit=2",
+            "limit=1&",
+            "&limit=1",
+            "after_id=",
+            "after_id=a%20b",
+            "after_id=a+b",
+            "before_id=my name",
+            "page=2",
+            "LIMIT=1",
+            "beta=false&limit=1",
+        ] {
+            assert!(!list.admits_query(query), "{query}");
+        }
+        let show = Operation::ModelShow.in_anthropics_dialect();
+        assert!(show.admits_query("beta=true") && !show.admits_query("limit=1"));
+        assert_eq!(Operation::Messages.in_anthropics_dialect(), Operation::Messages);
     }
 
     #[test]

@@ -45,6 +45,11 @@ impl Transcript {
         fits
     }
 
+    /// Bytes of text that it holds.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Nothing more will be sent on a lane.
     pub fn close(&mut self, lane: Lane) {
         self.lanes.entry(lane).or_default().is_closed = true;

@@ -194,3 +194,11 @@ def test_a_stream_that_fails_is_not_taken_for_a_whole_one(client, kind):
     with pytest.raises(anthropic.APIError):
         for _ in client.messages.create(**asking(f"fake-{kind}", BENIGN * 4), stream=True):
             pass
+
+
+def test_models_are_listed_page_by_page(client):
+    page = client.models.list(limit=2)
+    assert len(page.data) == 2 and page.has_more
+    listed = [model.id for model in page]
+    assert "fake-echo" in listed and len(listed) == len(set(listed)) > 2
+    assert client.models.retrieve("fake-echo").display_name == "The model fake-echo"

@@ -22,7 +22,7 @@ pub(crate) const CREATE: &str = "key.create";
 pub(crate) const REVOKE: &str = "key.revoke";
 /// The operation of a record: a key got a new secret.
 pub(crate) const ROTATE: &str = "key.rotate";
-/// The operation of a record: a key was seen in plain text in a request.
+/// The operation of a record: a key was seen in plain text.
 pub(crate) const EXPOSED: &str = gateway::KEY_EXPOSED;
 /// Who changed a key with a command.
 const COMMAND_LINE: &str = "cli";

@@ -30,7 +30,7 @@ pub(crate) struct KeyUse {
     pub(crate) last_used_ms: Option<u64>,
     pub(crate) addresses: BTreeSet<String>,
     pub(crate) models: BTreeSet<String>,
-    /// When it was seen in plain text in a request, in milliseconds since 1970.
+    /// When it was seen in plain text, in milliseconds since 1970.
     pub(crate) exposed_ms: Vec<u64>,
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn advise(
     let grant = &key.grant;
     let since_secret = key.rotated_ms.unwrap_or(key.created_ms);
     if used.exposed_ms.iter().any(|seen| *seen >= since_secret) {
-        advise("exposed", true, "was seen in plain text in a request: rotate it".to_owned());
+        advise("exposed", true, "was seen in plain text: rotate it".to_owned());
     }
     if grant.expires_ms.is_some_and(|at| at <= now_ms) {
         advise("expired", false, "has expired: revoke it".to_owned());

@@ -265,7 +265,7 @@ async fn follow_keys(
     }
 }
 
-/// Revokes keys that were seen in requests. Those who use them find out within a quarter of a second.
+/// Revokes keys that were seen in plain text. Those who use them find out within a quarter of a second.
 async fn revoke_exposed(
     keys: VirtualKeys,
     mut seen: Receiver<KeyId>,
@@ -279,9 +279,9 @@ async fn revoke_exposed(
         };
         let Some(id) = id else { return };
         match keys.revoke(id, now_ms()).await {
-            Ok(_) => tracing::warn!(key = %id, "was seen in a request and is revoked"),
+            Ok(_) => tracing::warn!(key = %id, "was seen in plain text and is revoked"),
             Err(error) => {
-                tracing::error!(key = %id, %error, "was seen in a request and could not be revoked");
+                tracing::error!(key = %id, %error, "was seen in plain text and could not be revoked");
                 let detail = format!("the exposed key {id} could not be revoked: {error}");
                 let noted = record(&journal, key_changes::node("degraded", detail));
                 tracing::debug!(is_noted = noted.is_ok());

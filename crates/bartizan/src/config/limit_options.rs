@@ -11,8 +11,8 @@ use super::options::every_model;
 #[derive(Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct KeyOptions {
-    /// Whether a virtual key that is seen in plain text in a request is revoked at once. It is on record
-    /// as `key.exposed` in any case, and `bartizan keys audit` says so.
+    /// Whether a virtual key that is seen in plain text, in a request, an answer or the comment of a report, is revoked at
+    /// once. It is on record as `key.exposed` in any case, and `bartizan keys audit` says so.
     pub(crate) revoke_exposed: bool,
 }
 

@@ -175,6 +175,7 @@ fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> O
         Operation::Moderations,
         Operation::Messages,
         Operation::CountTokens,
+        Operation::AnthropicModelList,
     ] {
         for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
             outcome = mixed(outcome, read(operation, unknown));

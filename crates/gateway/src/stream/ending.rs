@@ -45,7 +45,7 @@ impl Machine {
         let may_just_end = !self.operation.dialect().says_what_begins();
         // Some servers leave out `[DONE]`; a stream whose choices have all ended is whole without it.
         if whole && may_just_end && !self.choices.is_empty() && self.unfinished.is_empty() {
-            if self.flush(None) {
+            if self.may_end() {
                 self.end(Ending::Answered, None);
             }
         } else {

@@ -6,6 +6,7 @@ use wire::{Delivery, Lane};
 
 use super::{Held, Machine};
 use crate::answer::Passed;
+use crate::refusal::Refusal;
 
 impl Machine {
     /// What the client has been sent of a lane that the upstream says again whole: what is still held leaves
@@ -36,8 +37,15 @@ impl Machine {
         let is_kept = self.operation.repeats_itself()
             && lane.channel.delivery() == Delivery::Incremental
             && self.ended.is_none();
-        if is_kept && !self.envelope.transcript.add(lane, text) {
+        if !is_kept {
+            return Some(());
+        }
+        if !self.envelope.transcript.add(lane, text) {
             self.fail("upstream_answer_too_large");
+            return None;
+        }
+        if self.bodies.cover(&mut self.share, self.envelope.transcript.bytes()).is_err() {
+            self.fail_as(&Refusal::busy());
             return None;
         }
         Some(())

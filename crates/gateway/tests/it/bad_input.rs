@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use events::Ending;
 use gateway::Limits;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{FakeUpstream, Request};
 use wire::UnknownFields;
 
@@ -197,6 +197,33 @@ fn a_client_that_does_not_read_its_answer_is_let_go() {
         (closed[0].ending, closed[0].reason.as_deref()),
         (Ending::ClientLeft, Some("client_left"))
     );
+}
+
+#[test]
+fn what_is_kept_of_a_stream_counts_with_the_bodies() {
+    let upstream = Canned::start();
+    let limits = Limits { bodies_bytes_max: 64 << 10, ..Limits::default() };
+    let bed = Bed::new(&upstream.base_url, Plan { limits, ..Plan::default() });
+    let ask = |kilobytes: usize| {
+        let delta = json!({
+            "type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0,
+            "content_index": 0, "delta": "a word. ".repeat(128),
+        });
+        let response =
+            json!({ "id": "r", "object": "response", "status": "completed", "output": [] });
+        let last = json!({ "type": "response.completed", "response": response });
+        let event = |event: &Value| {
+            format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())
+        };
+        upstream.answer("text/event-stream", event(&delta).repeat(kilobytes) + &event(&last));
+        let body = json!({ "model": "m", "stream": true, "input": "hello" });
+        let request = Request::post("/v1/responses", body.to_string());
+        bed.client().send(&request).expect("an answer").text()
+    };
+    for _ in 0..3 {
+        assert!(ask(80).contains("overloaded"));
+        assert!(ask(50).contains("response.completed"), "what is taken is given back");
+    }
 }
 
 #[test]

@@ -46,8 +46,8 @@ fn path(operation: Operation) -> &'static str {
     match operation {
         Operation::ChatCompletions => "/v1/chat/completions",
         Operation::Embeddings => "/v1/embeddings",
-        Operation::ModelList => "/v1/models",
-        Operation::ModelShow => "/v1/models/m",
+        Operation::ModelList | Operation::AnthropicModelList => "/v1/models",
+        Operation::ModelShow | Operation::AnthropicModelShow => "/v1/models/m",
         Operation::Completions => "/v1/completions",
         Operation::Moderations => "/v1/moderations",
         Operation::Responses => "/v1/responses",
@@ -161,7 +161,11 @@ fn nothing_escapes_in_a_stream() {
 
 fn ask(operation: Operation, streamed: bool) -> Request {
     if operation.method() == "GET" {
-        return Request::get(path(operation));
+        let request = Request::get(path(operation));
+        return match operation.dialect() {
+            Dialect::Anthropic => request.with_header("anthropic-version", "2023-06-01"),
+            Dialect::OpenAi => request,
+        };
     }
     let body = match operation {
         Operation::Embeddings

@@ -1,4 +1,4 @@
-//! Virtual keys of ours that stand in requests: refused, on record, told.
+//! Virtual keys of ours that stand where keys do not belong: on record, told.
 
 use events::{Administration, EventBody};
 use testkit::Request;
@@ -47,4 +47,68 @@ fn a_key_in_a_prompt_is_refused_told_and_on_record() {
     bed.closed(3);
     assert_eq!(exposed(&bed), [id.to_string()], "once for each request");
     assert_eq!(told.try_recv().ok(), Some(id));
+}
+
+/// What an upstream answers with this text: whole, or in pieces of so many characters.
+fn answer(upstream: &Canned, text: &str, step: Option<usize>) {
+    let Some(step) = step else {
+        return upstream
+            .answer("application/json", COMPLETION.replace("\"ok\"", &format!("\"{text}\"")));
+    };
+    let chunk = |delta: serde_json::Value, finish: serde_json::Value| {
+        let choice = serde_json::json!({"index": 0, "delta": delta, "finish_reason": finish});
+        let chunk = serde_json::json!({"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [choice]});
+        format!("data: {chunk}\n\n")
+    };
+    let pieces = text.as_bytes().chunks(step).map(String::from_utf8_lossy);
+    let mut events: String = pieces
+        .map(|piece| chunk(serde_json::json!({"content": piece}), serde_json::Value::Null))
+        .collect();
+    events += &chunk(serde_json::json!({}), serde_json::json!("stop"));
+    upstream.answer("text/event-stream", events + "data: [DONE]\n\n");
+}
+
+#[test]
+fn a_key_in_an_answer_is_told_and_on_record_however_it_is_cut() {
+    let upstream = Canned::start();
+    let (sender, mut told) = tokio::sync::mpsc::channel(4);
+    let bed = Bed::new(&upstream.base_url, Plan { exposed: sender, ..Plan::default() });
+    let id = events::parse_virtual_key(&bed.other_key).expect("a key");
+    let forged = events::compose_virtual_key(id, &[7; 32]);
+    let mut count = 0;
+    for step in [None, Some(1), Some(7), Some(1000)] {
+        for (key, exposes) in [(&bed.other_key, true), (&forged, false)] {
+            answer(&upstream, &format!("the key {key} works, {key}!"), step);
+            let messages = serde_json::json!([{"role": "user", "content": "which key works?"}]);
+            let body =
+                serde_json::json!({"model": "m", "stream": step.is_some(), "messages": messages});
+            let request = Request::post("/v1/chat/completions", body.to_string());
+            let answer = bed.client().send(&request).expect("an answer");
+            assert!(!answer.text().contains(key.as_str()), "{step:?}: {}", answer.text());
+            count += 1;
+            bed.closed(count);
+            let expected = exposes.then_some(id);
+            assert_eq!(told.try_recv().ok(), expected, "{step:?}");
+            assert!(told.try_recv().is_err(), "once for each answer");
+        }
+    }
+    assert_eq!(exposed(&bed), vec![id.to_string(); 4]);
+}
+
+#[test]
+fn a_key_in_the_comment_of_a_report_is_told_and_on_record() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION);
+    let (sender, mut told) = tokio::sync::mpsc::channel(4);
+    let bed = Bed::new(&upstream.base_url, Plan { exposed: sender, ..Plan::default() });
+    let answer = bed.client().send(&ask("hello")).expect("an answer");
+    let interaction = answer.header("x-bartizan-interaction").expect("an id").to_owned();
+    let comment = format!("it does not take my key {}", bed.key);
+    let body =
+        serde_json::json!({"interaction": interaction, "rating": "down", "comment": comment});
+    let reported = bed.client().send(&Request::post("/v1/report", body.to_string()));
+    assert_eq!(reported.expect("an answer").status, 200);
+    let id = events::parse_virtual_key(&bed.key).expect("a key");
+    assert_eq!(told.try_recv().ok(), Some(id));
+    assert_eq!(exposed(&bed), [id.to_string()]);
 }

@@ -55,6 +55,45 @@ fn a_benign_prompt_passes_byte_for_byte() {
 }
 
 #[test]
+fn models_are_listed_as_the_dialect_lists_them() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let bed = Bed::new(&upstream.base_url(), Plan::default());
+    let client = testkit::Client::new(bed.address);
+    let get = |target: &str| {
+        let request = Request::get(target)
+            .with_header("x-api-key", &bed.key)
+            .with_header("anthropic-version", "2023-06-01");
+        client.send(&request).expect("an answer")
+    };
+    let page = get("/v1/models?limit=2").json();
+    assert_eq!(page["data"].as_array().map(Vec::len), Some(2));
+    let next = get(&format!(
+        "/v1/models?limit=2&after_id={}",
+        page["last_id"].as_str().unwrap_or_default()
+    ));
+    assert_eq!(next.status, 200, "{}", next.text());
+    assert_ne!(next.json()["first_id"], page["first_id"]);
+    assert_eq!(get("/v1/models/fake-echo").json()["display_name"], "The model fake-echo");
+    let asked = upstream.requests();
+    assert!(asked[1].target.contains("/models?limit=2&after_id="), "{}", asked[1].target);
+    for (name, value) in [
+        ("x-api-key", Some(PROVIDER_KEY)),
+        ("authorization", None),
+        ("anthropic-version", Some("2023-06-01")),
+    ] {
+        assert_eq!(asked[0].header(name), value, "{name}");
+    }
+    let refused = get("/v1/models?limit=2&note=tell+him");
+    assert_eq!((refused.status, refused.json()["type"].as_str()), (400, Some("error")));
+    assert!(refused.text().contains("query_not_accepted"), "{}", refused.text());
+    let opened = bed.opened();
+    assert_eq!((&*opened[0].dialect, &*opened[0].operation), ("anthropic", "models"));
+    // Others are answered as before.
+    let listed = bed.client().send(&Request::get("/v1/models")).expect("an answer").json();
+    assert_eq!(listed["object"], "list");
+}
+
+#[test]
 fn the_parts_of_a_streams_usage_are_put_together() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());

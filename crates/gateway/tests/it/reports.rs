@@ -1,7 +1,13 @@
 //! Users' reports, and findings of the baselines: what comes in over the wire and ends up on record.
 
 use events::{EventBody, InteractionId, Rating, ReportReason};
-use journal::{Part, Reader, RealDisk};
+use journal::{
+    Part, Reader, RealDisk,
+    testing::{FaultDisk, Faults},
+};
+use policy::Hours;
+use std::time::{SystemTime, UNIX_EPOCH};
+use store::{GrantOptions, Quota};
 use testkit::{Client, Request, Response};
 
 use crate::bed::{Bed, COMPLETION, Canned, Plan};
@@ -87,6 +93,94 @@ fn only_who_made_an_interaction_reports_on_it() {
     let is_report = |body: &EventBody| matches!(body, EventBody::UserReport(_));
     assert!(!bed.record().iter().any(is_report));
     assert_eq!(report(&own, &up(&id)).status, 200);
+}
+
+#[test]
+fn a_report_that_is_refused_is_on_record_as_what_it_was() {
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    let body =
+        serde_json::json!({ "interaction": InteractionId::new(1, 1).to_string(), "rating": "up" });
+    let stranger = Client::new(bed.address).with_key("btz_nobody");
+    for (number, (client, code)) in
+        [(&stranger, "key_malformed"), (&bed.client(), "interaction_unknown")]
+            .into_iter()
+            .enumerate()
+    {
+        let refused = report(client, &body);
+        let closed = bed.closed(number + 1);
+        let (opened, closed) = (&bed.opened()[number], &closed[number]);
+        assert_eq!(opened.operation, "report");
+        assert_eq!(
+            refused.header("x-bartizan-interaction"),
+            Some(&*opened.interaction.to_string())
+        );
+        assert_eq!((closed.status, closed.reason.as_deref()), (refused.status, Some(code)));
+    }
+    assert!(bed.opened()[0].principal.key.is_none() && bed.opened()[1].principal.key.is_some());
+}
+
+#[test]
+fn what_binds_a_key_binds_its_reports() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION);
+    // An hour that is not now, nor will be soon.
+    let hours_now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() / 3600;
+    let from_hour = ((hours_now + 12) % 24) as u8;
+    let hours = Hours { from_hour, until_hour: from_hour + 1, weekdays: None };
+    let address = "192.0.2.1".parse().expect("an address");
+    let elsewhere = GrantOptions { addresses: vec![address], ..GrantOptions::default() };
+    let at_night = GrantOptions { hours: Some(hours), ..GrantOptions::default() };
+    let body =
+        serde_json::json!({ "interaction": InteractionId::new(1, 1).to_string(), "rating": "up" });
+    for grant in [elsewhere, at_night] {
+        let bed = Bed::new(&upstream.base_url, Plan { grant, ..Plan::default() });
+        let refused = report(&bed.client(), &body);
+        assert_eq!(
+            (refused.status, refused.error_code().as_deref()),
+            (403, Some("not_authorised"))
+        );
+    }
+    let quota = Quota { requests_per_minute: Some(2), ..Quota::default() };
+    let grant = GrantOptions { quota, ..GrantOptions::default() };
+    let bed = Bed::new(&upstream.base_url, Plan { grant, ..Plan::default() });
+    let id = interaction(&bed).to_string();
+    let up = serde_json::json!({ "interaction": id, "rating": "up" });
+    assert_eq!(report(&bed.client(), &up).status, 200);
+    let refused = report(&bed.client(), &up);
+    assert_eq!((refused.status, refused.error_code().as_deref()), (429, Some("rate_limited")));
+}
+
+#[test]
+fn budgets_of_money_leave_reports_alone() {
+    let upstream = Canned::start();
+    let quota = Quota { microusd_per_day: Some(1), ..Quota::default() };
+    let grant = GrantOptions { quota, ..GrantOptions::default() };
+    let bed = Bed::new(&upstream.base_url, Plan { grant, ..Plan::default() });
+    let body =
+        serde_json::json!({ "interaction": InteractionId::new(1, 1).to_string(), "rating": "up" });
+    let refused = report(&bed.client(), &body);
+    assert_eq!(refused.error_code().as_deref(), Some("interaction_unknown"));
+}
+
+#[test]
+fn a_report_that_could_not_be_recorded_does_not_count() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION);
+    let disk = FaultDisk::new();
+    let plan = Plan { disk: std::sync::Arc::new(disk.clone()), ..Plan::default() };
+    let bed = Bed::new(&upstream.base_url, plan);
+    let up = serde_json::json!({ "interaction": interaction(&bed).to_string(), "rating": "up" });
+    disk.set_faults(Faults { space_bytes: Some(0), ..Faults::default() });
+    for _ in 0..20 {
+        let refused = report(&bed.client(), &up);
+        assert_eq!(
+            (refused.status, refused.error_code().as_deref()),
+            (503, Some("record_unavailable"))
+        );
+    }
+    disk.set_faults(Faults::default());
+    assert_eq!(report(&bed.client(), &up).status, 200);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod messages_answer;
 mod messages_request;
 mod messages_stream;
+mod models;
 mod rows;
 mod write;
 
@@ -23,6 +24,8 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &messages_stream::EVENT,
     &messages_request::COUNTED,
     &messages_answer::COUNT,
+    &models::LIST,
+    &models::SHOWN,
 ];
 
 const ENCRYPTED: &str = "opaque: encrypted or signed by the provider";

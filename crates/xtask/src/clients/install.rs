@@ -43,13 +43,18 @@ impl From<Result<PathBuf, String>> for Installed {
 /// A virtual environment with the clients; gives its interpreter.
 pub(super) fn python(checkout: &Checkout) -> Installed {
     let list = checkout.root.join(SCRIPTS_FOLDER).join("python/requirements.txt");
-    python_with(checkout, "python", &list, "import anthropic, langchain_openai, openai, pytest")
+    python_with(
+        checkout,
+        "python",
+        &list,
+        "import anthropic, langchain_openai, openai, pytest, semantic_kernel",
+    )
 }
 
-/// A virtual environment with the frameworks, which want other releases of the clients; gives its interpreter.
-pub(super) fn frameworks(checkout: &Checkout) -> Installed {
-    let list = checkout.root.join(SCRIPTS_FOLDER).join("python/frameworks/requirements.txt");
-    python_with(checkout, "frameworks", &list, "import litellm, pytest, semantic_kernel")
+/// A virtual environment with the LiteLLM SDK, which wants other releases than the clients; gives its interpreter.
+pub(super) fn litellm(checkout: &Checkout) -> Installed {
+    let list = checkout.root.join(SCRIPTS_FOLDER).join("python/litellm_sdk/requirements.txt");
+    python_with(checkout, "litellm", &list, "import litellm, mcp, pytest")
 }
 
 /// A virtual environment with NeMo Guardrails; gives its interpreter.
@@ -107,7 +112,10 @@ pub(super) fn node(checkout: &Checkout) -> Installed {
     let version = output_of(&checkout.root, "node", &["--version"]).unwrap_or_default();
     let scripts = checkout.root.join(SCRIPTS_FOLDER).join("node");
     let lists = [scripts.join("package.json"), scripts.join("package-lock.json")];
-    let works = |folder: &Path| folder.join("node_modules/openai/package.json").exists();
+    let works = |folder: &Path| {
+        let packages = ["openai", "@anthropic-ai/sdk"];
+        packages.iter().all(|name| folder.join("node_modules").join(name).exists())
+    };
     let paths: Vec<&Path> = lists.iter().map(PathBuf::as_path).collect();
     let wanted = Wanted { cache: cache_folder(checkout), name: "node", lists: &paths, version };
     let installed = kept(&wanted, works, |folder| {

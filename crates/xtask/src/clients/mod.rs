@@ -22,7 +22,7 @@ const SCRIPTS_FOLDER: &str = "integrations/clients";
 /// Where the rails and the test of NeMo Guardrails are.
 const NEMO_FOLDER: &str = "integrations/guards/nemo";
 
-/// `openai`, `langchain-openai` and `anthropic`, under pytest.
+/// `openai`, `anthropic`, `langchain-openai` and Semantic Kernel, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
     match install::python(checkout) {
         Installed::Ready(python) => run_python(checkout, &python, ".").into(),
@@ -31,10 +31,10 @@ pub(crate) fn python(checkout: &Checkout) -> Outcome {
     }
 }
 
-/// The LiteLLM SDK and Semantic Kernel, under pytest.
-pub(crate) fn frameworks(checkout: &Checkout) -> Outcome {
-    match install::frameworks(checkout) {
-        Installed::Ready(python) => run_python(checkout, &python, "frameworks").into(),
+/// The LiteLLM SDK, under pytest.
+pub(crate) fn litellm(checkout: &Checkout) -> Outcome {
+    match install::litellm(checkout) {
+        Installed::Ready(python) => run_python(checkout, &python, "litellm_sdk").into(),
         Installed::Missing(why) => Outcome::Skipped(why),
         Installed::Broken(why) => Outcome::Failed(why),
     }
@@ -61,7 +61,8 @@ pub(crate) fn nemo(checkout: &Checkout) -> Outcome {
 fn run_python(checkout: &Checkout, python: &Path, folder: &str) -> Result<(), String> {
     let servers = Servers::start(checkout, "python")?;
     let scripts = checkout.root.join(SCRIPTS_FOLDER).join("python");
-    let step = Step::new(&scripts, python).args(["-m", "pytest", "-p", "no:cacheprovider", "-q", folder]);
+    let step =
+        Step::new(&scripts, python).args(["-m", "pytest", "-p", "no:cacheprovider", "-q", folder]);
     let ending = servers.describe_to(step).run();
     servers.stop(ending)
 }

@@ -62,7 +62,7 @@ class Notes:
         self.queries = []
 
     @kernel_function(name="search_notes", description="Search the notes of this workspace.")
-    def search_notes(self, query: str) -> str:
+    def search_notes(self, query: str, filter: dict, limit: int) -> str:
         self.queries.append(query)
         return f"Nothing about {query}"
 
