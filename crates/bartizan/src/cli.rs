@@ -395,6 +395,19 @@ pub(crate) enum LogCommand {
         /// A checkpoint that was exported before: shows whether the end was cut off since
         #[arg(long, value_name = "FILE")]
         checkpoint: Option<PathBuf>,
+        /// Check a signed decision instead, which needs no data folder; with a checkpoint, that it is of the
+        /// same node
+        #[arg(long, value_name = "FILE")]
+        decision: Option<PathBuf>,
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Sign a statement about one interaction: guards, decision, what was not scanned; always JSON
+    Decision {
+        /// Its id, as in the header `x-bartizan-interaction`
+        id: InteractionId,
         #[command(flatten)]
         state: StateArgs,
         #[command(flatten)]

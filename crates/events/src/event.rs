@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Anomaly, ConversationId, Credentials, Decision, Digest, InteractionId, LocatedFinding,
-    Principal, UserReport,
+    Principal, Trace, UserReport,
 };
 
 /// The version of the shapes in this file; raised when a reader of an older one would be wrong.
@@ -95,6 +95,18 @@ pub enum GuardStatus {
     Skipped,
 }
 
+impl GuardStatus {
+    /// The name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FailedOpen => "failed_open",
+            Self::FailedClosed => "failed_closed",
+            Self::Ran => "ran",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// One guard's report on one message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardReport {
@@ -145,6 +157,9 @@ pub struct InteractionOpened {
     pub guards: Vec<GuardReport>,
     /// Its id.
     pub interaction: InteractionId,
+    /// Values masked in the request.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub masked: u32,
     /// The model asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -154,8 +169,14 @@ pub struct InteractionOpened {
     pub principal: Principal,
     /// Bytes of the request's body as received.
     pub request_bytes: u64,
+    /// The route it took, by its configured name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// Whether a stream was asked for.
     pub streamed: bool,
+    /// Where it stands in a distributed trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
     /// Fields the content map does not know, scanned and forwarded or refused by mode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_fields: Vec<String>,
@@ -185,6 +206,21 @@ pub enum Ending {
     InternalError,
     /// The upstream refused, reset, timed out or sent what could not be read.
     UpstreamFailed,
+}
+
+impl Ending {
+    /// The name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Blocked => "blocked",
+            Self::ClientLeft => "client_left",
+            Self::Malformed => "malformed",
+            Self::Refused => "refused",
+            Self::InternalError => "internal_error",
+            Self::UpstreamFailed => "upstream_failed",
+        }
+    }
 }
 
 /// Token counts as the upstream reports them.
@@ -264,7 +300,7 @@ mod tests {
     use super::*;
     use crate::{
         Action, Credentials, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Rating,
-        ReportReason, Score, Span, canonical_bytes,
+        ReportReason, Score, Span, SpanId, TraceId, canonical_bytes,
     };
 
     fn decision() -> Decision {
@@ -347,6 +383,7 @@ mod tests {
                 findings_omitted: 7,
                 guards: vec![guard.clone()],
                 interaction,
+                masked: 2,
                 model: Some("m".into()),
                 operation: "chat.completions".into(),
                 principal: Principal {
@@ -360,7 +397,13 @@ mod tests {
                     user: Some("u".into()),
                 },
                 request_bytes: 10,
+                route: Some("r".into()),
                 streamed: true,
+                trace: Some(Trace {
+                    parent: Some(SpanId::of_random([2; 8])),
+                    span: SpanId::of_random([3; 8]),
+                    trace: TraceId::of_random([4; 16]),
+                }),
                 unknown_fields: vec!["x".into()],
                 unscanned: vec![unscanned.clone()],
                 upstream: Some("u".into()),
@@ -401,6 +444,23 @@ mod tests {
             }
             other => other,
         }
+    }
+
+    #[test]
+    fn names_are_those_of_the_records() -> Result<(), serde_json::Error> {
+        use Ending::{
+            Answered, Blocked, ClientLeft, InternalError, Malformed, Refused, UpstreamFailed,
+        };
+        use GuardStatus::{FailedClosed, FailedOpen, Ran, Skipped};
+        let endings =
+            [Answered, Blocked, ClientLeft, Malformed, Refused, InternalError, UpstreamFailed];
+        for ending in endings {
+            assert_eq!(serde_json::to_value(ending)?, ending.as_str());
+        }
+        for status in [FailedOpen, FailedClosed, Ran, Skipped] {
+            assert_eq!(serde_json::to_value(status)?, status.as_str());
+        }
+        Ok(())
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod id;
 mod principal;
 mod provenance;
 mod report;
+mod trace;
 mod virtual_key;
 
 pub use anomaly::Anomaly;
@@ -30,6 +31,7 @@ pub use id::{ConversationId, InteractionId, KeyId, NodeId, ParseIdError};
 pub use principal::{Credentials, Principal};
 pub use provenance::{Provenance, Trust};
 pub use report::{Rating, ReportReason, UserReport};
+pub use trace::{SpanId, Trace, TraceId};
 pub use virtual_key::{
     VIRTUAL_KEY_CHARACTERS, VIRTUAL_KEY_PREFIX, VIRTUAL_KEY_RANDOM_CHARACTERS, compose_virtual_key,
     parse_virtual_key,

@@ -8,11 +8,11 @@
 //! Not here: how records are written (`journal`).
 
 use std::net::IpAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Attempt, Credentials, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Unscanned,
+    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Trace, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::{Reservoir, Secret};
@@ -21,10 +21,11 @@ use wire::{Dialect, Document, Lane};
 use crate::{
     answer::Verdict,
     exposure::Exposures,
+    not_scanned,
     quota::Reservation,
     risk::Turn,
     tally::Tally,
-    watch::{Watch, Watched},
+    watch::{Observed, Watch, Watched},
     ways_in::Caller,
 };
 
@@ -52,7 +53,7 @@ pub(crate) struct Exchange {
     at: Instant,
     close: InteractionClosed,
     content_bytes_max: usize,
-    early: Early,
+    early: Box<Early>,
     /// Virtual keys that were seen in it.
     exposed: Vec<KeyId>,
     exposures: Exposures,
@@ -61,18 +62,21 @@ pub(crate) struct Exchange {
     /// What its limits hold for it.
     reservation: Option<Reservation>,
     shutdown: net::Shutdown,
-    /// Whether it was sent on.
-    is_sent: bool,
+    /// When it was sent on.
+    sent_on_at: Option<Instant>,
     /// What was sent to the client, up to `content_bytes_max`.
     sent: Vec<u8>,
+    /// What no guard read in the request.
+    request_unscanned: Vec<Unscanned>,
     state: State,
+    observed: Box<Observed>,
     tally: Tally,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
     /// The one that the open record names.
     upstream: Option<String>,
     watch: Watch,
-    watched: Option<Watched>,
+    watched: Option<Box<Watched>>,
 }
 
 /// What is known before anything was read.
@@ -83,8 +87,12 @@ pub(crate) struct Early {
     pub(crate) counted: Principal,
     pub(crate) credentials: Credentials,
     pub(crate) dialect: Dialect,
+    /// Whether spans of its trace are collected.
+    pub(crate) is_sampled: bool,
     pub(crate) operation: &'static str,
     pub(crate) principal: Principal,
+    /// Where it stands in a trace, once it has an id.
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Early {
@@ -96,7 +104,17 @@ impl Early {
     ) -> Self {
         let (counted, principal) = (Principal::default(), Principal::default());
         let credentials = Credentials::default();
-        Self { client_address, counted, credentials, dialect, operation, principal }
+        let (is_sampled, trace) = (false, None);
+        Self {
+            client_address,
+            counted,
+            credentials,
+            dialect,
+            is_sampled,
+            operation,
+            principal,
+            trace,
+        }
     }
 }
 
@@ -121,16 +139,18 @@ impl Exchange {
             at,
             close: closing(interaction),
             content_bytes_max,
-            early,
+            early: Box::new(early),
             exposed: Vec::new(),
             exposures: exposures.clone(),
             journal: exposures.journal.clone(),
             request_bytes: 0,
             reservation: None,
-            is_sent: false,
+            sent_on_at: None,
             shutdown: shutdown.clone(),
             sent: Vec::new(),
+            request_unscanned: Vec::new(),
             state: State::Unopened,
+            observed: Box::default(),
             tally: Tally::default(),
             ticket: None,
             turn: None,
@@ -167,17 +187,43 @@ impl Exchange {
     }
 
     /// Notes that it is sent on: from now on it costs.
-    pub(crate) const fn is_sent(&mut self) {
-        self.is_sent = true;
+    pub(crate) fn is_sent(&mut self) {
+        self.sent_on_at = Some(Instant::now());
+    }
+
+    /// Notes how long it was with us on its way to the upstream.
+    pub(crate) const fn examined(&mut self, spent: Duration) {
+        self.observed.request = Some(spent);
+    }
+
+    /// Notes how long its answer, or a piece of it, was with us.
+    pub(crate) fn inspected(&mut self, spent: Duration) {
+        *self.observed.answer.get_or_insert_default() += spent;
+    }
+
+    /// Notes that a piece of its answer has come.
+    pub(crate) fn hears(&mut self) {
+        if self.observed.first_chunk.is_none() {
+            self.observed.first_chunk = self.sent_on_at.map(|sent| sent.elapsed());
+        }
+    }
+
+    /// Notes which model answers, as the upstream calls it.
+    pub(crate) fn answered_by(&mut self, model: Option<&str>) {
+        if let (None, Some(model)) = (&self.observed.answered_by, model) {
+            self.observed.answered_by = Some(model.to_owned());
+        }
     }
 
     /// The open record as far as it is known now.
     pub(crate) fn opening(&self) -> InteractionOpened {
-        let Early { client_address, credentials, dialect, operation, principal, .. } = &self.early;
+        let Early { client_address, credentials, dialect, operation, principal, trace, .. } =
+            &*self.early;
         InteractionOpened {
             credentials: credentials.clone(),
             dialect: dialect.as_str().to_owned(),
             principal: principal.clone(),
+            trace: *trace,
             ..opening(self.interaction(), shown(*client_address), operation)
         }
     }
@@ -206,18 +252,22 @@ impl Exchange {
         }
         opened.findings_omitted = shorten(&mut opened.findings);
         self.upstream.clone_from(&opened.upstream);
+        self.request_unscanned.clone_from(&opened.unscanned);
         self.request_bytes = opened.request_bytes;
-        let watched = Watched::of(&opened, &self.early.counted);
+        let Early { counted, is_sampled, .. } = &*self.early;
+        let watched = self.watch.opened(&opened, counted, *is_sampled);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
         self.ticket = Some(self.journal.append(&event)?);
-        self.watched = Some(watched);
+        self.watched = Some(Box::new(watched));
         self.state = State::Open;
         Ok(())
     }
 
     /// Puts on record, and tells, which of these texts seen in it are virtual keys.
     pub(crate) fn exposes(&mut self, texts: &[Secret<String>]) {
+        let known = self.exposed.len();
         self.exposures.note(self.close.interaction, texts, &mut self.exposed);
+        self.watch.metrics.keys_exposed((self.exposed.len() - known) as u64);
     }
 
     /// Waits until the open record, or that of a refusal, would survive a power cut.
@@ -251,6 +301,11 @@ impl Exchange {
     /// What no guard read in the answer.
     pub(crate) fn unscanned(&mut self, unscanned: &[Unscanned]) {
         note_unscanned(&mut self.close.unscanned, unscanned);
+    }
+
+    /// What no guard read, as far as it is known now, as answers say it.
+    pub(crate) fn not_scanned(&self) -> String {
+        not_scanned::value(self.request_unscanned.iter().chain(&self.close.unscanned))
     }
 
     /// What was found in the answer and what was done.
@@ -300,15 +355,17 @@ impl Exchange {
         close.usage = self.tally.counted();
         let tokens = self.tally.tokens(self.request_bytes);
         if let Some(mut reservation) = self.reservation.take()
-            && self.is_sent
+            && self.sent_on_at.is_some()
             && (!self.tally.is_empty() || ending != Ending::UpstreamFailed)
         {
             reservation.used(tokens);
         }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
+        self.observed.tokens = tokens;
+        self.observed.upstream = self.sent_on_at.map(|sent| sent.elapsed());
         if let Some(watched) = self.watched.take() {
-            self.watch.closed(watched, &close, tokens, print);
+            self.watch.closed(*watched, &close, print, &self.observed);
         }
         let written = (|| {
             if !self.sent.is_empty() {
@@ -395,11 +452,14 @@ pub(crate) fn opening(
         findings_omitted: 0,
         guards: Vec::new(),
         interaction,
+        masked: 0,
         model: None,
         operation: operation.to_owned(),
         principal: Principal::default(),
         request_bytes: 0,
+        route: None,
         streamed: false,
+        trace: None,
         unknown_fields: Vec::new(),
         unscanned: Vec::new(),
         upstream: None,

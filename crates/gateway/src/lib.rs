@@ -15,6 +15,7 @@ mod answer;
 mod answer_form;
 mod attempts;
 mod check;
+mod collector;
 mod conversation;
 mod counter;
 mod cpu;
@@ -29,6 +30,9 @@ mod judge;
 mod lane;
 mod loopback;
 mod mask;
+mod metrics;
+mod metrics_page;
+mod not_scanned;
 mod owners;
 mod provider_keys;
 mod quota;
@@ -40,11 +44,13 @@ mod risk;
 mod routing;
 mod service;
 mod settings;
+mod spans;
 mod speech;
 mod stand_in;
 mod stream;
 mod tally;
 mod target;
+mod trace;
 mod vault;
 mod watch;
 mod watch_task;
@@ -59,9 +65,12 @@ use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
 use stdx::Secret;
 use store::KeySnapshot;
+use telemetry::Span;
+use tokio::sync::mpsc::Receiver;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
+pub use collector::CollectorSettings;
 pub use exposure::KEY_EXPOSED;
 pub use isolation::{Isolated, IsolatedError, Isolation};
 pub use judge::Judge;
@@ -73,13 +82,17 @@ pub use settings::{
 };
 pub use ways_in::{IdentitySettings, TokenIssuer};
 
+use collector::Collector;
 use cpu::Cpu;
 use exchange::Randomness;
 use exposure::Exposures;
+use metrics::Metrics;
+use metrics_page::MetricsPage;
 use provider_keys::ProviderKeys;
 use risk::Conversations;
 use service::{Service, Shared};
 use settings::Routes;
+use spans::Spans;
 use watch::Watch;
 use watch_task::WatchTask;
 use ways_in::WaysIn;
@@ -124,10 +137,19 @@ pub enum StartError {
     Settings(#[from] SettingsError),
 }
 
-/// Starts the gateway within the current runtime; returns the address it listens on.
+/// Where a gateway listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// For callers.
+    pub address: SocketAddr,
+    /// For those who read its metrics.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Starts the gateway within the current runtime; returns the addresses it listens on.
 ///
 /// It runs until `shutdown` begins; wait for `tasks` after that.
-pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
+pub fn start(parts: Parts) -> Result<Started, StartError> {
     let Parts {
         baselines,
         exposed,
@@ -142,41 +164,42 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         shutdown,
         tasks,
     } = parts;
+    let metrics = Arc::new(Metrics::new(&settings, Arc::clone(&quotas)));
+    let collector = settings.collector.take();
+    let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
     let routes = Routes::new(&mut settings)?;
+    let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at))).transpose()?;
     let Settings { addresses, identity, limits, listen, masks, tls, unknown_fields, .. } = settings;
-    let listener = Listener::bind(ListenerSettings {
-        address: listen,
-        connections_max: limits.connections_max,
-        head_bytes_max: limits.head_bytes_max,
-        head_time_max: limits.head_time_max,
-        proxy_protocol_from: addresses.proxy_protocol_from.clone(),
-        send_time_max: limits.send_time_max,
-        tls,
-    })?;
+    let listener = Listener::bind(listener_settings(listen, &limits, &addresses, tls))?;
     let address = listener.local_address();
-    let purpose = |name: &str| purpose(&secret, name);
-    let (watch, waiting) = Watch::new();
+    let bodies = BodyBudget::new(limits.bodies_bytes_max);
+    let connections = listener.connections();
+    let measured =
+        MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics));
+    let read_at = publish(measured, page, collector.zip(ended_spans), (&tasks, &shutdown));
+    let (watch, waiting) = Watch::new(Arc::clone(&metrics), spans);
     let watch_task = WatchTask {
         baselines: watch_task::load(baselines.as_deref()),
         file: baselines,
         journal: journal.clone(),
         lost: Arc::clone(&watch.lost),
+        metrics,
         shutdown: shutdown.clone(),
         waiting,
     };
     let shared = Arc::new(Shared {
         addresses,
-        bodies: BodyBudget::new(limits.bodies_bytes_max),
+        bodies,
         conversations: Arc::new(Conversations::default()),
         cpu: Cpu::new(limits.inline_inspection_bytes_max),
         exposures: Exposures { journal: journal.clone(), keys: Arc::clone(&keys), told: exposed },
         external,
-        hash_key: purpose("identity"),
+        hash_key: key_for("identity", &secret),
         isolation,
         journal,
         judge: Arc::new(judge),
         keys,
-        mask_key: purpose("masks"),
+        mask_key: key_for("masks", &secret),
         mask_style: masks,
         provider_keys: ProviderKeys::default(),
         quotas,
@@ -187,18 +210,53 @@ pub fn start(parts: Parts) -> Result<SocketAddr, StartError> {
         shutdown: shutdown.clone(),
         unknown_fields,
         watch,
-        ways_in: WaysIn::new(identity, purpose("tokens"), &tasks, &shutdown),
+        ways_in: WaysIn::new(identity, key_for("tokens", &secret), &tasks, &shutdown),
     });
     check::start(&shared.routes, &tasks, &shutdown);
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
-    Ok(address)
+    Ok(Started { address, metrics: read_at })
+}
+
+/// Shows what is measured to those who collect it; returns where it can be read.
+fn publish(
+    measured: MetricsPage,
+    page: Option<Listener>,
+    collector: Option<(CollectorSettings, Receiver<Span>)>,
+    (tasks, shutdown): (&Tasks, &Shutdown),
+) -> Option<SocketAddr> {
+    let measured = Arc::new(measured);
+    if let Some((settings, spans)) = collector {
+        let (page, shutdown) = (Arc::clone(&measured), shutdown.clone());
+        tasks.spawn(Collector { page, settings, shutdown, spans }.run());
+    }
+    let page = page?;
+    let address = page.local_address();
+    tasks.spawn(page.serve(measured, tasks.clone(), shutdown.clone()));
+    Some(address)
+}
+
+fn listener_settings(
+    address: SocketAddr,
+    limits: &Limits,
+    addresses: &AddressSettings,
+    tls: Option<net::TlsSettings>,
+) -> ListenerSettings {
+    ListenerSettings {
+        address,
+        connections_max: limits.connections_max,
+        head_bytes_max: limits.head_bytes_max,
+        head_time_max: limits.head_time_max,
+        proxy_protocol_from: addresses.proxy_protocol_from.clone(),
+        send_time_max: limits.send_time_max,
+        tls,
+    }
 }
 
 /// One secret, a key of its own for each purpose.
-fn purpose(secret: &Secret<[u8; 32]>, name: &str) -> hmac::Key {
+fn key_for(purpose: &str, secret: &Secret<[u8; 32]>) -> hmac::Key {
     let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
-    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, name.as_bytes()).as_ref())
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref())
 }
 
 fn read_limits(limits: &Limits) -> ReadLimits {

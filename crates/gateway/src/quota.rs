@@ -262,6 +262,16 @@ impl Quotas {
         limits
     }
 
+    /// The models that have a price.
+    pub(crate) fn priced(&self) -> impl Iterator<Item = &NamePattern> {
+        self.settings.prices.iter().flat_map(|price| &price.models)
+    }
+
+    /// What an answer of a model cost, in thousand-millionths of a US dollar, if the model has a price.
+    pub(crate) fn cost_of(&self, model: &str, usage: TokenUsage) -> Option<u64> {
+        Some(cost(usage.input, usage.output, self.price_of(model)?).nanousd)
+    }
+
     fn price_of(&self, model: &str) -> Option<(u64, u64)> {
         let fits = |price: &&Price| price.models.iter().any(|pattern| pattern.matches(model));
         let price = self.settings.prices.iter().find(fits)?;

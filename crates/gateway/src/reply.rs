@@ -4,7 +4,9 @@
 //! forwarded only if it was read, unless guards are off and nothing has to be restored. INVARIANT:
 //! response headers are an allow-list.
 
-use std::{pin::Pin, sync::Arc};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use events::{Ending, Span};
@@ -19,6 +21,7 @@ use crate::{
     exchange::Exchange,
     external_answer::{AtEnd, ask_whole},
     judge::Subject,
+    not_scanned,
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
@@ -55,8 +58,8 @@ pub(crate) fn outgoing(
     prepared: &Prepared,
     target: &Target,
 ) -> Result<Request<Bytes>, Refusal> {
-    let Received { caller, operation, speech, .. } = received;
-    let (below, is_beside) = place(received, target);
+    let Received { caller, operation, place, speech, .. } = received;
+    let (below, is_beside) = below(received, target);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
         .method()
@@ -72,6 +75,9 @@ pub(crate) fn outgoing(
         headers.insert(header::CONTENT_TYPE, JSON);
     }
     speech.add_to(headers);
+    if let Some(place) = place {
+        place.add_to(headers);
+    }
     add_key(headers, operation.dialect(), caller.provider_key.as_ref(), target)?;
     if is_beside {
         request.extensions_mut().insert(BesideVersion);
@@ -80,7 +86,7 @@ pub(crate) fn outgoing(
 }
 
 /// Path and query at the upstream, and whether they stand beside the version of its base URL.
-fn place(received: &Received, target: &Target) -> (String, bool) {
+fn below(received: &Received, target: &Target) -> (String, bool) {
     let Received { path, speech, .. } = received;
     let address = wire::address(path);
     let below = address.path.strip_prefix("/v1");
@@ -184,6 +190,7 @@ fn stream(
     forward_headers(headers, response.headers_mut());
     response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    say_not_scanned(shared, &exchange, response.headers_mut());
     let parts = StreamParts {
         bodies: shared.bodies.clone(),
         cut,
@@ -194,6 +201,7 @@ fn stream(
         guards: shared.judge.report(),
         idle_time_max: shared.limits.stream_idle_time_max,
         limits: shared.read_limits,
+        open: shared.watch.metrics.streams.hold(),
         operation,
         unknown: ANSWER_UNKNOWN_FIELDS,
     };
@@ -222,6 +230,7 @@ async fn whole(
             return Err((exchange, cut_short(&error)));
         }
     };
+    let began = Instant::now();
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
         exchange.guards(shared.judge.report());
         count_unguarded(shared, operation, &body, &mut exchange).await;
@@ -240,8 +249,11 @@ async fn whole(
             || guard_whole(shared, operation, (guard, outside), &body, status, &mut exchange);
         shared.cpu.inspect(body.len(), guard).await
     };
+    exchange.inspected(began.elapsed());
     match guarded {
         Ok(bytes) => {
+            let mut response = Response::new(());
+            say_not_scanned(shared, &exchange, response.headers_mut());
             exchange.status(status.as_u16());
             exchange.sends(&bytes);
             if status.is_success() {
@@ -249,7 +261,7 @@ async fn whole(
             } else {
                 exchange.end(Ending::UpstreamFailed, Some("upstream_error"));
             }
-            let mut response = Response::new(net::full_with(bytes, share));
+            let mut response = response.map(|()| net::full_with(bytes, share));
             *response.status_mut() = status;
             forward_headers(headers, response.headers_mut());
             response.headers_mut().insert(header::CONTENT_TYPE, JSON);
@@ -287,6 +299,7 @@ fn guard_whole(
     let document = wire::read_response(operation, body, ANSWER_UNKNOWN_FIELDS, &shared.read_limits)
         .map_err(|error| unreadable(status, &error))?;
     exchange.counts(&document, |_| false);
+    exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
     exchange.guards([shared.judge.report(), outside].concat());
     let mut edits = Vec::new();
@@ -364,6 +377,18 @@ fn unreadable(status: StatusCode, error: &wire::ReadError) -> Refusal {
         refusal.status = status;
     }
     refusal
+}
+
+/// Says in an answer's head what no guard read, as far as it is known now.
+fn say_not_scanned(shared: &Shared, exchange: &Exchange, headers: &mut HeaderMap) {
+    let value = if shared.judge.guards() {
+        HeaderValue::from_str(&exchange.not_scanned()).ok()
+    } else {
+        Some(HeaderValue::from_static(not_scanned::EVERYTHING))
+    };
+    if let Some(value) = value {
+        headers.insert(not_scanned::HEADER, value);
+    }
 }
 
 fn forward_headers(from: &HeaderMap, to: &mut HeaderMap) {

@@ -60,7 +60,7 @@ pub(crate) async fn report(service: &Service, arrival: Arrival) -> Response<Body
     early.credentials = shown.credentials();
     match take(shared, &mut early, (&head, &shown), body).await {
         Ok(interaction) => confirmed(interaction),
-        Err(refusal) => service.refuse_at_once(at, early, PATH, &refusal).await,
+        Err(refusal) => service.refuse_at_once(at, early, &head, &refusal).await,
     }
 }
 

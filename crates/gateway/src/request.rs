@@ -35,6 +35,7 @@ use crate::{
     settings::Route,
     speech::Speech,
     target::Target,
+    trace,
     vault::Vault,
     ways_in::{Caller, hashed},
 };
@@ -92,6 +93,8 @@ pub(crate) struct Received {
     pub(crate) opened: Box<InteractionOpened>,
     pub(crate) operation: Operation,
     pub(crate) path: String,
+    /// Where it stands in a trace.
+    pub(crate) place: Option<Box<trace::Place>>,
     /// What its limits hold for it.
     pub(crate) reservation: Option<Reservation>,
     /// What the body takes of the memory for all bodies.
@@ -119,6 +122,7 @@ impl Received {
             opened,
             operation,
             path: path.to_owned(),
+            place: None,
             reservation: None,
             share: BodyShare::default(),
             speech: Speech::default(),
@@ -161,6 +165,7 @@ pub(crate) fn examine(
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
+    opened.route = Some(route.name.clone());
     caller.takes(route);
     let conversation = *opened.conversation.insert(identify(shared, caller, &document));
     let mut targets = plan(&shared.isolation, route, &document, opened)?;
@@ -260,6 +265,7 @@ fn outgoing(
     if operation.repeats_request() {
         document.fields.iter().for_each(|field| vault.asks(&field.text));
     }
+    opened.masked = edits.len() as u32;
     if edits.is_empty() {
         return Ok((body.clone(), vault));
     }

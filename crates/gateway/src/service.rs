@@ -31,6 +31,7 @@ use crate::{
     risk::Conversations,
     settings::{Limits, MaskStyle, Routes},
     speech::{self, Speech},
+    trace,
     watch::{Watch, key_holder},
     ways_in::{self, Caller, Shown, WaysIn},
 };
@@ -132,7 +133,7 @@ impl Service {
         let client_address = shared.addresses.client(arrival.peer, &head.headers);
         let mut early = Early::of_nobody(client_address, dialect, operation);
         early.credentials = shown.credentials();
-        let mut journey = match self.begin(arrival.at, early, head.uri.path()) {
+        let mut journey = match self.begin(arrival.at, early, &head) {
             Ok(journey) => journey,
             Err(refusal) => return shape(dialect, &refusal, "none"),
         };
@@ -154,17 +155,21 @@ impl Service {
     }
 
     /// An interaction begins.
-    fn begin(&self, at: Instant, early: Early, path: &str) -> Result<Journey, Refusal> {
+    fn begin(&self, at: Instant, early: Early, head: &Parts) -> Result<Journey, Refusal> {
         let shared = &*self.0;
         let Some(interaction) = shared.randomness.interaction() else {
             return Err(Refusal::internal("no_randomness", "this host gives no random numbers"));
         };
         let client_address = early.client_address;
-        let place = (&shared.exposures, &shared.shutdown, &shared.watch);
+        let place = trace::Place::of(&head.headers, interaction);
+        let (is_sampled, trace) = (place.is_sampled(), Some(place.record()));
+        let early = Early { is_sampled, trace, ..early };
+        let parts = (&shared.exposures, &shared.shutdown, &shared.watch);
         let exchange =
-            Exchange::new(place, interaction, at, shared.limits.content_bytes_max, early);
-        let opened = Box::new(exchange.opening());
-        let received = Received::new(opened, Operation::ChatCompletions, client_address, path);
+            Exchange::new(parts, interaction, at, shared.limits.content_bytes_max, early);
+        let (opened, path) = (Box::new(exchange.opening()), head.uri.path());
+        let mut received = Received::new(opened, Operation::ChatCompletions, client_address, path);
+        received.place = Some(Box::new(place));
         Ok(Journey { exchange, received })
     }
 
@@ -173,11 +178,11 @@ impl Service {
         &self,
         at: Instant,
         early: Early,
-        path: &str,
+        head: &Parts,
         refusal: &Refusal,
     ) -> Response<Body> {
         let dialect = early.dialect;
-        let journey = match self.begin(at, early, path) {
+        let journey = match self.begin(at, early, head) {
             Ok(journey) => journey,
             Err(refusal) => return shape(dialect, &refusal, "none"),
         };
@@ -199,10 +204,12 @@ impl Service {
             return Err((journey, refusal));
         }
         let Journey { mut exchange, received } = journey;
+        let began = Instant::now();
         let (mut received, mut prepared) = self.examine(received).await;
         if received.external.ask(&shared.journal).await {
             (received, prepared) = self.examine(received).await;
         }
+        exchange.examined(began.elapsed());
         exchange.counted_as(&received.caller.counted);
         exchange.turn(received.turn.take());
         exchange.holds(received.reservation.take());
@@ -214,6 +221,7 @@ impl Service {
         if let Err(error) = journey.open() {
             return Err((journey, Refusal::record(&error)));
         }
+        journey.exchange.examined(began.elapsed());
         let decision = decision_words(prepared.judgement.decision());
         let (operation, interaction) = (journey.received.operation, journey.exchange.interaction());
         let replied = reply::reply(shared, &journey.received, prepared, journey.exchange).await;

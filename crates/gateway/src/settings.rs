@@ -9,16 +9,21 @@ use policy::NamePattern;
 use stdx::Secret;
 use wire::{Dialect, UnknownFields};
 
-use crate::addresses::{AddressRules, AddressSettings};
-use crate::health::Health;
-use crate::target::{Seed, Target, spread};
-use crate::ways_in::IdentitySettings;
+use crate::{
+    addresses::{AddressRules, AddressSettings},
+    collector::CollectorSettings,
+    health::Health,
+    target::{Seed, Target, spread},
+    ways_in::IdentitySettings,
+};
 
 /// Everything the gateway needs to know.
 #[expect(missing_debug_implementations, reason = "holds the providers' keys")]
 pub struct Settings {
     /// Who may ask from where.
     pub addresses: AddressSettings,
+    /// Where spans and metrics are sent, if anywhere.
+    pub collector: Option<CollectorSettings>,
     /// Whether detectors run. Without them nothing is found and nothing is masked.
     pub guards: bool,
     /// Ways in besides virtual keys.
@@ -29,6 +34,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What stands in for a masked value.
     pub masks: MaskStyle,
+    /// Where the page of metrics is, if anywhere.
+    pub metrics: Option<SocketAddr>,
     /// Model patterns in order; the first that fits decides the upstream.
     pub routes: Vec<RouteSettings>,
     /// TLS, when the listener speaks it.

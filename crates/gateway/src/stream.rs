@@ -26,6 +26,7 @@ use bytes::{Bytes, BytesMut};
 use events::{Ending, Span};
 use http_body::{Body, Frame};
 use net::{BodyBudget, BodyFault, BodyShare, Incoming};
+use telemetry::Counted;
 use tokio::time::{Instant, Sleep};
 use wire::{
     Channel, Delivery, Document, Echoes, Edit, Envelope, EventReader, Lane, Operation, ReadLimits,
@@ -54,6 +55,8 @@ pub(crate) struct StreamParts {
     pub(crate) guards: Vec<events::GuardReport>,
     pub(crate) idle_time_max: Duration,
     pub(crate) limits: ReadLimits,
+    /// It is under way until this is dropped.
+    pub(crate) open: Counted,
     pub(crate) operation: Operation,
     pub(crate) unknown: UnknownFields,
 }
@@ -64,6 +67,8 @@ pub(crate) struct GuardedStream {
     idle: Pin<Box<Sleep>>,
     idle_time_max: Duration,
     machine: Machine,
+    /// Since when guards outside look.
+    asked_at: Option<Instant>,
     upstream: Incoming,
 }
 
@@ -74,6 +79,7 @@ impl GuardedStream {
             idle: Box::pin(tokio::time::sleep(parts.idle_time_max)),
             idle_time_max: parts.idle_time_max,
             machine: Machine::new(parts),
+            asked_at: None,
             upstream,
         }
     }
@@ -109,9 +115,12 @@ impl Body for GuardedStream {
                 continue;
             }
             if this.machine.external.is_waiting() {
+                let asked_at = *this.asked_at.get_or_insert_with(Instant::now);
                 if this.machine.poll_external(context).is_pending() {
                     return Poll::Pending;
                 }
+                this.asked_at = None;
+                this.machine.exchange.inspected(asked_at.elapsed());
                 this.idle.as_mut().reset(Instant::now() + this.idle_time_max);
                 continue;
             }
@@ -119,7 +128,10 @@ impl Body for GuardedStream {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.idle.as_mut().reset(Instant::now() + this.idle_time_max);
                     if let Ok(data) = frame.into_data() {
+                        this.machine.exchange.hears();
+                        let began = Instant::now();
                         this.machine.read(&data);
+                        this.machine.exchange.inspected(began.elapsed());
                     }
                 }
                 Poll::Ready(Some(Err(_))) => this.machine.fail("upstream_reset"),
@@ -148,6 +160,7 @@ struct Machine {
     guard: Option<AnswerGuard>,
     guards: Vec<events::GuardReport>,
     limits: ReadLimits,
+    _open: Counted,
     operation: Operation,
     out: BytesMut,
     reader: EventReader,
@@ -178,6 +191,7 @@ impl Machine {
             guard: parts.guard,
             guards: parts.guards,
             limits: parts.limits,
+            _open: parts.open,
             operation: parts.operation,
             out: BytesMut::new(),
             reader: EventReader::new(parts.event_bytes_max),
@@ -277,6 +291,7 @@ impl Machine {
         self.envelope.observe(&document.facts);
         let transcript = &self.envelope.transcript;
         self.exchange.counts(document, |lane| transcript.text(lane).is_some());
+        self.exchange.answered_by(document.facts.model.as_deref());
         self.exchange.unscanned(&document.unscanned());
         if document.facts.begun.is_some_and(|choice| self.choices.contains(&choice)) {
             // Clients would start it anew, and its guard would not.

@@ -62,16 +62,14 @@ fn machine_with(
         dialect: Dialect::Anthropic,
         operation: "messages",
         principal: Principal::default(),
+        is_sampled: false,
+        trace: None,
     };
     let shutdown = net::Shutdown::default();
     let interaction = InteractionId::new(1, 1);
-    let exchange = Exchange::new(
-        (&exposures(journal), &shutdown, &Watch::new().0),
-        interaction,
-        Instant::now(),
-        0,
-        early,
-    );
+    let watch = Watch::new(Arc::new(crate::metrics::at_rest()), None).0;
+    let parts = (&exposures(journal), &shutdown, &watch);
+    let exchange = Exchange::new(parts, interaction, Instant::now(), 0, early);
     Machine::new(StreamParts {
         bodies: BodyBudget::new(1 << 20),
         cut: Box::pin(std::future::pending()),
@@ -82,6 +80,7 @@ fn machine_with(
         guards: Vec::new(),
         idle_time_max: Duration::from_secs(1),
         limits: ReadLimits::default(),
+        open: watch.metrics.streams.hold(),
         operation,
         unknown: UnknownFields::Scan,
     })

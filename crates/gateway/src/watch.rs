@@ -7,12 +7,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use events::{Ending, InteractionClosed, InteractionOpened, Principal, TokenUsage};
 use hunt::{Observation, Outcome, Print, SeriesName};
+use telemetry::{Counted, Span};
 use tokio::sync::mpsc;
 
-use crate::{exchange::now_ms, owners::Owners, refusal::ISOLATED};
+use crate::{
+    exchange::now_ms,
+    metrics::{Labels, Metrics},
+    owners::Owners,
+    refusal::ISOLATED,
+    spans::Spans,
+};
 
 /// Interactions that have ended and wait to be compared; about two megabytes.
 const WAITING_MAX: usize = 8_192;
@@ -25,42 +33,85 @@ pub(crate) type Ended = (Arc<SeriesName>, Observation);
 pub(crate) struct Watch {
     ended: mpsc::Sender<Ended>,
     pub(crate) lost: Arc<AtomicU64>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) owners: Arc<Owners>,
+    /// Where spans go, if anywhere.
+    spans: Option<Spans>,
 }
 
 /// What an open record says that is wanted again when the interaction ends.
 pub(crate) struct Watched {
     name: Arc<SeriesName>,
     is_streamed: bool,
+    labels: Labels,
+    /// It is under way until this is dropped.
+    _open: Counted,
+    span: Option<Span>,
 }
 
-impl Watched {
-    /// An interaction begins, of whom baselines count as `counted`.
-    pub(crate) fn of(opened: &InteractionOpened, counted: &Principal) -> Self {
-        let principal = key_holder(counted);
-        let upstream = opened.upstream.clone().unwrap_or_default();
-        // Without an upstream the model is any word that a caller thought of.
-        let model = opened.model.clone().filter(|_| !upstream.is_empty()).unwrap_or_default();
-        let name = Arc::new(SeriesName { principal, model, upstream });
-        Self { name, is_streamed: opened.streamed }
-    }
+/// What was observed of an interaction besides its record: where its time went, and nothing where it never was.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observed {
+    /// With us, on its way to the upstream.
+    pub(crate) request: Option<Duration>,
+    /// With us, on its way back.
+    pub(crate) answer: Option<Duration>,
+    /// From being sent on to its end.
+    pub(crate) upstream: Option<Duration>,
+    /// From being sent on to the first piece of its answer.
+    pub(crate) first_chunk: Option<Duration>,
+    /// The model that answered, as the upstream calls it.
+    pub(crate) answered_by: Option<String>,
+    /// What it used, as limits count it.
+    pub(crate) tokens: TokenUsage,
 }
 
 impl Watch {
     /// The place to note interactions, and where they come out.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Ended>) {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        spans: Option<Spans>,
+    ) -> (Self, mpsc::Receiver<Ended>) {
         let (ended, waiting) = mpsc::channel(WAITING_MAX);
-        (Self { ended, lost: Arc::default(), owners: Arc::default() }, waiting)
+        (Self { ended, lost: Arc::default(), metrics, owners: Arc::default(), spans }, waiting)
     }
 
-    /// It has ended, and has used so many tokens.
+    /// An interaction begins, of whom baselines count as `counted`; with a span, if its trace is sampled.
+    pub(crate) fn opened(
+        &self,
+        opened: &InteractionOpened,
+        counted: &Principal,
+        is_sampled: bool,
+    ) -> Watched {
+        let spans = self.spans.as_ref().filter(|_| is_sampled);
+        let principal = key_holder(counted);
+        let upstream = opened.upstream.clone().unwrap_or_default();
+        // Without an upstream the model is any word that a caller thought of.
+        let model = opened.model.clone().filter(|_| !upstream.is_empty()).unwrap_or_default();
+        Watched {
+            name: Arc::new(SeriesName { principal, model, upstream }),
+            is_streamed: opened.streamed,
+            labels: self.metrics.opened(opened),
+            _open: self.metrics.open.hold(),
+            span: spans.and_then(|spans| spans.begin(opened)),
+        }
+    }
+
+    /// It has ended.
     pub(crate) fn closed(
         &self,
         one: Watched,
         closed: &InteractionClosed,
-        tokens: TokenUsage,
         print: Option<Print>,
+        observed: &Observed,
     ) {
+        self.metrics.closed(&one.labels, closed, observed);
+        if let (Some(spans), Some(span)) = (&self.spans, one.span)
+            && !spans.end(span, closed, observed, &self.metrics.naming(&one.labels, closed))
+        {
+            self.metrics.spans_lost(1);
+        }
+        let tokens = observed.tokens;
         let seen = Observation {
             time_ms: now_ms(),
             input_tokens: tokens.input,
@@ -72,6 +123,7 @@ impl Watch {
         };
         if self.ended.try_send((one.name, seen)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
+            self.metrics.watch_lost();
         }
     }
 }
@@ -104,7 +156,7 @@ mod tests {
 
     #[test]
     fn baselines_count_who_is_counted_and_not_who_it_says_it_is() {
-        let (watch, mut waiting) = Watch::new();
+        let (watch, mut waiting) = Watch::new(Arc::new(crate::metrics::at_rest()), None);
         let named = |name: &str| Principal {
             application: Some(name.to_owned()),
             end_user: Some("u".to_owned()),
@@ -115,20 +167,44 @@ mod tests {
             principal: named("invented"),
             ..crate::exchange::opening(interaction, String::new(), "messages")
         };
-        let watched = Watched::of(&opened, &named("strangers"));
-        watch.closed(watched, &crate::exchange::closing(interaction), TokenUsage::default(), None);
+        let watched = watch.opened(&opened, &named("strangers"), false);
+        let closed = crate::exchange::closing(interaction);
+        watch.closed(watched, &closed, None, &Observed::default());
         let (name, _) = waiting.try_recv().expect("handed on");
         assert_eq!(name.principal, key_holder(&named("strangers")));
     }
 
     #[test]
     fn what_nobody_takes_is_counted_and_nothing_waits() {
-        let (watch, waiting) = Watch::new();
-        let one = || Watched { name: Arc::default(), is_streamed: false };
+        let (watch, waiting) = Watch::new(Arc::new(crate::metrics::at_rest()), None);
         let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
+        let opened = crate::exchange::opening(closed.interaction, String::new(), "models");
+        let one = || watch.opened(&opened, &opened.principal, false);
         for _ in 0..WAITING_MAX + 5 {
-            watch.closed(one(), &closed, TokenUsage::default(), None);
+            watch.closed(one(), &closed, None, &Observed::default());
         }
         assert_eq!((watch.lost.load(Ordering::Relaxed), waiting.len()), (5, WAITING_MAX));
+    }
+
+    #[test]
+    fn spans_that_find_no_room_are_counted_and_nobody_waits() {
+        let metrics = Arc::new(crate::metrics::at_rest());
+        let (spans, queue) = Spans::new(&[]);
+        let (watch, _ended) = Watch::new(Arc::clone(&metrics), Some(spans));
+        let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
+        let place = crate::trace::Place::of(&http::HeaderMap::new(), closed.interaction);
+        let opened = InteractionOpened {
+            trace: Some(place.record()),
+            ..crate::exchange::opening(closed.interaction, String::new(), "models")
+        };
+        for _ in 0..crate::spans::WAITING_MAX + 5 {
+            let one = watch.opened(&opened, &opened.principal, true);
+            watch.closed(one, &closed, None, &Observed::default());
+        }
+        assert_eq!(queue.len(), crate::spans::WAITING_MAX);
+        let families = metrics.snapshot();
+        let lost = families.iter().find(|family| family.about.name == "bartizan.spans.lost");
+        let point = lost.map(|family| family.series[0].point.clone());
+        assert_eq!(point, Some(telemetry::Point::Number(5)));
     }
 }

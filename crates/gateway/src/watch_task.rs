@@ -20,7 +20,7 @@ use net::Shutdown;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until};
 
-use crate::{exchange::now_ms, watch::Ended};
+use crate::{exchange::now_ms, metrics::Metrics, watch::Ended};
 
 /// How often what was learnt is kept, and losses are told.
 const KEEP_PAUSE: Duration = Duration::from_mins(10);
@@ -36,6 +36,7 @@ pub(crate) struct WatchTask {
     pub(crate) file: Option<PathBuf>,
     pub(crate) journal: Journal,
     pub(crate) lost: Arc<AtomicU64>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: Shutdown,
     pub(crate) waiting: Receiver<Ended>,
 }
@@ -74,6 +75,7 @@ impl WatchTask {
 
     fn tell(&self, anomaly: Anomaly) {
         tracing::warn!(kind = %anomaly.kind, "{}", anomaly.detail);
+        self.metrics.anomaly(&anomaly.kind);
         self.record(EventBody::Anomaly(Box::new(anomaly)));
     }
 

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use telemetry::Histogram;
+
 use crate::content::ContentBuffer;
 use crate::disk::Disk;
 use crate::error::JournalError;
@@ -32,6 +34,12 @@ const LATER_DELAY: Duration = Duration::from_millis(20);
 /// Between two syncs of what nobody waits for.
 const LATER_SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Upper bounds of how long a sync takes, in microseconds: from a good disk to one that fails.
+const SYNC_BOUNDS_US: &[u64] = &[
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 5_000_000,
+];
+
 /// What the journal's handles and its thread share.
 pub(crate) struct Shared {
     guarded: Mutex<Guarded>,
@@ -45,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) content: ContentBuffer,
     pub(crate) sync: SyncMode,
+    /// How long syncs took, in microseconds.
+    pub(crate) syncs: Histogram,
     seal_delay: Duration,
 }
 
@@ -130,6 +140,7 @@ impl Shared {
             progress: watch::Sender::new(Progress { durable, stopped: None }),
             content,
             sync: settings.sync,
+            syncs: Histogram::new(SYNC_BOUNDS_US),
             seal_delay: settings.seal_delay(),
         }
     }
@@ -347,11 +358,13 @@ impl Shared {
     }
 
     fn commit(&self, disk: &dyn Disk, journal: &std::path::Path, unsynced: &Unsynced) {
+        let began = Instant::now();
         let synced = unsynced
             .files
             .iter()
             .try_for_each(|file| file.sync())
             .and_then(|()| if unsynced.folder { disk.sync_folder(journal) } else { Ok(()) });
+        self.syncs.observe(began.elapsed().as_micros() as u64);
         match synced {
             Ok(()) => {
                 self.durable.store(unsynced.records, Ordering::Release);

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use events::{Digest, Event, InteractionId, NodeId};
+use telemetry::{Meter as _, Point};
 
 use crate::checkpoint::Checkpoint;
 use crate::commit::{self, Shared};
@@ -45,6 +46,19 @@ impl Ticket {
     pub const fn sequence(self) -> u64 {
         self.sequence
     }
+}
+
+/// How the record is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalStats {
+    /// Records written.
+    pub records: u64,
+    /// How long syncs took, in microseconds.
+    pub syncs: Point,
+    /// Written records that are not synced yet.
+    pub unsynced_records: u64,
+    /// Bytes of records that wait to be written with the next one.
+    pub waiting_bytes: u64,
 }
 
 struct Inner {
@@ -109,6 +123,17 @@ impl Journal {
     /// Whether the record can still be written, for readiness checks.
     pub fn check(&self) -> Result<(), JournalError> {
         self.inner.shared.check()
+    }
+
+    /// How it is doing, for those who watch it; nothing if it cannot be written any more.
+    pub fn stats(&self) -> Option<JournalStats> {
+        let shared = &self.inner.shared;
+        let (records, waiting_bytes) = {
+            let guarded = shared.lock().ok()?;
+            (guarded.log.records(), guarded.log.waiting_bytes() as u64)
+        };
+        let unsynced_records = records.saturating_sub(shared.durable.load(Ordering::Acquire));
+        Some(JournalStats { records, syncs: shared.syncs.point(), unsynced_records, waiting_bytes })
     }
 
     /// Writes an event down. Blocking, for one `write` (microseconds); does not wait for the medium.

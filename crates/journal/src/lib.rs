@@ -31,6 +31,7 @@ pub mod read;
 mod recover;
 mod segment;
 mod settings;
+mod statement;
 pub mod testing;
 mod tree;
 pub mod verify;
@@ -43,11 +44,15 @@ pub use content::{CONTENT_BYTES_MAX, Content, Expired, Part};
 pub use disk::{Disk, DiskFile, DiskLock, DiskRead, FOLDER_NAMES_MAX, RealDisk};
 pub use error::{JournalError, ReadError};
 pub use frame::RECORD_BYTES_MAX;
-pub use journal::{Journal, Ticket};
+pub use journal::{Journal, JournalStats, Ticket};
 pub use read::{Position, Reader, Record, Records};
 pub use recover::{Cut, Recovery};
 pub use settings::{
     JournalSettings, OnDamage, SEAL_DELAY_MS_MAX, SEAL_INTERVAL_RECORDS_MAX, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SyncMode,
+};
+pub use statement::{
+    AnswerStatement, DECISION_BYTES_MAX, DECISION_FORMAT, DecisionStatement, Leaf,
+    ParseDecisionError, RequestStatement, SignedDecision, sign_decision,
 };
 pub use verify::{VerifyReport, sign_checkpoint, verify};

@@ -138,6 +138,11 @@ impl Log {
         self.tip.tree.records()
     }
 
+    /// Bytes of records that wait to be written with others.
+    pub(crate) const fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
     /// Records since the last seal.
     pub(crate) const fn unsealed(&self) -> u64 {
         self.tip.unsealed

@@ -26,7 +26,10 @@ const RESERVED_BYTES_MAX: usize = 256 * 1024;
 
 /// Memory for all bodies that are held at a time. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct BodyBudget(Arc<Semaphore>);
+pub struct BodyBudget {
+    left: Arc<Semaphore>,
+    units: usize,
+}
 
 /// A part of the budget, given back when dropped.
 #[derive(Debug, Default)]
@@ -35,8 +38,14 @@ pub struct BodyShare(Option<OwnedSemaphorePermit>);
 impl BodyBudget {
     /// A budget of `bytes_max` bytes, in whole kilobytes.
     pub fn new(bytes_max: usize) -> Self {
-        let units = bytes_max / BUDGET_UNIT_BYTES;
-        Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
+        let units = (bytes_max / BUDGET_UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self { left: Arc::new(Semaphore::new(units)), units }
+    }
+
+    /// What bodies hold of it now, in bytes.
+    pub fn held_bytes(&self) -> u64 {
+        let held = self.units.saturating_sub(self.left.available_permits());
+        (held * BUDGET_UNIT_BYTES) as u64
     }
 
     /// Makes a share cover this many bytes, if it does not yet and there is room for them.
@@ -47,7 +56,7 @@ impl BodyBudget {
             return Ok(());
         }
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-        let more = Arc::clone(&self.0).try_acquire_many_owned(missing);
+        let more = Arc::clone(&self.left).try_acquire_many_owned(missing);
         let more = more.map_err(|_| BodyReadError::Busy)?;
         match &mut share.0 {
             Some(share) => share.merge(more),
@@ -211,6 +220,7 @@ mod tests {
         let mut share = BodyShare::default();
         let first = super::read_bounded(body(), 4000, SECOND, &budget, &mut share).await;
         assert!(first.is_ok());
+        assert_eq!(budget.held_bytes(), 3072, "whole kilobytes");
         let mut other = BodyShare::default();
         let second = super::read_bounded(body(), 4000, SECOND, &budget, &mut other).await;
         assert!(matches!(second, Err(BodyReadError::Busy)), "3 + 3 kilobytes are more than 4");

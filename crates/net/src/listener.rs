@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use policy::AddressRange;
+use telemetry::Gauge;
 
 use crate::{
     Body, ListenError, Tasks, TlsSettings, in_place::InPlace, patience::Patience, proxy_protocol,
@@ -130,6 +131,7 @@ impl Shutdown {
 /// An open listener.
 #[derive(Debug)]
 pub struct Listener {
+    connections: Arc<Gauge>,
     settings: ListenerSettings,
     socket: TcpListener,
 }
@@ -139,7 +141,12 @@ impl Listener {
     pub fn bind(settings: ListenerSettings) -> Result<Self, ListenError> {
         let address = settings.address;
         let socket = open(address).map_err(|source| ListenError::Bind { address, source })?;
-        Ok(Self { settings, socket })
+        Ok(Self { connections: Arc::default(), settings, socket })
+    }
+
+    /// How many connections it has open, to be asked at any time.
+    pub fn connections(&self) -> Arc<Gauge> {
+        Arc::clone(&self.connections)
     }
 
     /// The address it listens on, with the port the kernel chose.
@@ -174,8 +181,9 @@ impl Listener {
                 settings: Arc::clone(&settings),
                 shutdown: shutdown.clone(),
             };
+            let open = self.connections.hold();
             tasks.spawn(async move {
-                let _permit = permit;
+                let _held = (permit, open);
                 connection.run(stream).await;
             });
         }

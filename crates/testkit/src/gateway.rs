@@ -45,7 +45,7 @@ impl Gateway {
     /// listens. `more` is added to its configuration: `"[journal]\nsync = \"off\"\n"`.
     pub fn start(binary: &Path, folder: &Path, upstream: SocketAddr, more: &str) -> Result<Self> {
         let config = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\n\n[[upstreams]]\nname = \"test\"\nbase_url = \"http://{upstream}/v1\"\n\n{more}"
+            "[server]\nlisten = \"127.0.0.1:0\"\n\n[metrics]\nlisten = \"127.0.0.1:0\"\n\n[[upstreams]]\nname = \"test\"\nbase_url = \"http://{upstream}/v1\"\n\n{more}"
         );
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join("bartizan.toml"), config)?;

@@ -12,6 +12,7 @@
 
 mod child;
 mod client;
+mod collector;
 mod cut;
 mod documents;
 mod fixtures;
@@ -30,6 +31,7 @@ mod upstream;
 
 pub use child::{Child, free_port, target_binary};
 pub use client::{Client, Connection, Ending, Request, Response};
+pub use collector::FakeCollector;
 pub use cut::Cut;
 pub use documents::{docx, pdf, stream, zip};
 pub use fixtures::{FIXTURES, fixture};

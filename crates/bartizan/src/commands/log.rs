@@ -1,4 +1,4 @@
-//! `bartizan log tail|show|verify|checkpoint`: reading the record, whether or not a gateway is writing.
+//! `bartizan log tail|show|verify|decision|checkpoint`: reading the record, whether or not a gateway is writing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use journal::{
 };
 use serde::Serialize;
 
-use super::log_text;
+use super::{log_decision, log_text};
 use crate::cli::{LogCommand, StateArgs};
 use crate::config;
 use crate::data_dir::DataDir;
@@ -34,7 +34,13 @@ pub(crate) fn run(command: &LogCommand) -> Result<Exit, Failure> {
             let reader = reader(&open(state)?);
             show(&reader, *id, *content, format.is_json(), &mut output)
         }
-        LogCommand::Verify { checkpoint, state, format } => {
+        LogCommand::Verify { checkpoint, decision: Some(file), format, .. } => {
+            log_decision::verify(file, checkpoint.as_deref(), format.is_json(), &mut output)
+        }
+        LogCommand::Decision { id, state, .. } => {
+            log_decision::sign(&open(state)?, *id, &mut output)
+        }
+        LogCommand::Verify { checkpoint, decision: None, state, format } => {
             let data = open(state)?;
             verify(&data, checkpoint.as_deref(), format.is_json(), &mut output)
         }
@@ -68,8 +74,8 @@ pub(super) fn read_failure(error: ReadError) -> Failure {
     Failure::Problems(exit, vec![Problem::told(error)])
 }
 
-/// Writing a checkpoint failed.
-fn journal_failure(error: JournalError) -> Failure {
+/// Signing failed.
+pub(super) fn journal_failure(error: JournalError) -> Failure {
     match error {
         JournalError::Read(error) => read_failure(error),
         JournalError::NotIntact { .. } => {
@@ -127,8 +133,7 @@ fn show(
 ) -> Result<Exit, Failure> {
     let records = reader.find(interaction).map_err(read_failure)?;
     if records.is_empty() {
-        let message = format!("there is no interaction `{interaction}` on record");
-        return Err(Failure::usage(message, "`bartizan log tail` shows the last ones"));
+        return Err(no_such_interaction(interaction));
     }
     let said = if with_content { said(reader, interaction, &records)? } else { Vec::new() };
     if json {
@@ -144,6 +149,11 @@ fn show(
         output.text(&log_text::interaction(&records, &said))?;
     }
     Ok(Exit::Fine)
+}
+
+pub(super) fn no_such_interaction(interaction: InteractionId) -> Failure {
+    let message = format!("there is no interaction `{interaction}` on record");
+    Failure::usage(message, "`bartizan log tail` shows the last ones")
 }
 
 fn said(
@@ -200,7 +210,7 @@ fn verify(
     })
 }
 
-fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
+pub(super) fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     let bytes = read_bounded(path, CHECKPOINT_BYTES_MAX as u64).map_err(|error| {
         let message = format!("cannot read the checkpoint `{}`: {error}", path.display());
         Failure::usage(message, "give the file that `bartizan log checkpoint` wrote")

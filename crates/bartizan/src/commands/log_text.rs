@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use events::{
     Anomaly, Credentials, Decision, Ending, EventBody, GuardReport, GuardStatus, InteractionClosed,
-    InteractionOpened, LocatedFinding, Outcome, Principal, Rank, Unscanned, UserReport,
+    InteractionOpened, LocatedFinding, Outcome, Principal, Rank, Trace, Unscanned, UserReport,
 };
-use journal::Record;
 use journal::verify::{Truncation, Verdict, VerifyReport};
+use journal::{DecisionStatement, Record};
 
 use super::log::Said;
 use crate::output::{Table, printable};
@@ -200,14 +200,22 @@ fn opened_block(text: &mut String, record: &Record, opened: &InteractionOpened) 
     let model = opened.model.as_deref().map(|model| format!(", model {model}")).unwrap_or_default();
     let streamed = if opened.streamed { ", streamed" } else { "" };
     row("asked", format!("{} {}{model}{streamed}", opened.dialect, opened.operation));
-    row("upstream", opened.upstream.clone().unwrap_or_else(|| String::from("none")));
-    row("request", format!("{} B", opened.request_bytes));
+    let route = opened.route.as_deref().map(|name| format!(" by route {name}")).unwrap_or_default();
+    let upstream = opened.upstream.as_deref().unwrap_or("none");
+    row("upstream", format!("{upstream}{route}"));
+    if let Some(Trace { parent, span, trace }) = opened.trace {
+        let parent = parent.map(|parent| format!(", parent {parent}")).unwrap_or_default();
+        row("trace", format!("{trace}, span {span}{parent}"));
+    }
+    let masked = match opened.masked {
+        0 => String::new(),
+        masked => format!(", {masked} values masked"),
+    };
+    row("request", format!("{} B{masked}", opened.request_bytes));
     row("decision", decision_words(&opened.decision));
     rule_rows(&mut row, &opened.decision);
     finding_rows(&mut row, &opened.findings);
-    for guard in &opened.guards {
-        row("guard", format!("{}: {}", guard.guard, guard_words(guard)));
-    }
+    guard_rows(&mut row, &opened.guards);
     for path in &opened.unknown_fields {
         row("unknown field", path.clone());
     }
@@ -237,9 +245,7 @@ fn closed_block(text: &mut String, record: &Record, closed: &InteractionClosed) 
     row("decision", decision_words(&closed.decision));
     rule_rows(&mut row, &closed.decision);
     finding_rows(&mut row, &closed.findings);
-    for guard in &closed.guards {
-        row("guard", format!("{}: {}", guard.guard, guard_words(guard)));
-    }
+    guard_rows(&mut row, &closed.guards);
     unscanned_rows(&mut row, &closed.unscanned);
     text.push_str(&table.render());
 }
@@ -251,6 +257,39 @@ fn report_block(text: &mut String, record: &Record, report: &UserReport) {
     row("by", principal_words(&report.principal));
     row("says", report_words(report));
     text.push_str(&table.render());
+}
+
+/// What a signed statement says.
+pub(crate) fn decision(statement: &DecisionStatement) -> String {
+    let mut table = Table::headless();
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    let request = &statement.request;
+    row("signed", format!("{} UTC", show_moment(statement.time_ms)));
+    let model = request.model.as_deref().map(|name| format!(", model {name}")).unwrap_or_default();
+    row("asked", format!("{} {}{model}", request.dialect, request.operation));
+    row("decision", decision_words(&request.decision));
+    rule_rows(&mut row, &request.decision);
+    guard_rows(&mut row, &request.guards);
+    unscanned_rows(&mut row, &request.unscanned);
+    if let Some(answer) = &statement.answer {
+        row("ending", format!("{} {}", ending_words(answer.ending), answer.status));
+        row("decision", decision_words(&answer.decision));
+        rule_rows(&mut row, &answer.decision);
+        guard_rows(&mut row, &answer.guards);
+        unscanned_rows(&mut row, &answer.unscanned);
+    } else {
+        row("ending", String::from("not on record"));
+    }
+    for leaf in &statement.leaves {
+        row("record", format!("{}, leaf {}", leaf.sequence, leaf.leaf));
+    }
+    table.render()
+}
+
+fn guard_rows(row: &mut impl FnMut(&str, String), guards: &[GuardReport]) {
+    for guard in guards {
+        row("guard", format!("{}: {}", guard.guard, guard_words(guard)));
+    }
 }
 
 fn moment_words(record: &Record) -> String {

@@ -17,6 +17,7 @@ mod key_changes;
 pub(crate) mod keys;
 mod keys_audit;
 pub(crate) mod log;
+mod log_decision;
 mod log_text;
 mod process_limits;
 pub(crate) mod protect;

@@ -100,9 +100,14 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };
-    let address = gateway::start(parts).map_err(|error| {
-        Failure::environment(error, "stop what uses that address, or set another `[server] listen`")
+    let gateway::Started { address, metrics } = gateway::start(parts).map_err(|error| {
+        let help =
+            "stop what uses that address, or set another `[server] listen` or `[metrics] listen`";
+        Failure::environment(error, help)
     })?;
+    if let Some(metrics) = metrics {
+        tracing::info!("metrics are at http://{metrics}/metrics");
+    }
     record_start(&journal, address, policy_digest, &recovery)?;
     if let Some((id, _)) = &first_key {
         record(&journal, key_changes::administration("first-start", key_changes::CREATE, *id))?;

@@ -22,6 +22,7 @@ use super::options::{
 };
 use super::parse::keyword;
 use super::schema::schema;
+use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 const COLUMNS_MAX: usize = 100;
 
@@ -33,7 +34,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 13] {
+fn sections() -> [(&'static str, &'static [&'static str]); 15] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
@@ -47,6 +48,8 @@ fn sections() -> [(&'static str, &'static [&'static str]); 13] {
         ("guards", declared_keys::<GuardOptions>()),
         ("exceptions", declared_keys::<ExceptionOptions>()),
         ("journal", declared_keys::<JournalOptions>()),
+        ("metrics", declared_keys::<MetricsOptions>()),
+        ("telemetry", declared_keys::<TelemetryOptions>()),
         ("diagnostics", declared_keys::<DiagnosticsOptions>()),
     ]
 }
@@ -252,6 +255,7 @@ mod tests {
         assert_eq!(json(&options.server), json(&ServerOptions::default()));
         assert_eq!(json(&options.guards), json(&GuardOptions::default()));
         assert_eq!(json(&options.journal), json(&JournalOptions::default()));
+        assert_eq!(json(&options.metrics), json(&MetricsOptions::default()));
         assert_eq!(json(&options.diagnostics), json(&DiagnosticsOptions::default()));
         let counts = [options.upstreams.len(), options.routes.len(), options.exceptions.len()];
         assert_eq!(counts, [1, 1, 1]);

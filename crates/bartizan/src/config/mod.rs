@@ -27,6 +27,8 @@ pub(crate) mod schema;
 mod secret;
 pub(crate) mod settings;
 pub(crate) mod summary;
+mod telemetry;
+mod telemetry_options;
 mod upstreams;
 
 use std::path::{Path, PathBuf};

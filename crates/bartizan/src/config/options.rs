@@ -21,6 +21,7 @@ pub(super) use super::route_options::{
     AcceptOption, RouteOptions, RouteUpstreamOptions, every_model,
 };
 use super::secret::SecretReference;
+use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 /// The whole file. Every part may be left out.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -63,6 +64,12 @@ pub(crate) struct ConfigOptions {
     pub(crate) exceptions: Vec<ExceptionOptions>,
     /// The record of every interaction.
     pub(crate) journal: JournalOptions,
+    /// The page of metrics.
+    pub(crate) metrics: MetricsOptions,
+    /// A collector of OpenTelemetry that traces and metrics are sent to, as OTLP in JSON over HTTP. Never content.
+    /// Without this section nothing is sent.
+    #[schemars(default)]
+    pub(crate) telemetry: Option<TelemetryOptions>,
     /// What Bartizan says about itself on standard error. Never content, never secrets.
     pub(crate) diagnostics: DiagnosticsOptions,
 }

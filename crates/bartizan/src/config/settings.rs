@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) external: ExternalGuards,
     /// The same, as they may be shown.
     pub(crate) external_cards: Vec<ExternalCard>,
+    /// Where telemetry is sent, as it may be shown.
+    pub(crate) collector_url: Option<String>,
     /// The upstreams, as they may be shown.
     pub(crate) upstreams: Vec<UpstreamCard>,
     /// What is looked for, and what follows.
@@ -162,6 +164,9 @@ impl<'a> Checker<'a> {
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);
+        let metrics = self.metrics(&options.metrics, listen);
+        let collector_url = options.telemetry.as_ref().map(|one| one.otlp_endpoint.clone());
+        let collector = options.telemetry.and_then(|options| self.collector(options));
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -174,6 +179,7 @@ impl<'a> Checker<'a> {
             data_dir,
             gateway: gateway::Settings {
                 addresses: addresses(&options.server),
+                collector,
                 guards: options.guards.enabled,
                 identity,
                 masks: match options.guards.masks {
@@ -182,6 +188,7 @@ impl<'a> Checker<'a> {
                 },
                 listen,
                 limits,
+                metrics,
                 routes,
                 tls: tls.flatten(),
                 unknown_fields,
@@ -192,6 +199,7 @@ impl<'a> Checker<'a> {
             client_certificates,
             external,
             external_cards,
+            collector_url,
             quotas,
             loopback,
             upstreams: cards,

@@ -21,6 +21,10 @@ struct Summary<'a> {
     source: Option<String>,
     data_dir: String,
     listen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    telemetry: Option<&'a str>,
     tls: bool,
     upstreams: Vec<UpstreamSummary<'a>>,
     routes: Vec<RouteSummary<'a>>,
@@ -151,6 +155,8 @@ fn summary(settings: &Settings) -> Summary<'_> {
         },
         data_dir: settings.data_dir.display().to_string(),
         listen: gateway.listen.to_string(),
+        metrics: gateway.metrics.map(|address| format!("http://{address}/metrics")),
+        telemetry: settings.collector_url.as_deref(),
         tls: gateway.tls.is_some(),
         upstreams: settings
             .upstreams
@@ -231,6 +237,12 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
     let mut table = Table::headless();
     let scheme = if summary.tls { "https" } else { "http" };
     table.row(["listen".into(), format!("{scheme}://{}", summary.listen)]);
+    if let Some(metrics) = &summary.metrics {
+        table.row(["metrics".into(), metrics.clone()]);
+    }
+    if let Some(collector) = summary.telemetry {
+        table.row(["telemetry".into(), format!("traces and metrics to {collector}")]);
+    }
     table.row(["data".into(), summary.data_dir.clone()]);
     for upstream in &summary.upstreams {
         let key = upstream.api_key.map(|key| format!(", key from {key}")).unwrap_or_default();

@@ -211,6 +211,7 @@ content_retention_hours = 0
 bartizan.toml is fine; this would run:
 
 listen    http://0.0.0.0:8443
+metrics   http://127.0.0.1:9464/metrics
 data      bartizan-data
 upstream  openai at https://api.openai.com/v1 (openai), key from literal:…
 upstream  local at http://10.0.0.7:8000/v1 (openai)
@@ -234,6 +235,64 @@ route     * to openai, for virtual keys
     assert_eq!(json["upstreams"][0]["dialects"], serde_json::json!(["openai"]));
     assert_eq!(json["refused_dialects"], serde_json::json!(["anthropic"]));
     assert!(!json.to_string().contains("sk-secret"));
+}
+
+#[test]
+fn the_page_of_metrics_has_an_address_of_its_own() {
+    let home = Home::new();
+    let check = |listen: &str| {
+        let config =
+            format!("[server]\nlisten = \"127.0.0.1:8080\"\n[metrics]\nlisten = \"{listen}\"\n");
+        home.write("bartizan.toml", config);
+        let ran = home.run(&["config", "check"]);
+        (ran.code, format!("{}{}", ran.stdout, ran.stderr))
+    };
+    let (code, said) = check("");
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("/metrics"), "{said}");
+    let (code, said) = check("0.0.0.0:9464");
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("the page of metrics at `0.0.0.0:9464` can be read from outside"),
+        "{said}"
+    );
+    for (listen, wrong) in [
+        ("9464", "`9464` is not an address with a port"),
+        ("127.0.0.1:8080", "callers are listened to there"),
+    ] {
+        let (code, said) = check(listen);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(wrong), "{said}");
+    }
+}
+
+#[test]
+fn a_collector_of_telemetry_is_checked() {
+    let home = Home::new();
+    let check = |telemetry: &str| {
+        home.write("bartizan.toml", format!("[telemetry]\n{telemetry}"));
+        let ran = home.run(&["config", "check"]);
+        (ran.code, format!("{}{}", ran.stdout, ran.stderr))
+    };
+    let good =
+        "otlp_endpoint = \"http://10.0.0.9:4318\"\notlp_headers = { x-key = \"literal:hush\" }\n";
+    let (code, said) = check(good);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("traces and metrics to http://10.0.0.9:4318"), "{said}");
+    assert!(said.contains("the collector of telemetry is reached without TLS"), "{said}");
+    assert!(!said.contains("hush"), "{said}");
+    let bad = "otlp_endpoint = \"collector:4318\"\n";
+    let wrong = [
+        (bad.to_owned(), "write the collector's address"),
+        (format!("{good}otlp_interval_ms = 999\n"), "choose between 1000 and 86400000"),
+        (good.replace("x-key", "host"), "`host` cannot be sent"),
+        (good.replace("literal:hush", "env:NOT_THERE"), "`NOT_THERE` is not set"),
+    ];
+    for (config, expected) in wrong {
+        let (code, said) = check(&config);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use events::{
     Anomaly, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, Kind, NodeNotice, Outcome, Principal, Rank, Rating, ReportReason,
-    UserReport,
+    InteractionOpened, Kind, NodeNotice, Outcome, Principal, Rank, Rating, ReportReason, SpanId,
+    Trace, TraceId, UserReport,
 };
 use journal::{Journal, JournalSettings, Part, RealDisk};
 
@@ -33,11 +33,18 @@ fn recorded(home: &Home) -> InteractionId {
         findings_omitted: 0,
         guards: Vec::new(),
         interaction,
+        masked: 2,
         model: Some("evil\u{1b}]0;title\u{7}".into()),
         operation: "chat.completions".into(),
         principal: Principal { team: Some("payments".into()), ..Principal::default() },
         request_bytes: 17,
+        route: Some("main".into()),
         streamed: true,
+        trace: Some(Trace {
+            parent: Some(SpanId::of_random([1; 8])),
+            span: SpanId::of_random([2; 8]),
+            trace: TraceId::of_random([3; 16]),
+        }),
         unknown_fields: Vec::new(),
         unscanned: Vec::new(),
         upstream: Some("openai".into()),
@@ -179,6 +186,9 @@ fn one_interaction_is_shown_whole_with_its_content_if_asked() {
     for expected in [
         "by           team payments\n",
         "asked        openai chat.completions, model evil\\u{1b}]0;title\\u{7}, streamed\n",
+        "upstream     openai by route main\n",
+        "trace        03030303030303030303030303030303, span 0202020202020202, parent 0101010101010101\n",
+        "request      17 B, 2 values masked\n",
         "ending    answered\n",
         "took      12 ms, first byte after 900 µs\n",
         "values    0 masked, 1 restored\n",
@@ -240,6 +250,71 @@ fn a_change_and_a_cut_are_noticed() {
     assert!(ran.stderr.contains("help: run `bartizan log verify`"), "{}", ran.stderr);
     let ran = home.run(&["log", "checkpoint"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "nothing is signed");
+}
+
+#[test]
+fn a_decision_is_signed_and_checked_without_the_record() {
+    let home = Home::new();
+    let id = recorded(&home).to_string();
+    let signed = home.run(&["log", "decision", &id]);
+    assert_eq!((signed.code, signed.stderr.as_str()), (0, ""));
+    let checkpoint = home.run(&["log", "checkpoint"]).stdout;
+
+    // An auditor's machine: nothing but what was handed over.
+    let auditor = Home::new();
+    auditor.write("checkpoint.json", &checkpoint);
+    let verify = |text: &str, more: &[&str]| {
+        auditor.write("decision.json", text);
+        let arguments = [&["log", "verify", "--decision", "decision.json"], more].concat();
+        let ran = auditor.run(&arguments);
+        (ran.code, format!("{}{}", ran.stdout, ran.stderr))
+    };
+    let (code, said) = verify(&signed.stdout, &[]);
+    assert_eq!(code, 0, "{said}");
+    for expected in ["signed by the node it names", &id, "allowed", "answered 200", "record"] {
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
+    assert!(!said.contains('\u{1b}'), "{said:?}");
+    let (code, said) = verify(&signed.stdout, &["--checkpoint", "checkpoint.json"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("signed by the checkpoint's node"), "{said}");
+
+    let json: serde_json::Value = serde_json::from_str(&signed.stdout).expect("JSON");
+    assert_eq!(json["statement"]["leaves"].as_array().map(Vec::len), Some(2));
+    for (pointer, value) in [
+        ("/statement/request/decision/outcome", serde_json::json!("refused")),
+        ("/statement/answer/status", serde_json::json!(403)),
+        ("/statement/time_ms", serde_json::json!(1)),
+        ("/statement/node", serde_json::json!("nod_00d1e7c3a95b2f48")),
+        ("/signature", serde_json::json!("00".repeat(64))),
+    ] {
+        let mut changed = json.clone();
+        *changed.pointer_mut(pointer).expect(pointer) = value;
+        let (code, said) = verify(&changed.to_string(), &[]);
+        assert_eq!(code, 1, "{pointer}: {said}");
+        assert!(said.contains("FORGED"), "{said}");
+    }
+
+    let other = Home::new();
+    recorded(&other);
+    auditor.write("checkpoint.json", other.run(&["log", "checkpoint"]).stdout);
+    let (code, said) = verify(&signed.stdout, &["--checkpoint", "checkpoint.json", "--json"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("\"other_node\""), "{said}");
+
+    let (code, said) = verify("{}", &[]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("not a signed decision"), "{said}");
+    let ran = home.run(&["log", "decision", "int_067k9vq2v0000000000000000g"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let segment = home.path("bartizan-data/journal/00000000.log");
+    let mut bytes = read(&segment);
+    let at = find(&bytes, b"ready");
+    bytes[at] = b'R';
+    std::fs::write(&segment, &bytes).expect("written");
+    let ran = home.run(&["log", "decision", &id]);
+    assert_ne!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "", "nothing is signed over a record that was changed");
 }
 
 #[test]

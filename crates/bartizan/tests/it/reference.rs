@@ -37,6 +37,7 @@ const COMMANDS: &[&[&str]] = &[
     &["protect", "list"],
     &["protect", "remove"],
     &["log", "verify"],
+    &["log", "decision"],
     &["log", "checkpoint"],
 ];
 

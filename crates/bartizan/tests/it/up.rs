@@ -21,7 +21,10 @@ fn start(home: &Home) -> Gateway {
 }
 
 fn start_with(home: &Home, more: &str) -> Gateway {
-    home.write("bartizan.toml", format!("[server]\nlisten = \"127.0.0.1:0\"\n{more}"));
+    home.write(
+        "bartizan.toml",
+        format!("[metrics]\nlisten = \"127.0.0.1:0\"\n[server]\nlisten = \"127.0.0.1:0\"\n{more}"),
+    );
     let mut child = Child::start(home.command(&["up"])).expect("started");
     let listens = |child: &Child| child.stdout().contains("Bartizan listens on ");
     assert!(child.wait_for(PATIENCE, listens), "{}{}", child.stdout(), child.stderr());
@@ -122,6 +125,17 @@ fn a_start_that_cannot_succeed_says_why() {
     let ran = home.run(&["up"]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert!(ran.stderr.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{}", ran.stderr);
+
+    let metrics =
+        format!("[server]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"127.0.0.1:{port}\"\n");
+    home.write("bartizan.toml", metrics);
+    let ran = home.run(&["up"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("another `[server] listen` or `[metrics] listen`"),
+        "{}",
+        ran.stderr
+    );
 
     let _gateway = start(&home);
     let ran = home.run(&["up"]);

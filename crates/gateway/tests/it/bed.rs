@@ -38,6 +38,7 @@ pub(crate) const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","cre
 pub(crate) struct Plan {
     pub(crate) accept: Accept,
     pub(crate) addresses: AddressSettings,
+    pub(crate) collector: Option<gateway::CollectorSettings>,
     pub(crate) detect: detect::DetectSettings,
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) kind: UpstreamKind,
@@ -68,6 +69,7 @@ impl Default for Plan {
         Self {
             accept: Accept::VirtualKey,
             addresses: AddressSettings::default(),
+            collector: None,
             detect: detect::DetectSettings::default(),
             dialects: Dialect::ALL.to_vec(),
             kind: UpstreamKind::Standard,
@@ -100,6 +102,8 @@ pub(crate) struct Bed {
     directory: tempfile::TempDir,
     disk: Arc<dyn Disk>,
     pub(crate) key: String,
+    /// Where its metrics are read.
+    pub(crate) metrics: SocketAddr,
     /// A key of somebody else.
     pub(crate) other_key: String,
     pub(crate) quotas: Arc<Quotas>,
@@ -120,15 +124,17 @@ impl Bed {
         let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
         let disk = Arc::clone(&plan.disk);
         let quotas = Arc::new(Quotas::new(plan.quotas.clone()));
-        let (address, key, other_key) = runtime.block_on(start(
+        let (started, key, other_key) = runtime.block_on(start(
             directory.path(),
             base_url,
             (plan, Arc::clone(&quotas)),
             shutdown.clone(),
             tasks.clone(),
         ));
+        let gateway::Started { address, metrics } = started;
+        let metrics = metrics.expect("a page of metrics");
         let runtime = Some(runtime);
-        Self { address, directory, disk, key, other_key, quotas, runtime, shutdown, tasks }
+        Self { address, directory, disk, key, metrics, other_key, quotas, runtime, shutdown, tasks }
     }
 
     /// A client with the bed's virtual key.
@@ -190,7 +196,7 @@ async fn start(
     (plan, quotas): (Plan, Arc<Quotas>),
     shutdown: Shutdown,
     tasks: Tasks,
-) -> (SocketAddr, String, String) {
+) -> (gateway::Started, String, String) {
     let store = Store::open(&data.join("state.sqlite")).await.expect("a store");
     let keys = VirtualKeys::open(store, &data.join("pepper"), 1).await.expect("keys");
     let grant = GrantOptions { name: "test".to_owned(), ..plan.grant };
@@ -212,10 +218,12 @@ async fn start(
     }
     let settings = Settings {
         addresses: plan.addresses,
+        collector: plan.collector,
         guards: plan.guards,
         identity: plan.identity,
         limits: plan.limits,
         masks: plan.masks,
+        metrics: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         routes: vec![RouteSettings {
             accept: plan.accept,
@@ -230,7 +238,7 @@ async fn start(
         unknown_fields: plan.unknown_fields,
         upstreams,
     };
-    let address = gateway::start(Parts {
+    let started = gateway::start(Parts {
         exposed: plan.exposed,
         external: connect::ExternalGuards::new(plan.external).expect("guards"),
         baselines: Some(data.join("baselines.bin")),
@@ -245,7 +253,7 @@ async fn start(
         tasks,
     })
     .expect("a free port");
-    (address, key.expose().clone(), other.expose().clone())
+    (started, key.expose().clone(), other.expose().clone())
 }
 
 /// One upstream of a plan.

@@ -44,6 +44,20 @@ fn what_is_appended_is_read_back_in_order_across_restarts() {
 }
 
 #[test]
+fn how_it_is_doing_is_told() {
+    let disk = FaultDisk::new();
+    let (journal, _) = open(&disk);
+    journal.append_later(&event(0)).expect("appended");
+    assert!(journal.stats().expect("told").waiting_bytes > 0);
+    let ticket = journal.append(&event(1)).expect("appended");
+    journal.synced_blocking(ticket).expect("synced");
+    let stats = journal.stats().expect("told");
+    assert_eq!((stats.records, stats.unsynced_records, stats.waiting_bytes), (2, 0, 0));
+    let telemetry::Point::Histogram { counts, .. } = stats.syncs else { panic!("buckets") };
+    assert!(counts.iter().sum::<u64>() > 0, "a sync was timed");
+}
+
+#[test]
 fn many_tasks_append_and_wait_at_once() {
     let disk = FaultDisk::new();
     let (journal, _) = open(&disk);

@@ -166,7 +166,7 @@ fn start_gateway(
     let failed = |error: std::io::Error| format!("could not start `bartizan up`: {error}");
     let address = free_address().map_err(failed)?;
     let config = format!(
-        "[server]\nlisten = \"{address}\"\n\n\
+        "[server]\nlisten = \"{address}\"\n\n[metrics]\nlisten = \"\"\n\n\
          [[upstreams]]\nname = \"fake\"\nbase_url = \"http://{upstream}/v1\"\n\
          api_key = \"literal:{UPSTREAM_KEY}\"\n\n\
          [[upstreams]]\nname = \"fake-anthropic\"\ndialect = \"anthropic\"\n\

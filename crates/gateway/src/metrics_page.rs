@@ -1,0 +1,152 @@
+//! The page that Prometheus reads, on a listener of its own.
+//!
+//! INVARIANT: it is not reached through the listener that callers use. INVARIANT: reading it makes nobody
+//! wait, and says nothing that identifies a caller.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use journal::Journal;
+use net::{Arrival, Body, BodyBudget, Handler, ListenerSettings};
+use telemetry::{
+    About, FamilySnapshot, Gauge, Kind, Meter as _, PROMETHEUS_CONTENT_TYPE, Point, Series, Unit,
+    prometheus_text,
+};
+
+use crate::metrics::Metrics;
+
+/// Connections of those who read it.
+const CONNECTIONS_MAX: usize = 16;
+/// Bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// Time for a request's head, and for an answer to be read.
+const TIME_MAX: Duration = Duration::from_secs(10);
+/// The only path.
+const PATH: &str = "/metrics";
+
+/// Where everything that is measured comes together.
+pub(crate) struct MetricsPage {
+    pub(crate) bodies: BodyBudget,
+    pub(crate) connections: Arc<Gauge>,
+    pub(crate) journal: Journal,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) started_us: u64,
+}
+
+impl MetricsPage {
+    pub(crate) fn new(
+        bodies: BodyBudget,
+        connections: Arc<Gauge>,
+        journal: Journal,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { bodies, connections, journal, metrics, started_us: now.as_micros() as u64 }
+    }
+
+    /// How it listens.
+    pub(crate) const fn listener(address: std::net::SocketAddr) -> ListenerSettings {
+        ListenerSettings {
+            address,
+            connections_max: CONNECTIONS_MAX,
+            head_bytes_max: HEAD_BYTES_MAX,
+            head_time_max: TIME_MAX,
+            proxy_protocol_from: Vec::new(),
+            send_time_max: TIME_MAX,
+            tls: None,
+        }
+    }
+
+    /// What everything says now.
+    pub(crate) fn snapshot(&self) -> Vec<FamilySnapshot> {
+        let gauge = |name, help, unit| About { name, help, kind: Kind::Gauge, unit };
+        let version = Series {
+            labels: vec![("version", env!("CARGO_PKG_VERSION").to_owned())],
+            point: Point::Number(1),
+        };
+        let build = gauge("bartizan.build_info", "Which Bartizan runs; always 1.", Unit::Count);
+        let started = gauge("bartizan.start_time", "When it started, since 1970.", Unit::Seconds);
+        let connections =
+            gauge("bartizan.connections.open", "Open connections of callers.", Unit::Count);
+        let bodies = gauge("bartizan.bodies.held", "Bodies held in memory.", Unit::Bytes);
+        let mut families = vec![
+            FamilySnapshot { about: build, series: vec![version] },
+            FamilySnapshot::number(started, self.started_us),
+            FamilySnapshot::point(connections, self.connections.point()),
+            FamilySnapshot::number(bodies, self.bodies.held_bytes()),
+        ];
+        families.extend(self.metrics.snapshot());
+        families.extend(self.of_journal());
+        families
+    }
+
+    fn of_journal(&self) -> Vec<FamilySnapshot> {
+        let about = |name, help, kind, unit| About { name, help, kind, unit };
+        let writable = about(
+            "bartizan.journal.writable",
+            "Whether the record can be written; without it nothing passes.",
+            Kind::Gauge,
+            Unit::Count,
+        );
+        let is_writable = u64::from(self.journal.check().is_ok());
+        let mut families = vec![FamilySnapshot::number(writable, is_writable)];
+        let Some(stats) = self.journal.stats() else { return families };
+        let syncs = about(
+            "bartizan.journal.sync.duration",
+            "How long the disk took to make records safe.",
+            Kind::Histogram,
+            Unit::Seconds,
+        );
+        let unsynced = about(
+            "bartizan.journal.unsynced",
+            "Records that are written and not safe against a power cut yet.",
+            Kind::Gauge,
+            Unit::Count,
+        );
+        let waiting = about(
+            "bartizan.journal.waiting",
+            "Records that wait to be written with the next one.",
+            Kind::Gauge,
+            Unit::Bytes,
+        );
+        let records = about(
+            "bartizan.journal.records",
+            "Records written since the record was made.",
+            Kind::Counter,
+            Unit::Count,
+        );
+        families.extend([
+            FamilySnapshot::point(syncs, stats.syncs),
+            FamilySnapshot::number(unsynced, stats.unsynced_records),
+            FamilySnapshot::number(waiting, stats.waiting_bytes),
+            FamilySnapshot::number(records, stats.records),
+        ]);
+        families
+    }
+}
+
+impl Handler for MetricsPage {
+    fn handle(
+        &self,
+        arrival: Arrival,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
+        Box::pin(async move {
+            let request = &arrival.request;
+            let (status, content_type, text) = if request.uri().path() != PATH {
+                (StatusCode::NOT_FOUND, "text/plain; charset=utf-8", format!("see {PATH}\n"))
+            } else if request.method() != Method::GET {
+                let text = String::from("this path takes GET\n");
+                (StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", text)
+            } else {
+                (StatusCode::OK, PROMETHEUS_CONTENT_TYPE, prometheus_text(&self.snapshot()))
+            };
+            let mut response = Response::new(net::full(text));
+            *response.status_mut() = status;
+            let content_type = HeaderValue::from_static(content_type);
+            response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            response
+        })
+    }
+}

@@ -1,0 +1,282 @@
+//! OTLP over HTTP in its JSON form: the bodies of `/v1/traces` and `/v1/metrics`.
+//!
+//! Source: opentelemetry.io/docs/specs/otlp ("JSON Protobuf Encoding"): names in lower camel case, ids in
+//! hexadecimal, 64-bit whole numbers as strings, enumerations as numbers.
+//!
+//! INVARIANT: sums and histograms are cumulative since the start, so that a body that is lost loses nothing.
+
+use events::{SpanId, TraceId};
+use serde_json::{Value, json};
+
+use crate::names::SCHEMA_URL;
+use crate::snapshot::{FamilySnapshot, Kind, Point, Series, Unit};
+
+/// Characters of a text in an attribute; more are cut off.
+pub const ATTRIBUTE_CHARACTERS_MAX: usize = 256;
+
+/// `AGGREGATION_TEMPORALITY_CUMULATIVE`
+const CUMULATIVE: u8 = 2;
+/// `SPAN_KIND_SERVER`
+const SERVER: u8 = 2;
+/// `SPAN_KIND_CLIENT`
+const CLIENT: u8 = 3;
+/// `STATUS_CODE_ERROR`
+const ERROR: u8 = 2;
+
+/// Who measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// `service.instance.id`
+    pub instance: String,
+    /// `service.version`
+    pub version: &'static str,
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attribute {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Whole(u64),
+    /// A number.
+    Real(f64),
+    /// Yes or no.
+    Is(bool),
+}
+
+/// One interaction, as a span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    /// Names, with dots, and values.
+    pub attributes: Vec<(&'static str, Attribute)>,
+    /// When it ended, in microseconds since 1970.
+    pub ended_us: u64,
+    /// Whether something else was asked, rather than only answered.
+    pub is_client: bool,
+    /// Whether it went wrong.
+    pub is_error: bool,
+    /// `chat gpt-4o`
+    pub name: String,
+    /// The caller's span.
+    pub parent: Option<SpanId>,
+    /// Its own id.
+    pub span: SpanId,
+    /// When it began, in microseconds since 1970.
+    pub started_us: u64,
+    /// Its trace.
+    pub trace: TraceId,
+}
+
+/// The body that carries spans.
+pub fn otlp_traces(resource: &Resource, spans: &[Span]) -> Vec<u8> {
+    let spans: Vec<Value> = spans.iter().map(span).collect();
+    let body = json!({ "resourceSpans": [{
+        "resource": attributes_of(resource),
+        "scopeSpans": [{ "scope": scope(resource), "spans": spans, "schemaUrl": SCHEMA_URL }],
+        "schemaUrl": SCHEMA_URL,
+    }] });
+    body.to_string().into_bytes()
+}
+
+/// The body that carries what families say, between two moments in microseconds since 1970. Those without series are left out.
+pub fn otlp_metrics(
+    resource: &Resource,
+    families: &[FamilySnapshot],
+    started_us: u64,
+    now_us: u64,
+) -> Vec<u8> {
+    let with_series = families.iter().filter(|family| !family.series.is_empty());
+    let metrics: Vec<Value> =
+        with_series.map(|family| metric(family, started_us, now_us)).collect();
+    let body = json!({ "resourceMetrics": [{
+        "resource": attributes_of(resource),
+        "scopeMetrics": [{ "scope": scope(resource), "metrics": metrics, "schemaUrl": SCHEMA_URL }],
+        "schemaUrl": SCHEMA_URL,
+    }] });
+    body.to_string().into_bytes()
+}
+
+fn attributes_of(resource: &Resource) -> Value {
+    json!({ "attributes": [
+        { "key": "service.name", "value": { "stringValue": "bartizan" } },
+        { "key": "service.version", "value": { "stringValue": resource.version } },
+        { "key": "service.instance.id", "value": { "stringValue": resource.instance } },
+    ] })
+}
+
+fn scope(resource: &Resource) -> Value {
+    json!({ "name": "bartizan", "version": resource.version })
+}
+
+fn span(span: &Span) -> Value {
+    let attributes: Vec<Value> = span
+        .attributes
+        .iter()
+        .map(|(key, value)| json!({ "key": key, "value": attribute(value) }))
+        .collect();
+    let mut body = json!({
+        "traceId": span.trace.to_string(),
+        "spanId": span.span.to_string(),
+        "name": bounded(&span.name),
+        "kind": if span.is_client { CLIENT } else { SERVER },
+        "startTimeUnixNano": nanoseconds(span.started_us),
+        "endTimeUnixNano": nanoseconds(span.ended_us.max(span.started_us)),
+        "attributes": attributes,
+    });
+    if let Some(parent) = span.parent {
+        body["parentSpanId"] = json!(parent.to_string());
+    }
+    if span.is_error {
+        body["status"] = json!({ "code": ERROR });
+    }
+    body
+}
+
+fn attribute(value: &Attribute) -> Value {
+    match value {
+        Attribute::Text(text) => json!({ "stringValue": bounded(text) }),
+        Attribute::Whole(number) => json!({ "intValue": number.to_string() }),
+        Attribute::Real(number) => json!({ "doubleValue": number }),
+        Attribute::Is(is) => json!({ "boolValue": is }),
+    }
+}
+
+fn bounded(text: &str) -> &str {
+    let end = text.char_indices().nth(ATTRIBUTE_CHARACTERS_MAX).map(|(end, _)| end);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+fn metric(family: &FamilySnapshot, started_us: u64, now_us: u64) -> Value {
+    let about = &family.about;
+    let points: Vec<Value> = family
+        .series
+        .iter()
+        .map(|series| data_point(series, about.unit, started_us, now_us))
+        .collect();
+    let mut body =
+        json!({ "name": about.name, "description": about.help, "unit": about.unit.ucum() });
+    let (kind, data) = match about.kind {
+        Kind::Counter => (
+            "sum",
+            json!({ "dataPoints": points, "aggregationTemporality": CUMULATIVE, "isMonotonic": true }),
+        ),
+        Kind::Gauge => ("gauge", json!({ "dataPoints": points })),
+        Kind::Histogram => {
+            ("histogram", json!({ "dataPoints": points, "aggregationTemporality": CUMULATIVE }))
+        }
+    };
+    body[kind] = data;
+    body
+}
+
+fn data_point(series: &Series, unit: Unit, started_us: u64, now_us: u64) -> Value {
+    let labels = series.labels.iter().filter(|(_, value)| !value.is_empty());
+    let attributes: Vec<Value> = labels
+        .map(|(key, value)| json!({ "key": key, "value": { "stringValue": bounded(value) } }))
+        .collect();
+    let mut body = json!({
+        "attributes": attributes,
+        "startTimeUnixNano": nanoseconds(started_us),
+        "timeUnixNano": nanoseconds(now_us),
+    });
+    match &series.point {
+        Point::Number(number) if unit.is_whole() => body["asInt"] = json!(number.to_string()),
+        Point::Number(number) => body["asDouble"] = in_unit(unit, *number),
+        Point::Histogram { bounds, counts, sum } => {
+            let count: u64 = counts.iter().sum();
+            let counts: Vec<String> = counts.iter().map(u64::to_string).collect();
+            let bounds: Vec<Value> = bounds.iter().map(|bound| in_unit(unit, *bound)).collect();
+            body["count"] = json!(count.to_string());
+            body["sum"] = in_unit(unit, *sum);
+            body["bucketCounts"] = json!(counts);
+            body["explicitBounds"] = json!(bounds);
+        }
+    }
+    body
+}
+
+/// As a JSON number.
+fn in_unit(unit: Unit, counted: u64) -> Value {
+    json!(unit.decimal(counted).parse::<f64>().unwrap_or_default())
+}
+
+fn nanoseconds(microseconds: u64) -> String {
+    microseconds.saturating_mul(1_000).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::About;
+
+    fn resource() -> Resource {
+        Resource { instance: "nod_1".into(), version: "0.1.0" }
+    }
+
+    #[test]
+    fn a_span_is_as_the_encoding_has_it() -> Result<(), serde_json::Error> {
+        let span = Span {
+            attributes: vec![
+                ("gen_ai.usage.input_tokens", Attribute::Whole(u64::MAX)),
+                ("error.type", Attribute::Text("é".repeat(ATTRIBUTE_CHARACTERS_MAX + 1))),
+            ],
+            ended_us: 3,
+            is_client: true,
+            is_error: true,
+            name: "chat m".into(),
+            parent: Some(SpanId::of_random([1; 8])),
+            span: SpanId::of_random([2; 8]),
+            started_us: 2,
+            trace: TraceId::of_random([3; 16]),
+        };
+        let body: Value = serde_json::from_slice(&otlp_traces(&resource(), &[span]))?;
+        let expected = json!({
+            "traceId": "03".repeat(16), "spanId": "02".repeat(8), "parentSpanId": "01".repeat(8),
+            "name": "chat m", "kind": 3, "startTimeUnixNano": "2000", "endTimeUnixNano": "3000",
+            "status": { "code": 2 },
+            "attributes": [
+                { "key": "gen_ai.usage.input_tokens", "value": { "intValue": u64::MAX.to_string() } },
+                { "key": "error.type", "value": { "stringValue": "é".repeat(ATTRIBUTE_CHARACTERS_MAX) } },
+            ],
+        });
+        assert_eq!(body["resourceSpans"][0]["scopeSpans"][0]["spans"][0], expected);
+        Ok(())
+    }
+
+    #[test]
+    fn metrics_are_as_the_encoding_has_them() -> Result<(), serde_json::Error> {
+        let about = |name, kind, unit| About { name, help: "Help.", kind, unit };
+        let cost =
+            FamilySnapshot::number(about("cost", Kind::Counter, Unit::Dollars), 1_500_000_000);
+        let open = FamilySnapshot::number(about("open", Kind::Gauge, Unit::Count), 4);
+        let point = Point::Histogram { bounds: &[10_000], counts: vec![1, 2], sum: 4_500_000 };
+        let time = FamilySnapshot::point(about("time", Kind::Histogram, Unit::Seconds), point);
+        let bytes = otlp_metrics(&resource(), &[cost, open, time], 1, 2);
+        let body: Value = serde_json::from_slice(&bytes)?;
+        let metrics = &body["resourceMetrics"][0]["scopeMetrics"][0]["metrics"];
+        let times =
+            json!({ "attributes": [], "startTimeUnixNano": "1000", "timeUnixNano": "2000" });
+        let with = |more: Value| {
+            let mut point = times.clone();
+            for (key, value) in more.as_object().into_iter().flatten() {
+                point[key] = value.clone();
+            }
+            point
+        };
+        assert_eq!(
+            metrics[0]["sum"],
+            json!({ "dataPoints": [with(json!({ "asDouble": 1.5 }))], "aggregationTemporality": 2, "isMonotonic": true })
+        );
+        assert_eq!(metrics[1]["gauge"], json!({ "dataPoints": [with(json!({ "asInt": "4" }))] }));
+        let histogram = json!({
+            "count": "3", "sum": 4.5, "bucketCounts": ["1", "2"], "explicitBounds": [0.01]
+        });
+        assert_eq!(
+            metrics[2]["histogram"],
+            json!({ "dataPoints": [with(histogram)], "aggregationTemporality": 2 })
+        );
+        assert_eq!(metrics[2]["unit"], "s");
+        Ok(())
+    }
+}
