@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Attempt, Credentials, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
+    Attempt, Credentials, Ending, Event, EventBody, InteractionClosed, InteractionId,
     InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Trace, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
@@ -20,6 +20,7 @@ use wire::{Dialect, Document, Lane};
 
 use crate::{
     answer::Verdict,
+    blank::{closing, opening},
     exposure::Exposures,
     not_scanned,
     quota::Reservation,
@@ -433,61 +434,6 @@ fn shorten(findings: &mut Vec<LocatedFinding>) -> u32 {
         findings.truncate(FINDINGS_RECORDED_MAX);
     }
     omitted as u32
-}
-
-/// An open record that knows nothing but where it comes from.
-pub(crate) fn opening(
-    interaction: InteractionId,
-    client_address: String,
-    operation: &str,
-) -> InteractionOpened {
-    InteractionOpened {
-        client_address,
-        content: None,
-        conversation: None,
-        credentials: Credentials::default(),
-        decision: Decision::default(),
-        dialect: String::new(),
-        findings: Vec::new(),
-        findings_omitted: 0,
-        guards: Vec::new(),
-        interaction,
-        masked: 0,
-        model: None,
-        operation: operation.to_owned(),
-        principal: Principal::default(),
-        request_bytes: 0,
-        route: None,
-        streamed: false,
-        trace: None,
-        unknown_fields: Vec::new(),
-        unscanned: Vec::new(),
-        upstream: None,
-    }
-}
-
-/// A close record of which nothing is known.
-pub(crate) fn closing(interaction: InteractionId) -> InteractionClosed {
-    InteractionClosed {
-        attempts: Vec::new(),
-        content: None,
-        decision: Decision { outcome: Outcome::Allowed, ..Decision::default() },
-        duration_us: 0,
-        ending: Ending::ClientLeft,
-        findings: Vec::new(),
-        findings_omitted: 0,
-        first_byte_us: None,
-        guards: Vec::new(),
-        interaction,
-        masked: 0,
-        reason: None,
-        response_bytes: 0,
-        restored: 0,
-        risk: 0,
-        status: 0,
-        unscanned: Vec::new(),
-        usage: None,
-    }
 }
 
 /// Random bits for interaction ids.

@@ -14,6 +14,7 @@ mod allowance;
 mod answer;
 mod answer_form;
 mod attempts;
+mod blank;
 mod check;
 mod collector;
 mod conversation;

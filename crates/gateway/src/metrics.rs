@@ -481,9 +481,9 @@ mod tests {
         let opened = InteractionOpened {
             model: Some(model.to_owned()),
             upstream: upstream.map(str::to_owned),
-            ..crate::exchange::opening(id, String::new(), "chat.completions")
+            ..crate::blank::opening(id, String::new(), "chat.completions")
         };
-        let mut closed = crate::exchange::closing(id);
+        let mut closed = crate::blank::closing(id);
         closed.ending = Ending::Answered;
         closed.usage = Some(events::TokenUsage { input: 10, output: 5 });
         let observed = Observed {

@@ -165,10 +165,10 @@ mod tests {
         let interaction = events::InteractionId::new(1, 1);
         let opened = InteractionOpened {
             principal: named("invented"),
-            ..crate::exchange::opening(interaction, String::new(), "messages")
+            ..crate::blank::opening(interaction, String::new(), "messages")
         };
         let watched = watch.opened(&opened, &named("strangers"), false);
-        let closed = crate::exchange::closing(interaction);
+        let closed = crate::blank::closing(interaction);
         watch.closed(watched, &closed, None, &Observed::default());
         let (name, _) = waiting.try_recv().expect("handed on");
         assert_eq!(name.principal, key_holder(&named("strangers")));
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn what_nobody_takes_is_counted_and_nothing_waits() {
         let (watch, waiting) = Watch::new(Arc::new(crate::metrics::at_rest()), None);
-        let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
-        let opened = crate::exchange::opening(closed.interaction, String::new(), "models");
+        let closed = crate::blank::closing(events::InteractionId::new(1, 1));
+        let opened = crate::blank::opening(closed.interaction, String::new(), "models");
         let one = || watch.opened(&opened, &opened.principal, false);
         for _ in 0..WAITING_MAX + 5 {
             watch.closed(one(), &closed, None, &Observed::default());
@@ -191,11 +191,11 @@ mod tests {
         let metrics = Arc::new(crate::metrics::at_rest());
         let (spans, queue) = Spans::new(&[]);
         let (watch, _ended) = Watch::new(Arc::clone(&metrics), Some(spans));
-        let closed = crate::exchange::closing(events::InteractionId::new(1, 1));
+        let closed = crate::blank::closing(events::InteractionId::new(1, 1));
         let place = crate::trace::Place::of(&http::HeaderMap::new(), closed.interaction);
         let opened = InteractionOpened {
             trace: Some(place.record()),
-            ..crate::exchange::opening(closed.interaction, String::new(), "models")
+            ..crate::blank::opening(closed.interaction, String::new(), "models")
         };
         for _ in 0..crate::spans::WAITING_MAX + 5 {
             let one = watch.opened(&opened, &opened.principal, true);

@@ -100,14 +100,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };
-    let gateway::Started { address, metrics } = gateway::start(parts).map_err(|error| {
-        let help =
-            "stop what uses that address, or set another `[server] listen` or `[metrics] listen`";
-        Failure::environment(error, help)
-    })?;
-    if let Some(metrics) = metrics {
-        tracing::info!("metrics are at http://{metrics}/metrics");
-    }
+    let address = start(parts)?;
     record_start(&journal, address, policy_digest, &recovery)?;
     if let Some((id, _)) = &first_key {
         record(&journal, key_changes::administration("first-start", key_changes::CREATE, *id))?;
@@ -130,6 +123,19 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
         .map_err(Failure::environment_as_told)?;
     Ok(Exit::Fine)
+}
+
+/// Starts the gateway; returns where it listens.
+fn start(parts: Parts) -> Result<SocketAddr, Failure> {
+    let gateway::Started { address, metrics } = gateway::start(parts).map_err(|error| {
+        let help =
+            "stop what uses that address, or set another `[server] listen` or `[metrics] listen`";
+        Failure::environment(error, help)
+    })?;
+    if let Some(metrics) = metrics {
+        tracing::info!("metrics are at http://{metrics}/metrics");
+    }
+    Ok(address)
 }
 
 /// Waits for a signal, then for open requests, and says which signal it was.

@@ -106,6 +106,31 @@ struct GuardSummary {
     exceptions: usize,
 }
 
+impl GuardSummary {
+    fn of(settings: &Settings) -> Self {
+        let gateway = &settings.gateway;
+        let rules =
+            || settings.guards.policy.rules().filter(|rule| rule.set == RuleSet::Consequence);
+        let all_detectors = detect::Engine::detectors().len();
+        Self {
+            enabled: gateway.guards,
+            preset: settings.guards.policy_options.preset.as_str(),
+            unknown_fields: match gateway.unknown_fields {
+                UnknownFields::Scan => "scan",
+                UnknownFields::Refuse => "refuse",
+            },
+            detectors: if gateway.guards {
+                all_detectors.saturating_sub(settings.detectors_off.len())
+            } else {
+                0
+            },
+            rules: rules().count(),
+            rules_in_shadow: rules().filter(|rule| rule.shadow).count(),
+            exceptions: settings.guards.policy_options.exceptions.len(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct ExternalSummary<'a> {
     name: &'a str,
@@ -146,8 +171,6 @@ pub(crate) fn print(settings: &Settings, json: bool, output: &mut Output) -> Res
 
 fn summary(settings: &Settings) -> Summary<'_> {
     let gateway = &settings.gateway;
-    let rules = || settings.guards.policy.rules().filter(|rule| rule.set == RuleSet::Consequence);
-    let all_detectors = detect::Engine::detectors().len();
     Summary {
         source: match &settings.origin {
             Origin::File(path) => Some(path.display().to_string()),
@@ -191,22 +214,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
             .collect(),
         client_certificates: CertificatesSummary::of(settings),
         issuers: settings.issuers.iter().map(IssuerSummary::from).collect(),
-        guards: GuardSummary {
-            enabled: gateway.guards,
-            preset: settings.guards.policy_options.preset.as_str(),
-            unknown_fields: match gateway.unknown_fields {
-                UnknownFields::Scan => "scan",
-                UnknownFields::Refuse => "refuse",
-            },
-            detectors: if gateway.guards {
-                all_detectors.saturating_sub(settings.detectors_off.len())
-            } else {
-                0
-            },
-            rules: rules().count(),
-            rules_in_shadow: rules().filter(|rule| rule.shadow).count(),
-            exceptions: settings.guards.policy_options.exceptions.len(),
-        },
+        guards: GuardSummary::of(settings),
         external: settings.external_cards.iter().map(ExternalSummary::from).collect(),
         journal: JournalSummary {
             sync: match settings.journal.sync {
