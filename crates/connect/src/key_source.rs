@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use identity::{KEY_SET_BYTES_MAX, KeySet};
+use identity::{KEY_SET_BYTES_MAX, KeySet, KeySetError};
 use net::{Endpoint, EndpointSettings, Shutdown, UpstreamError};
 use tokio::sync::{Notify, watch};
 
@@ -162,7 +162,14 @@ impl Remote {
         let name = &self.settings.name;
         let answer = self.endpoint.get("", KEY_SET_BYTES_MAX, FETCH_TIME_MAX).await;
         let keys = match answer {
-            Ok((StatusCode::OK, body)) => KeySet::parse(&body).map_err(|error| error.to_string()),
+            Ok((StatusCode::OK, body)) => match KeySet::parse(&body) {
+                // The issuer has spoken: what it says now verifies nothing.
+                Err(error @ (KeySetError::Empty | KeySetError::Private)) => {
+                    self.state().keys = None;
+                    Err(error.to_string())
+                }
+                parsed => parsed.map_err(|error| error.to_string()),
+            },
             Ok((status, _)) => Err(format!("the answer's status is {}", status.as_u16())),
             Err(error) => Err(error.to_string()),
         };

@@ -183,6 +183,9 @@ pub struct InteractionOpened {
     /// What no guard read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unscanned: Vec<Unscanned>,
+    /// The configured names of the others that may be asked if that one does not answer, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstream_fallbacks: Vec<String>,
     /// The configured name of the upstream that is asked first; see [`InteractionClosed::attempts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
@@ -407,6 +410,7 @@ mod tests {
                 unknown_fields: vec!["x".into()],
                 unscanned: vec![unscanned.clone()],
                 upstream: Some("u".into()),
+                upstream_fallbacks: Vec::new(),
             })),
             EventBody::InteractionClosed(Box::new(InteractionClosed {
                 attempts: vec![Attempt { outcome: "answered".into(), upstream: "u".into() }],

@@ -205,9 +205,9 @@ proptest! {
         }
     }
 
-    /// Promise 7: nothing is restored that this request did not send.
+    /// Promise 7: nothing is restored that this request did not send. Words before it that name a secret would make it one.
     #[test]
-    fn only_masks_of_this_request_are_restored(code in "[A-Z2-7]{8}", before in "[a-z ]{0,5}") {
+    fn only_masks_of_this_request_are_restored(code in "[A-Z2-7]{8}", before in "[h-n ]{0,5}") {
         prop_assume!(code != "K7Q2M9XA");
         let text = format!("{before}[EMAIL-{code}]");
         let (out, verdict) = pass(LANE, &[&text]);

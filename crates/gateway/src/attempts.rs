@@ -19,7 +19,7 @@ use net::{Incoming, UpstreamError};
 use crate::{
     exchange::Exchange,
     health::retry_after,
-    isolation::Isolation,
+    isolation::{Isolation, named},
     refusal::{ISOLATED, Refusal},
     reply,
     request::{Prepared, Received},
@@ -48,7 +48,7 @@ pub(crate) async fn ask(
     let retries = &prepared.route.retries;
     let begun = Instant::now();
     let mut order = prepared.targets.clone();
-    let model = &*prepared.subject.model;
+    let model = named(received.operation, &prepared.subject.model);
     order.retain(|target| !isolation.holds(target.name(), model));
     by_health(&mut order, begun);
     if order.first().is_some_and(|first| !first.health.admit(begun)) {
@@ -62,19 +62,25 @@ pub(crate) async fn ask(
             return Err(Refusal::policy("policy_block".into(), "not cleared"));
         };
         exchange.is_sent();
+        exchange.attempts(target.name());
         asked += 1;
         let answer = tokio::select! {
             biased;
             () = isolation.cut(target.name(), model) => {
-                exchange.attempted(target.name(), ISOLATED.to_owned());
+                exchange.attempted(ISOLATED.to_owned(), true);
                 return Err(Refusal::isolated());
             }
             answer = target.upstream.send(request) => answer,
         };
         let now = Instant::now();
-        target.health.asked(&answer, now);
+        // How an upstream treats a stranger's key says nothing about how it is.
+        let is_telling = received.caller.provider_key.is_none()
+            || matches!(&answer, Err(error) if error.is_unsent());
+        if is_telling {
+            target.health.asked(&answer, now);
+        }
         let outcome = Outcome::of(&answer, retries);
-        exchange.attempted(target.name(), code(&answer));
+        exchange.attempted(code(&answer), outcome.is_processed(&answer));
         let left = retries.time_max.saturating_sub(now - begun);
         let pause = outcome.pause(asked, order.len(), retries).filter(|pause| *pause < left);
         let Some(pause) = pause else {
@@ -115,6 +121,11 @@ impl Outcome {
             Err(error) if error.is_unsent() => Self::Unsent,
             Err(_) => Self::Lost,
         }
+    }
+
+    /// Whether the upstream may have worked for it.
+    fn is_processed<B>(self, answer: &Result<Response<B>, UpstreamError>) -> bool {
+        self == Self::Lost || answer.as_ref().is_ok_and(|answer| answer.status().is_success())
     }
 
     /// How long to wait before the next attempt, if there may be one.

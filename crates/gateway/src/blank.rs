@@ -36,6 +36,7 @@ pub(crate) fn opening(
         unknown_fields: Vec::new(),
         unscanned: Vec::new(),
         upstream: None,
+        upstream_fallbacks: Vec::new(),
     }
 }
 

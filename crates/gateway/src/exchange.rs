@@ -36,6 +36,9 @@ const FINDINGS_RECORDED_MAX: usize = 1_000;
 /// Pieces of content that no guard read, in one record; what follows is of the same sort.
 const UNSCANNED_RECORDED_MAX: usize = 128;
 
+/// How an attempt ended of which nothing was heard yet.
+const UNDER_WAY: &str = "under_way";
+
 /// What records say where an address is not known.
 const UNKNOWN_ADDRESS: &str = "unknown";
 
@@ -58,6 +61,8 @@ pub(crate) struct Exchange {
     /// Virtual keys that were seen in it.
     exposed: Vec<KeyId>,
     exposures: Exposures,
+    /// Whether an upstream may have processed it.
+    is_processed: bool,
     journal: Journal,
     request_bytes: u64,
     /// What its limits hold for it.
@@ -143,6 +148,7 @@ impl Exchange {
             early: Box::new(early),
             exposed: Vec::new(),
             exposures: exposures.clone(),
+            is_processed: false,
             journal: exposures.journal.clone(),
             request_bytes: 0,
             reservation: None,
@@ -182,9 +188,18 @@ impl Exchange {
         self.reservation = reservation;
     }
 
-    /// Notes that an upstream was asked, and how that ended. Attempts of one request are few: `attempts`.
-    pub(crate) fn attempted(&mut self, upstream: &str, outcome: String) {
+    /// Notes that an upstream is asked. Attempts of one request are few: `attempts`.
+    pub(crate) fn attempts(&mut self, upstream: &str) {
+        let outcome = UNDER_WAY.to_owned();
         self.close.attempts.push(Attempt { outcome, upstream: upstream.to_owned() });
+    }
+
+    /// Notes how the last attempt ended, and whether the upstream may have processed it.
+    pub(crate) fn attempted(&mut self, outcome: String, is_processed: bool) {
+        if let Some(last) = self.close.attempts.last_mut() {
+            last.outcome = outcome;
+        }
+        self.is_processed |= is_processed;
     }
 
     /// Notes that it is sent on: from now on it costs.
@@ -355,14 +370,17 @@ impl Exchange {
         close.risk = risk.unwrap_or_default().into();
         close.usage = self.tally.counted();
         let tokens = self.tally.tokens(self.request_bytes);
+        // What an upstream refused costs nothing; what may have been processed does.
+        let is_owed = self.sent_on_at.is_some()
+            && (self.is_processed || !self.tally.is_empty() || ending != Ending::UpstreamFailed);
         if let Some(mut reservation) = self.reservation.take()
-            && self.sent_on_at.is_some()
-            && (!self.tally.is_empty() || ending != Ending::UpstreamFailed)
+            && is_owed
         {
             reservation.used(tokens);
         }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;
+        self.observed.is_owed = is_owed;
         self.observed.tokens = tokens;
         self.observed.upstream = self.sent_on_at.map(|sent| sent.elapsed());
         if let Some(watched) = self.watched.take() {

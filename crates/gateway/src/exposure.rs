@@ -9,7 +9,10 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use events::{Administration, Event, EventBody, Finding, InteractionId, KeyId, LocatedFinding};
+use events::{
+    Administration, Event, EventBody, Finding, InteractionId, KeyId, LocatedFinding,
+    VIRTUAL_KEY_PREFIX,
+};
 use journal::Journal;
 use stdx::Secret;
 use store::KeySnapshot;
@@ -85,6 +88,11 @@ pub(crate) fn keys_of(text: &str, findings: &[Finding]) -> Vec<Secret<String>> {
     let found = findings.iter().filter(|finding| is_key(finding));
     let texts = found.filter_map(|finding| text.get(finding.span.range()));
     texts.map(|text| Secret::new(text.to_owned())).collect()
+}
+
+/// What may be a virtual key in a text that is no message.
+pub(crate) fn key_in(text: &str) -> Option<Secret<String>> {
+    text.starts_with(VIRTUAL_KEY_PREFIX).then(|| Secret::new(text.to_owned()))
 }
 
 /// What of a request may be a key of ours.

@@ -13,6 +13,7 @@ use std::str::FromStr;
 
 use policy::NamePattern;
 use tokio::sync::watch;
+use wire::Operation;
 
 /// Something that can be isolated: `upstream:NAME`, `model:PATTERN`.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +67,8 @@ impl Isolation {
         self.0.send_replace(isolated);
     }
 
-    /// Whether this upstream may not be asked for this model ("" where a request names none).
-    pub(crate) fn holds(&self, upstream: &str, model: &str) -> bool {
+    /// Whether this upstream may not be asked for this model; nothing is a model of the upstream's choice, which may be any.
+    pub(crate) fn holds(&self, upstream: &str, model: Option<&str>) -> bool {
         holds(&self.0.borrow(), upstream, model)
     }
 
@@ -75,12 +76,12 @@ impl Isolation {
     pub(crate) fn cut(
         &self,
         upstream: &str,
-        model: &str,
+        model: Option<&str>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let mut isolated = self.0.subscribe();
-        let (upstream, model) = (upstream.to_owned(), model.to_owned());
+        let (upstream, model) = (upstream.to_owned(), model.map(str::to_owned));
         async move {
-            let is_cut = isolated.wait_for(|isolated| holds(isolated, &upstream, &model));
+            let is_cut = isolated.wait_for(|isolated| holds(isolated, &upstream, model.as_deref()));
             if is_cut.await.is_err() {
                 // Nobody is left who could isolate it.
                 std::future::pending::<()>().await;
@@ -89,10 +90,23 @@ impl Isolation {
     }
 }
 
-fn holds(isolated: &[Isolated], upstream: &str, model: &str) -> bool {
-    isolated.iter().any(|one| match one {
-        Isolated::Model(pattern) => pattern.matches(model),
-        Isolated::Upstream(name) => name == upstream,
+/// The model that a request names; nothing where it leaves that to the upstream. Who lists models asks for none.
+pub(crate) fn named(operation: Operation, model: &str) -> Option<&str> {
+    Some(model).filter(|model| {
+        !model.is_empty()
+            || matches!(operation, Operation::ModelList | Operation::AnthropicModelList)
+    })
+}
+
+fn holds(isolated: &[Isolated], upstream: &str, model: Option<&str>) -> bool {
+    isolated.iter().any(|one| match (one, model) {
+        (Isolated::Model(_), None) => true,
+        // Some providers take names in any case.
+        (Isolated::Model(pattern), Some(model)) => {
+            NamePattern::new(&pattern.as_str().to_ascii_lowercase())
+                .matches(&model.to_ascii_lowercase())
+        }
+        (Isolated::Upstream(name), _) => name == upstream,
     })
 }
 
@@ -113,15 +127,19 @@ mod tests {
     #[tokio::test]
     async fn what_is_isolated_is_held_and_wakes_who_waits() {
         let isolation = Isolation::default();
-        let cut = isolation.cut("a", "m-1");
-        assert!(!isolation.holds("a", "m-1"));
+        let cut = isolation.cut("a", Some("m-1"));
+        assert!(!isolation.holds("a", Some("m-1")));
         isolation.set(vec![Isolated::Model(NamePattern::new("m-*"))]);
-        assert!(isolation.holds("a", "m-1") && isolation.holds("b", "m-2"));
-        assert!(!isolation.holds("a", "other") && !isolation.holds("a", ""));
+        assert!(isolation.holds("a", Some("m-1")) && isolation.holds("b", Some("m-2")));
+        assert!(
+            isolation.holds("a", Some("M-1")) && isolation.holds("a", None),
+            "any case, or whichever"
+        );
+        assert!(!isolation.holds("a", Some("other")) && !isolation.holds("a", Some("")));
         cut.await;
         isolation.set(vec![Isolated::Upstream("a".to_owned())]);
-        assert!(isolation.holds("a", "") && !isolation.holds("b", "m-1"));
+        assert!(isolation.holds("a", Some("")) && !isolation.holds("b", Some("m-1")));
         isolation.set(Vec::new());
-        assert!(!isolation.holds("a", ""));
+        assert!(!isolation.holds("a", Some("")));
     }
 }

@@ -103,6 +103,15 @@ impl Judge {
         self.guards
     }
 
+    /// Whether a name that is logged and counted holds what should be neither: a secret, a key of ours or an address of a person.
+    pub(crate) fn is_secret(&self, name: &str) -> bool {
+        let is_one = |finding: &Finding| {
+            finding.kind.family() == "secret" || finding.kind.as_str() == "pii.email"
+        };
+        let found = || self.detect.inspect(name, Provenance::User).findings;
+        name.contains(events::VIRTUAL_KEY_PREFIX) || (self.guards && found().iter().any(is_one))
+    }
+
     /// Reads every field of a request, and the texts of its files.
     pub(crate) fn inspect(&self, document: &Document<'_>, files: &Files) -> Inspected {
         let mut inspected = Inspected::default();

@@ -286,13 +286,15 @@ impl Metrics {
             return;
         };
         let asked = one.model.as_deref().unwrap_or_default();
-        let model = self.models.admit(asked);
+        let model = self.model(asked, observed);
         let error = error_type(closed).unwrap_or_default();
         self.operation.with([operation, provider, model, error]).observe(microseconds(asked_for));
         if let Some(chunk) = observed.first_chunk.filter(|_| one.is_streamed) {
             self.first_chunk.with([operation, provider, model]).observe(microseconds(chunk));
         }
-        if let Some(nanousd) = self.prices.cost_of(asked, observed.tokens) {
+        if let Some(nanousd) = self.prices.cost_of(asked, observed.tokens)
+            && observed.is_owed
+        {
             self.cost.with([model]).add(nanousd);
         }
         let Some(usage) = closed.usage else { return };
@@ -304,13 +306,23 @@ impl Metrics {
     }
 
     /// What an interaction is called where only few names may be.
-    pub(crate) fn naming<'l>(&self, one: &'l Labels, closed: &InteractionClosed) -> Naming<'l> {
+    pub(crate) fn naming<'l>(
+        &self,
+        one: &'l Labels,
+        closed: &InteractionClosed,
+        observed: &Observed,
+    ) -> Naming<'l> {
         Naming {
             decision: whole_decision(one, closed),
-            model: self.models.admit(one.model.as_deref().unwrap_or_default()),
+            model: self.model(one.model.as_deref().unwrap_or_default(), observed),
             operation: names::operation_name(&one.operation),
             provider: self.provider(one),
         }
+    }
+
+    /// A model's name, if it is told apart. Only what an upstream worked for makes a name known.
+    fn model<'n>(&self, name: &'n str, observed: &Observed) -> &'n str {
+        if observed.is_owed { self.models.admit(name) } else { self.models.known(name) }
     }
 
     /// Whose service an interaction was sent to.
@@ -477,6 +489,10 @@ mod tests {
     use super::*;
 
     fn interaction(metrics: &Metrics, model: &str, upstream: Option<&str>) {
+        ended(metrics, model, upstream, true);
+    }
+
+    fn ended(metrics: &Metrics, model: &str, upstream: Option<&str>, is_owed: bool) {
         let id = events::InteractionId::new(1, 1);
         let opened = InteractionOpened {
             model: Some(model.to_owned()),
@@ -487,6 +503,7 @@ mod tests {
         closed.ending = Ending::Answered;
         closed.usage = Some(events::TokenUsage { input: 10, output: 5 });
         let observed = Observed {
+            is_owed,
             tokens: events::TokenUsage { input: 10, output: 5 },
             upstream: Some(Duration::from_micros(1)),
             ..Observed::default()
@@ -497,6 +514,11 @@ mod tests {
     #[test]
     fn callers_cannot_make_more_series_than_the_limit() {
         let metrics = at_rest();
+        for number in 0..MODELS_MAX * 3 {
+            // What upstreams refused neither costs nor makes a name known.
+            ended(&metrics, &format!("m-refused-{number}"), Some("fake"), false);
+            ended(&metrics, "priced", Some("fake"), false);
+        }
         for number in 0..MODELS_MAX * 3 {
             interaction(&metrics, &format!("m-{number}"), Some("fake"));
             interaction(&metrics, &format!("unrouted-{number}"), None);
@@ -512,7 +534,11 @@ mod tests {
         assert_eq!(models.len(), MODELS_MAX + 1);
         assert!(models.contains(&"priced"), "what is configured is told apart whoever comes first");
         assert!(models.contains(&"other"));
-        assert!(!models.iter().any(|model| model.starts_with("unrouted")));
+        assert!(
+            !models
+                .iter()
+                .any(|model| model.starts_with("unrouted") || model.starts_with("m-refused"))
+        );
         let paid: Vec<_> =
             of("bartizan.cost").into_iter().flat_map(|family| &family.series).collect();
         let of_priced = paid.iter().find(|series| series.labels[0].1 == "priced");

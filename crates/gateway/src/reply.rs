@@ -20,6 +20,7 @@ use crate::{
     attempts::{self, Answer},
     exchange::Exchange,
     external_answer::{AtEnd, ask_whole},
+    isolation::named,
     judge::Subject,
     not_scanned,
     refusal::Refusal,
@@ -133,7 +134,8 @@ pub(crate) async fn reply(
     if let Err(error) = exchange.synced().await {
         return Err((exchange, Refusal::record(&error)));
     }
-    let cut = Box::pin(shared.isolation.cut(target.name(), &subject.model));
+    let model = named(operation, &subject.model);
+    let cut = Box::pin(shared.isolation.cut(target.name(), model));
     let replying = Replying { cut, exchange, operation, reference, subject, vault };
     let (head, body) = answer.into_parts();
     match kind(&head.headers, head.status) {
@@ -219,10 +221,10 @@ async fn whole(
     let limits = &shared.limits;
     let mut share = BodyShare::default();
     let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
-    let Replying { cut, mut exchange, operation, reference, subject, vault } = replying;
+    let Replying { mut cut, mut exchange, operation, reference, subject, vault } = replying;
     let read = tokio::select! {
         read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share) => read,
-        () = cut => return Err((exchange, Refusal::isolated())),
+        () = &mut cut => return Err((exchange, Refusal::isolated())),
     };
     let body = match read {
         Ok(body) => body,
@@ -237,7 +239,10 @@ async fn whole(
         Ok(body)
     } else {
         let mut guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
-        let outside = ask_whole(shared, operation, &body, &mut guard, &mut exchange).await;
+        let outside = tokio::select! {
+            outside = ask_whole(shared, operation, &body, &mut guard, &mut exchange) => outside,
+            () = &mut cut => Err(Refusal::isolated()),
+        };
         let outside = match outside {
             Ok(reports) => reports,
             Err(refusal) => {

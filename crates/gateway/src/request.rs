@@ -158,6 +158,7 @@ pub(crate) fn examine(
     let shown = wire::shown_model(&address.path);
     // A deployment is asked whatever model the body names.
     let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
+    check_name(shared, model, &mut received.keys_seen)?;
     opened.model = model.map(str::to_owned);
     note_document(opened, &document);
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
@@ -168,7 +169,7 @@ pub(crate) fn examine(
     opened.route = Some(route.name.clone());
     caller.takes(route);
     let conversation = *opened.conversation.insert(identify(shared, caller, &document));
-    let mut targets = plan(&shared.isolation, route, &document, opened)?;
+    let mut targets = plan(&shared.isolation, route, (operation, &document), opened)?;
     let asks = (operation, model, &**route);
     let is_first_go = external.is_first_go();
     if is_first_go {
@@ -228,8 +229,27 @@ fn judged(
     };
     let judgement = judge_each(&shared.judge, &mut subject, findings, targets);
     opened.upstream = Some(subject.upstream.clone());
+    opened.upstream_fallbacks = targets.iter().skip(1).map(|one| one.name().to_owned()).collect();
     let tainted = judgement.decision().actions.contains(&Action::Taint);
     (Subject { tainted, ..subject }, judgement)
+}
+
+/// Names of models are logged and counted, so no secret may be one.
+fn check_name(
+    shared: &Shared,
+    model: Option<&str>,
+    keys_seen: &mut Vec<Secret<String>>,
+) -> Result<(), Refusal> {
+    let Some(model) = model.filter(|model| shared.judge.is_secret(model)) else { return Ok(()) };
+    keys_seen.extend(exposure::key_in(model));
+    Err(Refusal {
+        param: Some("model".to_owned()),
+        ..Refusal::request(
+            StatusCode::BAD_REQUEST,
+            "invalid_value",
+            "a model's name must hold no key, secret or personal data: names are logged and counted",
+        )
+    })
 }
 
 /// What the record says of a message before anybody looked into it.

@@ -7,11 +7,11 @@ use std::{sync::Arc, time::Instant};
 use events::{ConversationId, InteractionOpened, LocatedFinding};
 use http::StatusCode;
 use policy::Judgement;
-use wire::{Address, Dialect, Document};
+use wire::{Address, Dialect, Document, Operation};
 
 use crate::{
     attempts::by_health,
-    isolation::Isolation,
+    isolation::{Isolation, named},
     judge::{Judge, Subject},
     refusal::Refusal,
     service::Shared,
@@ -40,7 +40,7 @@ pub(crate) fn route_of<'s>(
 pub(crate) fn plan(
     isolation: &Isolation,
     route: &Route,
-    document: &Document<'_>,
+    (operation, document): (Operation, &Document<'_>),
     opened: &mut InteractionOpened,
 ) -> Result<Vec<Arc<Target>>, Refusal> {
     let facts = &document.facts;
@@ -50,7 +50,7 @@ pub(crate) fn plan(
     let mut order = route.order(seed);
     by_health(&mut order, Instant::now());
     opened.upstream = order.first().map(|first| first.name().to_owned());
-    let model = opened.model.as_deref().unwrap_or_default();
+    let model = named(operation, opened.model.as_deref().unwrap_or_default());
     order.retain(|target| !isolation.holds(target.name(), model));
     match order.first() {
         Some(first) => opened.upstream = Some(first.name().to_owned()),

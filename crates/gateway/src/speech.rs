@@ -49,12 +49,18 @@ pub(crate) fn operation(operation: Operation, head: &Parts) -> Operation {
     }
 }
 
-/// The key that a request brings: as a bearer token, or in the header that the dialect has for it.
-/// Nothing, if there is none.
+/// The key that a request brings: as a bearer token, or in the header that the dialect has for it. Nothing, if it has no header
+/// for keys at all: a key that is not understood is no reason to look for other ways in.
 pub(crate) fn presented_key(
     dialect: Dialect,
     headers: &HeaderMap,
 ) -> Result<Option<ProviderKey>, Refusal> {
+    if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
+        return Err(Refusal {
+            recorded: Some("two_keys"),
+            ..Refusal::unauthenticated("`authorization` was sent twice; send one".to_owned())
+        });
+    }
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(header::AUTHORIZATION)
         .and_then(|value| value.split_once(' '))
@@ -73,7 +79,18 @@ pub(crate) fn presented_key(
         }
         (_, Some(own)) => (own, false),
         (Some(bearer), None) => (bearer, true),
-        (None, None) => return Ok(None),
+        (None, None) => {
+            let names = [header::AUTHORIZATION, X_API_KEY, AZURE_KEY];
+            return match names.iter().find(|name| headers.contains_key(*name)) {
+                Some(name) => Err(Refusal {
+                    recorded: Some("key_not_understood"),
+                    ..Refusal::unauthenticated(format!(
+                        "`{name}` is not understood here; send `Authorization: Bearer btz_…`"
+                    ))
+                }),
+                None => Ok(None),
+            };
+        }
     };
     Ok(Some(ProviderKey { is_bearer, secret: Secret::new(key.to_owned()) }))
 }
@@ -274,14 +291,22 @@ mod tests {
         assert_eq!(key(anthropic, Some("Bearer k"), Some("k")), found("k", false));
         assert_eq!(key(anthropic, Some("Bearer j"), Some("k")), Err(Some("two_keys")));
         assert_eq!(key(anthropic, None, None), Ok(None));
-        assert_eq!(key(Dialect::OpenAi, None, Some("k")), Ok(None));
+        for (bearer, own) in
+            [(None, Some("k")), (Some("Basic a2V5"), None), (Some("btz_bad"), None)]
+        {
+            assert_eq!(key(Dialect::OpenAi, bearer, own), Err(Some("key_not_understood")));
+        }
         assert_eq!(key(Dialect::OpenAi, Some("bearer k"), Some("j")), found("k", true));
         let mut headers = HeaderMap::new();
         headers.insert(AZURE_KEY, HeaderValue::from_static("k"));
         let azure = presented_key(Dialect::OpenAi, &headers);
         let azure = azure.ok().flatten().expect("a key");
         assert!(azure.secret.expose() == "k" && !azure.is_bearer);
-        assert!(matches!(presented_key(anthropic, &headers), Ok(None)));
+        assert!(presented_key(anthropic, &headers).is_err());
+        headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer j"));
+        headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer k"));
+        let twice = presented_key(Dialect::OpenAi, &headers);
+        assert_eq!(twice.err().and_then(|refusal| refusal.recorded), Some("two_keys"));
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer j"));
         let both = presented_key(Dialect::OpenAi, &headers);
         assert_eq!(both.err().and_then(|refusal| refusal.recorded), Some("two_keys"));

@@ -62,6 +62,8 @@ pub(crate) struct Observed {
     pub(crate) first_chunk: Option<Duration>,
     /// The model that answered, as the upstream calls it.
     pub(crate) answered_by: Option<String>,
+    /// Whether it is owed: it was sent on, and not refused by the upstream.
+    pub(crate) is_owed: bool,
     /// What it used, as limits count it.
     pub(crate) tokens: TokenUsage,
 }
@@ -107,7 +109,12 @@ impl Watch {
     ) {
         self.metrics.closed(&one.labels, closed, observed);
         if let (Some(spans), Some(span)) = (&self.spans, one.span)
-            && !spans.end(span, closed, observed, &self.metrics.naming(&one.labels, closed))
+            && !spans.end(
+                span,
+                closed,
+                observed,
+                &self.metrics.naming(&one.labels, closed, observed),
+            )
         {
             self.metrics.spans_lost(1);
         }

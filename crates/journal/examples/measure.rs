@@ -161,6 +161,7 @@ fn event(number: u64) -> Event {
         unknown_fields: Vec::new(),
         unscanned: Vec::new(),
         upstream: Some("openai".into()),
+        upstream_fallbacks: Vec::new(),
     };
     Event::new(1, EventBody::InteractionOpened(Box::new(opened)))
 }

@@ -28,7 +28,7 @@
 
 use std::sync::Arc;
 
-use events::{Decision, Outcome};
+use events::{Decision, FiredRule, Outcome};
 
 /// What was decided about one message.
 #[derive(Clone, Debug)]
@@ -58,9 +58,15 @@ impl Judgement {
         self.redactions.iter().copied()
     }
 
-    /// Whether the same follows from both: what is cleared by one may take the place of the other.
+    /// Whether the same follows from both: what is cleared by one may take the place of the other. Rules in shadow do not count.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.decision == other.decision && self.redactions == other.redactions
+        let (one, two) = (&self.decision, &other.decision);
+        let enforced = |rule: &&FiredRule| !rule.shadow;
+        one.outcome == two.outcome
+            && one.actions == two.actions
+            && one.reason == two.reason
+            && self.redactions == other.redactions
+            && one.rules.iter().filter(enforced).eq(two.rules.iter().filter(enforced))
     }
 
     /// Clears `value` to be sent on if the judgement allows it; gives it back otherwise.

@@ -76,6 +76,11 @@ impl Names {
         Self(Slots::new(names_max))
     }
 
+    /// The name, if it is told apart already.
+    pub fn known<'n>(&self, name: &'n str) -> &'n str {
+        if self.0.iter().any(|entry| *entry.labels[0] == *name) { name } else { OTHER }
+    }
+
     /// The name, if it is one of those that are told apart.
     pub fn admit<'n>(&self, name: &'n str) -> &'n str {
         let name = bounded(name);

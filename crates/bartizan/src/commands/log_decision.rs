@@ -91,6 +91,7 @@ fn in_words(signed: &SignedDecision, verdict: Verdict, is_compared: bool) -> Str
     table.row(["interaction".into(), statement.interaction.to_string()]);
     let mut text = table.render();
     if verdict != Verdict::Forged {
+        text.push('\n');
         text.push_str(&log_text::decision(statement));
     }
     text

@@ -202,13 +202,16 @@ fn opened_block(text: &mut String, record: &Record, opened: &InteractionOpened) 
     row("asked", format!("{} {}{model}{streamed}", opened.dialect, opened.operation));
     let route = opened.route.as_deref().map(|name| format!(" by route {name}")).unwrap_or_default();
     let upstream = opened.upstream.as_deref().unwrap_or("none");
-    row("upstream", format!("{upstream}{route}"));
+    let others = opened.upstream_fallbacks.join(" or ");
+    let others = if others.is_empty() { others } else { format!(", else {others}") };
+    row("upstream", format!("{upstream}{others}{route}"));
     if let Some(Trace { parent, span, trace }) = opened.trace {
         let parent = parent.map(|parent| format!(", parent {parent}")).unwrap_or_default();
         row("trace", format!("{trace}, span {span}{parent}"));
     }
     let masked = match opened.masked {
         0 => String::new(),
+        1 => ", 1 value masked".to_owned(),
         masked => format!(", {masked} values masked"),
     };
     row("request", format!("{} B{masked}", opened.request_bytes));

@@ -37,7 +37,7 @@ pub(crate) struct RouteOptions {
     #[serde(default = "attempts_max")]
     pub(crate) attempts_max: usize,
     /// Statuses with which an upstream says that it did not process a request, so that the next upstream is asked: any of
-    /// 429, 502, 503, 504 and 529.
+    /// 429, 502, 503, 504 and 529. Leave 503 out where a proxy before the model answers so for connections that it lost.
     #[serde(default = "retry_statuses")]
     pub(crate) retry_statuses: Vec<u16>,
     /// Time from the first attempt within which another may begin, in milliseconds.

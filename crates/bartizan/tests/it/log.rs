@@ -48,6 +48,7 @@ fn recorded(home: &Home) -> InteractionId {
         unknown_fields: Vec::new(),
         unscanned: Vec::new(),
         upstream: Some("openai".into()),
+        upstream_fallbacks: Vec::new(),
     };
     let closed = InteractionClosed {
         attempts: Vec::new(),

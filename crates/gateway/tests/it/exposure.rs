@@ -49,6 +49,27 @@ fn a_key_in_a_prompt_is_refused_told_and_on_record() {
     assert_eq!(told.try_recv().ok(), Some(id));
 }
 
+#[test]
+fn a_key_or_an_address_for_a_models_name_is_refused_and_nowhere() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION);
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    let id = events::parse_virtual_key(&bed.key).expect("a key");
+    let named = [bed.key.clone(), "jane.doe@example.com".to_owned(), format!("x-{}", bed.key)];
+    for name in &named {
+        let body = serde_json::json!({"model": name, "messages": []});
+        let request = Request::post("/v1/chat/completions", body.to_string());
+        let answer = bed.client().send(&request).expect("an answer");
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(!answer.text().contains(name.as_str()), "{}", answer.text());
+    }
+    bed.closed(named.len());
+    assert!(
+        upstream.take_received().is_empty() && bed.opened().iter().all(|one| one.model.is_none())
+    );
+    assert_eq!(exposed(&bed), [id.to_string()]);
+}
+
 /// What an upstream answers with this text: whole, or in pieces of so many characters.
 fn answer(upstream: &Canned, text: &str, step: Option<usize>) {
     let Some(step) = step else {

@@ -4,7 +4,7 @@ use gateway::{Accept, LimitSettings, Per, QuotaSettings};
 use http::StatusCode;
 use serde_json::json;
 use store::{GrantOptions, Quota};
-use testkit::{Client, Request};
+use testkit::{Client, FakeUpstream, Request};
 
 use crate::bed::{Bed, COMPLETION, Canned, Plan};
 
@@ -206,6 +206,23 @@ fn what_an_answer_owes_is_what_was_counted_or_else_its_text() {
             bed.closed(1);
             assert_eq!(used(&bed), expected, "{what}, guards: {guards}");
         }
+    }
+}
+
+#[test]
+fn what_may_have_been_processed_is_owed_even_if_nothing_came_back() {
+    for (scenario, is_owed) in [
+        ("fake-reset-early", true),
+        ("fake-garbage", true),
+        ("fake-500", false),
+        ("fake-429", false),
+    ] {
+        let upstream = FakeUpstream::start().expect("an upstream");
+        let quotas = limited(Quota { tokens_per_day: Some(1_000_000), ..Quota::default() });
+        let bed = Bed::new(&upstream.base_url(), Plan { quotas, ..Plan::default() });
+        let body = ASK.replace("\"m\"", &format!("\"{scenario}\""));
+        bed.client().send(&Request::post("/v1/chat/completions", body)).expect("an answer");
+        assert_eq!(used(&bed) > 0, is_owed, "{scenario}");
     }
 }
 

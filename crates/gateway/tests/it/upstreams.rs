@@ -104,6 +104,22 @@ fn an_upstream_that_is_not_there_is_replaced_by_the_fallback() {
 }
 
 #[test]
+fn who_leaves_in_the_middle_hides_no_attempt() {
+    let (first, fallback) = (fake("fake-503"), fake("fake-echo+delay-5000"));
+    let bed = bed(&[&first, &fallback], &[1, 0]);
+    let mut connection = bed.client().connect().expect("a connection");
+    let request = Request::chat("m", "hello", &json!({}));
+    connection.write(&bed.client().bytes(&request)).expect("it goes out");
+    let begun = Instant::now();
+    while fallback.received() == 0 && begun.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(bed.opened()[0].upstream_fallbacks, ["b"], "before anything is sent on");
+    drop(connection);
+    assert_eq!(attempts(&bed, 1), ["a status_503", "b under_way"]);
+}
+
+#[test]
 fn what_may_have_been_processed_is_never_sent_twice() {
     for (scenario, status) in [("fake-reset-early", 502), ("fake-garbage", 502), ("fake-500", 500)]
     {

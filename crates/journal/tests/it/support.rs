@@ -132,6 +132,7 @@ pub(crate) fn opened(number: u64) -> InteractionOpened {
         unknown_fields: Vec::new(),
         unscanned: vec![Unscanned { path: "a[0].b".into(), why: "opaque: image".into() }],
         upstream: Some("main".into()),
+        upstream_fallbacks: Vec::new(),
     }
 }
 
