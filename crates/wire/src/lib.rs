@@ -25,6 +25,8 @@ mod embedded;
 mod error;
 mod facts;
 mod form;
+mod form_head;
+mod form_object;
 mod frames;
 mod json;
 mod json_text;
@@ -32,10 +34,8 @@ mod lane;
 mod limits;
 mod machine;
 mod maps;
-mod multipart;
 mod ollama;
 mod openai;
-mod part_head;
 mod path;
 mod plant;
 mod reader;
@@ -58,13 +58,13 @@ pub use document::{
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
 pub use form::is_media_type;
+pub use form_head::FORM_HEAD_BYTES_MAX;
+pub use form_object::{FORM_BOUNDARY_BYTES_MAX, FORM_PARTS_MAX, Form, boundary_of};
 pub use lane::{Channel, Delivery, Lane};
 pub use limits::{
     BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
     ReadLimits, UnknownFields, VALUES_MAX,
 };
-pub use multipart::{BOUNDARY_BYTES_MAX, FORM_PARTS_MAX, Form, boundary_of};
-pub use part_head::PART_HEAD_BYTES_MAX;
 pub use plant::{Planting, plantings};
 pub use reader::{AnswerShape, read_answer, read_request, read_response, shape_of_answer};
 pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_model};

@@ -70,9 +70,8 @@ impl Welcome {
         let routes = &settings.gateway.routes;
         let models = routes.iter().flat_map(|route| &route.models);
         let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
-        let is_spoken = |dialect: &Dialect| {
-            settings.upstreams.iter().any(|one| one.dialects.contains(dialect))
-        };
+        let is_spoken =
+            |dialect: &Dialect| settings.upstreams.iter().any(|one| one.dialects.contains(dialect));
         let known = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Ollama];
         let dialect = known.into_iter().find(is_spoken).unwrap_or(Dialect::OpenAi);
         let model = match (settings.loopback, named, dialect) {

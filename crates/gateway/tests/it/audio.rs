@@ -56,7 +56,7 @@ fn a_form_passes_byte_for_byte_and_its_sound_is_on_record_as_not_scanned() {
         (opened.unscanned[0].path.as_str(), &*opened.unscanned[0].why),
         ("file", "opaque: audio")
     );
-    assert!(response.header("x-bartizan-not-scanned").is_some_and(|value| !value.is_empty()));
+    assert!(response.header("x-bartizan-unscanned").is_some_and(|value| !value.is_empty()));
     assert_eq!(closed.ending, Ending::Answered);
     assert_eq!(closed.usage, Some(TokenUsage { input: 14, output: 3 }));
 }
@@ -227,7 +227,7 @@ fn speech_is_passed_on_as_what_no_guard_can_read() {
         assert_eq!((response.status, response.header("content-type")), (200, Some(content_type)));
         assert_eq!(response.body, sound, "as it came");
         assert!(
-            response.header("x-bartizan-not-scanned").is_some_and(|value| value.contains("opaque"))
+            response.header("x-bartizan-unscanned").is_some_and(|value| value.contains("opaque"))
         );
     }
     let received = upstream.take_received();

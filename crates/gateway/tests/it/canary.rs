@@ -66,24 +66,6 @@ fn path(operation: Operation) -> &'static str {
         Operation::OllamaEmbed => "/api/embed",
         Operation::OllamaEmbeddings => "/api/embeddings",
         Operation::OllamaTags => "/api/tags",
-        Operation::AudioTranscriptions | Operation::AudioTranslations => {
-            let asked = serde_json::json!({ "model": "m", "stream": streamed, "file": { "filename": "a" } });
-            return forms::request(path(operation), asked.to_string().as_bytes());
-        }
-        Operation::ImageEdits | Operation::ImageVariations => {
-            let mut asked = serde_json::json!({ "model": "m", "image": { "filename": "a" } });
-            if streamed {
-                asked["stream"] = true.into();
-            }
-            return forms::request(path(operation), asked.to_string().as_bytes());
-        }
-        Operation::AudioSpeech => {
-            let format = if streamed { "sse" } else { "audio" };
-            serde_json::json!({ "model": "m", "input": "hello", "stream_format": format })
-        }
-        Operation::ImageGenerations => {
-            serde_json::json!({ "model": "m", "prompt": "hello", "stream": streamed })
-        }
         Operation::OllamaShow => "/api/show",
         Operation::OllamaPs => "/api/ps",
         Operation::OllamaVersion => "/api/version",
@@ -109,7 +91,9 @@ fn nothing_escapes_in_a_request() {
     for operation in Operation::ALL {
         for (form, canary) in forms() {
             for planting in wire::plantings(operation, Direction::Request, &canary) {
-                let request = if operation.takes_form() {
+                // Addresses of pictures come in JSON alone.
+                let is_form = operation.takes_form() && !planting.path.contains("image_url");
+                let request = if is_form {
                     forms::request(path(operation), &planting.message)
                 } else {
                     Request::post(path(operation), planting.message.clone())
@@ -233,6 +217,24 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         }
         Operation::Responses => {
             serde_json::json!({ "model": "m", "stream": streamed, "input": "hello" })
+        }
+        Operation::AudioTranscriptions | Operation::AudioTranslations => {
+            let asked = serde_json::json!({ "model": "m", "stream": streamed, "file": { "filename": "a" } });
+            return forms::request(path(operation), asked.to_string().as_bytes());
+        }
+        Operation::ImageEdits | Operation::ImageVariations => {
+            let mut asked = serde_json::json!({ "model": "m", "image": { "filename": "a" } });
+            if streamed {
+                asked["stream"] = true.into();
+            }
+            return forms::request(path(operation), asked.to_string().as_bytes());
+        }
+        Operation::AudioSpeech => {
+            let format = if streamed { "sse" } else { "audio" };
+            serde_json::json!({ "model": "m", "input": "hello", "stream_format": format })
+        }
+        Operation::ImageGenerations => {
+            serde_json::json!({ "model": "m", "prompt": "hello", "stream": streamed })
         }
         Operation::OllamaShow => serde_json::json!({ "model": "m" }),
         Operation::Tokenize | Operation::OllamaEmbeddings => {

@@ -4,6 +4,7 @@
 use detect::DetectSettings;
 use events::{Ending, TokenUsage};
 use serde_json::{Value, json};
+use store::{GrantOptions, Quota};
 use testkit::{FakeUpstream, Request, Response};
 
 use crate::bed::{Bed, Canned, PROVIDER_KEY, Plan};
@@ -313,4 +314,27 @@ fn failing_upstreams_give_errors_that_clients_notice() {
         let last = lines.last().expect("a line").to_string();
         assert!(last.contains("\"error\"") && last.contains(code), "{model}: {last}");
     }
+}
+
+#[test]
+fn limits_are_settled_by_the_counts_of_the_last_line() {
+    let quota = Quota { tokens_per_day: Some(200), ..Quota::default() };
+    let grant = GrantOptions { quota, ..GrantOptions::default() };
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan { grant, ..Plan::default() });
+    let line = |counts: &str| {
+        format!(
+            "{{\"message\":{{\"content\":\"ok\"}},\"done\":false}}\n{{\"done\":true{counts}}}\n"
+        )
+    };
+    let ask = chat("m", "hello", &json!({ "options": { "num_predict": 60 } }));
+    upstream.answer("application/x-ndjson", line(",\"prompt_eval_count\":2,\"eval_count\":3"));
+    for _ in 0..4 {
+        assert_eq!(send(&bed, &ask).status, 200, "each has used five");
+    }
+    upstream.answer("application/x-ndjson", line(",\"prompt_eval_count\":90,\"eval_count\":40"));
+    assert_eq!(send(&bed, &ask).status, 200);
+    let refused = send(&bed, &ask);
+    assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("budget_exhausted")));
+    assert_eq!(upstream.take_received().len(), 5);
 }

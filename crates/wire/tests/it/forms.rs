@@ -4,7 +4,7 @@ use events::Span;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wire::{
-    BOUNDARY_BYTES_MAX, Edit, FORM_PARTS_MAX, Form, Operation, PART_HEAD_BYTES_MAX, ReadError,
+    Edit, FORM_BOUNDARY_BYTES_MAX, FORM_HEAD_BYTES_MAX, FORM_PARTS_MAX, Form, Operation, ReadError,
     ReadLimits, SpliceError, UnknownFields, boundary_of, read_request,
 };
 
@@ -84,7 +84,7 @@ fn edits_go_back_into_their_parts() {
         Edit::value(field("anna.wav"), Span::new(0, 4), "a\"\u{e9}"),
     ];
     let spliced = form_read.splice(&body, &document, &edits).expect("edits that fit");
-    let changed = "name=file; filename=a%22\u{e9}.wav; filename*=UTF-8''a%22%C3%A9.wav";
+    let changed = "name=file; filename=\"a%22\u{e9}.wav\"; filename*=UTF-8''a%2522%C3%A9.wav";
     let expected = form(&[
         ("name=\"prompt\"", b"I am [\"NAME\"]\r\n."),
         (changed, b"\x00\xff"),
@@ -183,7 +183,7 @@ fn settings_of_the_wrong_form_are_refused() {
 
 #[test]
 fn boundaries_are_read_in_one_way_or_not_at_all() {
-    let longest = "b".repeat(BOUNDARY_BYTES_MAX);
+    let longest = "b".repeat(FORM_BOUNDARY_BYTES_MAX);
     for (content_type, expected) in [
         ("multipart/form-data; boundary=abc", Some("abc")),
         ("Multipart/Form-Data;boundary=\"a b\"", None),
@@ -222,7 +222,7 @@ fn limits_can_be_reached_and_not_crossed() {
         many(FORM_PARTS_MAX + 1),
         Err(ReadError::Limit { of: "parts of a form", max: FORM_PARTS_MAX })
     );
-    let head = format!("name=\"file\"; filename=\"{}\"", "a".repeat(PART_HEAD_BYTES_MAX));
+    let head = format!("name=\"file\"; filename=\"{}\"", "a".repeat(FORM_HEAD_BYTES_MAX));
     assert!(matches!(read(&form(&[(&head, b"")])), Err(ReadError::Limit { .. })));
     let body = form(&[("name=\"model\"", b"m")]);
     let limits = ReadLimits { body_bytes_max: body.len() - 1, ..ReadLimits::default() };

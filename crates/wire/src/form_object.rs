@@ -19,19 +19,19 @@ use memchr::memmem;
 use crate::document::Document;
 use crate::error::ReadError;
 use crate::form::Form as ValueForm;
+use crate::form_head::{FileName, PartHead, part_head};
 use crate::json::is_number;
 use crate::json_text::{key_hash, push_string};
 use crate::limits::ReadLimits;
 use crate::machine::{Machine, Node, ROOT};
 use crate::maps::machine;
-use crate::part_head::{FileName, PartHead, part_head};
 use crate::route::{Direction, Operation};
 use crate::splice::{Edit, SpliceError};
 
 /// Parts of one form.
 pub const FORM_PARTS_MAX: usize = 256;
 /// Bytes of a boundary (RFC 2046 §5.1.1).
-pub const BOUNDARY_BYTES_MAX: usize = 70;
+pub const FORM_BOUNDARY_BYTES_MAX: usize = 70;
 /// Names of members in the name of a part: `a[b][c]` has three.
 const STEPS_MAX: usize = 3;
 
@@ -62,6 +62,8 @@ pub(crate) enum Writing {
     Plain,
     /// In quotes, without escapes.
     Quoted,
+    /// Without quotes; what is put there needs them.
+    Token,
     /// Percent-encoded (RFC 8187).
     Extended,
 }
@@ -105,7 +107,7 @@ pub fn boundary_of(content_type: &str) -> Option<&str> {
 /// Up to seventy characters of RFC 2046, without the space.
 fn is_boundary(text: &str) -> bool {
     let admits = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
-    (1..=BOUNDARY_BYTES_MAX).contains(&text.len()) && text.bytes().all(admits)
+    (1..=FORM_BOUNDARY_BYTES_MAX).contains(&text.len()) && text.bytes().all(admits)
 }
 
 impl Form {
@@ -204,12 +206,12 @@ fn edited(text: &str, edits: &[&Edit]) -> Result<String, SpliceError> {
 fn written(text: &str, writing: Writing) -> String {
     match writing {
         Writing::Plain => text.to_owned(),
-        Writing::Quoted => {
-            text.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A").replace('\\', "%5C")
-        }
+        Writing::Quoted => quoted(text),
+        Writing::Token => format!("\"{}\"", quoted(text)),
         Writing::Extended => {
             let mut encoded = String::from("UTF-8''");
-            for byte in text.bytes() {
+            // So that it says the same as the name in quotes beside it.
+            for byte in quoted(text).bytes() {
                 if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                     encoded.push(char::from(byte));
                 } else {
@@ -219,6 +221,24 @@ fn written(text: &str, writing: Writing) -> String {
             encoded
         }
     }
+}
+
+/// A text between quotes. No control character stands in the head of a part.
+fn quoted(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' => result.push_str("%22"),
+            '\\' => result.push_str("%5C"),
+            other if other.is_control() => {
+                for byte in other.encode_utf8(&mut [0; 4]).bytes() {
+                    result.push_str(&format!("%{byte:02X}"));
+                }
+            }
+            other => result.push(other),
+        }
+    }
+    result
 }
 
 const fn malformed(offset: usize, what: &'static str) -> ReadError {

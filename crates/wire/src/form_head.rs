@@ -3,7 +3,7 @@
 //! INVARIANT: a head is read in one way or not at all: `Content-Disposition` once, `Content-Type`, `Content-Length` and
 //! an identical `Content-Transfer-Encoding` at most once, and nothing else; no folded lines, no escapes, no comments.
 //!
-//! Not here: the parts around it (`multipart`).
+//! Not here: the parts around it (`form_object`).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use memchr::memmem;
 
 use crate::error::ReadError;
 use crate::form::Form as ValueForm;
-use crate::multipart::Writing;
+use crate::form_object::Writing;
 
 /// Bytes of the head of one part.
-pub const PART_HEAD_BYTES_MAX: usize = 4096;
+pub const FORM_HEAD_BYTES_MAX: usize = 4096;
 /// Digits of a length.
 const LENGTH_DIGITS_MAX: usize = 10;
 
@@ -42,12 +42,12 @@ pub(crate) fn part_head(
     range: Range<usize>,
 ) -> Result<(PartHead<'_>, usize), ReadError> {
     let bytes = body.get(range.clone()).unwrap_or_default();
-    let searched = bytes.get(..bytes.len().min(PART_HEAD_BYTES_MAX + 4)).unwrap_or_default();
+    let searched = bytes.get(..bytes.len().min(FORM_HEAD_BYTES_MAX + 4)).unwrap_or_default();
     let Some(length) = memmem::find(searched, b"\r\n\r\n") else {
-        if searched.len() > PART_HEAD_BYTES_MAX {
+        if searched.len() > FORM_HEAD_BYTES_MAX {
             return Err(ReadError::Limit {
                 of: "bytes in the head of a part",
-                max: PART_HEAD_BYTES_MAX,
+                max: FORM_HEAD_BYTES_MAX,
             });
         }
         return Err(at(range.start, "the head of a part does not end"));
@@ -139,10 +139,10 @@ impl<'b> HeadReader<'b> {
         };
         loop {
             let (name, after) = rest.trim_start_matches(' ').split_once('=')?;
-            let (text, after) = value_of(after)?;
+            let (text, writing, after) = value_of(after)?;
             match name.to_ascii_lowercase().as_str() {
                 "name" if self.head.name.is_empty() => self.head.name = text,
-                "filename" => self.file(text.into(), place(text), Writing::Quoted)?,
+                "filename" => self.file(text.into(), place(text), writing)?,
                 "filename*" => self.file(extended(text)?.into(), place(text), Writing::Extended)?,
                 _ => return None,
             }
@@ -158,24 +158,27 @@ impl<'b> HeadReader<'b> {
             text: text.clone().into_owned(),
             places: Vec::new(),
         });
-        let is_new = file.places.iter().all(|(_, other)| *other != writing);
+        let is_extended = |writing: Writing| writing == Writing::Extended;
+        let is_new =
+            file.places.iter().all(|(_, other)| is_extended(*other) != is_extended(writing));
         file.places.push((place, writing));
         (is_new && file.text == text).then_some(())
     }
 }
 
-/// The value at the start of the rest of a header, and what follows it.
-fn value_of(rest: &str) -> Option<(&str, &str)> {
+/// The value at the start of the rest of a header, how it is written, and what follows it.
+fn value_of(rest: &str) -> Option<(&str, Writing, &str)> {
     if let Some(quoted) = rest.strip_prefix('"') {
         let (text, after) = quoted.split_once('"')?;
         // Some readers take a backslash for an escape, and others for itself.
-        return (!text.contains('\\')).then_some((text, after));
+        return (!text.contains('\\')).then_some((text, Writing::Quoted, after));
     }
     let length = rest.find([';', ' ']).unwrap_or(rest.len());
     let (text, after) = rest.split_at(length);
     let is_token = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,\\\"/?=".contains(&byte);
     // `filename*` has quotes and percent signs of its own, which tokens may hold.
-    (!text.is_empty() && text.bytes().all(is_token)).then_some((text, after))
+    let is_value = !text.is_empty() && text.bytes().all(is_token);
+    is_value.then_some((text, Writing::Token, after))
 }
 
 /// The text of an extended value in UTF-8 (RFC 8187 §3.2).
@@ -233,7 +236,8 @@ mod tests {
             assert_eq!((head.name, found, head.kind), (name, file, kind), "{lines}");
             assert_eq!(&text[begins..], "body");
             for (place, writing) in head.file.into_iter().flat_map(|file| file.places) {
-                let expected = if writing == Writing::Quoted { file } else { Some("utf-8''a.mp3") };
+                let extended = Some("utf-8''a.mp3");
+                let expected = if writing == Writing::Extended { extended } else { file };
                 assert_eq!(Some(&text[place]), expected);
             }
         }
@@ -280,10 +284,10 @@ mod tests {
             let start = "Content-Disposition: form-data; name=\"a\"; filename=\"";
             format!("{start}{}\"\r\n\r\n", "a".repeat(length - start.len() - 1))
         };
-        assert!(head(&of(PART_HEAD_BYTES_MAX)).is_ok());
+        assert!(head(&of(FORM_HEAD_BYTES_MAX)).is_ok());
         let limit =
-            ReadError::Limit { of: "bytes in the head of a part", max: PART_HEAD_BYTES_MAX };
-        assert_eq!(head(&of(PART_HEAD_BYTES_MAX + 1)).map(|_| ()), Err(limit));
+            ReadError::Limit { of: "bytes in the head of a part", max: FORM_HEAD_BYTES_MAX };
+        assert_eq!(head(&of(FORM_HEAD_BYTES_MAX + 1)).map(|_| ()), Err(limit));
         assert!(matches!(head("no end"), Err(ReadError::MalformedForm { .. })));
     }
 }
