@@ -5,7 +5,6 @@
 //!
 //! Not here: the parts around it (`form_object`).
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use memchr::memmem;
@@ -142,8 +141,8 @@ impl<'b> HeadReader<'b> {
             let (text, writing, after) = value_of(after)?;
             match name.to_ascii_lowercase().as_str() {
                 "name" if self.head.name.is_empty() => self.head.name = text,
-                "filename" => self.file(text.into(), place(text), writing)?,
-                "filename*" => self.file(extended(text)?.into(), place(text), Writing::Extended)?,
+                "filename" => self.file(text, place(text), writing)?,
+                "filename*" => self.file(&extended(text)?, place(text), Writing::Extended)?,
                 _ => return None,
             }
             match after.trim_start_matches(' ') {
@@ -153,11 +152,11 @@ impl<'b> HeadReader<'b> {
         }
     }
 
-    fn file(&mut self, text: Cow<'_, str>, place: Range<usize>, writing: Writing) -> Option<()> {
-        let file = self.head.file.get_or_insert_with(|| FileName {
-            text: text.clone().into_owned(),
-            places: Vec::new(),
-        });
+    fn file(&mut self, text: &str, place: Range<usize>, writing: Writing) -> Option<()> {
+        let file = self
+            .head
+            .file
+            .get_or_insert_with(|| FileName { text: text.to_owned(), places: Vec::new() });
         let is_extended = |writing: Writing| writing == Writing::Extended;
         let is_new =
             file.places.iter().all(|(_, other)| is_extended(*other) != is_extended(writing));

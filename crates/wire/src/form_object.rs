@@ -12,6 +12,7 @@
 //!
 //! Not here: which parts there are (`openai/`).
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use memchr::memmem;
@@ -215,7 +216,7 @@ fn written(text: &str, writing: Writing) -> String {
                 if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                     encoded.push(char::from(byte));
                 } else {
-                    encoded.push_str(&format!("%{byte:02X}"));
+                    let _ = write!(encoded, "%{byte:02X}");
                 }
             }
             encoded
@@ -232,7 +233,7 @@ fn quoted(text: &str) -> String {
             '\\' => result.push_str("%5C"),
             other if other.is_control() => {
                 for byte in other.encode_utf8(&mut [0; 4]).bytes() {
-                    result.push_str(&format!("%{byte:02X}"));
+                    let _ = write!(result, "%{byte:02X}");
                 }
             }
             other => result.push(other),

@@ -156,7 +156,7 @@ impl Operation {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat.completions",
-            Self::Embeddings => "embeddings",
+            Self::Embeddings | Self::OllamaEmbeddings => "embeddings",
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
@@ -176,7 +176,6 @@ impl Operation {
             Self::OllamaChat => "chat",
             Self::OllamaGenerate => "generate",
             Self::OllamaEmbed => "embed",
-            Self::OllamaEmbeddings => "embeddings",
             Self::OllamaTags => "tags",
             Self::OllamaShow => "show",
             Self::OllamaPs => "ps",

@@ -33,14 +33,11 @@ pub(crate) const FORM: Target = Target {
 
 fn seeds() -> Vec<Vec<u8>> {
     let form = |parts: &[(&str, &str)]| {
-        let mut body = String::new();
-        for (head, content) in parts {
-            body.push_str(&format!(
-                "--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n"
-            ));
-        }
-        body.push_str(&format!("--{BOUNDARY}--\r\n"));
-        body.into_bytes()
+        let part = |(head, content): &(&str, &str)| {
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n")
+        };
+        let parts: Vec<String> = parts.iter().map(part).collect();
+        format!("{}--{BOUNDARY}--\r\n", parts.concat()).into_bytes()
     };
     let file =
         "name=\"file\"; filename=\"a.wav\"; filename*=utf-8''a.wav\r\nContent-Type: audio/wav";

@@ -34,7 +34,8 @@ fn events(response: &Response) -> Vec<Value> {
 }
 
 fn stream(events: &[Value]) -> String {
-    events.iter().map(|event| format!("data: {event}\n\n")).collect()
+    let frames: Vec<String> = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    frames.concat()
 }
 
 #[test]
