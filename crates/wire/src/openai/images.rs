@@ -32,7 +32,7 @@ pub(crate) static RESPONSE: MessageTable = MessageTable {
 pub(crate) static EDIT: MessageTable = MessageTable {
     operation: Operation::ImageEdits,
     direction: Direction::Request,
-    parts: &[ASKED, STREAMED, PICTURES, ELSEWHERE],
+    parts: &[ASKED, STREAMED, PICTURES, LINKED, ELSEWHERE],
     scopes: &[],
     skeleton: &[("model", "\"gpt-image-1\""), ("prompt", "\"a cat\"")],
 };
@@ -96,7 +96,7 @@ const PICTURE: &str = "opaque: an image";
 
 const STREAMED: &[Row] = &[Row::flag("stream").fact(Fact::Stream)];
 
-/// Pictures that a request brings: files of a form, or addresses and data in JSON.
+/// Pictures that a form brings.
 const PICTURES: &[Row] = &[
     Row::word("input_fidelity"),
     Row::presence("image", Some(PICTURE)),
@@ -108,6 +108,10 @@ const PICTURES: &[Row] = &[
     Row::presence("mask", Some(PICTURE)),
     Row::guarded("mask.filename", Origin::Is(User)),
     Row::constrained("mask.content_type", Form::MediaType),
+];
+
+/// Pictures elsewhere, in requests of JSON.
+const LINKED: &[Row] = &[
     Row::media("mask.image_url", Origin::Is(User)),
     Row::denied("mask.file_id", STORED),
     Row::media("images[].image_url", Origin::Is(User)),
