@@ -171,8 +171,7 @@ pub(crate) fn examine(
     let Received { body, caller, client_address, external, opened, operation, path, .. } = received;
     let (operation, limits) = (*operation, &shared.read_limits);
     opened.request_bytes = body.len() as u64;
-    let of_form = |boundary: &String| Form::read(operation, boundary, body, limits);
-    let form = received.boundary.as_ref().map(of_form).transpose()?;
+    let form = form_of(operation, received.boundary.as_deref(), body, limits)?;
     let read = form.as_ref().map_or(&body[..], |form| form.json().as_bytes());
     let document = wire::read_request(operation, read, shared.unknown_fields, limits)?;
     received.text_bytes = Some(read.len() as u64);
@@ -220,8 +219,7 @@ pub(crate) fn examine(
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = std::mem::take(&mut inspected.findings);
     let (body, vault) = outgoing(operation, (body, form.as_ref()), &document, masked, opened)?;
-    let answer_form = answer_form(operation, read);
-    let reference = reference(shared, &document, &files, answer_form, &vault);
+    let reference = reference(shared, &document, &files, answer_form(operation, read), &vault);
     if is_first_go {
         external.leave(shared, &document, Seen { files, inspected }, opened)?;
     }
@@ -234,6 +232,17 @@ pub(crate) fn examine(
         targets,
         vault: Arc::new(vault),
     }))
+}
+
+/// The form that a body with a boundary is.
+fn form_of(
+    operation: Operation,
+    boundary: Option<&str>,
+    body: &[u8],
+    limits: &wire::ReadLimits,
+) -> Result<Option<Form>, Refusal> {
+    let read = |boundary| Form::read(operation, boundary, body, limits);
+    Ok(boundary.map(read).transpose()?)
 }
 
 /// Judges a request for its upstreams. What is known of it goes with the judgement, for its answer.

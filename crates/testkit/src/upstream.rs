@@ -23,7 +23,6 @@ use serde_json::Value;
 
 use crate::http::{Head, Reader};
 use crate::messages::{self, Message};
-use crate::ollama::{self, Lines};
 use crate::random::fingerprint;
 use crate::reply::{self, Reply};
 use crate::reply_responses;
@@ -31,6 +30,7 @@ use crate::script::{Prompt, choices};
 use crate::{Kind, Scenario};
 
 mod answer;
+mod ollama;
 
 use answer::{Answer, Body};
 
@@ -288,7 +288,11 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream, connection: u64) -> Result<()>
     stream.set_write_timeout(Some(WRITE_MAX))?;
     let mut reader = Reader::new(stream);
     while let Some(request) = receive(&mut reader, connection)? {
-        let answer = answer_to(&request, &shared.scenario);
+        let answer = if request.target.starts_with("/api/") {
+            ollama::answer_to(&request, &shared.scenario)
+        } else {
+            answer_to(&request, &shared.scenario)
+        };
         shared.record(request);
         if !answer.send(reader.stream(), |time| shared.wait(time))? {
             break;
@@ -314,9 +318,6 @@ pub(crate) fn receive(reader: &mut Reader, connection: u64) -> Result<Option<Rec
 /// Which answer a request gets.
 fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
-    if path.starts_with("/api/") {
-        return answer_of_ollama(request, path, default);
-    }
     let (path, deployment) = as_openai_has_it(path);
     let is_anthropics = request.header("anthropic-version").is_some();
     match (request.method.as_str(), &*path) {
@@ -382,46 +383,6 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             Answer::json(404, reply::error(&message, "invalid_request_error", None, None))
         }
     }
-}
-
-/// Which answer a request gets in Ollama's dialect.
-fn answer_of_ollama(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
-    if (request.method == "GET") != matches!(path, "/api/tags" | "/api/ps" | "/api/version") {
-        return Answer::json(405, ollama::error("method not allowed"));
-    }
-    if let Some(described) = ollama::described(path) {
-        return Answer::json(200, described);
-    }
-    let mut body = request.json();
-    match path {
-        "/api/embed" => return Answer::json(200, ollama::vectors(&body, false)),
-        "/api/embeddings" => return Answer::json(200, ollama::vectors(&body, true)),
-        "/api/chat" | "/api/generate" => {}
-        _ => return Answer::json(404, ollama::error("404 page not found")),
-    }
-    if body["stream"].is_null() {
-        body["stream"] = true.into();
-    }
-    let (prompt, scenario) = match scenario_of(&body, false, default) {
-        Ok(found) => found,
-        Err(unknown) => return Answer::json(404, ollama::error(&unknown)),
-    };
-    if let Some(mut answer) = Answer::failure(&scenario, &prompt) {
-        if let (400.., Body::Bytes(bytes)) = (answer.status, &mut answer.body) {
-            *bytes = ollama::error("the scenario says so").into_bytes();
-        }
-        return Answer { scenario, ..answer };
-    }
-    let fingerprint = fingerprint(format!("{}\n{}", prompt.model, prompt.text).as_bytes());
-    let choice = choices(&prompt, &scenario, fingerprint).into_iter().next().unwrap_or_default();
-    let is_chat = path == "/api/chat";
-    let lines = Lines { prompt: &prompt, scenario: &scenario, choice, is_chat, fingerprint };
-    let body = if prompt.stream {
-        Body::Lines(lines.lines())
-    } else {
-        Body::Bytes(answer::with_faults_unstreamed(lines.body(), &scenario))
-    };
-    Answer { status: 200, headers: Vec::new(), body, scenario }
 }
 
 /// Azure's paths as OpenAI has them, and the deployment that one names.

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 
 use crate::address::{AddressStyle, address};
+use crate::ollama;
 use crate::sse::Framing;
 
 /// A family of wire formats that share error and stream shapes.
@@ -354,36 +355,6 @@ const MESSAGES: &str = "/v1/messages";
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 /// Below it is Ollama's native API.
 const OLLAMA: &str = "/api/";
-/// What of it works for a model, or tells of models.
-const OLLAMA_OPERATIONS: [(&str, Operation); 8] = [
-    ("chat", Operation::OllamaChat),
-    ("generate", Operation::OllamaGenerate),
-    ("embed", Operation::OllamaEmbed),
-    ("embeddings", Operation::OllamaEmbeddings),
-    ("tags", Operation::OllamaTags),
-    ("show", Operation::OllamaShow),
-    ("ps", Operation::OllamaPs),
-    ("version", Operation::OllamaVersion),
-];
-/// What of it changes the server's models, or stands for the server's own account; and whatever is below.
-const OLLAMA_MANAGEMENT: [&str; 13] = [
-    "blobs",
-    "copy",
-    "create",
-    "delete",
-    "experimental",
-    "me",
-    "pull",
-    "push",
-    "signout",
-    "status",
-    "user",
-    "web_fetch",
-    "web_search",
-];
-const MANAGEMENT: &str = "it manages the server behind this gateway, or uses the server's own account; \
-                          ask the server's operators, who reach it without this gateway";
-
 /// The dialect in which whoever asks for `path` expects to be answered.
 pub fn dialect_of(path: &str) -> Dialect {
     match path.strip_prefix(MESSAGES) {
@@ -422,7 +393,7 @@ pub fn route(method: &str, path: &str) -> Route {
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
         path if shown_model(path).is_some() => Operation::ModelShow,
-        path => match path.strip_prefix(OLLAMA).map(of_ollama) {
+        path => match path.strip_prefix(OLLAMA).map(ollama::route) {
             Some(Route::Known(operation)) => operation,
             Some(other) => return other,
             None => return Route::Unknown,
@@ -433,18 +404,6 @@ pub fn route(method: &str, path: &str) -> Route {
     } else {
         Route::WrongMethod { allow: operation.method() }
     }
-}
-
-/// What stands at this place below `/api/`.
-fn of_ollama(rest: &str) -> Route {
-    if let Some((_, operation)) = OLLAMA_OPERATIONS.iter().find(|(name, _)| *name == rest) {
-        return Route::Known(*operation);
-    }
-    let first = rest.split('/').next().unwrap_or_default();
-    if OLLAMA_MANAGEMENT.contains(&first) {
-        return Route::Denied { why: MANAGEMENT };
-    }
-    Route::Unknown
 }
 
 /// The most models that one page of Anthropic's list may have.

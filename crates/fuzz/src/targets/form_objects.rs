@@ -1,4 +1,4 @@
-//! `wire`: forms, and edits in them.
+//! `wire`: forms read as objects, and edits that go back into their parts.
 
 use events::Span;
 use wire::{Edit, Form, Operation, ReadLimits, UnknownFields, read_request};

@@ -6,12 +6,13 @@
 //! INVARIANT: adding a message is adding a table here; nothing else in this crate names a field of it.
 //!
 //! Not here: what changes the models of a server (`/api/pull`, `/api/create`, …): those are never forwarded
-//! (`route`).
+//! (`paths`).
 
 mod chat;
 mod embed;
 mod generate;
 mod models;
+mod paths;
 mod write;
 
 use events::Provenance;
@@ -20,6 +21,7 @@ use crate::document::EchoOf;
 use crate::form::Form;
 use crate::table::{Fact, MessageTable, Origin, Row};
 
+pub(crate) use paths::route;
 pub(crate) use write::{blocked_ending, delta_event, error_body, error_event};
 
 /// Every message of the dialect.
