@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use events::{InteractionId, KeyId, Provenance};
 
+pub(crate) use crate::cli_secrets::{RotateProviderArgs, SecretsCommand};
+
 /// Bartizan stands between applications and AI models: it sees, judges, acts, records and proves.
 #[derive(Parser)]
 #[command(name = "bartizan", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -30,7 +32,7 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Cut an upstream or a model off at once, or list what is cut off
     Isolate(IsolateArgs),
-    /// Make, list, rotate, audit and revoke virtual keys
+    /// Make, list, rotate, audit and revoke virtual keys; rotate keys of providers
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Read and verify the record
@@ -41,6 +43,9 @@ pub(crate) enum Command {
     Protect(ProtectCommand),
     /// Let what is isolated be used again
     Restore(RestoreArgs),
+    /// Keep the keys of providers, encrypted
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
 }
 
 /// How a report is printed.
@@ -260,6 +265,8 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         format: FormatArgs,
     },
+    /// Have a provider make another key in the place of a sealed one, and delete the old one
+    RotateProvider(RotateProviderArgs),
     /// What keys are used for, and what should be done about them
     Audit {
         /// How many days of the record are read

@@ -6,13 +6,16 @@
 //! Not here: what the rooms below do; a command opens them, asks, and prints.
 
 mod cli;
+mod cli_secrets;
 mod commands;
 mod config;
 mod data_dir;
 mod exit;
 mod files;
+mod key_command;
 mod output;
 mod protected;
+mod rotation;
 mod telemetry;
 mod time;
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Log(command) => commands::log::run(&command),
         Command::Protect(command) => commands::protect::run(&command),
         Command::Restore(args) => commands::isolate::restore(&args),
+        Command::Secrets(command) => commands::secrets::run(&command),
     };
     let exit = match ended {
         Ok(exit) => exit,

@@ -1,7 +1,7 @@
-//! Control-plane state: versioned documents in SQLite, virtual keys and isolations on top of them.
+//! Control-plane state: versioned documents in SQLite; virtual keys, isolations and sealed secrets on top of them.
 //!
 //! INVARIANT: no secret is stored in plain text; a virtual key is kept as an HMAC under a pepper that
-//! lives in a file of its own. INVARIANT: every change raises one counter in the same transaction, so
+//! lives in a file of its own, a provider's key encrypted. INVARIANT: every change raises one counter in the same transaction, so
 //! another process notices it by reading one number. INVARIANT: features use the document operations
 //! of [`Store`]; there is no SQL outside `document.rs` and `schema.rs`.
 //!
@@ -17,6 +17,8 @@ mod keys;
 mod mac;
 mod quota;
 mod schema;
+mod sealed;
+mod sealing;
 mod secret_file;
 
 pub use authenticate::{KeyRefusal, KeySnapshot};
@@ -29,4 +31,13 @@ pub use grant::{GRANT_ENTRIES_MAX, GRANT_TEXT_BYTES_MAX, Grant, GrantError, Gran
 pub use isolation::{IsolationRecord, Isolations};
 pub use keys::{KEYS_MAX, KeyRecord, KeyStatus, KeysError, VirtualKeys};
 pub use quota::Quota;
-pub use secret_file::{SECRET_BYTES, SecretFileError, load_or_create_secret};
+pub use sealed::{
+    Rotation, RotationStep, SealedChange, SealedRecord, SealedSecrets, no_such_secret,
+};
+pub use sealing::{
+    DataKey, KeyWrapper, LocalKey, SEALED_BYTES_MAX, SEALED_NAME_BYTES_MAX, SealError, Sealed,
+    Sealing, WRAPPED_KEY_BYTES_MAX, WrapError, check_name,
+};
+pub use secret_file::{
+    SECRET_BYTES, SecretFileError, load_or_create_secret, load_secret, parse_secret,
+};

@@ -1,6 +1,7 @@
 //! The commands. One file each: it opens what it needs from the rooms below, asks, and prints.
 
 pub(crate) mod config;
+mod exposed_keys;
 pub(crate) mod feedback;
 mod feedback_proposal;
 pub(crate) mod inspect;
@@ -22,6 +23,9 @@ mod log_text;
 mod process_limits;
 pub(crate) mod protect;
 mod quota_file;
+mod rotate_provider;
+pub(crate) mod sealed_changes;
+pub(crate) mod secrets;
 pub(crate) mod up;
 mod up_welcome;
 

@@ -4,34 +4,38 @@
 //! cannot be opened is a problem at the start and not a surprise in traffic. INVARIANT: SIGINT and
 //! SIGTERM let open requests end, within the configured time; a second signal does not wait.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use events::{Event, EventBody, KeyId};
+use events::{Event, EventBody};
 use gateway::{Isolation, Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
-use store::{Isolations, KeySnapshot, VirtualKeys};
+use stdx::SharedSecret;
+use store::{Isolations, KeySnapshot, SealedSecrets, Sealing, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::Receiver;
 
-use super::isolation_changes::Follower;
-use super::{key_changes, process_limits, quota_file, up_welcome};
+use super::exposed_keys::Consequences;
+use super::sealed_changes::Follower;
+use super::{isolation_changes, key_changes, process_limits, quota_file, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
+use crate::config::secrets::SecretsSettings;
 use crate::config::settings::Settings;
 use crate::data_dir::{DataDir, keys_failure, store_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::note;
+use crate::rotation::{RotationSettings, Rotator};
 use crate::telemetry;
 use crate::time::now_ms;
 
 /// How often changes of keys by other processes are looked for.
 const KEYS_PAUSE: Duration = Duration::from_millis(250);
-/// Exposed keys that wait to be revoked.
+/// Exposed keys that wait for what follows.
 const EXPOSED_KEYS_WAITING_MAX: usize = 1_024;
 /// How often expired content is destroyed.
 const EXPIRY_PAUSE: Duration = Duration::from_mins(10);
@@ -70,9 +74,11 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let first_key = up_welcome::first_key(&data, &keys).await?;
     let snapshot = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.map_err(keys_failure)?));
 
+    let welcome = up_welcome::Welcome::new(&settings);
+    let sealed = SealedSecrets::new(keys.store().clone());
+    let sealed = open_sealed(settings.secrets, sealed, &data).await?;
     let shutdown_time_max = settings.gateway.limits.shutdown_time_max;
     let policy_digest = settings.guards.policy.digest();
-    let welcome = up_welcome::Welcome::new(&settings);
     let (tasks, shutdown) = (Tasks::default(), Shutdown::default());
     let mut gateway = settings.gateway;
     if settings.loopback {
@@ -84,7 +90,8 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     quota_file::restore(data.path(), &quotas)?;
     let isolation = Isolation::default();
     let isolations = Isolations::new(keys.store().clone());
-    let follower = Follower::start(isolations, isolation.clone()).await.map_err(store_failure)?;
+    let follower = isolation_changes::Follower::start(isolations, isolation.clone());
+    let follower = follower.await.map_err(store_failure)?;
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
     let parts = Parts {
         exposed,
@@ -95,6 +102,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         judge: Judge::new(detect, settings.guards.policy, gateway.guards),
         keys: Arc::clone(&snapshot),
         quotas: Arc::clone(&quotas),
+        sealed: sealed.places.clone(),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
@@ -112,7 +120,14 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         shutdown: &shutdown,
     };
     tasks.spawn(Box::pin(follower.follow(journal.clone(), shutdown.clone())));
-    background.start(keys, snapshot, &quotas, settings.revoke_exposed.then_some(seen));
+    let consequences = Consequences {
+        revokes: settings.revoke_exposed.then(|| keys.clone()),
+        rotations: sealed.on_exposure(),
+        secrets: sealed.secrets.clone(),
+    };
+    tasks.spawn(Box::pin(consequences.follow(seen, journal.clone(), shutdown.clone())));
+    sealed.start(&journal, (&tasks, &shutdown));
+    background.start(keys, snapshot, &quotas);
     welcome.print(address, &data, first_key)?;
 
     let name = stop(&mut signals, &tasks, &shutdown, shutdown_time_max).await;
@@ -123,6 +138,47 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
         .map_err(Failure::environment_as_told)?;
     Ok(Exit::Fine)
+}
+
+/// Opens what the configuration refers to as sealed.
+async fn open_sealed(
+    settings: SecretsSettings,
+    secrets: SealedSecrets,
+    data: &DataDir,
+) -> Result<Sealed, Failure> {
+    // Who refers to none and rotates none needs no key.
+    let is_needed = !settings.places.is_empty() || !settings.rotations.is_empty();
+    let sealing = if is_needed { Some(Arc::new(settings.sealing(data, false)?)) } else { None };
+    let SecretsSettings { places, rotations, .. } = settings;
+    let follower = Follower::start(secrets.clone(), sealing.clone(), places.clone()).await?;
+    Ok(Sealed { follower, places, rotations, sealing, secrets })
+}
+
+/// The keys of providers that are sealed, and what keeps them fresh.
+struct Sealed {
+    follower: Follower,
+    places: BTreeMap<String, SharedSecret>,
+    rotations: BTreeMap<String, RotationSettings>,
+    sealing: Option<Arc<Sealing>>,
+    secrets: SealedSecrets,
+}
+
+impl Sealed {
+    /// The names of those that are rotated when they are seen.
+    fn on_exposure(&self) -> BTreeSet<String> {
+        let rotated = self.rotations.iter().filter(|(_, settings)| settings.on_exposure);
+        rotated.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Follows changes by other processes, and goes on with rotations.
+    fn start(self, journal: &Journal, (tasks, shutdown): (&Tasks, &Shutdown)) {
+        let Self { follower, places, rotations, sealing, secrets } = self;
+        tasks.spawn(Box::pin(follower.follow(journal.clone(), shutdown.clone())));
+        let Some(sealing) = sealing.filter(|_| !rotations.is_empty()) else { return };
+        let journal = journal.clone();
+        let rotator = Rotator { journal, places, rotations, sealing, secrets };
+        tasks.spawn(Box::pin(rotator.run(shutdown.clone())));
+    }
 }
 
 /// Starts the gateway; returns where it listens.
@@ -170,17 +226,8 @@ struct Background<'a> {
 }
 
 impl Background<'_> {
-    fn start(
-        self,
-        keys: VirtualKeys,
-        snapshot: Arc<ArcSwap<KeySnapshot>>,
-        quotas: &Arc<Quotas>,
-        exposed: Option<Receiver<KeyId>>,
-    ) {
+    fn start(self, keys: VirtualKeys, snapshot: Arc<ArcSwap<KeySnapshot>>, quotas: &Arc<Quotas>) {
         let Self { data, journal, tasks, shutdown } = self;
-        if let Some(exposed) = exposed {
-            tasks.spawn(revoke_exposed(keys.clone(), exposed, journal.clone(), shutdown.clone()));
-        }
         tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
         tasks.spawn(expire_content(journal, shutdown.clone()));
         tasks.spawn(quota_file::keep(data, Arc::clone(quotas), shutdown.clone()));
@@ -276,31 +323,6 @@ async fn follow_keys(
         }
         if is_last {
             return;
-        }
-    }
-}
-
-/// Revokes keys that were seen in plain text. Those who use them find out within a quarter of a second.
-async fn revoke_exposed(
-    keys: VirtualKeys,
-    mut seen: Receiver<KeyId>,
-    journal: Journal,
-    shutdown: Shutdown,
-) {
-    loop {
-        let id = tokio::select! {
-            id = seen.recv() => id,
-            () = shutdown.begun() => None,
-        };
-        let Some(id) = id else { return };
-        match keys.revoke(id, now_ms()).await {
-            Ok(_) => tracing::warn!(key = %id, "was seen in plain text and is revoked"),
-            Err(error) => {
-                tracing::error!(key = %id, %error, "was seen in plain text and could not be revoked");
-                let detail = format!("the exposed key {id} could not be revoked: {error}");
-                let noted = record(&journal, key_changes::node("degraded", detail));
-                tracing::debug!(is_noted = noted.is_ok());
-            }
         }
     }
 }

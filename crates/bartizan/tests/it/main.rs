@@ -15,6 +15,7 @@ mod log;
 mod own_detection;
 mod protect;
 mod reference;
+mod secrets;
 mod up;
 
 use std::io::Write as _;

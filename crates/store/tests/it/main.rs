@@ -8,6 +8,7 @@
 
 mod documents;
 mod keys;
+mod sealed;
 
 use std::path::PathBuf;
 
