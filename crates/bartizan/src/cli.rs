@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use events::{InteractionId, KeyId, Provenance};
 
+pub(crate) use crate::cli_break_glass::{BreakGlassCommand, BreakGlassRequestArgs, KeyFromArgs};
 pub(crate) use crate::cli_secrets::{RotateProviderArgs, SecretsCommand};
 
 /// Bartizan stands between applications and AI models: it sees, judges, acts, records and proves.
@@ -22,6 +23,9 @@ const EXIT_CODES: &str = "Exit codes: 0 fine, 1 findings or a failed check, 2 us
 pub(crate) enum Command {
     /// Run the gateway
     Up(UpArgs),
+    /// Let rules go for a while, for somebody, because two people say so
+    #[command(subcommand)]
+    BreakGlass(BreakGlassCommand),
     /// Check, explain or begin a configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -6,6 +6,7 @@
 //! Not here: what the rooms below do; a command opens them, asks, and prints.
 
 mod cli;
+mod cli_break_glass;
 mod cli_secrets;
 mod commands;
 mod config;
@@ -29,6 +30,7 @@ use exit::Failure;
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Up(args) => commands::up::run(&args),
+        Command::BreakGlass(command) => commands::break_glass::run(&command),
         Command::Config(command) => commands::config::run(&command),
         Command::Feedback(command) => commands::feedback::run(&command),
         Command::Inspect(args) => commands::inspect::run(&args),

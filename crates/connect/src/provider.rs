@@ -158,6 +158,12 @@ pub(crate) struct Token {
     pub(crate) url: Option<&'static str>,
 }
 
+/// A token that was granted.
+#[derive(serde::Deserialize)]
+struct Granted {
+    access_token: String,
+}
+
 /// How a provider is reached.
 #[expect(missing_debug_implementations, reason = "holds the administrative credential")]
 #[derive(Clone)]
@@ -431,10 +437,6 @@ impl ProviderAdmin {
             .map_err(|error| lost(doing, &error))?;
         if !status.is_success() {
             return Err(failed(doing, status));
-        }
-        #[derive(serde::Deserialize)]
-        struct Granted {
-            access_token: String,
         }
         let granted = serde_json::from_slice::<Granted>(&body);
         granted

@@ -15,6 +15,7 @@ mod answer;
 mod answer_form;
 mod attempts;
 mod blank;
+mod break_glass;
 mod check;
 mod collector;
 mod conversation;
@@ -71,6 +72,7 @@ use tokio::sync::mpsc::Receiver;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
+pub use break_glass::{BREAK_GLASS_PREFIX, BreakGlass};
 pub use collector::CollectorSettings;
 pub use exposure::{Exposed, KEY_EXPOSED};
 pub use isolation::{Isolated, IsolatedError, Isolation};
@@ -168,7 +170,9 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         shutdown,
         tasks,
     } = parts;
-    let metrics = Arc::new(Metrics::new(&settings, Arc::clone(&quotas)));
+    let mut metrics = Metrics::new(&settings, Arc::clone(&quotas));
+    metrics.break_glass = Arc::clone(&judge.break_glass().gauge);
+    let metrics = Arc::new(metrics);
     let collector = settings.collector.take();
     let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
     let routes = Routes::new(&mut settings)?;

@@ -1,4 +1,4 @@
-//! Control-plane state: versioned documents in SQLite; virtual keys, isolations and sealed secrets on top of them.
+//! Control-plane state: versioned documents in SQLite; virtual keys, isolations, sealed secrets and break-glass on top.
 //!
 //! INVARIANT: no secret is stored in plain text; a virtual key is kept as an HMAC under a pepper that
 //! lives in a file of its own, a provider's key encrypted. INVARIANT: every change raises one counter in the same transaction, so
@@ -9,6 +9,7 @@
 //! authenticates against a [`KeySnapshot`] in memory and never asks the database.
 
 mod authenticate;
+mod break_glass;
 mod document;
 mod error;
 mod grant;
@@ -22,6 +23,10 @@ mod sealing;
 mod secret_file;
 
 pub use authenticate::{KeyRefusal, KeySnapshot};
+pub use break_glass::{
+    APPROVAL_MS_MAX, BREAK_GLASS_MS_MAX, BREAK_GLASS_RULES_MAX, BreakGlassError, BreakGlassRecord,
+    BreakGlassRequest, BreakGlassRequests, BreakGlassState,
+};
 pub use document::{
     DOCUMENT_BYTES_MAX, DOCUMENT_ID_BYTES_MAX, Document, DocumentKind, DocumentVersion,
     HISTORY_VERSIONS_MAX, LIST_DOCUMENTS_MAX, Store,

@@ -211,13 +211,10 @@ fn to_json(body: &SealedBody) -> serde_json::Value {
 
 fn read(document: Document) -> Result<SealedRecord, StoreError> {
     let Document { id, version, body, created_ms, changed_ms } = document;
-    let body = match serde_json::from_value::<SealedBody>(body) {
-        Ok(body) => body,
-        Err(_) => {
-            // What serde says may quote what it met.
-            let detail = SealError::Damaged { name: id.clone() }.to_string();
-            return Err(StoreError::Unreadable { kind: SEALED_SECRET.as_str(), id, detail });
-        }
+    let Ok(body) = serde_json::from_value::<SealedBody>(body) else {
+        // What serde says may quote what it met.
+        let detail = SealError::Damaged { name: id.clone() }.to_string();
+        return Err(StoreError::Unreadable { kind: SEALED_SECRET.as_str(), id, detail });
     };
     let SealedBody { change, provider_id, rotated_ms, rotation, sealed } = body;
     let name = id;

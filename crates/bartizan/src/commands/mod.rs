@@ -1,5 +1,7 @@
 //! The commands. One file each: it opens what it needs from the rooms below, asks, and prints.
 
+pub(crate) mod break_glass;
+mod break_glass_changes;
 pub(crate) mod config;
 mod exposed_keys;
 pub(crate) mod feedback;
@@ -27,6 +29,7 @@ mod rotate_provider;
 pub(crate) mod sealed_changes;
 pub(crate) mod secrets;
 pub(crate) mod up;
+mod up_followed;
 mod up_welcome;
 
 use std::future::Future;

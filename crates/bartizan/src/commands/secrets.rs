@@ -262,7 +262,8 @@ fn read_secret() -> Result<Secret<String>, Failure> {
     Ok(Secret::new(text.trim().to_owned()))
 }
 
-fn referred(reference: &str) -> Result<Secret<String>, Failure> {
+/// The key that is referred to.
+pub(super) fn referred(reference: &str) -> Result<Secret<String>, Failure> {
     let read = match SecretReference::parse(reference) {
         Some(SecretReference::Env(name)) => super::variable(&name)
             .ok_or_else(|| format!("the environment variable `{name}` is not set")),
@@ -270,11 +271,9 @@ fn referred(reference: &str) -> Result<Secret<String>, Failure> {
             crate::files::read_text(&path, SEALED_BYTES_MAX as u64 + 2)
                 .map_err(|error| format!("cannot read `{}`: {error}", path.display()))
         }
-        _ => Err(String::from("`--from` takes `env:NAME` or `file:PATH`")),
+        _ => Err(String::from("a reference takes `env:NAME` or `file:PATH`")),
     };
-    let text = read.map_err(|message| {
-        Failure::usage(message, "without `--from`, the key is read from standard input")
-    })?;
+    let text = read.map_err(|message| Failure::usage(message, "say where the key is"))?;
     let text = Zeroizing::new(text);
     Ok(Secret::new(text.trim().to_owned()))
 }

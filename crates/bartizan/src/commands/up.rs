@@ -4,7 +4,6 @@
 //! cannot be opened is a problem at the start and not a surprise in traffic. INVARIANT: SIGINT and
 //! SIGTERM let open requests end, within the configured time; a second signal does not wait.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,24 +11,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use events::{Event, EventBody};
-use gateway::{Isolation, Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
+use gateway::{Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
-use stdx::SharedSecret;
-use store::{Isolations, KeySnapshot, SealedSecrets, Sealing, VirtualKeys};
+use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::exposed_keys::Consequences;
-use super::sealed_changes::Follower;
-use super::{isolation_changes, key_changes, process_limits, quota_file, up_welcome};
+use super::up_followed::Followed;
+use super::{key_changes, process_limits, quota_file, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
-use crate::config::secrets::SecretsSettings;
 use crate::config::settings::Settings;
-use crate::data_dir::{DataDir, keys_failure, store_failure};
+use crate::data_dir::{DataDir, keys_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::note;
-use crate::rotation::{RotationSettings, Rotator};
 use crate::telemetry;
 use crate::time::now_ms;
 
@@ -75,10 +70,10 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let snapshot = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.map_err(keys_failure)?));
 
     let welcome = up_welcome::Welcome::new(&settings);
-    let sealed = SealedSecrets::new(keys.store().clone());
-    let sealed = open_sealed(settings.secrets, sealed, &data).await?;
+    let policy = Arc::new(settings.guards.policy);
+    let followed = Followed::start(&keys, &data, settings.secrets, (&policy, &journal)).await?;
     let shutdown_time_max = settings.gateway.limits.shutdown_time_max;
-    let policy_digest = settings.guards.policy.digest();
+    let policy_digest = policy.digest();
     let (tasks, shutdown) = (Tasks::default(), Shutdown::default());
     let mut gateway = settings.gateway;
     if settings.loopback {
@@ -88,21 +83,17 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     }
     let quotas = Arc::new(Quotas::new(settings.quotas));
     quota_file::restore(data.path(), &quotas)?;
-    let isolation = Isolation::default();
-    let isolations = Isolations::new(keys.store().clone());
-    let follower = isolation_changes::Follower::start(isolations, isolation.clone());
-    let follower = follower.await.map_err(store_failure)?;
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
     let parts = Parts {
         exposed,
         external: settings.external,
-        isolation,
+        isolation: followed.isolation(),
         baselines: Some(data.baselines_file()),
         journal: journal.clone(),
-        judge: Judge::new(detect, settings.guards.policy, gateway.guards),
+        judge: Judge::new(detect, policy, gateway.guards).breaking(followed.break_glass()),
         keys: Arc::clone(&snapshot),
         quotas: Arc::clone(&quotas),
-        sealed: sealed.places.clone(),
+        sealed: followed.places(),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
@@ -119,14 +110,8 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         tasks: &tasks,
         shutdown: &shutdown,
     };
-    tasks.spawn(Box::pin(follower.follow(journal.clone(), shutdown.clone())));
-    let consequences = Consequences {
-        revokes: settings.revoke_exposed.then(|| keys.clone()),
-        rotations: sealed.on_exposure(),
-        secrets: sealed.secrets.clone(),
-    };
-    tasks.spawn(Box::pin(consequences.follow(seen, journal.clone(), shutdown.clone())));
-    sealed.start(&journal, (&tasks, &shutdown));
+    let revokes = settings.revoke_exposed.then(|| keys.clone());
+    followed.follow((revokes, seen), &journal, (&tasks, &shutdown));
     background.start(keys, snapshot, &quotas);
     welcome.print(address, &data, first_key)?;
 
@@ -138,47 +123,6 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
         .map_err(Failure::environment_as_told)?;
     Ok(Exit::Fine)
-}
-
-/// Opens what the configuration refers to as sealed.
-async fn open_sealed(
-    settings: SecretsSettings,
-    secrets: SealedSecrets,
-    data: &DataDir,
-) -> Result<Sealed, Failure> {
-    // Who refers to none and rotates none needs no key.
-    let is_needed = !settings.places.is_empty() || !settings.rotations.is_empty();
-    let sealing = if is_needed { Some(Arc::new(settings.sealing(data, false)?)) } else { None };
-    let SecretsSettings { places, rotations, .. } = settings;
-    let follower = Follower::start(secrets.clone(), sealing.clone(), places.clone()).await?;
-    Ok(Sealed { follower, places, rotations, sealing, secrets })
-}
-
-/// The keys of providers that are sealed, and what keeps them fresh.
-struct Sealed {
-    follower: Follower,
-    places: BTreeMap<String, SharedSecret>,
-    rotations: BTreeMap<String, RotationSettings>,
-    sealing: Option<Arc<Sealing>>,
-    secrets: SealedSecrets,
-}
-
-impl Sealed {
-    /// The names of those that are rotated when they are seen.
-    fn on_exposure(&self) -> BTreeSet<String> {
-        let rotated = self.rotations.iter().filter(|(_, settings)| settings.on_exposure);
-        rotated.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Follows changes by other processes, and goes on with rotations.
-    fn start(self, journal: &Journal, (tasks, shutdown): (&Tasks, &Shutdown)) {
-        let Self { follower, places, rotations, sealing, secrets } = self;
-        tasks.spawn(Box::pin(follower.follow(journal.clone(), shutdown.clone())));
-        let Some(sealing) = sealing.filter(|_| !rotations.is_empty()) else { return };
-        let journal = journal.clone();
-        let rotator = Rotator { journal, places, rotations, sealing, secrets };
-        tasks.spawn(Box::pin(rotator.run(shutdown.clone())));
-    }
 }
 
 /// Starts the gateway; returns where it listens.

@@ -89,6 +89,18 @@ pub(crate) fn load_guards(path: &Path, surroundings: &Surroundings<'_>) -> Resul
     Checker::new(&config, Some(path), surroundings).check_guards(&options).map_err(wrong)
 }
 
+/// Only the rules: of the named file, else of the one that is used when none is named, else those that are shipped.
+pub(crate) fn load_policy(
+    named: Option<&Path>,
+    surroundings: &Surroundings<'_>,
+) -> Result<policy::Engine, Failure> {
+    match named.map(Path::to_path_buf).or_else(default_file) {
+        Some(path) => load_guards(&path, surroundings).map(|guards| guards.policy),
+        None => policy::Engine::new(&policy::PolicyOptions::default())
+            .map_err(Failure::environment_as_told),
+    }
+}
+
 /// Only what opens sealed secrets and rotates them; without a file, the defaults.
 pub(crate) fn load_secrets(
     named: Option<&Path>,

@@ -30,7 +30,7 @@ async fn what_is_replaced_or_removed_is_gone_from_the_files() {
     record.sealed = seal("openai", "sk-second");
     let second = record.sealed.value.clone();
     let record = secrets.put(record, 2).await.expect("put");
-    assert_eq!(secrets.list().await.expect("list"), [record.clone()]);
+    assert_eq!(secrets.list().await.expect("list"), std::slice::from_ref(&record));
     assert_eq!((record.version, record.changed_ms, record.created_ms), (2, 2, 1));
     secrets.remove(&record, 3).await.expect("removed");
     assert_eq!(secrets.get("openai").await.expect("get"), None);
