@@ -63,6 +63,16 @@ pub(crate) struct Exposures {
 }
 
 impl Exposures {
+    pub(crate) fn new(
+        journal: &Journal,
+        keys: &Arc<ArcSwap<KeySnapshot>>,
+        sealed: BTreeMap<String, SharedSecret>,
+        told: mpsc::Sender<Exposed>,
+    ) -> Self {
+        let (journal, keys) = (journal.clone(), Arc::clone(keys));
+        Self { journal, keys, sealed: Arc::new(sealed), told }
+    }
+
     /// Puts on record, and tells, which of these texts are keys that would open something, except those of the interaction
     /// that are `known` already.
     pub(crate) fn note(

@@ -170,9 +170,8 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         shutdown,
         tasks,
     } = parts;
-    let mut metrics = Metrics::new(&settings, Arc::clone(&quotas));
-    metrics.break_glass = Arc::clone(&judge.break_glass().gauge);
-    let metrics = Arc::new(metrics);
+    let metrics = Metrics::new(&settings, Arc::clone(&quotas));
+    let metrics = Arc::new(metrics.watching(judge.break_glass()));
     let collector = settings.collector.take();
     let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
     let routes = Routes::new(&mut settings)?;
@@ -200,12 +199,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         bodies,
         conversations: Arc::new(Conversations::default()),
         cpu: Cpu::new(limits.inline_inspection_bytes_max),
-        exposures: Exposures {
-            journal: journal.clone(),
-            keys: Arc::clone(&keys),
-            sealed: Arc::new(sealed),
-            told: exposed,
-        },
+        exposures: Exposures::new(&journal, &keys, sealed, exposed),
         external,
         hash_key: key_for("identity", &secret),
         isolation,

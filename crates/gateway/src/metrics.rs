@@ -18,7 +18,7 @@ use telemetry::{
     About, Counter, Family, FamilySnapshot, Gauge, Histogram, Kind, Meter, Names, Unit, names,
 };
 
-use crate::break_glass;
+use crate::break_glass::{self, BreakGlass};
 use crate::quota::Quotas;
 use crate::settings::{Settings, UpstreamKind};
 use crate::spans::Naming;
@@ -39,7 +39,7 @@ const INSPECTION_BOUNDS_US: &[u64] = &[
 /// Everything that is counted.
 pub(crate) struct Metrics {
     anomalies: Family<Counter, 1>,
-    pub(crate) break_glass: Arc<Gauge>,
+    break_glass: Arc<Gauge>,
     break_glass_uses: Family<Counter, 1>,
     cost: Family<Counter, 1>,
     duration: Family<Histogram, 2>,
@@ -247,6 +247,11 @@ impl Metrics {
             unscanned: family(UNSCANNED, &[], ["stage"]),
             watch_lost: family(WATCH_LOST, &[], []),
         }
+    }
+
+    /// The same, with how much break-glass there is.
+    pub(crate) fn watching(self, glass: &BreakGlass) -> Self {
+        Self { break_glass: Arc::clone(&glass.gauge), ..self }
     }
 
     /// An interaction begins.

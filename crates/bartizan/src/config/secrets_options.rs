@@ -31,7 +31,7 @@ pub(crate) struct SecretsOptions {
     /// Time for one run of the program, in milliseconds.
     pub(crate) command_timeout_ms: u64,
     /// How keys are rotated at their providers, each its own `[[secrets.rotations]]`: `bartizan keys rotate-provider NAME`.
-    #[schemars(default, example = [BTreeMap::from([("name", "openai"), ("provider", "openai"), ("account", "proj_abc"), ("admin_key", "env:OPENAI_ADMIN_KEY")])])]
+    #[schemars(default, example = [BTreeMap::from([("name", "openai"), ("provider", "openai"), ("account", "proj_1"), ("admin_key", "env:ADMIN")])])]
     pub(crate) rotations: Vec<RotationOptions>,
 }
 

@@ -200,8 +200,8 @@ fn openai(project: &Project) -> FakeService {
     service.expect("a free port")
 }
 
-const OLD_KEY: &str = "sk-proj-Zr4Kq9Lw2Xc7Vb1Nm5Tg8Hj3Fd6Sa0Pe";
-const NEW_KEY: &str = "sk-proj-Mn7Bv3Cx9Zl2Kj8Hg4Fd1Sa6Qw5Er0Ty";
+const OLD_KEY: &str = "sk-proj-Zr4Kq9Lw2Xc7Vb1Nm5Tg8Hj3Fd6Sa0PeYu4Iw8Oq2Rk6Ja9";
+const NEW_KEY: &str = "sk-proj-Mn7Bv3Cx9Zl2Kj8Hg4Fd1Sa6Qw5Er0TyUi3Op7Az1Sx5Dc8";
 
 fn project() -> Project {
     Arc::new(Mutex::new(vec![("svc_old".to_owned(), OLD_KEY.to_owned())]))

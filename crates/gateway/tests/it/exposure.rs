@@ -140,7 +140,7 @@ fn a_key_in_the_comment_of_a_report_is_told_and_on_record() {
 
 /// What the gateway knows as sealed, and the key itself.
 fn sealed() -> (BTreeMap<String, SharedSecret>, String) {
-    let key = "sk-proj-Zr4Kq9Lw2Xc7Vb1Nm5Tg8Hj3Fd6Sa0Pe".to_owned();
+    let key = "sk-proj-Zr4Kq9Lw2Xc7Vb1Nm5Tg8Hj3Fd6Sa0PeYu4Iw8Oq2Rk6Ja9".to_owned();
     let place = SharedSecret::new(Secret::new(key.clone()));
     (BTreeMap::from([("openai".to_owned(), place)]), key)
 }
