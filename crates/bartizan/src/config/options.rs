@@ -211,6 +211,9 @@ pub(crate) enum DialectOption {
     /// Anthropic's Messages API, and what speaks it.
     #[serde(rename = "anthropic")]
     Anthropic,
+    /// Ollama's native API; its `base_url` has no version: `http://localhost:11434`.
+    #[serde(rename = "ollama")]
+    Ollama,
 }
 
 /// Whose service an upstream is.

@@ -259,6 +259,7 @@ impl Checker<'_> {
 const fn dialect(option: DialectOption) -> Dialect {
     match option {
         DialectOption::Anthropic => Dialect::Anthropic,
+        DialectOption::Ollama => Dialect::Ollama,
         DialectOption::OpenAi => Dialect::OpenAi,
     }
 }
