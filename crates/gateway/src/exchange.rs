@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Attempt, Credentials, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Trace, Unscanned,
+    InteractionOpened, LocatedFinding, Outcome, Principal, Trace, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::{Reservoir, Secret};
@@ -21,7 +21,7 @@ use wire::{Dialect, Document, Lane};
 use crate::{
     answer::Verdict,
     blank::{closing, opening},
-    exposure::Exposures,
+    exposure::{Exposed, Exposures},
     not_scanned,
     quota::Reservation,
     risk::Turn,
@@ -59,7 +59,7 @@ pub(crate) struct Exchange {
     content_bytes_max: usize,
     early: Box<Early>,
     /// Virtual keys that were seen in it.
-    exposed: Vec<KeyId>,
+    exposed: Vec<Exposed>,
     exposures: Exposures,
     /// Whether an upstream may have processed it.
     is_processed: bool,
@@ -287,7 +287,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Puts on record, and tells, which of these texts seen in it are virtual keys.
+    /// Puts on record, and tells, which of these texts seen in it are keys of ours.
     pub(crate) fn exposes(&mut self, texts: &[Secret<String>]) {
         let known = self.exposed.len();
         self.exposures.note(self.close.interaction, texts, &mut self.exposed);

@@ -13,14 +13,15 @@ use events::{
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};
 
-use crate::{exchange::now_ms, files::Files, request::FINDINGS_MAX};
+use crate::{break_glass::BreakGlass, exchange::now_ms, files::Files, request::FINDINGS_MAX};
 
 /// The detectors and the policy of this process.
 pub struct Judge {
     detect: detect::Engine,
     /// Whether detectors run at all.
     guards: bool,
-    policy: policy::Engine,
+    break_glass: BreakGlass,
+    policy: Arc<policy::Engine>,
 }
 
 impl std::fmt::Debug for Judge {
@@ -45,6 +46,8 @@ pub(crate) struct Subject {
     /// Whether low-trust content of this request was found to steer; recomputed with each request.
     pub(crate) tainted: bool,
     pub(crate) time_ms: u64,
+    /// The tools that the model is offered, if the key's grant names tools.
+    pub(crate) tools: Vec<String>,
     pub(crate) unknown_fields: u32,
     pub(crate) unscanned: u32,
     pub(crate) upstream: String,
@@ -66,6 +69,7 @@ impl Subject {
             streamed: opened.streamed,
             tainted: false,
             time_ms: now_ms(),
+            tools: Vec::new(),
             unknown_fields: opened.unknown_fields.len() as u32,
             unscanned: opened.unscanned.len() as u32,
             upstream: opened.upstream.clone().unwrap_or_default(),
@@ -94,8 +98,23 @@ pub(crate) struct Inspected {
 
 impl Judge {
     /// A judge with these engines; without `guards`, detectors do not run.
-    pub const fn new(detect: detect::Engine, policy: policy::Engine, guards: bool) -> Self {
-        Self { detect, guards, policy }
+    pub fn new(
+        detect: detect::Engine,
+        policy: impl Into<Arc<policy::Engine>>,
+        guards: bool,
+    ) -> Self {
+        Self { break_glass: BreakGlass::default(), detect, guards, policy: policy.into() }
+    }
+
+    /// The same, with what lets rules go for a while.
+    #[must_use]
+    pub fn breaking(self, break_glass: BreakGlass) -> Self {
+        Self { break_glass, ..self }
+    }
+
+    /// What lets rules go.
+    pub(crate) const fn break_glass(&self) -> &BreakGlass {
+        &self.break_glass
     }
 
     /// Whether detectors run.
@@ -228,7 +247,7 @@ impl Judge {
     }
 
     fn judge(&self, subject: &Subject, findings: &[LocatedFinding], stage: Stage) -> Judgement {
-        self.policy.judge(&Facts {
+        let facts = Facts {
             action: subject.verb,
             client_address: subject.client_address,
             findings,
@@ -245,9 +264,15 @@ impl Judge {
             streamed: subject.streamed,
             tainted: subject.tainted,
             time_ms: subject.time_ms,
+            tools: &subject.tools,
             unknown_fields: subject.unknown_fields,
             unscanned: subject.unscanned,
-        })
+        };
+        // Asked now and not when the request came: an answer may take long.
+        match self.break_glass.now(now_ms()) {
+            None => self.policy.judge(&facts),
+            Some(suspensions) => self.policy.judge_with(&facts, &suspensions),
+        }
     }
 
     /// What each guard did, for the record.

@@ -17,7 +17,7 @@ use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, Unkno
 
 use crate::{
     addresses::AddressSettings,
-    allowance,
+    allowance, break_glass,
     cpu::Cpu,
     exchange::{Early, Exchange, Randomness},
     exposure::Exposures,
@@ -38,6 +38,7 @@ use crate::{
 
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
 const DECISION_HEADER: &str = "x-bartizan-decision";
+const BREAK_GLASS_HEADER: &str = "x-bartizan-break-glass";
 
 /// What every request shares.
 pub(crate) struct Shared {
@@ -225,6 +226,7 @@ impl Service {
         }
         journey.exchange.examined(began.elapsed());
         let decision = decision_words(prepared.judgement.decision());
+        let let_go = break_glass::named(prepared.judgement.decision()).map(str::to_owned);
         let (operation, interaction) = (journey.received.operation, journey.exchange.interaction());
         let replied = reply::reply(shared, &journey.received, prepared, journey.exchange).await;
         // Lists of models are public at some providers.
@@ -234,6 +236,9 @@ impl Service {
         match replied {
             Ok(mut response) => {
                 insert(&mut response, DECISION_HEADER, &decision);
+                if let Some(id) = let_go {
+                    insert(&mut response, BREAK_GLASS_HEADER, &id);
+                }
                 Ok(response)
             }
             Err((exchange, refusal)) => {

@@ -180,8 +180,13 @@ pub(crate) fn add_key(
 ) -> Result<(), Refusal> {
     let takes_bearer = dialect != Dialect::Anthropic && target.kind != UpstreamKind::Azure;
     let is_bearer = callers.map_or(takes_bearer, |key| key.is_bearer);
-    let own = target.api_key.as_deref();
-    let Some(key) = callers.map(|key| &key.secret).or(own) else { return Ok(()) };
+    let own = match (callers, &target.api_key) {
+        (None, Some(own)) => Some(own.current().ok_or_else(|| {
+            Refusal::internal("upstream_key_missing", "the provider's key is not there")
+        })?),
+        _ => None,
+    };
+    let Some(key) = callers.map(|key| &key.secret).or(own.as_deref()) else { return Ok(()) };
     let key = key.expose();
     let (name, value) = if is_bearer {
         (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")))

@@ -43,7 +43,8 @@ fn exposures(journal: &Journal) -> Exposures {
         Arc::new(ArcSwap::from_pointee(snapshot))
     });
     let told = tokio::sync::mpsc::channel(1).0;
-    Exposures { journal: journal.clone(), keys: Arc::clone(keys), told }
+    let sealed = Arc::default();
+    Exposures { journal: journal.clone(), keys: Arc::clone(keys), sealed, told }
 }
 
 fn machine(journal: &Journal) -> Machine {

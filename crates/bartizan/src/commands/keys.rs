@@ -1,4 +1,4 @@
-//! `bartizan keys create|list|show|rotate|audit|revoke`.
+//! `bartizan keys create|list|show|rotate|audit|revoke`; `rotate-provider` has a file of its own.
 //!
 //! A running gateway notices and records each change within a second; none of these commands talks to it.
 //! When none runs, they record it themselves.
@@ -45,6 +45,11 @@ pub(crate) fn run(command: KeysCommand) -> Result<Exit, Failure> {
             output.finish()?;
             return Ok(exit);
         }
+        KeysCommand::RotateProvider(args) => {
+            let exit = super::rotate_provider::run(&args, &mut output)?;
+            output.finish()?;
+            return Ok(exit);
+        }
         KeysCommand::Revoke { id, state, format } => {
             let keys = open(&state)?;
             let now_ms = now_ms();
@@ -74,6 +79,7 @@ struct KeyView<'a> {
     tenant: Option<&'a str>,
     models: &'a [String],
     routes: &'a [String],
+    tools: &'a [String],
     actions: &'a [Verb],
     addresses: &'a [AddressRange],
     hours: Option<String>,
@@ -98,6 +104,7 @@ impl<'a> KeyView<'a> {
             tenant: grant.tenant.as_deref(),
             models: &grant.models,
             routes: &grant.routes,
+            tools: &grant.tools,
             actions: &grant.actions,
             addresses: &grant.addresses,
             hours: grant.hours.as_ref().map(ToString::to_string),
@@ -136,6 +143,7 @@ fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
         tenant: args.tenant,
         models: args.models,
         routes: args.routes,
+        tools: args.tools,
         actions: args.actions,
         addresses: args.addresses,
         hours: args.hours,
@@ -359,6 +367,7 @@ fn print(record: &KeyRecord, json: bool, output: &mut Output) -> Result<(), Fail
     row("tenant", grant.tenant.clone());
     row("models", Some(if models.is_empty() { String::from("every model") } else { models }));
     row("routes", listed(&grant.routes));
+    row("tools", listed(&grant.tools));
     row("actions", listed(&grant.actions));
     row("addresses", listed(&grant.addresses));
     row("hours", grant.hours.as_ref().map(|hours| format!("{hours} UTC")));

@@ -2,7 +2,8 @@
 
 use events::{Finding, Kind, LocatedFinding, Principal, Provenance, Rank, Score, Span};
 use policy::{
-    Engine, Facts, Grants, Judgement, PolicyOptions, PolicySource, Resource, Stage, Verb,
+    Engine, Facts, Grants, Judgement, PolicyOptions, PolicySource, Resource, Stage, Suspensions,
+    Verb,
 };
 
 /// One message.
@@ -19,6 +20,7 @@ pub(crate) struct Attempt {
     pub(crate) stage: Stage,
     pub(crate) tainted: bool,
     pub(crate) time_ms: u64,
+    pub(crate) tools: Vec<String>,
     pub(crate) unknown_fields: u32,
 }
 
@@ -37,6 +39,7 @@ impl Attempt {
             stage: Stage::Request,
             tainted: false,
             time_ms: 1_000,
+            tools: vec!["search".to_owned()],
             unknown_fields: 0,
         }
     }
@@ -53,7 +56,12 @@ impl Attempt {
     }
 
     pub(crate) fn judged_by(&self, engine: &Engine) -> Judgement {
-        engine.judge(&Facts {
+        self.judged_with(engine, &Suspensions::default())
+    }
+
+    /// While these hold too.
+    pub(crate) fn judged_with(&self, engine: &Engine, suspensions: &Suspensions) -> Judgement {
+        let facts = Facts {
             action: self.action,
             client_address: self.address,
             findings: &self.findings,
@@ -66,9 +74,11 @@ impl Attempt {
             streamed: false,
             tainted: self.tainted,
             time_ms: self.time_ms,
+            tools: &self.tools,
             unknown_fields: self.unknown_fields,
             unscanned: 0,
-        })
+        };
+        engine.judge_with(&facts, suspensions)
     }
 }
 
