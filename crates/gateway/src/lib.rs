@@ -45,6 +45,7 @@ mod risk;
 mod routing;
 mod service;
 mod settings;
+mod shared_quota;
 mod spans;
 mod speech;
 mod stand_in;
@@ -81,6 +82,7 @@ pub use settings::{
     Accept, HealthCheck, Limits, MaskStyle, RetrySettings, RouteSettings, Settings, SettingsError,
     UpstreamKind, UpstreamOptions,
 };
+pub use shared_quota::{OnAway, SharedQuota};
 pub use ways_in::{IdentitySettings, TokenIssuer};
 
 use collector::Collector;
@@ -116,7 +118,7 @@ pub struct Parts {
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
     /// The limits and budgets, and what was used of them.
-    pub quotas: Arc<Quotas>,
+    pub quotas: Quotas,
     /// The key under which end users, conversations and masks are hashed.
     pub secret: Secret<[u8; 32]>,
     /// The configuration.
@@ -165,7 +167,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         shutdown,
         tasks,
     } = parts;
-    let metrics = Arc::new(Metrics::new(&settings, Arc::clone(&quotas)));
+    let metrics = Arc::new(Metrics::new(&settings, quotas.clone()));
     let collector = settings.collector.take();
     let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
     let routes = Routes::new(&mut settings)?;
@@ -214,6 +216,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         ways_in: WaysIn::new(identity, key_for("tokens", &secret), &tasks, &shutdown),
     });
     check::start(&shared.routes, &tasks, &shutdown);
+    shared.quotas.keep_shared(&shared.journal, &tasks, &shutdown);
     tasks.spawn(watch_task.run());
     tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
     Ok(Started { address, metrics: read_at })

@@ -50,7 +50,7 @@ pub(crate) struct Metrics {
     operation: Family<Histogram, 4>,
     first_chunk: Family<Histogram, 3>,
     pub(crate) open: Arc<Gauge>,
-    prices: Arc<Quotas>,
+    prices: Quotas,
     providers: HashMap<String, UpstreamKind>,
     refusals: Family<Counter, 1>,
     requests: Family<Counter, 6>,
@@ -187,7 +187,7 @@ fn family<V: Meter, const N: usize>(
 
 impl Metrics {
     /// Everything at rest. Models that routes and prices name are told apart whatever else is asked for.
-    pub(crate) fn new(settings: &Settings, prices: Arc<Quotas>) -> Self {
+    pub(crate) fn new(settings: &Settings, prices: Quotas) -> Self {
         let models = Names::new(MODELS_MAX);
         let patterns = settings.routes.iter().flat_map(|route| &route.models);
         for pattern in patterns.chain(prices.priced()) {
@@ -374,7 +374,7 @@ impl Metrics {
 
     /// What all of it says now.
     pub(crate) fn snapshot(&self) -> Vec<FamilySnapshot> {
-        vec![
+        let mut families = vec![
             self.requests.snapshot(),
             self.refusals.snapshot(),
             self.duration.snapshot(),
@@ -395,7 +395,9 @@ impl Metrics {
             self.exposures.snapshot(),
             self.watch_lost.snapshot(),
             self.spans_lost.snapshot(),
-        ]
+        ];
+        families.extend(self.prices.shared_snapshot());
+        families
     }
 }
 
@@ -481,7 +483,7 @@ pub(crate) fn at_rest() -> Metrics {
     };
     let prices = vec![price("priced"), price("m-*")];
     let quotas = crate::QuotaSettings { prices, ..crate::QuotaSettings::default() };
-    Metrics::new(&settings, Arc::new(Quotas::new(quotas)))
+    Metrics::new(&settings, Quotas::new(quotas))
 }
 
 #[cfg(test)]

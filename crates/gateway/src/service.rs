@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
     pub(crate) provider_keys: ProviderKeys,
-    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) quotas: Quotas,
     pub(crate) randomness: Randomness,
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
@@ -206,13 +206,16 @@ impl Service {
         let Journey { mut exchange, received } = journey;
         let began = Instant::now();
         let (mut received, mut prepared) = self.examine(received).await;
-        if received.external.ask(&shared.journal).await {
+        // What has to be asked is asked once each: shared limits, then guards outside.
+        while received.allowance.ask(&shared.quotas).await
+            || received.external.ask(&shared.journal).await
+        {
             (received, prepared) = self.examine(received).await;
         }
         exchange.examined(began.elapsed());
         exchange.counted_as(&received.caller.counted);
         exchange.turn(received.turn.take());
-        exchange.holds(received.reservation.take());
+        exchange.holds(received.allowance.take());
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
             Ok(prepared) => prepared,

@@ -80,7 +80,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
             gateway::start_loopback(&tasks, &shutdown).map_err(Failure::environment_as_told)?;
         gateway.upstreams.push(loopback_upstream(base_url));
     }
-    let quotas = Arc::new(Quotas::new(settings.quotas));
+    let quotas = Quotas::new(settings.quotas);
     quota_file::restore(data.path(), &quotas)?;
     let isolation = Isolation::default();
     let isolations = Isolations::new(keys.store().clone());
@@ -94,7 +94,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         journal: journal.clone(),
         judge: Judge::new(detect, settings.guards.policy, gateway.guards),
         keys: Arc::clone(&snapshot),
-        quotas: Arc::clone(&quotas),
+        quotas: quotas.clone(),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
@@ -174,7 +174,7 @@ impl Background<'_> {
         self,
         keys: VirtualKeys,
         snapshot: Arc<ArcSwap<KeySnapshot>>,
-        quotas: &Arc<Quotas>,
+        quotas: &Quotas,
         exposed: Option<Receiver<KeyId>>,
     ) {
         let Self { data, journal, tasks, shutdown } = self;
@@ -183,7 +183,7 @@ impl Background<'_> {
         }
         tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
         tasks.spawn(expire_content(journal, shutdown.clone()));
-        tasks.spawn(quota_file::keep(data, Arc::clone(quotas), shutdown.clone()));
+        tasks.spawn(quota_file::keep(data, quotas.clone(), shutdown.clone()));
     }
 }
 

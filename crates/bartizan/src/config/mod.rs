@@ -26,6 +26,7 @@ mod routes;
 pub(crate) mod schema;
 mod secret;
 pub(crate) mod settings;
+mod shared_limit_options;
 pub(crate) mod summary;
 mod telemetry;
 mod telemetry_options;

@@ -160,7 +160,7 @@ impl<'a> Checker<'a> {
             self.identity(options.identity, listen, client_certificates.is_some());
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
-        let quotas = self.quotas(&options.limits, &options.prices);
+        let quotas = self.quotas(&options.limits, &options.prices, options.shared_limits);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);

@@ -106,7 +106,7 @@ pub(crate) struct Bed {
     pub(crate) metrics: SocketAddr,
     /// A key of somebody else.
     pub(crate) other_key: String,
-    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) quotas: Quotas,
     runtime: Option<tokio::runtime::Runtime>,
     shutdown: Shutdown,
     tasks: Tasks,
@@ -123,11 +123,11 @@ impl Bed {
             .expect("a runtime");
         let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
         let disk = Arc::clone(&plan.disk);
-        let quotas = Arc::new(Quotas::new(plan.quotas.clone()));
+        let quotas = Quotas::new(plan.quotas.clone());
         let (started, key, other_key) = runtime.block_on(start(
             directory.path(),
             base_url,
-            (plan, Arc::clone(&quotas)),
+            (plan, quotas.clone()),
             shutdown.clone(),
             tasks.clone(),
         ));
@@ -193,7 +193,7 @@ impl Drop for Bed {
 async fn start(
     data: &Path,
     base_url: &str,
-    (plan, quotas): (Plan, Arc<Quotas>),
+    (plan, quotas): (Plan, Quotas),
     shutdown: Shutdown,
     tasks: Tasks,
 ) -> (gateway::Started, String, String) {

@@ -30,6 +30,7 @@ mod metrics;
 mod reports;
 mod responses;
 mod risk;
+mod shared_limits;
 mod trace;
 mod upstreams;
 mod vllm;
