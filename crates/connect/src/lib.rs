@@ -22,6 +22,7 @@ mod key_source;
 mod label;
 mod limit_metrics;
 mod limit_store;
+mod limit_words;
 mod mark;
 mod reference;
 mod settings;
@@ -33,11 +34,12 @@ pub use consultation::{Consultation, Consulted, ExternalGuards, Passage, Refused
 pub use error::{GuardError, SharedLimitsError};
 pub use key_source::{FETCH_TIME_MAX, KeySource, KeySourceSettings};
 pub use label::KIND_BYTES_MAX;
+pub use limit_words::{
+    COUNT_MAX, Maxima, Maximum, PER_MINUTE_MAX, SharedAmount, SharedCounter, SharedLimitsSettings,
+    SharedUse,
+};
 pub use reference::reference_markdown;
 pub use settings::{
     CacheSettings, CircuitSettings, Details, GreyBand, GuardSettings, OnFailure, Stages,
 };
-pub use shared_limits::{
-    COUNT_MAX, Lease, Maxima, Maximum, OWED_MAX, PER_MINUTE_MAX, SharedAmount, SharedCounter,
-    SharedLimits, SharedLimitsSettings, SharedUse, Verdict, WAITING_MAX,
-};
+pub use shared_limits::{Lease, OWED_MAX, SharedLimits, Verdict, WAITING_MAX};

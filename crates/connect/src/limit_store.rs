@@ -82,7 +82,8 @@ impl LimitStore {
     /// Prepares the store; nothing is connected yet.
     pub(crate) fn new(settings: &SharedLimitsSettings) -> Result<Self, SharedLimitsError> {
         let place = Place::of(&settings.url)?;
-        let mut login = RedisConnectionInfo::default().set_db(place.database).set_skip_set_lib_name();
+        let mut login =
+            RedisConnectionInfo::default().set_db(place.database).set_skip_set_lib_name();
         if let Some(name) = &settings.user {
             login = login.set_username(name);
         }

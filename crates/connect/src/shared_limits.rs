@@ -9,7 +9,8 @@
 //!
 //! INVARIANT: a lease is settled once, by whoever drops it, or runs out. INVARIANT: bounded: [`WAITING_MAX`] settlements
 //! wait, what does not fit runs out; [`OWED_MAX`] counters are owed to, what does not fit is counted as lost.
-//! INVARIANT: the store's clock decides, not ours. INVARIANT: nothing but sums, and hashes of names, is stored there.
+//! INVARIANT: the store's clock decides, not ours. INVARIANT: nothing is stored there but sums, the names of limits, and hashes
+//! of whom they count.
 //!
 //! Not here: which counters a request has, and what follows while the store is away (`gateway::quota`).
 
@@ -21,9 +22,7 @@ use std::time::{Duration, Instant};
 use data_encoding::HEXLOWER;
 use futures_util::{StreamExt as _, stream};
 use net::Shutdown;
-use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use stdx::Secret;
 use tokio::sync::{Notify, watch};
 
 use crate::CircuitSettings;
@@ -31,131 +30,27 @@ use crate::circuit::{Change, Circuit};
 use crate::error::SharedLimitsError;
 use crate::limit_metrics::LimitMetrics;
 use crate::limit_store::{LimitStore, StoreFailure};
+use crate::limit_words::{
+    Answer, COUNT_MAX, Maximum, SharedAmount, SharedCounter, SharedLimitsSettings, SharedUse,
+    answer_of, done, maximum,
+};
 
 /// Settlements that wait to be sent.
 pub const WAITING_MAX: usize = 65_536;
 /// Counters that have to be told what was used while the store was away.
 pub const OWED_MAX: usize = 65_536;
-/// The most that a counter counts, tokens or thousand-millionths of a dollar (nine million dollars): the store counts
-/// in doubles, which are exact up to here. Larger maxima are held to it.
-pub const COUNT_MAX: u64 = (1 << 53) - 1;
-/// The most of a minute: a bucket counts its size in milliseconds.
-pub const PER_MINUTE_MAX: u64 = COUNT_MAX / 60_000;
 /// Settlements sent at a time.
 const SENDING_MAX: usize = 8;
 /// How often settlements that could not be sent, and renewals, are seen to.
 const TICK: Duration = Duration::from_millis(250);
+/// How long the store is tried to be told of the last requests, once all have ended.
+const LAST_TIME_MAX: Duration = Duration::from_secs(2);
 /// Leaving a store alone that fails.
 const CIRCUIT: CircuitSettings = CircuitSettings {
     failures_max: 3,
     pause: Duration::from_secs(1),
     window: Duration::from_secs(10),
 };
-
-/// Where and how limits are shared.
-#[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "holds a password")]
-pub struct SharedLimitsSettings {
-    /// PEM certificates to trust instead of the host's.
-    pub ca_pem: Option<Vec<u8>>,
-    /// What every key begins with.
-    pub key_prefix: String,
-    /// How long a reservation outlives its gateway.
-    pub lease: Duration,
-    /// The password, if one is asked for.
-    pub password: Option<Secret<String>>,
-    /// Time for one question, its connection included.
-    pub time_max: Duration,
-    /// `redis://HOST:PORT/DATABASE`, or `rediss://`.
-    pub url: String,
-    /// The user that the password belongs to, if not the default one.
-    pub user: Option<String>,
-}
-
-/// Tokens, and money in thousand-millionths of a US dollar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SharedAmount {
-    /// Tokens.
-    pub tokens: u64,
-    /// Money.
-    pub nanousd: u64,
-}
-
-/// What a counter allows at most; nothing is no maximum. In the order of [`Maximum::ALL`].
-pub type Maxima = [Option<u64>; 7];
-
-/// Which maximum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Maximum {
-    /// Requests under way.
-    Concurrent,
-    /// Requests in a minute.
-    RequestsPerMinute,
-    /// Tokens in a minute.
-    TokensPerMinute,
-    /// Tokens in a day.
-    TokensPerDay,
-    /// Tokens in a month.
-    TokensPerMonth,
-    /// Money in a day.
-    MoneyPerDay,
-    /// Money in a month.
-    MoneyPerMonth,
-}
-
-impl Maximum {
-    /// Every maximum, in the script's order.
-    pub const ALL: [Self; 7] = [
-        Self::Concurrent,
-        Self::RequestsPerMinute,
-        Self::TokensPerMinute,
-        Self::TokensPerDay,
-        Self::TokensPerMonth,
-        Self::MoneyPerDay,
-        Self::MoneyPerMonth,
-    ];
-
-    const fn most(self) -> u64 {
-        match self {
-            Self::RequestsPerMinute | Self::TokensPerMinute => PER_MINUTE_MAX,
-            _ => COUNT_MAX,
-        }
-    }
-}
-
-/// A counter that a request asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SharedCounter {
-    /// Which limit, by its name; nothing for a key's own.
-    pub limit: Option<String>,
-    /// Whose.
-    pub subject: String,
-    /// What it allows.
-    pub maxima: Maxima,
-}
-
-impl SharedCounter {
-    /// The keys of its sums and of its open requests.
-    fn keys(&self, prefix: &str) -> [String; 2] {
-        let hash = digest(&SHA256, self.subject.as_bytes());
-        let subject = HEXLOWER.encode(hash.as_ref().get(..16).unwrap_or_default());
-        // A subject has always as many characters, so no two counters have the same key.
-        let counter = match &self.limit {
-            None => format!("key:{subject}"),
-            Some(limit) => format!("limit:{limit}:{subject}"),
-        };
-        [format!("{prefix}:sums:{counter}"), format!("{prefix}:open:{counter}")]
-    }
-}
-
-/// What all gateways together have used, as far as the store knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SharedUse {
-    /// The day's number, since 1970, and what was used in it.
-    pub day: (u64, SharedAmount),
-    /// The month's number, as `gateway::counter` counts them, and what was used in it.
-    pub month: (u64, SharedAmount),
-}
 
 /// What became of a request for a reservation.
 #[derive(Debug)]
@@ -376,14 +271,29 @@ impl SharedLimits {
     /// Settles and renews, until the shutdown has begun and nothing is under way.
     pub async fn run(self, shutdown: Shutdown) {
         let shared = &self.0;
+        let mut last = None;
         loop {
             tokio::select! {
                 () = shared.wake.notified() => {}
                 () = tokio::time::sleep(TICK) => {}
             }
-            let is_last = shutdown.has_begun() && shared.state().open.is_empty();
             shared.catch_up().await;
-            if is_last {
+            if !shutdown.has_begun() || !shared.state().open.is_empty() {
+                continue;
+            }
+            let is_over = last.get_or_insert_with(Instant::now).elapsed() > LAST_TIME_MAX;
+            let (unsettled, owed) =
+                (shared.unsettled.load(Ordering::Relaxed), shared.state().owed.len() as u64);
+            if unsettled + owed == 0 {
+                return;
+            }
+            if is_over {
+                shared.metrics.lost.add(owed);
+                tracing::error!(
+                    unsettled,
+                    owed,
+                    "shared limits: the store was not told what was used"
+                );
                 return;
             }
         }
@@ -538,7 +448,8 @@ impl Shared {
     /// Tells the store what was used while it was away.
     async fn pay(&self) {
         loop {
-            let first = self.state().owed.first_key_value().map(|(keys, owed)| (keys.clone(), *owed));
+            let first =
+                self.state().owed.first_key_value().map(|(keys, owed)| (keys.clone(), *owed));
             let Some((keys, (used, size))) = first else { return };
             let ledger = Ledger {
                 keys,
@@ -574,43 +485,66 @@ impl Shared {
     }
 }
 
-/// A maximum as the script takes it.
-fn maximum(max: Option<u64>, which: Maximum) -> String {
-    max.map_or_else(|| "-1".to_owned(), |max| max.min(which.most()).to_string())
-}
+#[cfg(test)]
+mod tests {
+    use telemetry::Point;
 
-/// What the script says to a request for a reservation.
-enum Answer {
-    Admitted(Vec<SharedUse>),
-    Refused(usize, Maximum, Option<u64>),
-}
+    use super::*;
 
-/// Reads an answer about so many counters; nothing, if the script cannot have given it.
-fn answer_of(answer: &[i64], counters: usize) -> Option<Answer> {
-    match answer {
-        [0, used @ ..] if used.len() == counters * 6 => {
-            let used: Vec<u64> = used.iter().map(|it| u64::try_from(*it)).collect::<Result<_, _>>().ok()?;
-            let (uses, _) = used.as_chunks::<6>();
-            let amount = |tokens, nanousd| SharedAmount { tokens, nanousd };
-            let uses = uses.iter().map(|[day, day_tokens, day_nanousd, month, tokens, nanousd]| {
-                SharedUse {
-                    day: (*day, amount(*day_tokens, *day_nanousd)),
-                    month: (*month, amount(*tokens, *nanousd)),
-                }
-            });
-            Some(Answer::Admitted(uses.collect()))
-        }
-        [1, counter, maximum, after_ms] => {
-            let counter = usize::try_from(*counter).ok()?.checked_sub(1);
-            let counter = counter.filter(|counter| *counter < counters)?;
-            let place = usize::try_from(*maximum).ok()?.checked_sub(1)?;
-            let maximum = *Maximum::ALL.get(place)?;
-            Some(Answer::Refused(counter, maximum, u64::try_from(*after_ms).ok()))
-        }
-        _ => None,
+    fn limits() -> SharedLimits {
+        let nowhere = SharedLimitsSettings {
+            ca_pem: None,
+            key_prefix: "test".to_owned(),
+            lease: Duration::from_mins(1),
+            password: None,
+            time_max: Duration::from_secs(1),
+            url: "redis://127.0.0.1:1".to_owned(),
+            user: None,
+        };
+        SharedLimits::new(&nowhere).expect("settings")
     }
-}
 
-fn done(answer: Vec<i64>) -> Option<()> {
-    (answer == [0]).then_some(())
+    fn counter(subject: usize) -> [SharedCounter; 1] {
+        let subject = subject.to_string();
+        [SharedCounter { limit: None, subject, maxima: [None; 7] }]
+    }
+
+    fn measured(limits: &SharedLimits, name: &str) -> Point {
+        let families = limits.snapshot();
+        let family = families.into_iter().find(|family| family.about.name == name);
+        family.and_then(|family| family.series.into_iter().next()).expect("a series").point
+    }
+
+    #[test]
+    fn what_waits_is_limited_and_what_does_not_fit_runs_out() {
+        let limits = limits();
+        let reserved = SharedAmount::default();
+        let ledger = Arc::new(limits.0.ledger(&counter(0), reserved, Some(0)));
+        for number in 0..WAITING_MAX as u64 + 5 {
+            limits.0.state().open.insert(number, (Arc::clone(&ledger), Instant::now()));
+            limits.0.ended(Some(number), Arc::clone(&ledger), reserved);
+        }
+        let waiting = Point::Number(WAITING_MAX as u64);
+        assert_eq!(measured(&limits, "bartizan.limits.shared.waiting"), waiting);
+        assert_eq!(measured(&limits, "bartizan.limits.shared.ran_out"), Point::Number(5));
+        assert!(limits.0.state().open.is_empty());
+    }
+
+    #[test]
+    fn counters_that_are_owed_to_are_limited_and_what_does_not_fit_is_lost() {
+        let limits = limits();
+        for _ in 0..2 {
+            for subject in 0..OWED_MAX + 5 {
+                let mut alone = limits.on_its_own(&counter(subject));
+                alone.used(SharedAmount { tokens: 1, nanousd: 2 });
+            }
+        }
+        // Those that use nothing are owed nothing.
+        drop(limits.on_its_own(&counter(OWED_MAX + 9)));
+        let owed = Point::Number(OWED_MAX as u64);
+        assert_eq!(measured(&limits, "bartizan.limits.shared.owed"), owed);
+        assert_eq!(measured(&limits, "bartizan.limits.shared.lost"), Point::Number(10));
+        let twice = SharedAmount { tokens: 2, nanousd: 4 };
+        assert!(limits.0.state().owed.values().all(|(amount, _)| *amount == twice));
+    }
 }

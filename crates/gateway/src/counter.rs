@@ -43,10 +43,9 @@ impl QuotaRefusal {
         };
         match (maximum, after_ms) {
             (_, Some(after_ms)) => Self::Later { limit, what, after_ms },
-            (
-                Maximum::Concurrent | Maximum::RequestsPerMinute | Maximum::TokensPerMinute,
-                None,
-            ) => Self::TooLarge { limit, what },
+            (Maximum::Concurrent | Maximum::RequestsPerMinute | Maximum::TokensPerMinute, None) => {
+                Self::TooLarge { limit, what }
+            }
             _ => Self::UsedUp { limit, what },
         }
     }
@@ -164,9 +163,8 @@ impl Counter {
         cost: Amount,
         now_ms: u64,
     ) -> Result<(), QuotaRefusal> {
-        let refused = |maximum, after_ms| {
-            Err(QuotaRefusal::of(limit.to_owned(), maximum, after_ms))
-        };
+        let refused =
+            |maximum, after_ms| Err(QuotaRefusal::of(limit.to_owned(), maximum, after_ms));
         if quota.concurrent_max.is_some_and(|max| self.concurrent >= max) {
             return refused(Maximum::Concurrent, Some(CONCURRENT_PAUSE_MS));
         }

@@ -196,6 +196,43 @@ fn months_are_those_of_the_calendar() {
 }
 
 #[test]
+fn a_clock_that_jumps_neither_forgets_a_budget_nor_shuts_anybody_out_for_good() {
+    let day_begins = NOW_MS - NOW_MS % DAY_MS;
+    // 2026-12-01: the day and the month begin.
+    let month_begins = 20_788 * DAY_MS;
+    let per_day = Quota { tokens_per_day: Some(100), ..UNLIMITED };
+    let per_month = Quota { tokens_per_month: Some(100), ..UNLIMITED };
+    let (second, day) = (1_000, DAY_MS);
+    for (quota, used_at, asked_at, is_let_in, case) in [
+        (&per_day, day_begins + second, day_begins + 2 * second, false, "the same day"),
+        (&per_day, day_begins - second, day_begins + second, true, "the next day"),
+        (&per_day, day_begins + second, day_begins - second, false, "set back across midnight"),
+        (&per_day, day_begins + second, day_begins - second - day, true, "set back by two days"),
+        (&per_day, day_begins, day_begins + 400 * day, true, "set forward by a year"),
+        (
+            &per_month,
+            month_begins + second,
+            month_begins - second,
+            false,
+            "set back across a month",
+        ),
+        (&per_month, month_begins - second, month_begins + second, true, "the next month"),
+        (&per_month, month_begins, month_begins - 70 * day, true, "set back by months"),
+    ] {
+        let tokens = |tokens| Amount { tokens, nanousd: 0 };
+        let mut counter = Counter::default();
+        counter.reserve(quota, tokens(100), used_at);
+        counter.settle(quota, tokens(100), tokens(100), used_at);
+        let admitted = counter.admits("house", quota, tokens(1), asked_at);
+        assert_eq!(admitted.is_ok(), is_let_in, "{case}");
+        // What is used while the clock is wrong is not forgotten when it is right again.
+        counter.reserve(quota, tokens(0), asked_at);
+        counter.settle(quota, tokens(0), tokens(1), asked_at);
+        assert!(counter.month.used_in(month(asked_at)).tokens > 0, "{case}");
+    }
+}
+
+#[test]
 fn what_was_used_outlives_the_process() {
     let limits = [("month", Per::Team, Quota { tokens_per_month: Some(500), ..UNLIMITED })];
     let before = quotas(&limits);
@@ -220,7 +257,10 @@ fn counters_are_limited_and_those_at_rest_make_room() {
         let mut counters = quotas.counters.map();
         let busy = Counter { concurrent: 1, ..Counter::default() };
         for number in 0..SUBJECTS_MAX {
-            counters.insert(CounterId { limit: Some("each".to_owned()), subject: number.to_string() }, busy);
+            counters.insert(
+                CounterId { limit: Some("each".to_owned()), subject: number.to_string() },
+                busy,
+            );
         }
     }
     assert_eq!(admitted(&quotas, &team("new"), NOW_MS).expect_err("full"), QuotaRefusal::Full);

@@ -139,12 +139,7 @@ impl Quotas {
     }
 }
 
-async fn note_changes(
-    limits: SharedLimits,
-    on_away: OnAway,
-    journal: Journal,
-    shutdown: Shutdown,
-) {
+async fn note_changes(limits: SharedLimits, on_away: OnAway, journal: Journal, shutdown: Shutdown) {
     let mut away = limits.away();
     loop {
         tokio::select! {

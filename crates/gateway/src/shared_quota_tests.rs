@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use connect::{SharedLimitsSettings, SharedLimits};
+use connect::{SharedLimits, SharedLimitsSettings};
 use events::Principal;
 use testkit::{Random, RedisServer};
 

@@ -44,8 +44,7 @@ impl Dial {
         let DialSettings { ca_pem, connect_time_max, host, is_tls, port } = settings;
         let authority = format!("{host}:{port}").parse::<uri::Authority>();
         let why = "its host cannot be parsed";
-        let authority =
-            authority.map_err(|_| UpstreamError::BaseUrl { url: host.clone(), why })?;
+        let authority = authority.map_err(|_| UpstreamError::BaseUrl { url: host.clone(), why })?;
         let scheme = if *is_tls { uri::Scheme::HTTPS } else { uri::Scheme::HTTP };
         let base = Base { authority, path: String::new(), scheme };
         let tls = ClientTls { ca_pem: ca_pem.as_deref(), ..ClientTls::default() };

@@ -28,7 +28,7 @@ pub use hyper::body::Incoming;
 pub use dial::{Dial, DialSettings};
 pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
-pub use listener::{Arrival, Handler, Listener, ListenerSettings, Shutdown};
+pub use listener::{Arrival, Handler, Listener, ListenerConduct, ListenerSettings, Shutdown};
 pub use tasks::Tasks;
 pub use tls::{CertificatePin, ClientCertificates, ClientIdentity, TlsSettings, server_config};
 pub use upstream::{BesideVersion, Upstream, UpstreamSettings};

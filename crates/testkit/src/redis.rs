@@ -89,10 +89,8 @@ impl RedisServer {
 
     /// SIGSTOP, or SIGCONT: connections are taken and nothing is answered.
     pub fn pause(&self, is_paused: bool) -> Result<()> {
-        let Some(child) = &self.child else { return Ok(()) };
-        let signal = if is_paused { "-STOP" } else { "-CONT" };
-        let status = Command::new("kill").arg(signal).arg(child.id().to_string()).status()?;
-        if status.success() { Ok(()) } else { Err(Error::other("no such process")) }
+        let signal = if is_paused { "STOP" } else { "CONT" };
+        self.child.as_ref().map_or(Ok(()), |child| child.signal(signal))
     }
 
     /// The number that a command answers.

@@ -61,8 +61,10 @@ impl Checker<'_> {
         if options.url.starts_with("redis://") && !is_local(&options.url) {
             self.warn("the store of shared limits is reached without TLS");
         }
-        let ca = options.ca_file.map(|file| self.file("shared_limits.ca_file", &file, PEM_BYTES_MAX));
-        let password = options.password.map(|reference| self.secret("shared_limits.password", reference));
+        let ca =
+            options.ca_file.map(|file| self.file("shared_limits.ca_file", &file, PEM_BYTES_MAX));
+        let password =
+            options.password.map(|reference| self.secret("shared_limits.password", reference));
         let settings = SharedLimitsSettings {
             ca_pem: ca.flatten(),
             key_prefix: options.key_prefix,

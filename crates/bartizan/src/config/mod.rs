@@ -11,6 +11,7 @@ pub(crate) mod coverage;
 pub(crate) mod example;
 pub(crate) mod external;
 mod external_options;
+pub(crate) mod fixed;
 mod guards;
 pub(crate) mod identity;
 mod identity_options;

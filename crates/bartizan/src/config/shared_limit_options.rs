@@ -13,10 +13,12 @@ use super::secret::SecretReference;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SharedLimitsOptions {
-    /// Redis (7) or Valkey: `redis://HOST:PORT/DATABASE`, or `rediss://` for TLS. One primary; not a cluster.
+    /// Redis (7) or Valkey: `redis://HOST:PORT/DATABASE`, or `rediss://` for TLS. One primary; not a cluster. What it
+    /// evicts or does not keep over a restart is forgotten: use `maxmemory-policy noeviction` and `appendonly yes`.
     #[schemars(example = &"rediss://counters.example.com:6379/0")]
     pub(crate) url: String,
-    /// The user that the password belongs to, if it is not the default one.
+    /// The user that the password belongs to, if it is not the default one. It needs `EVALSHA`, `SCRIPT LOAD`, `TIME`, `HGETALL`,
+    /// `HSET`, `PEXPIRE`, `ZADD`, `ZCARD`, `ZRANGEBYSCORE`, `ZREM`, `ZSCORE`, and keys that begin with `key_prefix`.
     #[schemars(example = &"bartizan")]
     pub(crate) user: Option<String>,
     /// The password, as a reference like `api_key` of upstreams.
@@ -41,6 +43,17 @@ pub(crate) struct SharedLimitsOptions {
     /// tells afterwards what was used; so budgets and rates can be passed, at most as often over as there are gateways.
     #[serde(default)]
     pub(crate) fallback: FallbackOption,
+}
+
+impl SharedLimitsOptions {
+    /// For people.
+    pub(crate) fn describe(&self) -> String {
+        let away = match self.fallback {
+            FallbackOption::Refuse => "what limits count is refused",
+            FallbackOption::Local => "each gateway counts for itself",
+        };
+        format!("in {}; while it is away, {away}", self.url)
+    }
 }
 
 /// What follows while a store of shared limits does not answer.

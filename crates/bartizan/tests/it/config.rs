@@ -307,6 +307,7 @@ fn the_store_of_shared_limits_is_checked() {
     let (code, said) = check(good);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("the store of shared limits is reached without TLS"), "{said}");
+    assert!(said.contains("in redis://10.0.0.9; while it is away, each gateway"), "{said}");
     assert!(!said.contains("hush"), "{said}");
     let wrong = [
         ("timeout_ms = 5\n".to_owned(), "missing field `url`"),

@@ -89,7 +89,7 @@ async fn an_answer_that_cannot_be_is_no_answer() {
         ("*4\r\n:1\r\n:1\r\n:8\r\n:0\r\n", "unreadable"),
         ("*4\r\n:1\r\n:0\r\n:1\r\n:0\r\n", "unreadable"),
         ("*1\r\n*1\r\n:0\r\n", "unreadable"),
-        ("HTTP/1.1 400 Bad Request\r\n\r\n", "unreadable"),
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "unreachable"),
         ("-LOADING Redis is loading the dataset in memory\r\n", "refused"),
         ("-OOM command not allowed when used memory > 'maxmemory'.\r\n", "refused"),
         ("-READONLY You can't write against a read only replica.\r\n", "refused"),
@@ -244,7 +244,8 @@ async fn who_stops_waiting_for_an_answer_is_taken_back() {
     settled(&limits).await;
     // The question has left, and its answer is not read.
     server.pause(true).expect("paused");
-    let left = limits.reserve(&counter(maxima), tokens(1));
+    let counters = counter(maxima);
+    let left = limits.reserve(&counters, tokens(1));
     assert!(tokio::time::timeout(Duration::from_millis(100), left).await.is_err());
     server.pause(false).expect("goes on");
     settled(&limits).await;
@@ -280,7 +281,8 @@ async fn what_was_used_meanwhile_is_told_afterwards() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_sent_and_a_wrong_one_is_no_answer() {
     let Some(server) = server(&["--requirepass", "open-sesame"]) else { return };
-    for (password, is_let_in) in [(Some("open-sesame"), true), (Some("wrong"), false), (None, false)]
+    for (password, is_let_in) in
+        [(Some("open-sesame"), true), (Some("wrong"), false), (None, false)]
     {
         let password = password.map(|password| Secret::new(password.to_owned()));
         let limits = limits(&SharedLimitsSettings { password, ..settings(&server.url()) });

@@ -27,6 +27,7 @@ mod limits;
 mod main_job;
 mod messages;
 mod metrics;
+mod reload;
 mod reports;
 mod responses;
 mod risk;
