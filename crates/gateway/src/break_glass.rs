@@ -66,6 +66,13 @@ impl BreakGlass {
         self.open.store(Arc::new(open));
     }
 
+    /// For other rules: nothing holds there, and from now on nothing here, since what is let go is let go of these rules.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        self.open.store(Arc::default());
+        Self { gauge: Arc::clone(&self.gauge), open: Arc::default() }
+    }
+
     /// Whether this one holds.
     pub fn holds(&self, id: &str, now: Instant, now_ms: u64) -> bool {
         self.open.load().iter().any(|one| one.id == id && !one.is_over(now, now_ms))

@@ -8,6 +8,8 @@
 //!
 //! Not here: what is healthy (`health`), what is tried again (`attempts`).
 
+use std::sync::Arc;
+
 use net::Upstream;
 use ring::digest::{SHA256, digest};
 use stdx::SharedSecret;
@@ -23,8 +25,10 @@ pub(crate) struct Target {
     pub(crate) api_key: Option<SharedSecret>,
     pub(crate) check: Option<HealthCheck>,
     pub(crate) dialects: Vec<Dialect>,
-    pub(crate) health: Health,
+    pub(crate) health: Arc<Health>,
     pub(crate) kind: UpstreamKind,
+    /// Where it is, as the configuration says it.
+    pub(crate) place: String,
     pub(crate) upstream: Upstream,
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use events::{Administration, Event, EventBody};
 use gateway::{BREAK_GLASS_PREFIX, BreakGlass};
 use journal::Journal;
@@ -86,22 +87,38 @@ pub(crate) fn exceptions(record: &BreakGlassRecord, until_ms: u64) -> Vec<Except
 /// Break-glass as one gateway knows it.
 pub(crate) struct Follower {
     changes: u64,
-    engine: Arc<Engine>,
-    glass: BreakGlass,
     known: BTreeMap<String, BreakGlassRecord>,
     open: BTreeSet<String>,
     requests: BreakGlassRequests,
+    /// The rules, and what is let go of them, as they were last looked at.
+    ruled: Arc<Ruled>,
+    rules: Arc<ArcSwap<Ruled>>,
+}
+
+/// The rules that hold, and what is let go of them. A reload replaces both together.
+pub(crate) struct Ruled {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) glass: BreakGlass,
+}
+
+impl Ruled {
+    /// These rules, of which nothing is let go.
+    pub(crate) fn beginning(engine: &Arc<Engine>) -> Arc<ArcSwap<Self>> {
+        let (engine, glass) = (Arc::clone(engine), BreakGlass::default());
+        Arc::new(ArcSwap::from_pointee(Self { engine, glass }))
+    }
 }
 
 impl Follower {
     /// Ends what a gateway before has begun.
     pub(crate) async fn start(
         requests: BreakGlassRequests,
-        (engine, glass): (Arc<Engine>, BreakGlass),
+        rules: Arc<ArcSwap<Ruled>>,
         journal: &Journal,
     ) -> Result<Self, BreakGlassError> {
         let (known, open) = (BTreeMap::new(), BTreeSet::new());
-        let mut follower = Self { changes: 0, engine, glass, known, open, requests };
+        let ruled = rules.load_full();
+        let mut follower = Self { changes: 0, known, open, requests, ruled, rules };
         for record in follower.requests.list().await? {
             let id = record.id.clone();
             let record = match &record.state {
@@ -140,6 +157,9 @@ impl Follower {
     }
 
     async fn refresh(&mut self, journal: &Journal, is_last: bool) -> Result<(), BreakGlassError> {
+        let ruled = self.rules.load_full();
+        let is_reloaded = !Arc::ptr_eq(&ruled, &self.ruled);
+        self.ruled = ruled;
         let changes = self.requests.store().changes().await?;
         if changes != self.changes {
             let found = self.requests.list().await?;
@@ -158,7 +178,7 @@ impl Follower {
         self.open.retain(|id| {
             let stays = self.known.get(id).is_some_and(is_begun);
             if !stays {
-                self.glass.end(id);
+                self.ruled.glass.end(id);
             }
             stays
         });
@@ -166,7 +186,7 @@ impl Follower {
             // What waits for its beginning waits for the next gateway.
             let is_approved = matches!(record.state, BreakGlassState::Approved { .. });
             if !(is_last && is_approved) {
-                self.go_on(record, journal).await?;
+                self.go_on(record, is_reloaded, journal).await?;
             }
         }
         Ok(())
@@ -176,6 +196,7 @@ impl Follower {
     async fn go_on(
         &mut self,
         record: BreakGlassRecord,
+        is_reloaded: bool,
         journal: &Journal,
     ) -> Result<(), BreakGlassError> {
         let now_ms = now_ms();
@@ -189,13 +210,13 @@ impl Follower {
                 return self.begin(&record, *by, now_ms, journal).await;
             }
             BreakGlassState::Begun { .. } => {
-                let holds = self.glass.holds(&record.id, Instant::now(), now_ms);
-                (!holds).then_some("expiry")
+                let holds = self.ruled.glass.holds(&record.id, Instant::now(), now_ms);
+                (!holds).then_some(if is_reloaded { "reload" } else { "expiry" })
             }
             BreakGlassState::Ended { .. } => None,
         };
         if let Some(by) = ends {
-            self.glass.end(&record.id);
+            self.ruled.glass.end(&record.id);
             self.open.remove(&record.id);
             let ended = self.ended(&record, by, journal).await?;
             self.known.insert(ended.id.clone(), ended);
@@ -212,7 +233,7 @@ impl Follower {
     ) -> Result<(), BreakGlassError> {
         let time_ms = record.request.time_ms.min(BREAK_GLASS_MS_MAX);
         let options = exceptions(record, now_ms.saturating_add(time_ms));
-        let suspensions = match self.engine.suspensions(&options) {
+        let suspensions = match self.ruled.engine.suspensions(&options) {
             Ok(suspensions) => suspensions,
             Err(error) => {
                 tracing::error!(%error, id = record.id, "break-glass cannot begin");
@@ -230,7 +251,7 @@ impl Follower {
         let begun = self.requests.put(record.clone(), state, now_ms).await?;
         tracing::warn!(id = record.id, "break-glass: rules are let go");
         let time = Duration::from_millis(time_ms);
-        self.glass.begin(&record.id, suspensions, time, (began, now_ms));
+        self.ruled.glass.begin(&record.id, suspensions, time, (began, now_ms));
         self.open.insert(begun.id.clone());
         self.known.insert(begun.id.clone(), begun);
         Ok(())

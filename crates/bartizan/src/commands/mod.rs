@@ -30,6 +30,7 @@ pub(crate) mod sealed_changes;
 pub(crate) mod secrets;
 pub(crate) mod up;
 mod up_followed;
+mod up_reload;
 mod up_welcome;
 
 use std::future::Future;
@@ -52,5 +53,6 @@ fn variable(name: &str) -> Option<String> {
 
 /// What the configuration of this process depends on.
 fn surroundings() -> crate::config::Surroundings<'static> {
-    crate::config::Surroundings { variable: &variable, now_ms: crate::time::now_ms() }
+    let sealed = std::collections::BTreeMap::new();
+    crate::config::Surroundings { variable: &variable, now_ms: crate::time::now_ms(), sealed }
 }

@@ -7,13 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gateway::{BreakGlass, Exposed, Isolation};
+use arc_swap::ArcSwap;
+use gateway::{Exposed, Isolation};
 use journal::Journal;
 use net::{Shutdown, Tasks};
 use stdx::SharedSecret;
 use store::{BreakGlassRequests, Isolations, SealedSecrets, Sealing, VirtualKeys};
 use tokio::sync::mpsc::Receiver;
 
+use super::break_glass_changes::Ruled;
 use super::exposed_keys::Consequences;
 use super::{break_glass, break_glass_changes, isolation_changes, sealed_changes};
 use crate::config::secrets::SecretsSettings;
@@ -23,7 +25,7 @@ use crate::rotation::{RotationSettings, Rotator};
 
 /// The switches of a gateway, and what turns them.
 pub(super) struct Followed {
-    break_glass: (BreakGlass, break_glass_changes::Follower),
+    break_glass: break_glass_changes::Follower,
     isolation: (Isolation, isolation_changes::Follower),
     sealed: Sealed,
 }
@@ -34,7 +36,7 @@ impl Followed {
         keys: &VirtualKeys,
         data: &DataDir,
         secrets: SecretsSettings,
-        (policy, journal): (&Arc<policy::Engine>, &Journal),
+        (rules, journal): (&Arc<ArcSwap<Ruled>>, &Journal),
     ) -> Result<Self, Failure> {
         let store = keys.store();
         let sealed = open_sealed(secrets, SealedSecrets::new(store.clone()), data).await?;
@@ -42,16 +44,10 @@ impl Followed {
         let isolations = Isolations::new(store.clone());
         let follower = isolation_changes::Follower::start(isolations, isolation.clone());
         let isolation = (isolation, follower.await.map_err(store_failure)?);
-        let glass = BreakGlass::default();
         let requests = BreakGlassRequests::new(store.clone());
-        let following = (Arc::clone(policy), glass.clone());
-        let follower = break_glass_changes::Follower::start(requests, following, journal);
-        let break_glass = (glass, follower.await.map_err(break_glass::failure)?);
+        let follower = break_glass_changes::Follower::start(requests, Arc::clone(rules), journal);
+        let break_glass = follower.await.map_err(break_glass::failure)?;
         Ok(Self { break_glass, isolation, sealed })
-    }
-
-    pub(super) fn break_glass(&self) -> BreakGlass {
-        self.break_glass.0.clone()
     }
 
     pub(super) fn isolation(&self) -> Isolation {
@@ -71,7 +67,7 @@ impl Followed {
         journal: &Journal,
         (tasks, shutdown): (&Tasks, &Shutdown),
     ) {
-        let Self { break_glass: (_, glass), isolation: (_, isolation), sealed } = self;
+        let Self { break_glass: glass, isolation: (_, isolation), sealed } = self;
         let consequences = Consequences {
             revokes,
             rotations: sealed.on_exposure(),

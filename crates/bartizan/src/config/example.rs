@@ -23,6 +23,7 @@ use super::options::{
 use super::parse::keyword;
 use super::schema::schema;
 use super::secrets_options::{RotationOptions, SecretsOptions};
+use super::shared_limit_options::SharedLimitsOptions;
 use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 const COLUMNS_MAX: usize = 100;
@@ -35,7 +36,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 16] {
+fn sections() -> [(&'static str, &'static [&'static str]); 17] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
@@ -45,6 +46,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 16] {
         ("keys", declared_keys::<KeyOptions>()),
         ("identity", declared_keys::<IdentityOptions>()),
         ("limits", declared_keys::<LimitOptions>()),
+        ("shared_limits", declared_keys::<SharedLimitsOptions>()),
         ("prices", declared_keys::<PriceOptions>()),
         ("secrets", declared_keys::<SecretsOptions>()),
         ("guards", declared_keys::<GuardOptions>()),

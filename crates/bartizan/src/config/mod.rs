@@ -11,6 +11,7 @@ pub(crate) mod coverage;
 pub(crate) mod example;
 pub(crate) mod external;
 mod external_options;
+pub(crate) mod fixed;
 mod guards;
 pub(crate) mod identity;
 mod identity_options;
@@ -28,12 +29,16 @@ mod secret;
 pub(crate) mod secrets;
 mod secrets_options;
 pub(crate) mod settings;
+mod shared_limit_options;
 pub(crate) mod summary;
 mod telemetry;
 mod telemetry_options;
 mod upstreams;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use stdx::SharedSecret;
 
 use crate::exit::{Exit, Failure, Problem};
 use crate::files::read_text;
@@ -54,6 +59,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
     /// Now, in milliseconds since 1970.
     pub(crate) now_ms: u64,
+    /// The sealed secrets that are known already, by name.
+    pub(crate) sealed: BTreeMap<String, SharedSecret>,
 }
 
 /// Where the settings came from.
@@ -174,7 +181,7 @@ mod tests {
     /// What is said about any text as a configuration.
     fn said(text: &str) -> String {
         let mut config = ConfigText::new("bartizan.toml", text);
-        let surroundings = Surroundings { variable: &|_| None, now_ms: 0 };
+        let surroundings = Surroundings { variable: &|_| None, now_ms: 0, sealed: BTreeMap::new() };
         let checked = config.parse().and_then(|options| {
             Checker::new(&config, None, &surroundings).check(options).map(|_| ())
         });

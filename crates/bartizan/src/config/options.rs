@@ -22,6 +22,7 @@ pub(super) use super::route_options::{
 };
 use super::secret::SecretReference;
 use super::secrets_options::SecretsOptions;
+use super::shared_limit_options::SharedLimitsOptions;
 use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 /// The whole file. Every part may be left out.
@@ -57,6 +58,10 @@ pub(crate) struct ConfigOptions {
     /// and of answers those that the upstream counts. Callers with provider keys of their own are counted
     /// together, all of a route as one, until the provider has accepted their key.
     pub(crate) limits: Vec<LimitOptions>,
+    /// Where several gateways count these limits, and those of keys, together. A request asks once when it comes and tells
+    /// once when it ends. Without this section each gateway counts for itself.
+    #[schemars(default)]
+    pub(crate) shared_limits: Option<SharedLimitsOptions>,
     /// What models cost, for limits that count money. The first that fits counts.
     pub(crate) prices: Vec<PriceOptions>,
     /// The keys of providers that `bartizan secrets` keeps, encrypted; referred to as `sealed:NAME` wherever a key is

@@ -20,6 +20,7 @@ use stdx::SharedSecret;
 
 use super::address_range::AddressRange;
 use super::external::ExternalCard;
+use super::fixed::{Fixed, fixed};
 use super::guards::unknown_fields;
 use super::identity::IssuerCard;
 use super::identity_options::ClientCertificatesOption;
@@ -29,6 +30,7 @@ use super::options::{
 };
 use super::parse::ConfigText;
 use super::secrets::SecretsSettings;
+use super::shared_limit_options::SharedLimitsOptions;
 use super::{Origin, Surroundings};
 use crate::exit::Problem;
 use crate::files::read_bounded;
@@ -58,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) secrets: SecretsSettings,
     /// How much may be used.
     pub(crate) quotas: gateway::QuotaSettings,
+    /// Where limits are shared, as it may be shown.
+    pub(crate) shared_limits: Option<String>,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
     /// Whose tokens are taken, as they may be shown.
@@ -80,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) journal: JournalSettings,
     /// What to report on standard error.
     pub(crate) filter: String,
+    /// What holds until the process is started again.
+    pub(crate) fixed: Fixed,
     /// What is allowed but worth knowing.
     pub(crate) warnings: Vec<String>,
 }
@@ -156,13 +162,14 @@ impl<'a> Checker<'a> {
             path,
             surroundings,
             problems: Vec::new(),
-            sealed: BTreeMap::new(),
+            sealed: surroundings.sealed.clone(),
             warnings: Vec::new(),
         }
     }
 
     /// The settings, or everything that is wrong.
     pub(crate) fn check(mut self, mut options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
+        let fixed = fixed(&options);
         let data_dir = data_dir(&options, self.config, self.path);
         let listen = self.listen(&options.server);
         let limits = self.limits(&options.server, &options.journal);
@@ -174,7 +181,8 @@ impl<'a> Checker<'a> {
             self.identity(options.identity, listen, client_certificates.is_some());
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
-        let quotas = self.quotas(&options.limits, &options.prices);
+        let shared_limits = options.shared_limits.as_ref().map(SharedLimitsOptions::describe);
+        let quotas = self.quotas(&options.limits, &options.prices, options.shared_limits);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);
@@ -217,12 +225,14 @@ impl<'a> Checker<'a> {
             external_cards,
             collector_url,
             quotas,
+            shared_limits,
             loopback,
             upstreams: cards,
             guards,
             detectors_off: options.guards.detectors_off,
             journal,
             filter: options.diagnostics.filter,
+            fixed,
             warnings: self.warnings,
         })
     }

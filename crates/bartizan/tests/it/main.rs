@@ -8,6 +8,7 @@
 mod break_glass;
 mod config;
 mod feedback;
+mod full_disk;
 mod identity;
 mod inspect;
 mod keys;
@@ -16,6 +17,7 @@ mod log;
 mod own_detection;
 mod protect;
 mod reference;
+mod reload;
 mod secrets;
 mod up;
 

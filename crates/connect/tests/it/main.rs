@@ -9,3 +9,4 @@ mod faults;
 mod keys;
 mod providers;
 mod questions;
+mod shared_limits;
