@@ -15,6 +15,9 @@ pub(super) const PACKAGES: [&str; 1] = ["litellm[proxy]==1.106.2"];
 /// Beside the programs that cargo builds.
 const ENVIRONMENT: &str = "bench-litellm";
 
+/// How long one of its workers may take to start.
+const WORKER_START_SECONDS: &str = "300";
+
 /// Its own content filter, on requests and answers: it masks two kinds of personal data.
 const GUARDS: &str = "
 guardrails:
@@ -51,6 +54,8 @@ pub(super) fn start(folder: &Path, mock: SocketAddr, guards: bool) -> Result<Sta
             .arg(&config)
             .args(["--host", "127.0.0.1", "--port", &address.port().to_string()])
             .args(["--num_workers", &workers.to_string()])
+            // Its supervisor gives a worker five seconds to import everything, and starts it anew for ever.
+            .args(["--timeout_worker_healthcheck", WORKER_START_SECONDS])
             // As its page on production says.
             .env("LITELLM_MODE", "PRODUCTION")
             .env("LITELLM_LOG", "ERROR")

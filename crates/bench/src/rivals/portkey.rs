@@ -12,8 +12,9 @@ use super::{Started, listening, written};
 use crate::bodies::Manners;
 use crate::environment;
 
-/// What is installed. With the newest `hono` that it accepts, no stream works.
-pub(super) const PACKAGES: [&str; 2] = ["@portkey-ai/gateway@1.15.2", "hono@4.9.7"];
+/// What is installed: what it needs in the versions of its own lock file, for with the newest that it accepts no stream works.
+pub(super) const PACKAGES: [&str; 4] =
+    ["@portkey-ai/gateway@1.15.2", "hono@4.9.7", "@hono/node-server@1.13.5", "@hono/node-ws@1.2.0"];
 /// Beside the programs that cargo builds.
 const ENVIRONMENT: &str = "bench-portkey";
 
