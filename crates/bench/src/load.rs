@@ -157,6 +157,10 @@ fn work(
             return measured;
         }
     };
+    if let Err(error) = connection.renew() {
+        measured.fail(&error);
+        return measured;
+    }
     let begun = Instant::now();
     while let Some(late) = schedule.wait(begun) {
         match connection.ask() {
@@ -254,6 +258,17 @@ impl Connection {
     /// Connects, and asks nothing yet.
     pub(crate) fn open(address: SocketAddr, template: Template) -> Result<Self> {
         Ok(Self { stream: connect(address)?, template, buffer: vec![0; ANSWER_BYTES_MAX] })
+    }
+
+    /// Connects anew if the other end has closed the connection meanwhile: some wait for no more than seconds.
+    fn renew(&mut self) -> Result<()> {
+        self.stream.set_nonblocking(true)?;
+        let is_closed = matches!(self.stream.peek(&mut [0]), Ok(0));
+        self.stream.set_nonblocking(false)?;
+        if is_closed {
+            self.stream = connect(self.stream.peer_addr()?)?;
+        }
+        Ok(())
     }
 
     /// Sends the next request and reads its answer.

@@ -20,6 +20,8 @@ const DELAY: Duration = Duration::from_millis(5);
 const INTERVAL: Duration = Duration::from_millis(1);
 /// Deltas of a stream.
 pub(crate) const DELTAS: usize = 24;
+/// Room for a request at first.
+const REQUEST_BYTES: usize = 64 * 1024;
 /// Longest request, in bytes.
 const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Where a request says what it wants: this much of the body's beginning and of its end. Some gateways write the
@@ -83,7 +85,7 @@ fn answers() -> Answers {
 
 fn converse(mut stream: TcpStream, answers: &Answers) -> Result<()> {
     stream.set_nodelay(true)?;
-    let mut buffer = vec![0; REQUEST_BYTES_MAX];
+    let mut buffer = vec![0; REQUEST_BYTES];
     loop {
         let Some((is_streamed, is_slow)) = receive(&mut stream, &mut buffer)? else {
             return Ok(());
@@ -106,9 +108,12 @@ fn converse(mut stream: TcpStream, answers: &Answers) -> Result<()> {
 }
 
 /// Reads one request: whether it wants a stream, and whether of the model that takes its time.
-fn receive(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<Option<(bool, bool)>> {
+fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Option<(bool, bool)>> {
     let mut length = 0;
     loop {
+        if length == buffer.len() {
+            buffer.resize(2 * length, 0);
+        }
         let free = buffer.get_mut(length..).unwrap_or_default();
         let count = stream.read(free)?;
         if count == 0 {

@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use data_encoding::HEXLOWER;
+use ring::rand::{SecureRandom as _, SystemRandom};
+
 use super::{Started, listening, written};
 use crate::bodies::Manners;
 use crate::environment;
@@ -45,7 +48,10 @@ pub(super) fn start(folder: &Path, mock: SocketAddr, guards: bool) -> Result<Sta
     let (fast, slow) = (model("mock"), model("mock-after5"));
     let config = folder.join(format!("litellm-{guards}.yaml"));
     let guardrails = if guards { GUARDS } else { "" };
-    written(&config, &format!("model_list:\n{fast}{slow}{guardrails}"))?;
+    // It does not start without one.
+    let key = random_key()?;
+    let settings = format!("general_settings:\n  master_key: {key}\n");
+    written(&config, &format!("model_list:\n{fast}{slow}{settings}{guardrails}"))?;
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let process = listening(|address| {
         let mut command = Command::new(environment.join("bin/litellm"));
@@ -65,5 +71,13 @@ pub(super) fn start(folder: &Path, mock: SocketAddr, guards: bool) -> Result<Sta
             .current_dir(folder);
         command
     })?;
-    Ok(Started { process, manners: Manners::default() })
+    Ok(Started { process, manners: Manners::bearer(&key) })
+}
+
+/// A key that nobody can guess, though nobody but us can reach it.
+fn random_key() -> Result<String, String> {
+    let mut bytes = [0; 32];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| "no random bytes for its key".to_owned())?;
+    Ok(format!("sk-{}", HEXLOWER.encode(&bytes)))
 }
