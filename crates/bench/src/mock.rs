@@ -111,6 +111,9 @@ fn converse(mut stream: TcpStream, answers: &Answers) -> Result<()> {
 fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Option<(bool, bool)>> {
     let mut length = 0;
     loop {
+        if length > REQUEST_BYTES_MAX {
+            return Err(ErrorKind::InvalidData.into());
+        }
         if length == buffer.len() {
             buffer.resize(2 * length, 0);
         }
