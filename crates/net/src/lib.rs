@@ -12,6 +12,7 @@
 mod body;
 mod endpoint;
 mod error;
+mod http2;
 mod in_place;
 mod listener;
 mod patience;
