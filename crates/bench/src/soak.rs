@@ -33,7 +33,7 @@ const MINUTES: f64 = 10.0;
 /// Conversations before the mix: more than the largest table of them holds.
 const FILL_REQUESTS: u64 = 80_000;
 /// How long filling may take.
-const FILL_MAX: Duration = Duration::from_mins(4);
+const FILL_MAX: Duration = Duration::from_mins(15);
 /// Of the mix, this much is not looked at: connections and threads come up.
 const SETTLE_SHARE: f64 = 0.1;
 const CLIENTS: usize = 8;
@@ -112,6 +112,10 @@ fn fill(process: &Process, manners: &Manners) -> Result<usize, Failure> {
     }
     let filled = measured.latencies_us.len();
     writeln!(std::io::stderr(), "{filled} conversations, {} refused", measured.refusals)?;
+    if (filled as u64) + measured.refusals < FILL_REQUESTS {
+        // Tables that are still filling grow, as they should.
+        return Err(format!("only {filled} of {FILL_REQUESTS} conversations in time").into());
+    }
     Ok(filled)
 }
 

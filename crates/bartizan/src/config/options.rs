@@ -32,7 +32,7 @@ pub(crate) struct ConfigOptions {
     pub(crate) data: DataOptions,
     /// Where Bartizan listens, and its limits towards clients.
     pub(crate) server: ServerOptions,
-    /// TLS towards clients, who then may speak HTTP/2 too. Without this section Bartizan speaks plain HTTP/1.1.
+    /// TLS towards clients. Without this section Bartizan speaks plain HTTP.
     #[schemars(default)]
     pub(crate) tls: Option<TlsOptions>,
     /// Where requests may go. Without any: OpenAI if `OPENAI_API_KEY` or `OPENAI_BASE_URL` is set in
