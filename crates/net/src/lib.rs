@@ -13,6 +13,7 @@ mod body;
 mod dial;
 mod endpoint;
 mod error;
+mod http2;
 mod in_place;
 mod listener;
 mod patience;

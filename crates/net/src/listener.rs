@@ -1,4 +1,4 @@
-//! Listeners: accept, optionally TLS, HTTP/1.1, hand each request to one handler.
+//! Listeners: accept, optionally TLS, HTTP/1.1 (or HTTP/2, where TLS agreed on it), hand each request to one handler.
 //!
 //! INVARIANT: at most `connections_max` connections are open; further ones wait in the kernel's
 //! queue. INVARIANT: a connection that does not finish a request's head within `head_time_max` is
@@ -25,10 +25,12 @@ use policy::AddressRange;
 use telemetry::Gauge;
 
 use crate::{
-    Body, ListenError, Tasks, TlsSettings, in_place::InPlace, patience::Patience, proxy_protocol,
-    proxy_protocol::Client,
+    Body, ListenError, Tasks, TlsSettings, http2, in_place::InPlace, patience::Patience,
+    proxy_protocol, proxy_protocol::Client,
 };
 
+/// What TLS calls HTTP/2.
+const HTTP_2: &[u8] = b"h2";
 /// The kernel's queue of connections not yet accepted.
 const BACKLOG_CONNECTIONS: i32 = 1024;
 /// After a failed accept (out of file descriptors), wait before the next.
@@ -200,6 +202,7 @@ impl Listener {
                 peer,
                 settings: self.conduct.now(),
                 shutdown: shutdown.clone(),
+                tasks: tasks.clone(),
             };
             let open = self.connections.hold();
             tasks.spawn(async move {
@@ -228,6 +231,7 @@ struct Connection {
     peer: SocketAddr,
     settings: Arc<ListenerSettings>,
     shutdown: Shutdown,
+    tasks: Tasks,
 }
 
 impl Connection {
@@ -254,11 +258,24 @@ impl Connection {
             Ok(Ok(stream)) => {
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certificate = shown.map(|certificate| Arc::from(certificate.as_ref()));
+                if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+                    return self.speak_http2(stream, certificate).await;
+                }
                 self.speak(stream, certificate).await;
             }
             Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(peer = %self.peer, "TLS handshake took too long"),
         }
+    }
+
+    async fn speak_http2(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        certificate: Option<Arc<[u8]>>,
+    ) {
+        let client = http2::Client { certificate, peer: self.peer };
+        let (settings, shutdown) = (&self.settings, &self.shutdown);
+        Box::pin(http2::serve(stream, client, self.handler, settings, self.tasks, shutdown)).await;
     }
 
     async fn speak(

@@ -23,6 +23,7 @@ mod exposure;
 mod external;
 mod faults;
 mod forms;
+mod http2;
 mod images;
 mod isolation;
 mod leaks;
