@@ -67,7 +67,7 @@ impl FormatArgs {
     }
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct StateArgs {
     /// The data folder [default: what the configuration says, else `bartizan-data`]
     #[arg(long, value_name = "DIR")]

@@ -91,3 +91,20 @@ const fn endpoint_code(error: &EndpointError) -> &'static str {
         EndpointError::TimedOut { .. } => "timed_out",
     }
 }
+
+/// Limits cannot be shared as the settings say. The operator's to mend; the process must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SharedLimitsError {
+    /// The host or the certificates.
+    #[error(transparent)]
+    Dial(#[from] UpstreamError),
+    /// This host gives no random numbers.
+    #[error("this host gives no random numbers")]
+    Randomness,
+    /// Not where a store can be. The URL may hold a password, so it is not repeated.
+    #[error("this is not the URL of a store: {why}")]
+    Url {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}

@@ -11,11 +11,11 @@ use store::{Grant, Quota};
 use wire::{Document, Operation};
 
 use crate::{
-    exchange::now_ms,
     quota::{Ask, Reservation, Uses},
     refusal::Refusal,
     service::Shared,
     settings::Route,
+    shared_quota::Allowance,
     ways_in::Caller,
 };
 
@@ -34,9 +34,10 @@ const NO_QUOTA: Quota = Quota {
 pub(crate) fn within_limits(
     shared: &Shared,
     caller: &Caller,
+    allowance: &mut Allowance,
     document: &Document<'_>,
     (operation, model, route): (Operation, Option<&str>, &Route),
-) -> Result<Option<Reservation>, Refusal> {
+) -> Result<(), Refusal> {
     let facts = &document.facts;
     let answers = u64::from(facts.choices.max(1)) * u64::from(facts.prompts.max(1));
     let ask = Ask {
@@ -49,11 +50,14 @@ pub(crate) fn within_limits(
         output_tokens_max: facts.output_tokens_max,
         uses: uses(operation),
     };
-    Ok(shared.quotas.reserve(&ask, now_ms())?)
+    allowance.claim(&shared.quotas, &ask)
 }
 
 /// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
-pub(crate) fn to_report(shared: &Shared, caller: &Caller) -> Result<Option<Reservation>, Refusal> {
+pub(crate) async fn to_report(
+    shared: &Shared,
+    caller: &Caller,
+) -> Result<Option<Reservation>, Refusal> {
     let ask = Ask {
         principal: &caller.counted,
         of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
@@ -64,7 +68,10 @@ pub(crate) fn to_report(shared: &Shared, caller: &Caller) -> Result<Option<Reser
         output_tokens_max: None,
         uses: Uses::Nothing,
     };
-    Ok(shared.quotas.reserve(&ask, now_ms())?)
+    match shared.quotas.claim(&ask)? {
+        None => Ok(None),
+        Some(claim) => Ok(Some(shared.quotas.ask(claim).await?)),
+    }
 }
 
 /// What an operation uses of limits.

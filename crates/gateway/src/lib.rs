@@ -38,6 +38,7 @@ mod owners;
 mod provider_keys;
 mod quota;
 mod refusal;
+mod reload;
 mod reply;
 mod report;
 mod request;
@@ -45,6 +46,7 @@ mod risk;
 mod routing;
 mod service;
 mod settings;
+mod shared_quota;
 mod spans;
 mod speech;
 mod stand_in;
@@ -77,21 +79,21 @@ pub use isolation::{Isolated, IsolatedError, Isolation};
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
+pub use reload::{Configured, Reloader};
 pub use settings::{
     Accept, HealthCheck, Limits, MaskStyle, RetrySettings, RouteSettings, Settings, SettingsError,
     UpstreamKind, UpstreamOptions,
 };
+pub use shared_quota::{OnAway, SharedQuota};
 pub use ways_in::{IdentitySettings, TokenIssuer};
 
 use collector::Collector;
 use cpu::Cpu;
-use exchange::Randomness;
 use exposure::Exposures;
 use metrics::Metrics;
 use metrics_page::MetricsPage;
-use provider_keys::ProviderKeys;
 use risk::Conversations;
-use service::{Service, Shared};
+use service::{Front, Shared};
 use settings::Routes;
 use spans::Spans;
 use watch::Watch;
@@ -116,7 +118,7 @@ pub struct Parts {
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
     /// The limits and budgets, and what was used of them.
-    pub quotas: Arc<Quotas>,
+    pub quotas: Quotas,
     /// The key under which end users, conversations and masks are hashed.
     pub secret: Secret<[u8; 32]>,
     /// The configuration.
@@ -138,13 +140,15 @@ pub enum StartError {
     Settings(#[from] SettingsError),
 }
 
-/// Where a gateway listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A gateway that listens.
+#[derive(Debug)]
 pub struct Started {
-    /// For callers.
+    /// Where, for callers.
     pub address: SocketAddr,
-    /// For those who read its metrics.
+    /// Where, for those who read its metrics.
     pub metrics: Option<SocketAddr>,
+    /// Gives it another configuration.
+    pub reloader: Reloader,
 }
 
 /// Starts the gateway within the current runtime; returns the addresses it listens on.
@@ -165,10 +169,10 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         shutdown,
         tasks,
     } = parts;
-    let metrics = Arc::new(Metrics::new(&settings, Arc::clone(&quotas)));
+    let metrics = Arc::new(Metrics::new(&settings, quotas.clone()));
     let collector = settings.collector.take();
     let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
-    let routes = Routes::new(&mut settings)?;
+    let routes = Routes::new(&mut settings, None)?;
     let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at))).transpose()?;
     let Settings { addresses, identity, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(listener_settings(listen, &limits, &addresses, tls))?;
@@ -178,17 +182,10 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let measured =
         MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics));
     let read_at = publish(measured, page, collector.zip(ended_spans), (&tasks, &shutdown));
-    let (watch, waiting) = Watch::new(Arc::clone(&metrics), spans);
-    let watch_task = WatchTask {
-        baselines: watch_task::load(baselines.as_deref()),
-        file: baselines,
-        journal: journal.clone(),
-        lost: Arc::clone(&watch.lost),
-        metrics,
-        shutdown: shutdown.clone(),
-        waiting,
-    };
-    let shared = Arc::new(Shared {
+    let (watch, watch_task) = watching(baselines, &journal, (metrics, spans), &shutdown);
+    let generation = reload::generation(&tasks, &shutdown);
+    let ways_in = WaysIn::new(identity, key_for("tokens", &secret), &tasks, &generation);
+    let shared = Shared {
         addresses,
         bodies,
         conversations: Arc::new(Conversations::default()),
@@ -202,21 +199,43 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         keys,
         mask_key: key_for("masks", &secret),
         mask_style: masks,
-        provider_keys: ProviderKeys::default(),
+        provider_keys: Arc::default(),
         quotas,
-        randomness: Randomness::default(),
+        randomness: Arc::default(),
         read_limits: read_limits(&limits),
         limits,
         routes,
         shutdown: shutdown.clone(),
         unknown_fields,
         watch,
-        ways_in: WaysIn::new(identity, key_for("tokens", &secret), &tasks, &shutdown),
-    });
-    check::start(&shared.routes, &tasks, &shutdown);
+        ways_in: Arc::new(ways_in),
+    };
+    reload::begin(&shared, &tasks, &generation);
     tasks.spawn(watch_task.run());
-    tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
-    Ok(Started { address, metrics: read_at })
+    let front = Arc::new(Front(ArcSwap::from_pointee(shared)));
+    let reloader = Reloader::new(&front, listener.conduct(), &tasks, generation);
+    tasks.spawn(listener.serve(front, tasks.clone(), shutdown));
+    Ok(Started { address, metrics: read_at, reloader })
+}
+
+/// Where interactions are noted, and the task that compares them with baselines.
+fn watching(
+    baselines: Option<PathBuf>,
+    journal: &Journal,
+    (metrics, spans): (Arc<Metrics>, Option<Spans>),
+    shutdown: &Shutdown,
+) -> (Watch, WatchTask) {
+    let (watch, waiting) = Watch::new(Arc::clone(&metrics), spans);
+    let task = WatchTask {
+        baselines: watch_task::load(baselines.as_deref()),
+        file: baselines,
+        journal: journal.clone(),
+        lost: Arc::clone(&watch.lost),
+        metrics,
+        shutdown: shutdown.clone(),
+        waiting,
+    };
+    (watch, task)
 }
 
 /// Shows what is measured to those who collect it; returns where it can be read.

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use events::{
     Action, Decision, Ending, GuardReport, InteractionClosed, InteractionOpened, LocatedFinding,
     Outcome,
@@ -50,8 +51,7 @@ pub(crate) struct Metrics {
     operation: Family<Histogram, 4>,
     first_chunk: Family<Histogram, 3>,
     pub(crate) open: Arc<Gauge>,
-    prices: Arc<Quotas>,
-    providers: HashMap<String, UpstreamKind>,
+    named: ArcSwap<MetricNames>,
     refusals: Family<Counter, 1>,
     requests: Family<Counter, 6>,
     restored: Family<Counter, 0>,
@@ -60,6 +60,20 @@ pub(crate) struct Metrics {
     tokens: Family<Histogram, 4>,
     unscanned: Family<Counter, 1>,
     watch_lost: Family<Counter, 0>,
+}
+
+/// What the configuration says of upstreams and models.
+pub(crate) struct MetricNames {
+    prices: Quotas,
+    providers: HashMap<String, UpstreamKind>,
+}
+
+impl MetricNames {
+    fn of(settings: &Settings, prices: Quotas) -> Self {
+        let upstreams = settings.upstreams.iter();
+        let providers = upstreams.map(|one| (one.settings.name.clone(), one.kind)).collect();
+        Self { prices, providers }
+    }
 }
 
 /// What an open record says that is wanted again when the interaction ends.
@@ -187,16 +201,9 @@ fn family<V: Meter, const N: usize>(
 
 impl Metrics {
     /// Everything at rest. Models that routes and prices name are told apart whatever else is asked for.
-    pub(crate) fn new(settings: &Settings, prices: Arc<Quotas>) -> Self {
+    pub(crate) fn new(settings: &Settings, prices: Quotas) -> Self {
         let models = Names::new(MODELS_MAX);
-        let patterns = settings.routes.iter().flat_map(|route| &route.models);
-        for pattern in patterns.chain(prices.priced()) {
-            if !pattern.as_str().contains('*') {
-                models.admit(pattern.as_str());
-            }
-        }
-        let upstreams = settings.upstreams.iter();
-        let providers = upstreams.map(|one| (one.settings.name.clone(), one.kind)).collect();
+        tell_apart(&models, settings, &prices);
         let long = names::DURATION_BOUNDS_US;
         let short = INSPECTION_BOUNDS_US;
         let (operation, provider) = (names::OPERATION_NAME, names::PROVIDER_NAME);
@@ -215,8 +222,7 @@ impl Metrics {
             models,
             open: Arc::default(),
             operation: family(OPERATION, long, [operation, provider, model, names::ERROR_TYPE]),
-            prices,
-            providers,
+            named: ArcSwap::from_pointee(MetricNames::of(settings, prices)),
             refusals: family(REFUSALS, &[], ["code"]),
             requests: family(
                 REQUESTS,
@@ -234,6 +240,17 @@ impl Metrics {
             unscanned: family(UNSCANNED, &[], ["stage"]),
             watch_lost: family(WATCH_LOST, &[], []),
         }
+    }
+
+    /// What another configuration says. Models that it names are told apart, as far as there is room.
+    pub(crate) fn names(&self, settings: &Settings, prices: Quotas) -> MetricNames {
+        tell_apart(&self.models, settings, &prices);
+        MetricNames::of(settings, prices)
+    }
+
+    /// The configuration is another from now on; what was counted stays.
+    pub(crate) fn change(&self, names: MetricNames) {
+        self.named.store(Arc::new(names));
     }
 
     /// An interaction begins.
@@ -292,7 +309,7 @@ impl Metrics {
         if let Some(chunk) = observed.first_chunk.filter(|_| one.is_streamed) {
             self.first_chunk.with([operation, provider, model]).observe(microseconds(chunk));
         }
-        if let Some(nanousd) = self.prices.cost_of(asked, observed.tokens)
+        if let Some(nanousd) = self.named.load().prices.cost_of(asked, observed.tokens)
             && observed.is_owed
         {
             self.cost.with([model]).add(nanousd);
@@ -327,7 +344,8 @@ impl Metrics {
 
     /// Whose service an interaction was sent to.
     fn provider(&self, one: &Labels) -> Option<&'static str> {
-        let kind = self.providers.get(one.upstream.as_deref()?)?;
+        let named = self.named.load();
+        let kind = named.providers.get(one.upstream.as_deref()?)?;
         Some(names::provider_name(&one.dialect, kind.is_azure()))
     }
 
@@ -374,7 +392,7 @@ impl Metrics {
 
     /// What all of it says now.
     pub(crate) fn snapshot(&self) -> Vec<FamilySnapshot> {
-        vec![
+        let mut families = vec![
             self.requests.snapshot(),
             self.refusals.snapshot(),
             self.duration.snapshot(),
@@ -395,7 +413,19 @@ impl Metrics {
             self.exposures.snapshot(),
             self.watch_lost.snapshot(),
             self.spans_lost.snapshot(),
-        ]
+        ];
+        families.extend(self.named.load().prices.shared_snapshot());
+        families
+    }
+}
+
+/// Models that routes and prices name are told apart whatever else is asked for.
+fn tell_apart(models: &Names, settings: &Settings, prices: &Quotas) {
+    let patterns = settings.routes.iter().flat_map(|route| &route.models);
+    for pattern in patterns.chain(prices.priced()) {
+        if !pattern.as_str().contains('*') {
+            models.admit(pattern.as_str());
+        }
     }
 }
 
@@ -481,7 +511,7 @@ pub(crate) fn at_rest() -> Metrics {
     };
     let prices = vec![price("priced"), price("m-*")];
     let quotas = crate::QuotaSettings { prices, ..crate::QuotaSettings::default() };
-    Metrics::new(&settings, Arc::new(Quotas::new(quotas)))
+    Metrics::new(&settings, Quotas::new(quotas))
 }
 
 #[cfg(test)]

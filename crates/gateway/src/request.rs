@@ -2,7 +2,8 @@
 //!
 //! INVARIANT: everything here is done before the open record is written, and nothing here sends
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
-//! messages can be examined on the CPU pool. With guards outside it is done in two goes: `external`.
+//! messages can be examined on the CPU pool. With guards outside it is done in two goes, `external`, and so it is with
+//! limits that are shared, `shared_quota`.
 //!
 //! Not here: who asks (`ways_in`).
 
@@ -27,12 +28,12 @@ use crate::{
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
-    quota::Reservation,
     refusal::Refusal,
     risk::Turn,
     routing::{check_deployment, judge_each, plan, route_of},
     service::Shared,
     settings::Route,
+    shared_quota::Allowance,
     speech::Speech,
     target::Target,
     trace,
@@ -83,6 +84,8 @@ pub(crate) struct Prepared {
 
 /// A request that was received: what is known of it, for examining and for the record.
 pub(crate) struct Received {
+    /// What its limits hold for it.
+    pub(crate) allowance: Allowance,
     pub(crate) body: Bytes,
     pub(crate) caller: Caller,
     pub(crate) client_address: Option<IpAddr>,
@@ -95,8 +98,6 @@ pub(crate) struct Received {
     pub(crate) path: String,
     /// Where it stands in a trace.
     pub(crate) place: Option<Box<trace::Place>>,
-    /// What its limits hold for it.
-    pub(crate) reservation: Option<Reservation>,
     /// What the body takes of the memory for all bodies.
     pub(crate) share: BodyShare,
     /// What of its head is sent on.
@@ -114,6 +115,7 @@ impl Received {
         path: &str,
     ) -> Self {
         Self {
+            allowance: Allowance::default(),
             body: Bytes::new(),
             caller: Caller::default(),
             client_address,
@@ -123,7 +125,6 @@ impl Received {
             operation,
             path: path.to_owned(),
             place: None,
-            reservation: None,
             share: BodyShare::default(),
             speech: Speech::default(),
             turn: None,
@@ -146,7 +147,9 @@ pub(crate) fn examine(
     received: &mut Received,
     worker: Worker,
 ) -> Result<Option<Prepared>, Refusal> {
-    let Received { body, caller, client_address, external, opened, operation, path, .. } = received;
+    let Received {
+        allowance, body, caller, client_address, external, opened, operation, path, ..
+    } = received;
     let operation = *operation;
     opened.request_bytes = body.len() as u64;
     let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
@@ -171,10 +174,8 @@ pub(crate) fn examine(
     let conversation = *opened.conversation.insert(identify(shared, caller, &document));
     let mut targets = plan(&shared.isolation, route, (operation, &document), opened)?;
     let asks = (operation, model, &**route);
+    allowance::within_limits(shared, caller, allowance, &document, asks)?;
     let is_first_go = external.is_first_go();
-    if is_first_go {
-        received.reservation = allowance::within_limits(shared, caller, &document, asks)?;
-    }
     let seen = external.look(shared, &document, opened)?;
     received.keys_seen = exposure::keys_in(&document, &seen.files, &seen.inspected);
     opened.guards = shared.judge.report();

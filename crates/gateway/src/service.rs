@@ -39,7 +39,8 @@ use crate::{
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
 const DECISION_HEADER: &str = "x-bartizan-decision";
 
-/// What every request shares.
+/// What every request under one configuration shares.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) addresses: AddressSettings,
     pub(crate) bodies: BodyBudget,
@@ -55,15 +56,15 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
-    pub(crate) provider_keys: ProviderKeys,
-    pub(crate) quotas: Arc<Quotas>,
-    pub(crate) randomness: Randomness,
+    pub(crate) provider_keys: Arc<ProviderKeys>,
+    pub(crate) quotas: Quotas,
+    pub(crate) randomness: Arc<Randomness>,
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
     pub(crate) shutdown: net::Shutdown,
     pub(crate) unknown_fields: UnknownFields,
     pub(crate) watch: Watch,
-    pub(crate) ways_in: WaysIn,
+    pub(crate) ways_in: Arc<WaysIn>,
 }
 
 impl Shared {
@@ -80,24 +81,21 @@ impl Shared {
     }
 }
 
-/// Answers requests.
-pub(crate) struct Service(pub(crate) Arc<Shared>);
+/// Answers requests, each under the configuration that holds when it arrives.
+pub(crate) struct Front(pub(crate) ArcSwap<Shared>);
 
-impl Handler for Service {
+impl Handler for Front {
     fn handle(
         &self,
         arrival: Arrival,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
-        Box::pin(async move {
-            match arrival.request.uri().path() {
-                "/healthz" => plain(StatusCode::OK, "ok\n"),
-                "/readyz" => self.ready(),
-                report::PATH => Box::pin(report::report(self, arrival)).await,
-                _ => Box::pin(self.interact(arrival)).await,
-            }
-        })
+        let service = Service(self.0.load_full());
+        Box::pin(async move { service.answer(arrival).await })
     }
 }
+
+/// Answers a request, under one configuration to its end.
+pub(crate) struct Service(pub(crate) Arc<Shared>);
 
 /// A request on its way: its record, and what is known of it.
 struct Journey {
@@ -106,6 +104,15 @@ struct Journey {
 }
 
 impl Service {
+    async fn answer(&self, arrival: Arrival) -> Response<Body> {
+        match arrival.request.uri().path() {
+            "/healthz" => plain(StatusCode::OK, "ok\n"),
+            "/readyz" => self.ready(),
+            report::PATH => Box::pin(report::report(self, arrival)).await,
+            _ => Box::pin(self.interact(arrival)).await,
+        }
+    }
+
     fn ready(&self) -> Response<Body> {
         if self.0.shutdown.has_begun() {
             plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
@@ -206,13 +213,16 @@ impl Service {
         let Journey { mut exchange, received } = journey;
         let began = Instant::now();
         let (mut received, mut prepared) = self.examine(received).await;
-        if received.external.ask(&shared.journal).await {
+        // What has to be asked is asked once each: shared limits, then guards outside.
+        while received.allowance.ask(&shared.quotas).await
+            || received.external.ask(&shared.journal).await
+        {
             (received, prepared) = self.examine(received).await;
         }
         exchange.examined(began.elapsed());
         exchange.counted_as(&received.caller.counted);
         exchange.turn(received.turn.take());
-        exchange.holds(received.reservation.take());
+        exchange.holds(received.allowance.take());
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
             Ok(prepared) => prepared,

@@ -12,7 +12,6 @@ use wire::{Dialect, UnknownFields};
 use crate::{
     addresses::{AddressRules, AddressSettings},
     collector::CollectorSettings,
-    health::Health,
     target::{Seed, Target, spread},
     ways_in::IdentitySettings,
 };
@@ -275,18 +274,27 @@ pub(crate) enum NoRoute {
 }
 
 /// All routes, in order.
+#[derive(Clone)]
 pub(crate) struct Routes(Vec<Arc<Route>>);
 
 impl Routes {
-    pub(crate) fn new(settings: &mut Settings) -> Result<Self, SettingsError> {
+    /// The routes of a configuration. What is known of the health of upstreams that stay where they were, stays.
+    pub(crate) fn new(
+        settings: &mut Settings,
+        before: Option<&Self>,
+    ) -> Result<Self, SettingsError> {
+        let known = before.map(Self::targets).unwrap_or_default();
         let mut targets = Vec::new();
         for options in settings.upstreams.drain(..) {
+            let UpstreamSettings { base_url, name, .. } = &options.settings;
+            let same = known.iter().find(|one| one.name() == *name && one.place == *base_url);
             targets.push(Arc::new(Target {
                 api_key: options.api_key.map(Arc::new),
                 check: options.check,
                 dialects: options.dialects,
-                health: Health::default(),
+                health: same.map(|one| Arc::clone(&one.health)).unwrap_or_default(),
                 kind: options.kind,
+                place: base_url.clone(),
                 upstream: Upstream::new(&options.settings)?,
             }));
         }

@@ -25,8 +25,10 @@ pub(crate) struct Target {
     pub(crate) api_key: Option<Arc<Secret<String>>>,
     pub(crate) check: Option<HealthCheck>,
     pub(crate) dialects: Vec<Dialect>,
-    pub(crate) health: Health,
+    pub(crate) health: Arc<Health>,
     pub(crate) kind: UpstreamKind,
+    /// Where it is, as the configuration says it.
+    pub(crate) place: String,
     pub(crate) upstream: Upstream,
 }
 

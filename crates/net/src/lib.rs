@@ -10,6 +10,7 @@
 //! (`gateway`).
 
 mod body;
+mod dial;
 mod endpoint;
 mod error;
 mod in_place;
@@ -24,9 +25,10 @@ pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, r
 /// A body as it comes in, from a client or an upstream.
 pub use hyper::body::Incoming;
 
+pub use dial::{Dial, DialSettings};
 pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
-pub use listener::{Arrival, Handler, Listener, ListenerSettings, Shutdown};
+pub use listener::{Arrival, Handler, Listener, ListenerConduct, ListenerSettings, Shutdown};
 pub use tasks::Tasks;
 pub use tls::{CertificatePin, ClientCertificates, ClientIdentity, TlsSettings, server_config};
 pub use upstream::{BesideVersion, Upstream, UpstreamSettings};

@@ -131,9 +131,24 @@ impl Shutdown {
 /// An open listener.
 #[derive(Debug)]
 pub struct Listener {
+    conduct: ListenerConduct,
     connections: Arc<Gauge>,
-    settings: ListenerSettings,
     socket: TcpListener,
+}
+
+/// How an open listener treats its connections, which can be changed while it listens. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ListenerConduct(Arc<watch::Sender<Arc<ListenerSettings>>>);
+
+impl ListenerConduct {
+    /// Connections that are accepted from now on are treated so; its address and the number of its connections stay.
+    pub fn change(&self, settings: ListenerSettings) {
+        self.0.send_replace(Arc::new(settings));
+    }
+
+    fn now(&self) -> Arc<ListenerSettings> {
+        Arc::clone(&self.0.borrow())
+    }
 }
 
 impl Listener {
@@ -141,7 +156,13 @@ impl Listener {
     pub fn bind(settings: ListenerSettings) -> Result<Self, ListenError> {
         let address = settings.address;
         let socket = open(address).map_err(|source| ListenError::Bind { address, source })?;
-        Ok(Self { connections: Arc::default(), settings, socket })
+        let conduct = ListenerConduct(Arc::new(watch::Sender::new(Arc::new(settings))));
+        Ok(Self { conduct, connections: Arc::default(), socket })
+    }
+
+    /// How it treats its connections.
+    pub fn conduct(&self) -> ListenerConduct {
+        self.conduct.clone()
     }
 
     /// How many connections it has open, to be asked at any time.
@@ -151,13 +172,12 @@ impl Listener {
 
     /// The address it listens on, with the port the kernel chose.
     pub fn local_address(&self) -> SocketAddr {
-        self.socket.local_addr().unwrap_or(self.settings.address)
+        self.socket.local_addr().unwrap_or(self.conduct.now().address)
     }
 
     /// Accepts and serves until the shutdown begins; open requests are then finished by `tasks`.
     pub async fn serve(self, handler: Arc<dyn Handler>, tasks: Tasks, shutdown: Shutdown) {
-        let permits = Arc::new(Semaphore::new(self.settings.connections_max));
-        let settings = Arc::new(self.settings);
+        let permits = Arc::new(Semaphore::new(self.conduct.now().connections_max));
         loop {
             let permit = tokio::select! {
                 permit = Arc::clone(&permits).acquire_owned() => permit,
@@ -178,7 +198,7 @@ impl Listener {
             let connection = Connection {
                 handler: Arc::clone(&handler),
                 peer,
-                settings: Arc::clone(&settings),
+                settings: self.conduct.now(),
                 shutdown: shutdown.clone(),
             };
             let open = self.connections.hold();

@@ -23,6 +23,7 @@ mod process_limits;
 pub(crate) mod protect;
 mod quota_file;
 pub(crate) mod up;
+mod up_reload;
 mod up_welcome;
 
 use std::future::Future;

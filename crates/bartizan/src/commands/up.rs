@@ -3,6 +3,8 @@
 //! INVARIANT: nothing listens before the keys, the record, the detectors and the rules are ready; what
 //! cannot be opened is a problem at the start and not a surprise in traffic. INVARIANT: SIGINT and
 //! SIGTERM let open requests end, within the configured time; a second signal does not wait.
+//!
+//! Not here: what SIGHUP does (`up_reload`).
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use events::{Event, EventBody, KeyId};
-use gateway::{Isolation, Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
+use gateway::{Isolation, Judge, Parts, Quotas, Reloader, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
 use store::{Isolations, KeySnapshot, VirtualKeys};
@@ -19,10 +21,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 
 use super::isolation_changes::Follower;
+use super::up_reload::Reload;
 use super::{key_changes, process_limits, quota_file, up_welcome};
-use crate::cli::UpArgs;
+use crate::cli::{StateArgs, UpArgs};
 use crate::config;
-use crate::config::settings::Settings;
+use crate::config::settings::{Guards, Settings};
 use crate::data_dir::{DataDir, keys_failure, store_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::note;
@@ -53,18 +56,15 @@ pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let runtime = runtime.map_err(|error| {
         Failure::environment(format!("cannot start: {error}"), "check the limits of this process")
     })?;
-    runtime.block_on(Box::pin(serve(settings)))
+    runtime.block_on(Box::pin(serve(settings, args.state.clone())))
 }
 
-async fn serve(settings: Settings) -> Result<Exit, Failure> {
+async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     let mut signals = Signals::new()?;
     let data = DataDir::create(&settings.data_dir)?;
     let keys = data.keys().await?;
     let secret = data.identity_secret()?;
-    let protected = data.protected().load()?;
-    let detect_settings = settings.guards.detect.clone().protecting(Arc::new(protected));
-    let detect = detect::Engine::new(&detect_settings)
-        .map_err(|error| Failure::environment(error, "the program is damaged: install it again"))?;
+    let detect = detectors(&data, &settings.guards)?;
     let (journal, recovery) = Journal::open(data.path(), settings.journal, Arc::new(RealDisk))
         .map_err(Failure::environment_as_told)?;
     let first_key = up_welcome::first_key(&data, &keys).await?;
@@ -75,12 +75,11 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let welcome = up_welcome::Welcome::new(&settings);
     let (tasks, shutdown) = (Tasks::default(), Shutdown::default());
     let mut gateway = settings.gateway;
+    let mut loopback = None;
     if settings.loopback {
-        let base_url =
-            gateway::start_loopback(&tasks, &shutdown).map_err(Failure::environment_as_told)?;
-        gateway.upstreams.push(loopback_upstream(base_url));
+        loopback = Some(add_loopback(&mut gateway, None, &tasks, &shutdown)?);
     }
-    let quotas = Arc::new(Quotas::new(settings.quotas));
+    let quotas = Quotas::new(settings.quotas);
     quota_file::restore(data.path(), &quotas)?;
     let isolation = Isolation::default();
     let isolations = Isolations::new(keys.store().clone());
@@ -94,13 +93,13 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         journal: journal.clone(),
         judge: Judge::new(detect, settings.guards.policy, gateway.guards),
         keys: Arc::clone(&snapshot),
-        quotas: Arc::clone(&quotas),
+        quotas: quotas.clone(),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };
-    let address = start(parts)?;
+    let (address, reloader) = start(parts)?;
     record_start(&journal, address, policy_digest, &recovery)?;
     if let Some((id, _)) = &first_key {
         record(&journal, key_changes::administration("first-start", key_changes::CREATE, *id))?;
@@ -115,9 +114,24 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     background.start(keys, snapshot, &quotas, settings.revoke_exposed.then_some(seen));
     welcome.print(address, &data, first_key)?;
 
-    let name = stop(&mut signals, &tasks, &shutdown, shutdown_time_max).await;
+    let reload = Reload {
+        data: data.clone(),
+        fixed: settings.fixed,
+        journal: journal.clone(),
+        loopback,
+        named,
+        reloader,
+        shutdown: shutdown.clone(),
+        tasks: tasks.clone(),
+    };
+    let name = stop(&mut signals, reload, &tasks, &shutdown, shutdown_time_max).await;
     quota_file::finish(data.path(), &quotas).await;
-    record(&journal, key_changes::node("stopped", format!("after {name}")))?;
+    close(journal, name).await
+}
+
+/// Closes the record.
+async fn close(journal: Journal, signal: &str) -> Result<Exit, Failure> {
+    record(&journal, key_changes::node("stopped", format!("after {signal}")))?;
     tokio::task::spawn_blocking(move || journal.close())
         .await
         .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
@@ -125,9 +139,17 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// Starts the gateway; returns where it listens.
-fn start(parts: Parts) -> Result<SocketAddr, Failure> {
-    let gateway::Started { address, metrics } = gateway::start(parts).map_err(|error| {
+/// The detectors of a configuration, with the documents that are protected now.
+pub(crate) fn detectors(data: &DataDir, guards: &Guards) -> Result<detect::Engine, Failure> {
+    let protected = data.protected().load()?;
+    let settings = guards.detect.clone().protecting(Arc::new(protected));
+    detect::Engine::new(&settings)
+        .map_err(|error| Failure::environment(error, "the program is damaged: install it again"))
+}
+
+/// Starts the gateway; returns where it listens, and what reloads it.
+fn start(parts: Parts) -> Result<(SocketAddr, Reloader), Failure> {
+    let gateway::Started { address, metrics, reloader } = gateway::start(parts).map_err(|error| {
         let help =
             "stop what uses that address, or set another `[server] listen` or `[metrics] listen`";
         Failure::environment(error, help)
@@ -135,17 +157,24 @@ fn start(parts: Parts) -> Result<SocketAddr, Failure> {
     if let Some(metrics) = metrics {
         tracing::info!("metrics are at http://{metrics}/metrics");
     }
-    Ok(address)
+    Ok((address, reloader))
 }
 
-/// Waits for a signal, then for open requests, and says which signal it was.
+/// Waits for a signal to stop, reloading meanwhile, then for open requests, and says which signal it was.
 async fn stop(
     signals: &mut Signals,
+    mut reload: Reload,
     tasks: &Tasks,
     shutdown: &Shutdown,
     time_max: Duration,
 ) -> &'static str {
-    let name = signals.next().await;
+    let name = loop {
+        match signals.reload_or_stop().await {
+            Some(name) => break name,
+            None => reload.again().await,
+        }
+    };
+    drop(reload);
     tracing::info!("{name}: finishing open requests; again to stop at once");
     shutdown.begin();
     let left = tokio::select! {
@@ -174,7 +203,7 @@ impl Background<'_> {
         self,
         keys: VirtualKeys,
         snapshot: Arc<ArcSwap<KeySnapshot>>,
-        quotas: &Arc<Quotas>,
+        quotas: &Quotas,
         exposed: Option<Receiver<KeyId>>,
     ) {
         let Self { data, journal, tasks, shutdown } = self;
@@ -183,8 +212,23 @@ impl Background<'_> {
         }
         tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
         tasks.spawn(expire_content(journal, shutdown.clone()));
-        tasks.spawn(quota_file::keep(data, Arc::clone(quotas), shutdown.clone()));
+        tasks.spawn(quota_file::keep(data, quotas.clone(), shutdown.clone()));
     }
+}
+
+/// Adds the built-in model as an upstream: where it is known to run, or started now. Where that is.
+pub(crate) fn add_loopback(
+    gateway: &mut gateway::Settings,
+    known: Option<String>,
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+) -> Result<String, Failure> {
+    let url = match known {
+        Some(url) => url,
+        None => gateway::start_loopback(tasks, shutdown).map_err(Failure::environment_as_told)?,
+    };
+    gateway.upstreams.push(loopback_upstream(url.clone()));
+    Ok(url)
 }
 
 fn loopback_upstream(base_url: String) -> UpstreamOptions {
@@ -202,8 +246,9 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
     UpstreamOptions { api_key: None, check: None, dialects, kind, settings }
 }
 
-/// The signals that ask the process to end.
+/// The signals that ask the process to end, or to read its configuration again.
 struct Signals {
+    hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -217,15 +262,26 @@ impl Signals {
             })
         };
         Ok(Self {
+            hangup: listen(SignalKind::hangup())?,
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
         })
     }
 
+    /// The name of the signal to stop.
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    /// The name of the signal to stop; nothing, if the configuration is to be read again.
+    async fn reload_or_stop(&mut self) -> Option<&'static str> {
+        tokio::select! {
+            _ = self.interrupt.recv() => Some("SIGINT"),
+            _ = self.terminate.recv() => Some("SIGTERM"),
+            _ = self.hangup.recv() => None,
         }
     }
 }

@@ -22,6 +22,7 @@ use super::options::{
 };
 use super::parse::keyword;
 use super::schema::schema;
+use super::shared_limit_options::SharedLimitsOptions;
 use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 const COLUMNS_MAX: usize = 100;
@@ -34,7 +35,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 15] {
+fn sections() -> [(&'static str, &'static [&'static str]); 16] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
@@ -44,6 +45,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 15] {
         ("keys", declared_keys::<KeyOptions>()),
         ("identity", declared_keys::<IdentityOptions>()),
         ("limits", declared_keys::<LimitOptions>()),
+        ("shared_limits", declared_keys::<SharedLimitsOptions>()),
         ("prices", declared_keys::<PriceOptions>()),
         ("guards", declared_keys::<GuardOptions>()),
         ("exceptions", declared_keys::<ExceptionOptions>()),

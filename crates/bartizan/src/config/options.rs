@@ -21,6 +21,7 @@ pub(super) use super::route_options::{
     AcceptOption, RouteOptions, RouteUpstreamOptions, every_model,
 };
 use super::secret::SecretReference;
+use super::shared_limit_options::SharedLimitsOptions;
 use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 /// The whole file. Every part may be left out.
@@ -56,6 +57,10 @@ pub(crate) struct ConfigOptions {
     /// and of answers those that the upstream counts. Callers with provider keys of their own are counted
     /// together, all of a route as one, until the provider has accepted their key.
     pub(crate) limits: Vec<LimitOptions>,
+    /// Where several gateways count these limits, and those of keys, together. A request asks once when it comes and tells
+    /// once when it ends. Without this section each gateway counts for itself.
+    #[schemars(default)]
+    pub(crate) shared_limits: Option<SharedLimitsOptions>,
     /// What models cost, for limits that count money. The first that fits counts.
     pub(crate) prices: Vec<PriceOptions>,
     /// What is looked for, and what follows from it.

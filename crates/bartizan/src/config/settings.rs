@@ -18,6 +18,7 @@ use policy::PolicyOptions;
 
 use super::address_range::AddressRange;
 use super::external::ExternalCard;
+use super::fixed::{Fixed, fixed};
 use super::guards::unknown_fields;
 use super::identity::IssuerCard;
 use super::identity_options::ClientCertificatesOption;
@@ -26,6 +27,7 @@ use super::options::{
     SyncOption, TlsOptions,
 };
 use super::parse::ConfigText;
+use super::shared_limit_options::SharedLimitsOptions;
 use super::{Origin, Surroundings};
 use crate::exit::Problem;
 use crate::files::read_bounded;
@@ -53,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) revoke_exposed: bool,
     /// How much may be used.
     pub(crate) quotas: gateway::QuotaSettings,
+    /// Where limits are shared, as it may be shown.
+    pub(crate) shared_limits: Option<String>,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
     /// Whose tokens are taken, as they may be shown.
@@ -75,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) journal: JournalSettings,
     /// What to report on standard error.
     pub(crate) filter: String,
+    /// What holds until the process is started again.
+    pub(crate) fixed: Fixed,
     /// What is allowed but worth knowing.
     pub(crate) warnings: Vec<String>,
 }
@@ -149,6 +155,7 @@ impl<'a> Checker<'a> {
 
     /// The settings, or everything that is wrong.
     pub(crate) fn check(mut self, mut options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
+        let fixed = fixed(&options);
         let data_dir = data_dir(&options, self.config, self.path);
         let listen = self.listen(&options.server);
         let limits = self.limits(&options.server, &options.journal);
@@ -160,7 +167,8 @@ impl<'a> Checker<'a> {
             self.identity(options.identity, listen, client_certificates.is_some());
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
-        let quotas = self.quotas(&options.limits, &options.prices);
+        let shared_limits = options.shared_limits.as_ref().map(SharedLimitsOptions::describe);
+        let quotas = self.quotas(&options.limits, &options.prices, options.shared_limits);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);
@@ -201,12 +209,14 @@ impl<'a> Checker<'a> {
             external_cards,
             collector_url,
             quotas,
+            shared_limits,
             loopback,
             upstreams: cards,
             guards,
             detectors_off: options.guards.detectors_off,
             journal,
             filter: options.diagnostics.filter,
+            fixed,
             warnings: self.warnings,
         })
     }

@@ -296,6 +296,37 @@ fn a_collector_of_telemetry_is_checked() {
 }
 
 #[test]
+fn the_store_of_shared_limits_is_checked() {
+    let home = Home::new();
+    let check = |options: &str| {
+        home.write("bartizan.toml", format!("[shared_limits]\n{options}"));
+        let ran = home.run(&["config", "check"]);
+        (ran.code, format!("{}{}", ran.stdout, ran.stderr))
+    };
+    let good = "url = \"redis://10.0.0.9\"\npassword = \"literal:hush\"\nfallback = \"local\"\n";
+    let (code, said) = check(good);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("the store of shared limits is reached without TLS"), "{said}");
+    assert!(said.contains("in redis://10.0.0.9; while it is away, each gateway"), "{said}");
+    assert!(!said.contains("hush"), "{said}");
+    let wrong = [
+        ("timeout_ms = 5\n".to_owned(), "missing field `url`"),
+        (good.replace("redis:", "http:"), "it must begin with redis:// or rediss://"),
+        (good.replace("10.0.0.9", "user:hush@10.0.0.9"), "put it in `password`"),
+        (format!("{good}timeout_ms = 10001\n"), "choose between 1 and 10000"),
+        (format!("{good}lease_ms = 2999\n"), "choose between 3000 and 86400000"),
+        (format!("{good}key_prefix = \"\"\n"), "write 1 to 64 bytes"),
+        (good.replace("password", "user").replace("literal:", ""), "set `password` too"),
+        (good.replace("\"local\"", "\"open\""), "`refuse`"),
+    ];
+    for (config, expected) in wrong {
+        let (code, said) = check(&config);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
+}
+
+#[test]
 fn without_a_file_the_environment_decides() {
     let home = Home::new();
     let upstream = |variables: &[(&str, &str)]| {

@@ -7,6 +7,7 @@
 
 mod config;
 mod feedback;
+mod full_disk;
 mod identity;
 mod inspect;
 mod keys;
@@ -15,6 +16,7 @@ mod log;
 mod own_detection;
 mod protect;
 mod reference;
+mod reload;
 mod up;
 
 use std::io::Write as _;

@@ -8,3 +8,4 @@
 mod faults;
 mod keys;
 mod questions;
+mod shared_limits;

@@ -57,6 +57,16 @@ pub(crate) fn nemo(checkout: &Checkout) -> Outcome {
     }
 }
 
+/// A real Redis as the store of shared limits: the tests that are skipped without one. Skipped where it cannot be installed.
+pub(crate) fn redis(checkout: &Checkout) -> Outcome {
+    if let Err(why) = install::redis(checkout) {
+        return Outcome::Skipped(why);
+    }
+    let tests = ["test", "--locked", "-p", "connect", "-p", "gateway", "shared_"];
+    let step = Step::new(&checkout.root, "cargo").args(tests);
+    step.env("BARTIZAN_REDIS_REQUIRED", "1").run().into()
+}
+
 /// Runs the scripts in a folder of the Python ones.
 fn run_python(checkout: &Checkout, python: &Path, folder: &str) -> Result<(), String> {
     let servers = Servers::start(checkout, "python")?;
