@@ -17,7 +17,8 @@ use std::time::Duration;
 use net::{Dial, DialSettings};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, Script, ScriptInvocation,
+    AsyncConnectionConfig, ErrorKind, ProtocolVersion, RedisConnectionInfo, RedisError, Script,
+    ScriptInvocation,
 };
 use tokio::sync::Semaphore;
 
@@ -82,8 +83,11 @@ impl LimitStore {
     /// Prepares the store; nothing is connected yet.
     pub(crate) fn new(settings: &SharedLimitsSettings) -> Result<Self, SharedLimitsError> {
         let place = Place::of(&settings.url)?;
-        let mut login =
-            RedisConnectionInfo::default().set_db(place.database).set_skip_set_lib_name();
+        // All that the script answers can be said in the older protocol, which needs no greeting.
+        let mut login = RedisConnectionInfo::default()
+            .set_db(place.database)
+            .set_protocol(ProtocolVersion::RESP2)
+            .set_skip_set_lib_name();
         if let Some(name) = &settings.user {
             login = login.set_username(name);
         }
@@ -174,10 +178,10 @@ fn failure(error: &RedisError) -> StoreFailure {
     tracing::debug!(kind = ?error.kind(), code = error.code(), "shared limits: no answer");
     match error.kind() {
         ErrorKind::Io => StoreFailure::Unreachable,
-        ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::AuthenticationFailed => {
-            StoreFailure::Refused
+        ErrorKind::Parse | ErrorKind::UnexpectedReturnType | ErrorKind::Client => {
+            StoreFailure::Unreadable
         }
-        _ => StoreFailure::Unreadable,
+        _ => StoreFailure::Refused,
     }
 }
 

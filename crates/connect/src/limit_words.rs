@@ -160,6 +160,6 @@ pub(crate) fn answer_of(answer: &[i64], counters: usize) -> Option<Answer> {
 }
 
 /// Reads an answer that says only that it is done.
-pub(crate) fn done(answer: Vec<i64>) -> Option<()> {
+pub(crate) fn done(answer: &[i64]) -> Option<()> {
     (answer == [0]).then_some(())
 }

@@ -216,7 +216,7 @@ impl SharedLimits {
             let maxima = counter.maxima.iter().zip(Maximum::ALL);
             arguments.extend(maxima.map(|(max, which)| maximum(*max, which)));
         }
-        let read = |answer: Vec<i64>| answer_of(&answer, counters.len());
+        let read = |answer: &[i64]| answer_of(answer, counters.len());
         match shared.ask("reserve", keys, &arguments, read).await {
             Ok(Answer::Admitted(used)) => Verdict::Admitted(lease, used),
             Ok(Answer::Refused(counter, maximum, after_ms)) => {
@@ -332,7 +332,7 @@ impl Shared {
         what: &'static str,
         keys: &[String],
         arguments: &[String],
-        read: impl FnOnce(Vec<i64>) -> Option<T>,
+        read: impl FnOnce(&[i64]) -> Option<T>,
     ) -> Result<T, StoreFailure> {
         let Some(admission) = self.circuit.admit(Instant::now()) else {
             self.metrics.failed(StoreFailure::CircuitOpen);
@@ -340,7 +340,7 @@ impl Shared {
         };
         let began = Instant::now();
         let answer = self.store.ask(keys, arguments).await;
-        let answer = answer.and_then(|answer| read(answer).ok_or(StoreFailure::Unreadable));
+        let answer = answer.and_then(|answer| read(&answer).ok_or(StoreFailure::Unreadable));
         self.metrics.duration.with([what]).observe(began.elapsed().as_micros() as u64);
         let change = match &answer {
             Ok(_) => admission.succeeded(Instant::now()),

@@ -10,7 +10,7 @@ use super::*;
 use crate::quota::{LimitSettings, Per, Price, QuotaSettings, Uses};
 
 /// How long a run of steps may take: so little comes back into a bucket of [`SIZE_MAX`] a minute that it is no whole token.
-const RUN_MAX: Duration = Duration::from_millis(1_000);
+const RUN_MAX: Duration = Duration::from_secs(1);
 const SIZE_MAX: usize = 40;
 
 fn random_quota(random: &mut Random) -> Quota {
@@ -59,7 +59,7 @@ async fn the_store_lets_in_what_one_process_would() {
         let limits = SharedLimits::new(&SharedLimitsSettings {
             ca_pem: None,
             key_prefix: format!("run-{run}"),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             password: None,
             time_max: Duration::from_secs(5),
             url: server.url(),

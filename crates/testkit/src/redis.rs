@@ -141,7 +141,7 @@ impl FakeStore {
                 let answer = Arc::clone(&answer);
                 std::thread::spawn(move || {
                     let _ = stream.set_read_timeout(Some(COMMAND_MAX));
-                    let mut bytes = [0; 64 << 10];
+                    let mut bytes = vec![0; 64 << 10];
                     while stream.read(&mut bytes).is_ok_and(|count| count > 0) {
                         if stream.write_all(&answer).is_err() {
                             return;

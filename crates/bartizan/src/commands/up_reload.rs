@@ -5,7 +5,7 @@
 //!
 //! Not here: how the gateway changes over (`gateway::Reloader`).
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use events::Event;
 use gateway::{Configured, Judge, Reloader};
@@ -65,7 +65,7 @@ impl Reload {
 
     async fn change(&mut self) -> Result<events::Digest, Vec<Problem>> {
         let (data, named) = (self.data.clone(), self.named.config.clone());
-        let read = tokio::task::spawn_blocking(move || read(&data, named)).await;
+        let read = tokio::task::spawn_blocking(move || read(&data, named.as_deref())).await;
         let read = read.map_err(|error| vec![Problem::new(error)])?;
         let (settings, detect) = read.map_err(problems)?;
         self.refuse_what_is_fixed(&settings)?;
@@ -112,8 +112,8 @@ fn problems(failure: Failure) -> Vec<Problem> {
 }
 
 /// The configuration, and detectors as it says.
-fn read(data: &DataDir, named: Option<PathBuf>) -> Result<(Settings, detect::Engine), Failure> {
-    let settings = config::load(named.as_deref(), &super::surroundings())?;
+fn read(data: &DataDir, named: Option<&Path>) -> Result<(Settings, detect::Engine), Failure> {
+    let settings = config::load(named, &super::surroundings())?;
     let detect = detectors(data, &settings.guards)?;
     Ok((settings, detect))
 }

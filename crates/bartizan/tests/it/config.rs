@@ -310,7 +310,7 @@ fn the_store_of_shared_limits_is_checked() {
     assert!(said.contains("in redis://10.0.0.9; while it is away, each gateway"), "{said}");
     assert!(!said.contains("hush"), "{said}");
     let wrong = [
-        ("timeout_ms = 5\n".to_owned(), "missing field `url`"),
+        ("timeout_ms = 5\n".to_owned(), "the key `url` is missing"),
         (good.replace("redis:", "http:"), "it must begin with redis:// or rediss://"),
         (good.replace("10.0.0.9", "user:hush@10.0.0.9"), "put it in `password`"),
         (format!("{good}timeout_ms = 10001\n"), "choose between 1 and 10000"),

@@ -8,7 +8,7 @@ use testkit::{Child, Client, FakeUpstream, Request};
 
 use crate::{Home, binary};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The largest that a file of the process may be at first, in kilobytes: room for the database, and little of the record.
 const FILE_KB_MAX: u64 = 512;
 

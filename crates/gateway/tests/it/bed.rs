@@ -107,7 +107,7 @@ pub(crate) struct Bed {
     /// A key of somebody else.
     pub(crate) other_key: String,
     pub(crate) quotas: Quotas,
-    reloader: gateway::Reloader,
+    reloader: Option<gateway::Reloader>,
     runtime: Option<tokio::runtime::Runtime>,
     shutdown: Shutdown,
     tasks: Tasks,
@@ -143,7 +143,7 @@ impl Bed {
             metrics,
             other_key,
             quotas,
-            reloader,
+            reloader: Some(reloader),
             runtime,
             shutdown,
             tasks,
@@ -193,7 +193,8 @@ impl Bed {
         let _within = runtime.enter();
         let quotas = plan.quotas.clone();
         let Planned { external, judge, settings } = planned(base_url, plan);
-        self.reloader.reload(gateway::Configured { external, judge, quotas, settings })
+        let reloader = self.reloader.as_ref().expect("it runs");
+        reloader.reload(gateway::Configured { external, judge, quotas, settings })
     }
 
     /// The data directory.
@@ -205,6 +206,8 @@ impl Bed {
 impl Drop for Bed {
     fn drop(&mut self) {
         self.shutdown.begin();
+        // It could still bring requests in; what waits for the last of them would wait for it.
+        self.reloader = None;
         if let Some(runtime) = self.runtime.take() {
             runtime.block_on(self.tasks.wait(Duration::from_secs(2)));
             runtime.shutdown_timeout(Duration::from_secs(2));

@@ -33,7 +33,7 @@ fn plan(generation: usize, upstreams: &[FakeUpstream; 2]) -> Plan {
 /// Which of the plans these rules are of.
 fn generation(rules: &[FiredRule]) -> Vec<&'static str> {
     let fired = |name: &&str| rules.iter().any(|rule| rule.id == **name);
-    NAMES.into_iter().filter(|name| fired(&name)).collect()
+    NAMES.into_iter().filter(|name| fired(name)).collect()
 }
 
 #[test]
@@ -43,14 +43,14 @@ fn a_reload_under_load_loses_no_request_and_mixes_no_configurations() {
     let bed = Bed::new("", plan(0, &upstreams));
     let is_over = AtomicBool::new(false);
     let asked = std::thread::scope(|scope| {
-        let asking: Vec<_> = ["fake-echo", "fake-slow+pace-15+deltas-15"]
+        let asking: Vec<_> = ["fake-pii", "fake-pii+token+pace-5"]
             .into_iter()
             .cycle()
             .take(4)
             .map(|model| {
                 let (bed, is_over) = (&bed, &is_over);
                 scope.spawn(move || {
-                    let is_streamed = model != "fake-echo";
+                    let is_streamed = model != "fake-pii";
                     let request =
                         Request::chat(model, "hello there", &json!({ "stream": is_streamed }));
                     let client = bed.client();
