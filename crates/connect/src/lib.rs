@@ -1,5 +1,5 @@
-//! What talks out: guards that run as services of their own, the keys of issuers of tokens, and limits that several
-//! gateways share.
+//! What talks out: guards that run as services of their own, the keys of issuers of tokens, providers that exchange
+//! their keys, and limits that several gateways share.
 //!
 //! Read `guard.rs` for how one guard is asked, `adapter.rs` for what its services have in common, and
 //! one file of `adapters/` for each vendor's contract.
@@ -24,6 +24,8 @@ mod limit_metrics;
 mod limit_store;
 mod limit_words;
 mod mark;
+mod provider;
+mod providers;
 mod reference;
 mod settings;
 mod shared_limits;
@@ -37,6 +39,9 @@ pub use label::KIND_BYTES_MAX;
 pub use limit_words::{
     COUNT_MAX, Maxima, Maximum, PER_MINUTE_MAX, SharedAmount, SharedCounter, SharedLimitsSettings,
     SharedUse,
+};
+pub use provider::{
+    NewKey, ProviderAdmin, ProviderError, ProviderKind, ProviderSettings, ProviderSettingsError,
 };
 pub use reference::reference_markdown;
 pub use settings::{

@@ -84,17 +84,30 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::CountTokens
         | Operation::ResponseInputTokens
         | Operation::Tokenize
-        | Operation::Detokenize => Uses::Nothing,
+        | Operation::Detokenize
+        | Operation::OllamaTags
+        | Operation::OllamaShow
+        | Operation::OllamaPs
+        | Operation::OllamaVersion => Uses::Nothing,
         Operation::Embeddings
         | Operation::Moderations
         | Operation::Score
         | Operation::Rerank
         | Operation::Pooling
-        | Operation::ImageGenerations => Uses::Input,
+        | Operation::ImageGenerations
+        | Operation::OllamaEmbed
+        | Operation::OllamaEmbeddings
+        | Operation::ImageEdits
+        | Operation::ImageVariations
+        | Operation::AudioSpeech => Uses::Input,
         Operation::ChatCompletions
         | Operation::Completions
         | Operation::Responses
-        | Operation::Messages => Uses::InputAndOutput,
+        | Operation::Messages
+        | Operation::OllamaChat
+        | Operation::OllamaGenerate
+        | Operation::AudioTranscriptions
+        | Operation::AudioTranslations => Uses::InputAndOutput,
     }
 }
 
@@ -102,9 +115,7 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
 pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
     match grant {
         None => Arc::new(Grants::UNLIMITED),
-        Some(grant)
-            if matches!(operation, Operation::ModelList | Operation::AnthropicModelList) =>
-        {
+        Some(grant) if operation.is_for_no_model() => {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }
         Some(grant) => Arc::clone(&grant.limits),
@@ -114,9 +125,12 @@ pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants>
 /// What a request wants to do, as policies call it.
 pub(crate) const fn verb(operation: Operation) -> Verb {
     match operation {
-        Operation::Embeddings | Operation::Score | Operation::Rerank | Operation::Pooling => {
-            Verb::Embed
-        }
+        Operation::Embeddings
+        | Operation::Score
+        | Operation::Rerank
+        | Operation::Pooling
+        | Operation::OllamaEmbed
+        | Operation::OllamaEmbeddings => Verb::Embed,
         _ => Verb::Infer,
     }
 }

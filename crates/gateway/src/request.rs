@@ -18,7 +18,7 @@ use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
 use policy::Judgement;
 use stdx::Secret;
-use wire::{Document, Echoes, Edit, Embedded, Operation};
+use wire::{Document, Echoes, Edit, Embedded, Form, Operation};
 
 use crate::{
     allowance,
@@ -44,8 +44,11 @@ use crate::{
 /// Findings of one request; more is refused.
 pub(crate) const FINDINGS_MAX: usize = 100_000;
 
-/// What the body must be, by its headers.
-pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result<(), Refusal> {
+/// What the body must be, by its headers: JSON, or a form, and then its boundary.
+pub(crate) fn check_headers(
+    operation: Operation,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Refusal> {
     let unsupported =
         |code, message| Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message));
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
@@ -55,17 +58,30 @@ pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result
         );
     }
     if operation.method() == "GET" {
-        return Ok(());
+        return Ok(None);
     }
-    let json = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"));
-    if json {
-        Ok(())
-    } else {
-        unsupported("content_type", "the body must be sent as `content-type: application/json`")
+    let mut stated = headers.get_all(header::CONTENT_TYPE).iter();
+    let content_type = stated.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if stated.next().is_some() {
+        return unsupported("content_type", "`content-type` was sent twice; send one");
+    }
+    let kind = content_type.split(';').next().unwrap_or_default();
+    if operation.takes_json() && kind.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(None);
+    }
+    if !operation.takes_form() {
+        return unsupported(
+            "content_type",
+            "the body must be sent as `content-type: application/json`",
+        );
+    }
+    match wire::boundary_of(content_type) {
+        Some(boundary) => Ok(Some(boundary.to_owned())),
+        None => unsupported(
+            "content_type",
+            "the body must be sent as `content-type: multipart/form-data`, with a boundary of at most 70 \
+             letters, digits and `'()+_,-./:=?`",
+        ),
     }
 }
 
@@ -87,6 +103,8 @@ pub(crate) struct Received {
     /// What its limits hold for it.
     pub(crate) allowance: Allowance,
     pub(crate) body: Bytes,
+    /// What stands between the parts of its body, if that is a form.
+    pub(crate) boundary: Option<String>,
     pub(crate) caller: Caller,
     pub(crate) client_address: Option<IpAddr>,
     pub(crate) external: External,
@@ -102,6 +120,8 @@ pub(crate) struct Received {
     pub(crate) share: BodyShare,
     /// What of its head is sent on.
     pub(crate) speech: Speech,
+    /// Bytes of what was read of its body: without the files of a form.
+    pub(crate) text_bytes: Option<u64>,
     /// What it adds to its conversation, once that is known.
     pub(crate) turn: Option<Turn>,
 }
@@ -117,6 +137,7 @@ impl Received {
         Self {
             allowance: Allowance::default(),
             body: Bytes::new(),
+            boundary: None,
             caller: Caller::default(),
             client_address,
             external: External::default(),
@@ -127,6 +148,7 @@ impl Received {
             place: None,
             share: BodyShare::default(),
             speech: Speech::default(),
+            text_bytes: None,
             turn: None,
         }
     }
@@ -150,9 +172,13 @@ pub(crate) fn examine(
     let Received {
         allowance, body, caller, client_address, external, opened, operation, path, ..
     } = received;
-    let operation = *operation;
+    let (operation, limits) = (*operation, &shared.read_limits);
     opened.request_bytes = body.len() as u64;
-    let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
+    let of_form = |boundary: &String| Form::read(operation, boundary, body, limits);
+    let form = received.boundary.as_ref().map(of_form).transpose()?;
+    let read = form.as_ref().map_or(&body[..], |form| form.json().as_bytes());
+    let document = wire::read_request(operation, read, shared.unknown_fields, limits)?;
+    received.text_bytes = Some(read.len() as u64);
     let is_guarded = shared.judge.guards();
     if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
         return Ok(None);
@@ -201,9 +227,9 @@ pub(crate) fn examine(
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = std::mem::take(&mut inspected.findings);
-    let form = answer_form(operation, body);
-    let (body, vault) = outgoing(operation, body, &document, masked, opened)?;
-    let reference = reference(shared, &document, &files, form, &vault);
+    let (body, vault) = outgoing(operation, (body, form.as_ref()), &document, masked, opened)?;
+    let answer_form = answer_form(operation, read);
+    let reference = reference(shared, &document, &files, answer_form, &vault);
     if is_first_go {
         external.leave(shared, &document, Seen { files, inspected }, opened)?;
     }
@@ -285,7 +311,7 @@ fn reference(
 /// What is sent on: what was received, unless something in it is masked.
 fn outgoing(
     operation: Operation,
-    body: &Bytes,
+    (body, form): (&Bytes, Option<&Form>),
     document: &Document<'_>,
     masked: Result<(Vec<Edit>, Vault), Refusal>,
     opened: &mut InteractionOpened,
@@ -301,7 +327,11 @@ fn outgoing(
     if edits.is_empty() {
         return Ok((body.clone(), vault));
     }
-    let spliced = wire::splice(document, &edits, Echoes::OfEdited).map_err(|error| {
+    let spliced = match form {
+        Some(form) => form.splice(body, document, &edits),
+        None => wire::splice(document, &edits, Echoes::OfEdited),
+    };
+    let spliced = spliced.map_err(|error| {
         tracing::error!(interaction = %opened.interaction, %error, "splice failed");
         Refusal::internal("internal_splice", "the request could not be masked; nothing was sent")
     })?;

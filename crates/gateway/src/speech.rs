@@ -35,7 +35,7 @@ pub(crate) struct ProviderKey {
 const fn key_header(dialect: Dialect) -> HeaderName {
     match dialect {
         Dialect::Anthropic => X_API_KEY,
-        Dialect::OpenAi => AZURE_KEY,
+        Dialect::Ollama | Dialect::OpenAi => AZURE_KEY,
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn presented_key(
 pub(crate) fn no_key(dialect: Dialect) -> Refusal {
     let how = match dialect {
         Dialect::Anthropic => "`x-api-key: btz_…` or `Authorization: Bearer btz_…`",
-        Dialect::OpenAi => "`Authorization: Bearer btz_…`",
+        Dialect::Ollama | Dialect::OpenAi => "`Authorization: Bearer btz_…`",
     };
     Refusal::unauthenticated(format!("no key was given; send {how} (see `bartizan keys create`)"))
 }
@@ -178,10 +178,15 @@ pub(crate) fn add_key(
     callers: Option<&ProviderKey>,
     target: &Target,
 ) -> Result<(), Refusal> {
-    let takes_bearer = dialect == Dialect::OpenAi && target.kind != UpstreamKind::Azure;
+    let takes_bearer = dialect != Dialect::Anthropic && target.kind != UpstreamKind::Azure;
     let is_bearer = callers.map_or(takes_bearer, |key| key.is_bearer);
-    let own = target.api_key.as_deref();
-    let Some(key) = callers.map(|key| &key.secret).or(own) else { return Ok(()) };
+    let own = match (callers, &target.api_key) {
+        (None, Some(own)) => Some(own.current().ok_or_else(|| {
+            Refusal::internal("upstream_key_missing", "the provider's key is not there")
+        })?),
+        _ => None,
+    };
+    let Some(key) = callers.map(|key| &key.secret).or(own.as_deref()) else { return Ok(()) };
     let key = key.expose();
     let (name, value) = if is_bearer {
         (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")))

@@ -26,7 +26,7 @@ pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, r
 pub use hyper::body::Incoming;
 
 pub use dial::{Dial, DialSettings};
-pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
+pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Question};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
 pub use listener::{Arrival, Handler, Listener, ListenerConduct, ListenerSettings, Shutdown};
 pub use tasks::Tasks;

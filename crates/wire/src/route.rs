@@ -9,29 +9,41 @@
 use std::borrow::Cow;
 
 use crate::address::{AddressStyle, address};
+use crate::sse::Framing;
 
 /// A family of wire formats that share error and stream shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     /// Anthropic's Messages API, and what speaks it.
     Anthropic,
+    /// Ollama's native API.
+    Ollama,
     /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
     OpenAi,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 2] = [Self::Anthropic, Self::OpenAi];
+    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Ollama, Self::OpenAi];
 
     /// Whether its streams say of each choice that it begins, and of themselves that they end.
     pub const fn says_what_begins(self) -> bool {
         matches!(self, Self::Anthropic)
     }
 
+    /// How its streams are cut into events.
+    pub const fn framing(self) -> Framing {
+        match self {
+            Self::Ollama => Framing::Lines,
+            Self::Anthropic | Self::OpenAi => Framing::Events,
+        }
+    }
+
     /// The name in events and contracts.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::Ollama => "ollama",
             Self::OpenAi => "openai",
         }
     }
@@ -76,11 +88,37 @@ pub enum Operation {
     AnthropicModelList,
     /// `GET /v1/models/{model}`, asked as Anthropic's clients ask.
     AnthropicModelShow,
+    /// `POST /api/chat`, streamed or not (Ollama).
+    OllamaChat,
+    /// `POST /api/generate`, streamed or not (Ollama).
+    OllamaGenerate,
+    /// `POST /api/embed` (Ollama).
+    OllamaEmbed,
+    /// `POST /api/embeddings` (Ollama).
+    OllamaEmbeddings,
+    /// `GET /api/tags` (Ollama).
+    OllamaTags,
+    /// `POST /api/show` (Ollama).
+    OllamaShow,
+    /// `GET /api/ps` (Ollama).
+    OllamaPs,
+    /// `GET /api/version` (Ollama).
+    OllamaVersion,
+    /// `POST /v1/images/edits`, streamed or not.
+    ImageEdits,
+    /// `POST /v1/images/variations`.
+    ImageVariations,
+    /// `POST /v1/audio/transcriptions`, streamed or not.
+    AudioTranscriptions,
+    /// `POST /v1/audio/translations`, streamed or not.
+    AudioTranslations,
+    /// `POST /v1/audio/speech`, streamed or not.
+    AudioSpeech,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 31] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -99,13 +137,26 @@ impl Operation {
         Self::CountTokens,
         Self::AnthropicModelList,
         Self::AnthropicModelShow,
+        Self::OllamaChat,
+        Self::OllamaGenerate,
+        Self::OllamaEmbed,
+        Self::OllamaEmbeddings,
+        Self::OllamaTags,
+        Self::OllamaShow,
+        Self::OllamaPs,
+        Self::OllamaVersion,
+        Self::ImageEdits,
+        Self::ImageVariations,
+        Self::AudioTranscriptions,
+        Self::AudioTranslations,
+        Self::AudioSpeech,
     ];
 
     /// The name in events, contracts and policies.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat.completions",
-            Self::Embeddings => "embeddings",
+            Self::Embeddings | Self::OllamaEmbeddings => "embeddings",
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
@@ -122,6 +173,18 @@ impl Operation {
             Self::ImageGenerations => "images.generations",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
+            Self::OllamaChat => "chat",
+            Self::OllamaGenerate => "generate",
+            Self::OllamaEmbed => "embed",
+            Self::OllamaTags => "tags",
+            Self::OllamaShow => "show",
+            Self::OllamaPs => "ps",
+            Self::OllamaVersion => "version",
+            Self::ImageEdits => "images.edits",
+            Self::ImageVariations => "images.variations",
+            Self::AudioTranscriptions => "audio.transcriptions",
+            Self::AudioTranslations => "audio.translations",
+            Self::AudioSpeech => "audio.speech",
         }
     }
 
@@ -132,6 +195,14 @@ impl Operation {
             | Self::CountTokens
             | Self::AnthropicModelList
             | Self::AnthropicModelShow => Dialect::Anthropic,
+            Self::OllamaChat
+            | Self::OllamaGenerate
+            | Self::OllamaEmbed
+            | Self::OllamaEmbeddings
+            | Self::OllamaTags
+            | Self::OllamaShow
+            | Self::OllamaPs
+            | Self::OllamaVersion => Dialect::Ollama,
             _ => Dialect::OpenAi,
         }
     }
@@ -161,7 +232,10 @@ impl Operation {
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
-            | Self::AnthropicModelShow => "GET",
+            | Self::AnthropicModelShow
+            | Self::OllamaTags
+            | Self::OllamaPs
+            | Self::OllamaVersion => "GET",
             _ => "POST",
         }
     }
@@ -173,12 +247,58 @@ impl Operation {
 
     /// Whether events of its stream repeat text that earlier events have said piece by piece.
     pub const fn repeats_itself(self) -> bool {
-        matches!(self, Self::Responses)
+        matches!(self, Self::Responses | Self::AudioTranscriptions | Self::AudioTranslations)
+    }
+
+    /// Whether its request may be a form.
+    pub const fn takes_form(self) -> bool {
+        matches!(
+            self,
+            Self::AudioTranscriptions
+                | Self::AudioTranslations
+                | Self::ImageEdits
+                | Self::ImageVariations
+        )
+    }
+
+    /// Whether its request may be JSON.
+    pub const fn takes_json(self) -> bool {
+        !self.takes_form() || matches!(self, Self::ImageEdits)
     }
 
     /// Whether its answer may be a stream.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages)
+        matches!(
+            self,
+            Self::ChatCompletions
+                | Self::Completions
+                | Self::Responses
+                | Self::Messages
+                | Self::OllamaChat
+                | Self::OllamaGenerate
+                | Self::ImageGenerations
+                | Self::ImageEdits
+                | Self::AudioTranscriptions
+                | Self::AudioTranslations
+                | Self::AudioSpeech
+        )
+    }
+
+    /// Whether its answer is a stream unless the request says otherwise.
+    pub const fn streams_unless_told(self) -> bool {
+        matches!(self, Self::OllamaChat | Self::OllamaGenerate)
+    }
+
+    /// Whether it asks for no model in particular.
+    pub const fn is_for_no_model(self) -> bool {
+        matches!(
+            self,
+            Self::ModelList
+                | Self::AnthropicModelList
+                | Self::OllamaTags
+                | Self::OllamaPs
+                | Self::OllamaVersion
+        )
     }
 }
 
@@ -217,6 +337,11 @@ pub enum Route {
         /// The method that is allowed.
         allow: &'static str,
     },
+    /// A path that is known and never forwarded: answer 403 in the shape of [`dialect_of`] it.
+    Denied {
+        /// In words.
+        why: &'static str,
+    },
     /// Anything else: answer 404 in the shape of [`dialect_of`] the path.
     Unknown,
 }
@@ -227,11 +352,43 @@ pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
 const MODELS: &str = "/v1/models/";
 const MESSAGES: &str = "/v1/messages";
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+/// Below it is Ollama's native API.
+const OLLAMA: &str = "/api/";
+/// What of it works for a model, or tells of models.
+const OLLAMA_OPERATIONS: [(&str, Operation); 8] = [
+    ("chat", Operation::OllamaChat),
+    ("generate", Operation::OllamaGenerate),
+    ("embed", Operation::OllamaEmbed),
+    ("embeddings", Operation::OllamaEmbeddings),
+    ("tags", Operation::OllamaTags),
+    ("show", Operation::OllamaShow),
+    ("ps", Operation::OllamaPs),
+    ("version", Operation::OllamaVersion),
+];
+/// What of it changes the server's models, or stands for the server's own account; and whatever is below.
+const OLLAMA_MANAGEMENT: [&str; 13] = [
+    "blobs",
+    "copy",
+    "create",
+    "delete",
+    "experimental",
+    "me",
+    "pull",
+    "push",
+    "signout",
+    "status",
+    "user",
+    "web_fetch",
+    "web_search",
+];
+const MANAGEMENT: &str = "it manages the server behind this gateway, or uses the server's own account; \
+                          ask the server's operators, who reach it without this gateway";
 
 /// The dialect in which whoever asks for `path` expects to be answered.
 pub fn dialect_of(path: &str) -> Dialect {
     match path.strip_prefix(MESSAGES) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => Dialect::Anthropic,
+        _ if path.starts_with(OLLAMA) => Dialect::Ollama,
         _ => Dialect::OpenAi,
     }
 }
@@ -257,16 +414,37 @@ pub fn route(method: &str, path: &str) -> Route {
         "/rerank" | "/v1/rerank" | "/v2/rerank" => Operation::Rerank,
         "/pooling" => Operation::Pooling,
         "/v1/images/generations" => Operation::ImageGenerations,
+        "/v1/images/edits" => Operation::ImageEdits,
+        "/v1/images/variations" => Operation::ImageVariations,
+        "/v1/audio/transcriptions" => Operation::AudioTranscriptions,
+        "/v1/audio/translations" => Operation::AudioTranslations,
+        "/v1/audio/speech" => Operation::AudioSpeech,
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
         path if shown_model(path).is_some() => Operation::ModelShow,
-        _ => return Route::Unknown,
+        path => match path.strip_prefix(OLLAMA).map(of_ollama) {
+            Some(Route::Known(operation)) => operation,
+            Some(other) => return other,
+            None => return Route::Unknown,
+        },
     };
     if method == operation.method() {
         Route::Known(operation)
     } else {
         Route::WrongMethod { allow: operation.method() }
     }
+}
+
+/// What stands at this place below `/api/`.
+fn of_ollama(rest: &str) -> Route {
+    if let Some((_, operation)) = OLLAMA_OPERATIONS.iter().find(|(name, _)| *name == rest) {
+        return Route::Known(*operation);
+    }
+    let first = rest.split('/').next().unwrap_or_default();
+    if OLLAMA_MANAGEMENT.contains(&first) {
+        return Route::Denied { why: MANAGEMENT };
+    }
+    Route::Unknown
 }
 
 /// The most models that one page of Anthropic's list may have.
@@ -310,7 +488,7 @@ pub(crate) fn is_model_name(name: &str) -> bool {
         && name.split('/').all(|segment| !matches!(segment, "." | ".."))
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
@@ -348,6 +526,11 @@ mod tests {
             ("POST", "/v1/messages", Operation::Messages),
             ("POST", "/v1/messages/count_tokens", Operation::CountTokens),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
+            ("POST", "/api/chat", Operation::OllamaChat),
+            ("POST", "/api/embeddings", Operation::OllamaEmbeddings),
+            ("GET", "/api/tags", Operation::OllamaTags),
+            ("POST", "/v1/audio/transcriptions", Operation::AudioTranscriptions),
+            ("POST", "/v1/images/edits", Operation::ImageEdits),
             ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
         ] {
             assert_eq!(route(method, path), Route::Known(operation), "{path}");
@@ -384,11 +567,36 @@ mod tests {
             "/v1/models/a%00b",
             "/v1/models/%+1",
             "/v1/models/a b",
+            "/api",
+            "/api/",
+            "/api/chat/",
+            "/api/Chat",
+            "/api/chat/completions",
         ] {
             assert_eq!(route("POST", path), Route::Unknown, "{path}");
         }
         let long = format!("/v1/models/{}", "a".repeat(257));
         assert_eq!(route("GET", &long), Route::Unknown, "longer than a model's name");
+    }
+
+    #[test]
+    fn what_manages_a_server_of_ollama_is_denied_whatever_the_method() {
+        for path in [
+            "/api/pull",
+            "/api/push",
+            "/api/create",
+            "/api/copy",
+            "/api/delete",
+            "/api/blobs/sha256:0a",
+            "/api/me",
+            "/api/user/keys/k",
+            "/api/experimental/web_search",
+        ] {
+            for method in ["POST", "GET", "HEAD", "DELETE"] {
+                assert!(matches!(route(method, path), Route::Denied { .. }), "{method} {path}");
+            }
+            assert_eq!(dialect_of(path), Dialect::Ollama, "{path}");
+        }
     }
 
     #[test]

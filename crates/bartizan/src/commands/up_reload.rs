@@ -5,19 +5,24 @@
 //!
 //! Not here: how the gateway changes over (`gateway::Reloader`).
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use events::Event;
 use gateway::{Configured, Judge, Reloader};
 use journal::Journal;
 use net::{Shutdown, Tasks};
+use stdx::SharedSecret;
 
+use super::break_glass_changes::Ruled;
 use super::key_changes;
 use super::up::{add_loopback, detectors};
 use crate::cli::StateArgs;
-use crate::config;
 use crate::config::fixed::{Fixed, differences};
 use crate::config::settings::Settings;
+use crate::config::{self, Surroundings};
 use crate::data_dir::DataDir;
 use crate::exit::{Failure, Problem};
 use crate::output::in_words;
@@ -35,6 +40,10 @@ pub(crate) struct Reload {
     pub(crate) loopback: Option<String>,
     pub(crate) named: StateArgs,
     pub(crate) reloader: Reloader,
+    /// The rules, and what break-glass lets go of them.
+    pub(crate) rules: Arc<ArcSwap<Ruled>>,
+    /// The sealed secrets that are followed.
+    pub(crate) sealed: BTreeMap<String, SharedSecret>,
     pub(crate) shutdown: Shutdown,
     pub(crate) tasks: Tasks,
 }
@@ -64,8 +73,9 @@ impl Reload {
     }
 
     async fn change(&mut self) -> Result<events::Digest, Vec<Problem>> {
-        let (data, named) = (self.data.clone(), self.named.config.clone());
-        let read = tokio::task::spawn_blocking(move || read(&data, named.as_deref())).await;
+        let (data, named, sealed) =
+            (self.data.clone(), self.named.config.clone(), self.sealed.clone());
+        let read = tokio::task::spawn_blocking(move || read(&data, named.as_deref(), sealed)).await;
         let read = read.map_err(|error| vec![Problem::new(error)])?;
         let (settings, detect) = read.map_err(problems)?;
         self.refuse_what_is_fixed(&settings)?;
@@ -76,7 +86,9 @@ impl Reload {
             let url = add_loopback(&mut gateway, known, &self.tasks, &self.shutdown);
             self.loopback = Some(url.map_err(problems)?);
         }
-        let judge = Judge::new(detect, settings.guards.policy, gateway.guards);
+        let engine = Arc::new(settings.guards.policy);
+        let glass = self.rules.load().glass.renewed();
+        let judge = Judge::new(detect, Arc::clone(&engine), gateway.guards).breaking(glass.clone());
         let configured = Configured {
             external: settings.external,
             judge,
@@ -84,6 +96,7 @@ impl Reload {
             settings: gateway,
         };
         self.reloader.reload(configured).map_err(|error| vec![Problem::told(error)])?;
+        self.rules.store(Arc::new(Ruled { engine, glass }));
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
@@ -92,6 +105,10 @@ impl Reload {
 
     fn refuse_what_is_fixed(&self, settings: &Settings) -> Result<(), Vec<Problem>> {
         let mut changed = differences(&self.fixed, &settings.fixed);
+        let places = &settings.secrets.places;
+        if places.keys().any(|name| !self.sealed.contains_key(name)) {
+            changed.push("sealed:NAME");
+        }
         if self.named.data.is_none() && settings.data_dir != self.data.path() {
             changed.push("data.dir");
         }
@@ -112,8 +129,12 @@ fn problems(failure: Failure) -> Vec<Problem> {
 }
 
 /// The configuration, and detectors as it says.
-fn read(data: &DataDir, named: Option<&Path>) -> Result<(Settings, detect::Engine), Failure> {
-    let settings = config::load(named, &super::surroundings())?;
+fn read(
+    data: &DataDir,
+    named: Option<&Path>,
+    sealed: BTreeMap<String, SharedSecret>,
+) -> Result<(Settings, detect::Engine), Failure> {
+    let settings = config::load(named, &Surroundings { sealed, ..super::surroundings() })?;
     let detect = detectors(data, &settings.guards)?;
     Ok((settings, detect))
 }

@@ -63,8 +63,9 @@ impl Checker<'_> {
         }
         let ca =
             options.ca_file.map(|file| self.file("shared_limits.ca_file", &file, PEM_BYTES_MAX));
-        let password =
-            options.password.map(|reference| self.secret("shared_limits.password", reference));
+        let password = options
+            .password
+            .map(|reference| self.secret_at_hand("shared_limits.password", reference));
         let settings = SharedLimitsSettings {
             ca_pem: ca.flatten(),
             key_prefix: options.key_prefix,

@@ -5,6 +5,7 @@
     reason = "fixtures fail the test by panicking; nothing here meets hostile input"
 )]
 
+mod break_glass;
 mod config;
 mod feedback;
 mod full_disk;
@@ -17,6 +18,7 @@ mod own_detection;
 mod protect;
 mod reference;
 mod reload;
+mod secrets;
 mod up;
 
 use std::io::Write as _;

@@ -8,7 +8,7 @@ use testkit::{Child, Client, Request};
 
 use crate::Home;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A gateway with the built-in model, on a port of its own.
 pub(crate) struct Gateway {
