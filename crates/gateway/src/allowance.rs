@@ -12,10 +12,12 @@ use wire::{Document, Operation};
 
 use crate::{
     exchange::now_ms,
+    handles::Claims,
     quota::{Ask, Reservation, Uses},
     refusal::Refusal,
     service::Shared,
     settings::Route,
+    tally::TOKEN_BYTES,
     ways_in::Caller,
 };
 
@@ -36,6 +38,7 @@ pub(crate) fn within_limits(
     caller: &Caller,
     document: &Document<'_>,
     (operation, model, route): (Operation, Option<&str>, &Route),
+    stored: Option<&Claims>,
 ) -> Result<Option<Reservation>, Refusal> {
     let facts = &document.facts;
     let answers = u64::from(facts.choices.max(1)) * u64::from(facts.prompts.max(1));
@@ -44,12 +47,26 @@ pub(crate) fn within_limits(
         of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
         model: model.unwrap_or_default(),
         route: &route.name,
-        request_bytes: document.source().len() as u64,
+        request_bytes: request_bytes(operation, document, stored),
         answers,
         output_tokens_max: facts.output_tokens_max,
         uses: uses(operation),
     };
-    Ok(shared.quotas.reserve(&ask, now_ms())?)
+    let mut held = shared.quotas.reserve(&ask, now_ms())?;
+    if let (Some(held), Some(claims), Operation::BatchCreate) = (&mut held, stored, operation) {
+        held.is_asked_with(claims.tokens);
+    }
+    Ok(held)
+}
+
+/// The bytes of what a model is asked with. A batch is asked with those of its file, which were counted when it was inspected.
+fn request_bytes(operation: Operation, document: &Document<'_>, stored: Option<&Claims>) -> u64 {
+    match stored {
+        Some(claims) if operation == Operation::BatchCreate => {
+            claims.tokens.saturating_mul(TOKEN_BYTES)
+        }
+        _ => document.source().len() as u64,
+    }
 }
 
 /// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
@@ -77,26 +94,36 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::CountTokens
         | Operation::ResponseInputTokens
         | Operation::Tokenize
-        | Operation::Detokenize => Uses::Nothing,
+        | Operation::Detokenize
+        | Operation::FileUpload
+        | Operation::FileShow
+        | Operation::FileDelete
+        | Operation::BatchShow
+        | Operation::BatchCancel => Uses::Nothing,
         Operation::Embeddings
         | Operation::Moderations
         | Operation::Score
         | Operation::Rerank
         | Operation::Pooling
-        | Operation::ImageGenerations => Uses::Input,
-        Operation::ChatCompletions
+        | Operation::ImageGenerations
+        | Operation::BatchCreate => Uses::Input,
+        // What a batch has answered counts when it is read.
+        Operation::FileContent
+        | Operation::ChatCompletions
         | Operation::Completions
         | Operation::Responses
         | Operation::Messages => Uses::InputAndOutput,
     }
 }
 
-/// What the caller may do at most. Who asks which models there are asks for none in particular.
-pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
+/// What the caller may do at most. Who asks which models there are, or stores a file that is for none, asks for none in
+/// particular.
+pub(crate) fn grants(grant: Option<&Grant>, operation: Operation, model: &str) -> Arc<Grants> {
     match grant {
         None => Arc::new(Grants::UNLIMITED),
         Some(grant)
-            if matches!(operation, Operation::ModelList | Operation::AnthropicModelList) =>
+            if matches!(operation, Operation::ModelList | Operation::AnthropicModelList)
+                || (operation.is_of_storage() && model.is_empty()) =>
         {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }

@@ -90,11 +90,13 @@ impl Isolation {
     }
 }
 
-/// The model that a request names; nothing where it leaves that to the upstream. Who lists models asks for none.
+/// The model that a request names; nothing where it leaves that to the upstream. Who lists models or stores files asks for
+/// none.
 pub(crate) fn named(operation: Operation, model: &str) -> Option<&str> {
     Some(model).filter(|model| {
         !model.is_empty()
             || matches!(operation, Operation::ModelList | Operation::AnthropicModelList)
+            || operation.is_of_storage()
     })
 }
 

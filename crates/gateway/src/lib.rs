@@ -14,6 +14,7 @@ mod allowance;
 mod answer;
 mod answer_form;
 mod attempts;
+mod batch_output;
 mod blank;
 mod check;
 mod collector;
@@ -25,10 +26,12 @@ mod exposure;
 mod external;
 mod external_answer;
 mod files;
+mod handles;
 mod health;
 mod isolation;
 mod judge;
 mod lane;
+mod lines;
 mod loopback;
 mod mask;
 mod metrics;
@@ -195,6 +198,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         cpu: Cpu::new(limits.inline_inspection_bytes_max),
         exposures: Exposures { journal: journal.clone(), keys: Arc::clone(&keys), told: exposed },
         external,
+        handle_key: key_for("handles", &secret),
         hash_key: key_for("identity", &secret),
         isolation,
         journal,

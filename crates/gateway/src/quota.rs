@@ -140,16 +140,28 @@ pub(crate) struct Reservation {
     quotas: Arc<Quotas>,
     counters: Vec<(CounterId, Quota)>,
     price: (u64, u64),
+    /// Tokens of what it is asked with that its own bytes do not tell.
+    input_tokens_min: u64,
     uses: Uses,
     reserved: Amount,
     used: Amount,
 }
 
 impl Reservation {
+    /// It is asked with at least so many tokens, whatever its own bytes tell.
+    pub(crate) const fn is_asked_with(&mut self, tokens: u64) {
+        self.input_tokens_min = tokens;
+    }
+
     /// The request was sent, and has used so many tokens with its answer.
     pub(crate) const fn used(&mut self, tokens: TokenUsage) {
         if !matches!(self.uses, Uses::Nothing) {
-            self.used = cost(tokens.input, tokens.output, self.price);
+            let input = if tokens.input < self.input_tokens_min {
+                self.input_tokens_min
+            } else {
+                tokens.input
+            };
+            self.used = cost(input, tokens.output, self.price);
         }
     }
 }
@@ -233,7 +245,9 @@ impl Quotas {
         }
         drop(counters);
         let (quotas, used, uses) = (Arc::clone(self), Amount::default(), ask.uses);
-        Ok(Some(Reservation { quotas, counters: held, price, uses, reserved, used }))
+        let input_tokens_min = 0;
+        let counters = held;
+        Ok(Some(Reservation { quotas, counters, price, input_tokens_min, uses, reserved, used }))
     }
 
     /// Forgets counters at rest, unless that was just done.

@@ -13,13 +13,15 @@ use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
-use wire::{AddressStyle, Echoes, Edit, Operation, UnknownFields};
+use wire::{AddressStyle, Document, Echoes, Edit, Operation, ReadError, ReadLimits, UnknownFields};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
     attempts::{self, Answer},
+    batch_output::guard_lines,
     exchange::Exchange,
     external_answer::{AtEnd, ask_whole},
+    handles::{self, Claims, Stored},
     isolation::named,
     judge::Subject,
     not_scanned,
@@ -35,6 +37,7 @@ use crate::{
 pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JSON_LINES: HeaderValue = HeaderValue::from_static("application/jsonl");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// Answers are never refused for fields that the content map does not know: they are scanned in every
@@ -60,6 +63,7 @@ pub(crate) fn outgoing(
     target: &Target,
 ) -> Result<Request<Bytes>, Refusal> {
     let Received { caller, operation, place, speech, .. } = received;
+    let content_type = content_type(*operation, &prepared.body)?;
     let (below, is_beside) = below(received, target);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
@@ -73,7 +77,7 @@ pub(crate) fn outgoing(
     headers.insert(header::USER_AGENT, USER_AGENT);
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if !prepared.body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, JSON);
+        headers.insert(header::CONTENT_TYPE, content_type);
     }
     speech.add_to(headers);
     if let Some(place) = place {
@@ -86,9 +90,20 @@ pub(crate) fn outgoing(
     Ok(request)
 }
 
+/// What the body is; of a form, with the boundary that was read.
+fn content_type(operation: Operation, body: &[u8]) -> Result<HeaderValue, Refusal> {
+    if !operation.takes_form() {
+        return Ok(JSON);
+    }
+    let boundary = wire::boundary(body)?;
+    HeaderValue::from_str(&format!("multipart/form-data; boundary=\"{boundary}\""))
+        .map_err(|_| Refusal::internal("internal_request", "the request could not be built"))
+}
+
 /// Path and query at the upstream, and whether they stand beside the version of its base URL.
 fn below(received: &Received, target: &Target) -> (String, bool) {
-    let Received { path, speech, .. } = received;
+    let Received { path, speech, stored, .. } = received;
+    let path = stored.as_ref().and_then(|stored| stored.path.as_ref()).unwrap_or(path);
     let address = wire::address(path);
     let below = address.path.strip_prefix("/v1");
     match (address.style, target.kind.is_azure()) {
@@ -103,6 +118,41 @@ fn below(received: &Received, target: &Target) -> (String, bool) {
     }
 }
 
+/// How a whole answer is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered {
+    operation: Operation,
+    /// What its lines answer, if it is the output of a batch.
+    lines: Option<Operation>,
+}
+
+impl Answered {
+    fn of(operation: Operation, stored: Option<&Claims>, status: StatusCode) -> Self {
+        let is_output = operation == Operation::FileContent && status.is_success();
+        let lines = stored.and_then(|claims| claims.operation).filter(|_| is_output);
+        Self { operation, lines }
+    }
+
+    /// Reads it.
+    pub(crate) fn read<'a>(
+        self,
+        body: &'a [u8],
+        limits: &ReadLimits,
+    ) -> Result<Document<'a>, ReadError> {
+        match self.lines {
+            Some(lines) => wire::read_batch_output(lines, body, ANSWER_UNKNOWN_FIELDS, limits),
+            None => wire::read_response(self.operation, body, ANSWER_UNKNOWN_FIELDS, limits),
+        }
+    }
+
+    const fn content_type(self) -> HeaderValue {
+        match self.lines {
+            Some(_) => JSON_LINES,
+            None => JSON,
+        }
+    }
+}
+
 /// What the answer is made with.
 pub(crate) struct Replying {
     /// Ready when what answers is isolated.
@@ -110,6 +160,8 @@ pub(crate) struct Replying {
     pub(crate) exchange: Exchange,
     pub(crate) operation: Operation,
     pub(crate) reference: Arc<detect::Reference>,
+    /// What is known of what it is about, if that is stored at the provider.
+    stored: Option<Claims>,
     pub(crate) subject: Arc<Subject>,
     pub(crate) vault: Arc<Vault>,
 }
@@ -136,7 +188,10 @@ pub(crate) async fn reply(
     }
     let model = named(operation, &subject.model);
     let cut = Box::pin(shared.isolation.cut(target.name(), model));
-    let replying = Replying { cut, exchange, operation, reference, subject, vault };
+    let of_target =
+        |stored: &Stored| Claims { upstream: target.name().to_owned(), ..stored.claims.clone() };
+    let stored = received.stored.as_ref().map(of_target);
+    let replying = Replying { cut, exchange, operation, reference, stored, subject, vault };
     let (head, body) = answer.into_parts();
     match kind(&head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
@@ -183,7 +238,7 @@ fn stream(
     headers: &HeaderMap,
     upstream: Incoming,
 ) -> Response<Body> {
-    let Replying { cut, mut exchange, operation, reference, subject, vault } = replying;
+    let Replying { cut, mut exchange, operation, reference, subject, vault, .. } = replying;
     exchange.status(status.as_u16());
     let guard = (shared.judge.guards() || !vault.is_empty())
         .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference));
@@ -221,7 +276,8 @@ async fn whole(
     let limits = &shared.limits;
     let mut share = BodyShare::default();
     let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
-    let Replying { mut cut, mut exchange, operation, reference, subject, vault } = replying;
+    let Replying { mut cut, mut exchange, operation, reference, stored, subject, vault } = replying;
+    let answered = Answered::of(operation, stored.as_ref(), status);
     let read = tokio::select! {
         read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share) => read,
         () = &mut cut => return Err((exchange, Refusal::isolated())),
@@ -233,25 +289,34 @@ async fn whole(
         }
     };
     let began = Instant::now();
-    let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
+    let is_passed = !shared.judge.guards() && vault.is_empty() && status.is_success();
+    let guarded = if is_passed && stored.is_none() {
         exchange.guards(shared.judge.report());
-        count_unguarded(shared, operation, &body, &mut exchange).await;
+        count_unguarded(shared, answered, &body, &mut exchange).await;
         Ok(body)
     } else {
         let mut guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
         let outside = tokio::select! {
-            outside = ask_whole(shared, operation, &body, &mut guard, &mut exchange) => outside,
+            outside = ask_whole(shared, answered, &body, &mut guard, &mut exchange) => outside,
             () = &mut cut => Err(Refusal::isolated()),
         };
         let outside = match outside {
             Ok(reports) => reports,
             Err(refusal) => {
-                count_unguarded(shared, operation, &body, &mut exchange).await;
+                count_unguarded(shared, answered, &body, &mut exchange).await;
                 return Err((exchange, refusal));
             }
         };
-        let guard =
-            || guard_whole(shared, operation, (guard, outside), &body, status, &mut exchange);
+        let guard = || {
+            guard_whole(
+                shared,
+                (answered, stored.as_ref()),
+                (guard, outside),
+                &body,
+                status,
+                &mut exchange,
+            )
+        };
         shared.cpu.inspect(body.len(), guard).await
     };
     exchange.inspected(began.elapsed());
@@ -269,7 +334,7 @@ async fn whole(
             let mut response = response.map(|()| net::full_with(bytes, share));
             *response.status_mut() = status;
             forward_headers(headers, response.headers_mut());
-            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+            response.headers_mut().insert(header::CONTENT_TYPE, answered.content_type());
             Ok(response)
         }
         Err(refusal) => Err((exchange, refusal)),
@@ -279,13 +344,12 @@ async fn whole(
 /// Counts a whole answer that no guard reads, or that was refused before one did. What cannot be read is not counted.
 async fn count_unguarded(
     shared: &Shared,
-    operation: Operation,
+    answered: Answered,
     body: &Bytes,
     exchange: &mut Exchange,
 ) {
     let count = || {
-        let unknown = ANSWER_UNKNOWN_FIELDS;
-        if let Ok(document) = wire::read_response(operation, body, unknown, &shared.read_limits) {
+        if let Ok(document) = answered.read(body, &shared.read_limits) {
             exchange.counts(&document, |_| false);
         }
     };
@@ -295,18 +359,46 @@ async fn count_unguarded(
 /// Reads a whole answer, or an upstream's error, and edits it.
 fn guard_whole(
     shared: &Shared,
-    operation: Operation,
+    (answered, stored): (Answered, Option<&Claims>),
     (mut guard, outside): (AnswerGuard, Vec<events::GuardReport>),
     body: &Bytes,
     status: StatusCode,
     exchange: &mut Exchange,
 ) -> Result<Bytes, Refusal> {
-    let document = wire::read_response(operation, body, ANSWER_UNKNOWN_FIELDS, &shared.read_limits)
-        .map_err(|error| unreadable(status, &error))?;
+    let mut document =
+        answered.read(body, &shared.read_limits).map_err(|error| unreadable(status, &error))?;
     exchange.counts(&document, |_| false);
     exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
     exchange.guards([shared.judge.report(), outside].concat());
+    let edits = if answered.lines.is_some() {
+        let interaction = exchange.interaction().to_string();
+        let guarded = guard_lines(&mut guard, &mut document, &interaction);
+        let (edits, verdict) = guarded.map_err(|verdict| stopped(exchange, verdict))?;
+        exchange.verdict(verdict);
+        edits
+    } else {
+        guard_fields(&mut guard, &document, exchange)?
+    };
+    if let Some(claims) = stored {
+        let (key, principal) = (&shared.handle_key, guard.principal());
+        handles::seal_all(key, principal, answered.operation, claims, &mut document)?;
+    }
+    if edits.is_empty() && !document.has_replacements() {
+        return Ok(body.clone());
+    }
+    wire::splice(&document, &edits, Echoes::All).map(Bytes::from).map_err(|error| {
+        tracing::error!(interaction = %exchange.interaction(), %error, "splice failed");
+        Refusal::internal("internal_splice", "the answer could not be edited, so it is withheld")
+    })
+}
+
+/// The edits of an answer that is one message.
+fn guard_fields(
+    guard: &mut AnswerGuard,
+    document: &Document<'_>,
+    exchange: &mut Exchange,
+) -> Result<Vec<Edit>, Refusal> {
     let mut edits = Vec::new();
     for (index, field) in document.fields.iter().enumerate() {
         let Some(lane) = field.lane else { continue };
@@ -323,13 +415,7 @@ fn guard_whole(
         }
     }
     exchange.verdict(std::mem::take(&mut guard.verdict));
-    if edits.is_empty() {
-        return Ok(body.clone());
-    }
-    wire::splice(&document, &edits, Echoes::All).map(Bytes::from).map_err(|error| {
-        tracing::error!(interaction = %exchange.interaction(), %error, "splice failed");
-        Refusal::internal("internal_splice", "the answer could not be edited, so it is withheld")
-    })
+    Ok(edits)
 }
 
 fn cut_short(error: &BodyReadError) -> Refusal {
@@ -373,7 +459,7 @@ fn stopped(exchange: &mut Exchange, verdict: Verdict) -> Refusal {
 
 /// An answer that is not of the dialect. The status is kept when it already is an error, because
 /// clients decide by it whether to try again.
-fn unreadable(status: StatusCode, error: &wire::ReadError) -> Refusal {
+fn unreadable(status: StatusCode, error: &ReadError) -> Refusal {
     let mut refusal = Refusal::upstream(
         if status.is_success() { "upstream_garbage" } else { "upstream_error" },
         format!("the upstream's answer could not be read: {error}"),

@@ -17,7 +17,7 @@ use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
 use policy::Judgement;
 use stdx::Secret;
-use wire::{Document, Echoes, Edit, Embedded, Operation};
+use wire::{Document, Echoes, Edit, Embedded, Member, Operation};
 
 use crate::{
     allowance,
@@ -25,7 +25,9 @@ use crate::{
     conversation, exposure,
     external::{External, Seen},
     files::{self, Files},
+    handles::{self, Stored},
     judge::{Inspected, Place, Subject},
+    lines,
     mask::Masker,
     quota::Reservation,
     refusal::Refusal,
@@ -45,26 +47,32 @@ pub(crate) const FINDINGS_MAX: usize = 100_000;
 
 /// What the body must be, by its headers.
 pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result<(), Refusal> {
-    let unsupported =
-        |code, message| Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message));
+    let unsupported = |code: &'static str, message: String| {
+        Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message))
+    };
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
         return unsupported(
             "content_encoding",
-            "the body is compressed; send it as it is (no `content-encoding`)",
+            "the body is compressed; send it as it is (no `content-encoding`)".to_owned(),
         );
     }
-    if operation.method() == "GET" {
+    // To cancel a batch, nothing is sent.
+    if operation.method() != "POST" || operation == Operation::BatchCancel {
         return Ok(());
     }
-    let json = headers
+    let expected = match operation.takes_form() {
+        true => "multipart/form-data",
+        false => "application/json",
+    };
+    let is_expected = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
-        .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"));
-    if json {
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case(expected));
+    if is_expected {
         Ok(())
     } else {
-        unsupported("content_type", "the body must be sent as `content-type: application/json`")
+        unsupported("content_type", format!("the body must be sent as `content-type: {expected}`"))
     }
 }
 
@@ -101,6 +109,8 @@ pub(crate) struct Received {
     pub(crate) share: BodyShare,
     /// What of its head is sent on.
     pub(crate) speech: Speech,
+    /// What it is about, if that is stored at the provider.
+    pub(crate) stored: Option<Stored>,
     /// What it adds to its conversation, once that is known.
     pub(crate) turn: Option<Turn>,
 }
@@ -126,6 +136,7 @@ impl Received {
             reservation: None,
             share: BodyShare::default(),
             speech: Speech::default(),
+            stored: None,
             turn: None,
         }
     }
@@ -149,18 +160,20 @@ pub(crate) fn examine(
     let Received { body, caller, client_address, external, opened, operation, path, .. } = received;
     let operation = *operation;
     opened.request_bytes = body.len() as u64;
-    let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
+    let mut document =
+        wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
     let is_guarded = shared.judge.guards();
     if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
         return Ok(None);
     }
+    received.stored = handles::stored(shared, caller, (operation, path), &mut document)?;
+    let claims = received.stored.as_ref().map(|stored| &stored.claims);
     let (facts, address) = (&document.facts, wire::address(path));
     let shown = wire::shown_model(&address.path);
     // A deployment is asked whatever model the body names.
     let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
     check_name(shared, model, &mut received.keys_seen)?;
-    opened.model = model.map(str::to_owned);
-    note_document(opened, &document);
+    note_document(opened, &document, model);
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
@@ -169,11 +182,11 @@ pub(crate) fn examine(
     opened.route = Some(route.name.clone());
     caller.takes(route);
     let conversation = *opened.conversation.insert(identify(shared, caller, &document));
-    let mut targets = plan(&shared.isolation, route, (operation, &document), opened)?;
+    let mut targets = plan(&shared.isolation, route, (operation, &document, claims), opened)?;
     let asks = (operation, model, &**route);
     let is_first_go = external.is_first_go();
     if is_first_go {
-        received.reservation = allowance::within_limits(shared, caller, &document, asks)?;
+        received.reservation = allowance::within_limits(shared, caller, &document, asks, claims)?;
     }
     let seen = external.look(shared, &document, opened)?;
     received.keys_seen = exposure::keys_in(&document, &seen.files, &seen.inspected);
@@ -183,12 +196,12 @@ pub(crate) fn examine(
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let whom = (turn.risk, *client_address, operation, &**route);
-    let (subject, judgement) =
-        judged(shared, caller, opened, whom, &inspected.findings, &mut targets);
-    opened.decision = judgement.decision().clone();
+    let read = (&document, &files);
+    let (subject, judgement, blamed) =
+        judged(shared, caller, opened, whom, read, &mut inspected, &mut targets);
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
-        return Err(refused(judgement.decision()));
+        return Err(lines::because_of(blamed, refused(judgement.decision())));
     }
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
@@ -211,27 +224,37 @@ pub(crate) fn examine(
 }
 
 /// Judges a request for its upstreams. What is known of it goes with the judgement, for its answer.
-fn judged(
+fn judged<'d>(
     shared: &Shared,
     caller: &Caller,
     opened: &mut InteractionOpened,
     (risk, client_address, operation, route): (u8, Option<IpAddr>, Operation, &Route),
-    findings: &[LocatedFinding],
+    read: (&'d Document<'d>, &Files),
+    inspected: &mut Inspected,
     targets: &mut Vec<Arc<Target>>,
-) -> (Subject, Judgement) {
+) -> (Subject, Judgement, Option<&'d Member<'d>>) {
     let mut subject = Subject {
         client_address,
-        grants: allowance::grants(caller.grant.as_deref(), operation),
+        grants: allowance::grants(
+            caller.grant.as_deref(),
+            operation,
+            opened.model.as_deref().unwrap_or_default(),
+        ),
         risk,
         route: route.name.clone(),
         verb: allowance::verb(operation),
         ..Subject::of(opened)
     };
-    let judgement = judge_each(&shared.judge, &mut subject, findings, targets);
+    let (judgement, blamed) = if read.0.members.is_empty() {
+        (judge_each(&shared.judge, &mut subject, &inspected.findings, targets), None)
+    } else {
+        lines::judge(&shared.judge, read, inspected, &mut subject, targets)
+    };
     opened.upstream = Some(subject.upstream.clone());
     opened.upstream_fallbacks = targets.iter().skip(1).map(|one| one.name().to_owned()).collect();
+    opened.decision = judgement.decision().clone();
     let tainted = judgement.decision().actions.contains(&Action::Taint);
-    (Subject { tainted, ..subject }, judgement)
+    (Subject { tainted, ..subject }, judgement, blamed)
 }
 
 /// Names of models are logged and counted, so no secret may be one.
@@ -253,7 +276,8 @@ fn check_name(
 }
 
 /// What the record says of a message before anybody looked into it.
-fn note_document(opened: &mut InteractionOpened, document: &Document<'_>) {
+fn note_document(opened: &mut InteractionOpened, document: &Document<'_>, model: Option<&str>) {
+    opened.model = model.map(str::to_owned);
     opened.streamed = document.facts.stream;
     opened.unknown_fields = document.unknown();
     opened.unscanned = document.unscanned();
@@ -286,8 +310,11 @@ fn outgoing(
         document.fields.iter().for_each(|field| vault.asks(&field.text));
     }
     opened.masked = edits.len() as u32;
-    if edits.is_empty() {
+    if edits.is_empty() && !document.has_replacements() {
         return Ok((body.clone(), vault));
+    }
+    if document.is_partial {
+        return Err(handles::name_cannot_be_masked());
     }
     let spliced = wire::splice(document, &edits, Echoes::OfEdited).map_err(|error| {
         tracing::error!(interaction = %opened.interaction, %error, "splice failed");

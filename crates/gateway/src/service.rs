@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) cpu: Cpu,
     pub(crate) exposures: Exposures,
     pub(crate) external: connect::ExternalGuards,
+    /// Seals the ids of what is stored at providers.
+    pub(crate) handle_key: hmac::Key,
     pub(crate) hash_key: hmac::Key,
     pub(crate) isolation: Isolation,
     pub(crate) journal: Journal,

@@ -2,7 +2,7 @@
 //! as it should not.
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
-//! `/v1/moderations`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, and the first of them where
+//! `/v1/moderations`, `/v1/files`, `/v1/batches`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, and the first of them where
 //! Azure has them; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
@@ -30,8 +30,10 @@ use crate::script::{Prompt, choices};
 use crate::{Kind, Scenario};
 
 mod answer;
+mod storage;
 
 use answer::{Answer, Body};
+use storage::Storage;
 
 /// Connections served at once; more are closed on arrival.
 const CONNECTIONS_MAX: usize = 1024;
@@ -131,6 +133,7 @@ struct Shared {
     accepted: AtomicU64,
     received: AtomicU64,
     requests: Mutex<Vec<RecordedRequest>>,
+    storage: Mutex<Storage>,
 }
 
 impl FakeUpstream {
@@ -287,7 +290,10 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream, connection: u64) -> Result<()>
     stream.set_write_timeout(Some(WRITE_MAX))?;
     let mut reader = Reader::new(stream);
     while let Some(request) = receive(&mut reader, connection)? {
-        let answer = answer_to(&request, &shared.scenario);
+        let path = request.target.split('?').next().unwrap_or_default();
+        let (path, _) = as_openai_has_it(path);
+        let stored = lock(&shared.storage).answer(&request, &path, &shared.scenario);
+        let answer = stored.unwrap_or_else(|| answer_to(&request, &shared.scenario));
         shared.record(request);
         if !answer.send(reader.stream(), |time| shared.wait(time))? {
             break;

@@ -46,6 +46,7 @@ pub(crate) fn apply_text<'a>(
         Fact::Model => facts.model = Some(value),
         Fact::Id => facts.id = Some(value),
         Fact::ItemId => facts.item_id = Some(value),
+        Fact::Url => facts.url = Some(value),
         Fact::Fingerprint => facts.system_fingerprint = Some(value),
         Fact::EndUser(rank) if prefers(&mut ranks.end_user, rank) => facts.end_user = Some(value),
         Fact::Conversation(rank) if prefers(&mut ranks.conversation, rank) => {

@@ -25,6 +25,7 @@ mod embedded;
 mod error;
 mod facts;
 mod form;
+mod form_body;
 mod frames;
 mod json;
 mod json_text;
@@ -32,6 +33,8 @@ mod lane;
 mod limits;
 mod machine;
 mod maps;
+mod members;
+mod multipart;
 mod openai;
 mod path;
 mod plant;
@@ -50,7 +53,8 @@ mod write;
 pub use address::{Address, AddressStyle, address};
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
-    Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Literal, REPORTED_PATHS_MAX,
+    Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Handle, HandleOf, Literal,
+    Member, REPORTED_PATHS_MAX,
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
@@ -59,9 +63,15 @@ pub use limits::{
     BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
     ReadLimits, UnknownFields, VALUES_MAX,
 };
+pub use members::{LINE_BYTES_MAX, LINES_FIELDS_FACTOR, LINES_MAX, read_batch_output};
+pub use multipart::{
+    BOUNDARY_BYTES_MAX, FormPart, PART_HEAD_BYTES_MAX, PARTS_MAX, boundary, parts,
+};
 pub use plant::{Planting, plantings};
 pub use reader::{read_request, read_response};
-pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_model};
+pub use route::{
+    Dialect, Direction, Operation, Route, batched, dialect_of, route, shown_model, stored,
+};
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
 pub use stream::{StreamEvent, read_stream_event, splice_event};

@@ -68,6 +68,20 @@ pub enum Operation {
     Pooling,
     /// `POST /v1/images/generations`.
     ImageGenerations,
+    /// `POST /v1/files`.
+    FileUpload,
+    /// `GET /v1/files/{file}`.
+    FileShow,
+    /// `DELETE /v1/files/{file}`.
+    FileDelete,
+    /// `GET /v1/files/{file}/content`.
+    FileContent,
+    /// `POST /v1/batches`.
+    BatchCreate,
+    /// `GET /v1/batches/{batch}`.
+    BatchShow,
+    /// `POST /v1/batches/{batch}/cancel`.
+    BatchCancel,
     /// `POST /v1/messages`, streamed or not.
     Messages,
     /// `POST /v1/messages/count_tokens`.
@@ -80,7 +94,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 25] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -95,6 +109,13 @@ impl Operation {
         Self::Rerank,
         Self::Pooling,
         Self::ImageGenerations,
+        Self::FileUpload,
+        Self::FileShow,
+        Self::FileDelete,
+        Self::FileContent,
+        Self::BatchCreate,
+        Self::BatchShow,
+        Self::BatchCancel,
         Self::Messages,
         Self::CountTokens,
         Self::AnthropicModelList,
@@ -120,6 +141,9 @@ impl Operation {
             Self::Rerank => "rerank",
             Self::Pooling => "pooling",
             Self::ImageGenerations => "images.generations",
+            Self::FileUpload | Self::FileShow | Self::FileDelete => "files",
+            Self::FileContent => "files.content",
+            Self::BatchCreate | Self::BatchShow | Self::BatchCancel => "batches",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
         }
@@ -161,9 +185,40 @@ impl Operation {
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
-            | Self::AnthropicModelShow => "GET",
+            | Self::AnthropicModelShow
+            | Self::FileShow
+            | Self::FileContent
+            | Self::BatchShow => "GET",
+            Self::FileDelete => "DELETE",
             _ => "POST",
         }
+    }
+
+    /// The methods that its path takes, as `Allow` lists them.
+    const fn allowed(self) -> &'static str {
+        match self {
+            Self::FileShow | Self::FileDelete => "GET, DELETE",
+            other => other.method(),
+        }
+    }
+
+    /// Whether its request is a form and not JSON.
+    pub const fn takes_form(self) -> bool {
+        matches!(self, Self::FileUpload)
+    }
+
+    /// Whether it is about something that is stored at the provider.
+    pub const fn is_of_storage(self) -> bool {
+        matches!(
+            self,
+            Self::FileUpload
+                | Self::FileShow
+                | Self::FileDelete
+                | Self::FileContent
+                | Self::BatchCreate
+                | Self::BatchShow
+                | Self::BatchCancel
+        )
     }
 
     /// Whether its answer repeats what the request said.
@@ -191,11 +246,21 @@ pub enum Direction {
     Response,
     /// From the model to the caller, one event of a stream.
     Stream,
+    /// From the caller, one line of a file.
+    RequestLine,
+    /// To the caller, one line of a file.
+    ResponseLine,
 }
 
 impl Direction {
     /// All directions.
-    pub const ALL: [Self; 3] = [Self::Request, Self::Response, Self::Stream];
+    pub const ALL: [Self; 5] =
+        [Self::Request, Self::Response, Self::Stream, Self::RequestLine, Self::ResponseLine];
+
+    /// Whether it goes from the caller to the model.
+    pub const fn is_request(self) -> bool {
+        matches!(self, Self::Request | Self::RequestLine)
+    }
 
     /// The name in contracts.
     pub const fn as_str(self) -> &'static str {
@@ -203,6 +268,8 @@ impl Direction {
             Self::Request => "request",
             Self::Response => "response",
             Self::Stream => "stream",
+            Self::RequestLine => "request line",
+            Self::ResponseLine => "response line",
         }
     }
 }
@@ -223,6 +290,9 @@ pub enum Route {
 
 /// The longest model name in a path or a body, in bytes.
 pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
+
+/// The longest id of something stored, in bytes.
+const STORED_ID_BYTES_MAX: usize = 256;
 
 const MODELS: &str = "/v1/models/";
 const MESSAGES: &str = "/v1/messages";
@@ -257,15 +327,21 @@ pub fn route(method: &str, path: &str) -> Route {
         "/rerank" | "/v1/rerank" | "/v2/rerank" => Operation::Rerank,
         "/pooling" => Operation::Pooling,
         "/v1/images/generations" => Operation::ImageGenerations,
+        "/v1/files" => Operation::FileUpload,
+        "/v1/batches" => Operation::BatchCreate,
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
         path if shown_model(path).is_some() => Operation::ModelShow,
-        _ => return Route::Unknown,
+        path => match stored(path) {
+            Some((Operation::FileShow, _)) if method == "DELETE" => Operation::FileDelete,
+            Some((operation, _)) => operation,
+            None => return Route::Unknown,
+        },
     };
     if method == operation.method() {
         Route::Known(operation)
     } else {
-        Route::WrongMethod { allow: operation.method() }
+        Route::WrongMethod { allow: operation.allowed() }
     }
 }
 
@@ -310,6 +386,44 @@ pub(crate) fn is_model_name(name: &str) -> bool {
         && name.split('/').all(|segment| !matches!(segment, "." | ".."))
 }
 
+/// What `GET` or `POST` asks of something stored at the provider, and its id, when `path` is of that form.
+///
+/// An id is 1 to 256 characters of `A-Za-z0-9._~-`.
+pub fn stored(path: &str) -> Option<(Operation, &str)> {
+    let (asked, rest) = match (path.strip_prefix("/v1/files/"), path.strip_prefix("/v1/batches/")) {
+        (Some(rest), _) => ([Operation::FileShow, Operation::FileContent], rest),
+        (None, Some(rest)) => ([Operation::BatchShow, Operation::BatchCancel], rest),
+        (None, None) => return None,
+    };
+    let [shown, below] = asked;
+    let (operation, id) = match rest.split_once('/') {
+        None => (shown, rest),
+        Some((id, "content")) if below == Operation::FileContent => (below, id),
+        Some((id, "cancel")) if below == Operation::BatchCancel => (below, id),
+        Some(_) => return None,
+    };
+    let is_id = (1..=STORED_ID_BYTES_MAX).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte))
+        && !matches!(id, "." | "..");
+    is_id.then_some((operation, id))
+}
+
+/// What the lines of a batch for this path ask for. Azure leaves the version out.
+pub fn batched(url: &str) -> Option<Operation> {
+    let path = if url.starts_with("/v1/") { url.into() } else { format!("/v1{url}") };
+    match route("POST", &path) {
+        Route::Known(
+            operation @ (Operation::ChatCompletions
+            | Operation::Completions
+            | Operation::Embeddings
+            | Operation::ImageGenerations
+            | Operation::Moderations
+            | Operation::Responses),
+        ) => Some(operation),
+        _ => None,
+    }
+}
+
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
@@ -327,7 +441,9 @@ fn percent_decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dialect, Operation, Route, dialect_of, route, shown_model};
+    use super::{
+        Dialect, Operation, Route, STORED_ID_BYTES_MAX, batched, dialect_of, route, shown_model,
+    };
 
     #[test]
     fn the_operations_are_known() {
@@ -347,6 +463,13 @@ mod tests {
             ("POST", "/v1/images/generations", Operation::ImageGenerations),
             ("POST", "/v1/messages", Operation::Messages),
             ("POST", "/v1/messages/count_tokens", Operation::CountTokens),
+            ("POST", "/v1/files", Operation::FileUpload),
+            ("GET", "/v1/files/file-1~aB_~x.y", Operation::FileShow),
+            ("DELETE", "/v1/files/file-1", Operation::FileDelete),
+            ("GET", "/v1/files/file-1/content", Operation::FileContent),
+            ("POST", "/v1/batches", Operation::BatchCreate),
+            ("GET", "/v1/batches/batch_1", Operation::BatchShow),
+            ("POST", "/v1/batches/batch_1/cancel", Operation::BatchCancel),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
             ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
         ] {
@@ -355,9 +478,31 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_batches_ask_for_what_is_guarded_there() {
+        for (url, operation) in [
+            ("/v1/chat/completions", Some(Operation::ChatCompletions)),
+            ("/chat/completions", Some(Operation::ChatCompletions)),
+            ("/v1/embeddings", Some(Operation::Embeddings)),
+            ("/v1/responses", Some(Operation::Responses)),
+            ("/v1/files", None),
+            ("/v1/batches", None),
+            ("/v1/messages", None),
+            ("/v1/videos", None),
+            ("/v1/chat/completions?x=1", None),
+            ("chat/completions", None),
+            ("", None),
+        ] {
+            assert_eq!(batched(url), operation, "{url}");
+        }
+    }
+
+    #[test]
     fn other_methods_are_told_what_is_allowed() {
         assert_eq!(route("GET", "/v1/embeddings"), Route::WrongMethod { allow: "POST" });
         assert_eq!(route("DELETE", "/v1/models/m"), Route::WrongMethod { allow: "GET" });
+        assert_eq!(route("GET", "/v1/files"), Route::WrongMethod { allow: "POST" });
+        assert_eq!(route("PUT", "/v1/files/a"), Route::WrongMethod { allow: "GET, DELETE" });
+        assert_eq!(route("DELETE", "/v1/batches/a"), Route::WrongMethod { allow: "GET" });
     }
 
     #[test]
@@ -373,6 +518,14 @@ mod tests {
             "/v1/Responses",
             "/v1/messages/",
             "/v1/messages/batches",
+            "/v1/files/",
+            "/v1/files/..",
+            "/v1/files/a/b",
+            "/v1/files/a/cancel",
+            "/v1/files/a/content/",
+            "/v1/files/a%2Fcontent",
+            "/v1/files/a b",
+            "/v1/batches/a/content",
             "/v1/models/",
             "/v1/models//a",
             "/v1/models/%2Fa",
@@ -389,6 +542,9 @@ mod tests {
         }
         let long = format!("/v1/models/{}", "a".repeat(257));
         assert_eq!(route("GET", &long), Route::Unknown, "longer than a model's name");
+        let id = |bytes: usize| route("GET", &format!("/v1/files/{}", "a".repeat(bytes)));
+        assert_eq!(id(STORED_ID_BYTES_MAX), Route::Known(Operation::FileShow));
+        assert_eq!(id(STORED_ID_BYTES_MAX + 1), Route::Unknown, "longer than an id");
     }
 
     #[test]

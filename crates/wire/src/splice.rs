@@ -76,6 +76,9 @@ pub enum SpliceError {
         /// The index.
         field: usize,
     },
+    /// The message goes on with bytes that are no text.
+    #[error("a message that is not all text cannot be edited")]
+    Partial,
     /// Edited keys of one object became equal.
     #[error("an edit makes two keys of one object equal")]
     DuplicateKey,
@@ -103,15 +106,20 @@ pub fn splice(
             changes.push(Change { range: echo.source.clone(), bytes: b"null".to_vec() });
         }
     }
-    if let (Some(number), Some((_, range))) = (document.renumbered, &document.facts.sequence) {
-        changes.push(Change { range: range.clone(), bytes: number.to_string().into_bytes() });
+    for (range, with) in &document.replaced {
+        changes.push(Change { range: range.clone(), bytes: with.clone().into_bytes() });
+    }
+    if document.is_partial && !changes.is_empty() {
+        return Err(SpliceError::Partial);
     }
     changes.sort_by_key(|change| change.range.start);
-    let result = assembled(document.source, &changes);
-    if keys && !keys_differ(&result) {
+    let whole = std::iter::once(0..document.source.len());
+    let lines = document.members.iter().map(|member| member.source.clone());
+    let mut texts = whole.filter(|_| document.members.is_empty()).chain(lines);
+    if keys && !texts.all(|text| keys_differ(&assembled(document.source, text, &changes))) {
         return Err(SpliceError::DuplicateKey);
     }
-    Ok(result)
+    Ok(assembled(document.source, 0..document.source.len(), &changes))
 }
 
 /// Which echoes of which choices repeat an edited lane.
@@ -136,17 +144,25 @@ struct Change {
     bytes: Vec<u8>,
 }
 
-fn assembled(source: &str, changes: &[Change]) -> Vec<u8> {
+/// A part of the message with the changes in it, which are in order.
+fn assembled(source: &str, part: Range<usize>, changes: &[Change]) -> Vec<u8> {
     let source = source.as_bytes();
+    let first = changes.partition_point(|change| change.range.start < part.start);
+    let last = changes.partition_point(|change| change.range.start < part.end);
+    let changes = changes.get(first..last).unwrap_or_default();
     let grown: usize = changes.iter().map(|change| change.bytes.len()).sum();
-    let mut result = Vec::with_capacity(source.len() + grown);
-    let mut at = 0;
+    let mut result = Vec::with_capacity(part.len() + grown);
+    let mut at = part.start;
     for change in changes {
+        // What stands in a part that was replaced is gone with it.
+        if change.range.start < at {
+            continue;
+        }
         result.extend_from_slice(source.get(at..change.range.start).unwrap_or_default());
         result.extend_from_slice(&change.bytes);
         at = change.range.end;
     }
-    result.extend_from_slice(source.get(at..).unwrap_or_default());
+    result.extend_from_slice(source.get(at..part.end).unwrap_or_default());
     result
 }
 
@@ -177,6 +193,11 @@ fn change_field(
         if field.literal == Literal::Number {
             whole.push_str(field.text.get(done..start).unwrap_or_default());
             whole.push_str(&replacement);
+        } else if field.literal == Literal::Form {
+            // A name of a file stands between quotes.
+            let bytes = replacement.replace(['"', '\r', '\n'], "_").into_bytes();
+            let base = field.source.start;
+            changes.push(Change { range: base + start..base + end, bytes });
         } else {
             let (Some(from), Some(to)) = (places.raw_offset(start), places.raw_offset(end)) else {
                 return Err(bad);

@@ -8,6 +8,7 @@ mod forms;
 mod messages;
 mod policies;
 mod records;
+mod uploads;
 mod ways_in;
 
 use crate::engine::Target;
@@ -27,6 +28,8 @@ pub(crate) const ALL: &[Target] = &[
     messages::EVENTS,
     messages::EMBEDDED,
     messages::ROUTE,
+    uploads::UPLOAD,
+    uploads::OUTPUT,
     records::SEGMENT,
     records::FRAMES,
     records::CHECKPOINT,

@@ -13,6 +13,7 @@ mod answer_form;
 mod attachments;
 mod azure;
 mod bad_input;
+mod batches;
 mod bed;
 mod canary;
 mod citations;
