@@ -114,10 +114,8 @@ pub(crate) fn stored(
 fn check_kind(operation: Operation, kind: Kind) -> Result<(), Refusal> {
     let is_of_batches = matches!(operation, Operation::BatchShow | Operation::BatchCancel);
     match kind {
-        Kind::Batch if is_of_batches => Ok(()),
-        Kind::Output if !is_of_batches => Ok(()),
         Kind::Input | Kind::Other if operation == Operation::FileContent => Err(not_given_back()),
-        Kind::Input | Kind::Other if !is_of_batches => Ok(()),
+        kind if (kind == Kind::Batch) == is_of_batches => Ok(()),
         _ => Err(not_found()),
     }
 }
@@ -155,8 +153,10 @@ pub(crate) fn seal_all(
         let kind = match (handle.of, operation) {
             (HandleOf::Input, _) => Kind::Input,
             (HandleOf::Output, _) => Kind::Output,
-            (HandleOf::Itself, Operation::BatchCreate | Operation::BatchShow) => Kind::Batch,
-            (HandleOf::Itself, Operation::BatchCancel) => Kind::Batch,
+            (
+                HandleOf::Itself,
+                Operation::BatchCreate | Operation::BatchShow | Operation::BatchCancel,
+            ) => Kind::Batch,
             (HandleOf::Itself, _) => claims.kind,
         };
         if handle.id.len() > OWN_ID_BYTES_MAX {

@@ -60,10 +60,7 @@ pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result
     if operation.method() != "POST" || operation == Operation::BatchCancel {
         return Ok(());
     }
-    let expected = match operation.takes_form() {
-        true => "multipart/form-data",
-        false => "application/json",
-    };
+    let expected = if operation.takes_form() { "multipart/form-data" } else { "application/json" };
     let is_expected = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -196,7 +196,7 @@ mod tests {
                     assert!(row.provenance == Some("file") && !row.note.is_empty(), "{row:?}");
                 }
                 "constrained" | "opaque" | "denied" | "message" => {
-                    assert!(!row.note.is_empty(), "{row:?}")
+                    assert!(!row.note.is_empty(), "{row:?}");
                 }
                 other => panic!("{other} is no typing"),
             }

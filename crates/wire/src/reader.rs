@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
     fn open(&mut self, node: NodeId, object: bool, start: usize) -> Result<(), ReadError> {
         let place = self.machine.node(node);
         let (mut node, mut taken) = (node, None);
-        let is_whole = |row: &&'static Row| object || !matches!(row.rule, Rule::Message(_));
+        let is_whole = |row: &&'static Row| object || is_scalar(row);
         if node != SKIPPED {
             if let Some(row) = place.whole.filter(is_whole) {
                 taken = self.whole(row)?.map(|taken| (start, taken));
@@ -271,7 +271,7 @@ impl<'a> Reader<'a> {
     fn text(&mut self, node: NodeId, text: Text) -> Result<(), ReadError> {
         let place = self.machine.node(node);
         let range = text.start..text.end;
-        if let Some(row) = place.whole.filter(is_scalar) {
+        if let Some(row) = place.whole.filter(|row| is_scalar(row)) {
             return self.whole_scalar(row, text.start - 1..text.end + 1);
         }
         let raw = self.document.source.get(range.clone()).unwrap_or_default();
@@ -300,7 +300,7 @@ impl<'a> Reader<'a> {
             return self.unfit(value, range, literal);
         }
         match row.fact {
-            Some(Fact::Handle(of)) => self.handle(&value, range.clone(), of)?,
+            Some(Fact::Handle(of)) => self.handle(value.clone(), range.clone(), of)?,
             Some(fact) => self.fact_of_text(fact, value.clone())?,
             None => {}
         }
@@ -327,7 +327,7 @@ impl<'a> Reader<'a> {
     fn number(&mut self, node: NodeId, start: usize, end: usize) -> Result<(), ReadError> {
         let place = self.machine.node(node);
         let number = self.document.source.get(start..end).unwrap_or_default();
-        if let Some(row) = place.whole.filter(is_scalar) {
+        if let Some(row) = place.whole.filter(|row| is_scalar(row)) {
             return self.whole_scalar(row, start..end);
         }
         let Some(row) = place.number else {
@@ -364,7 +364,7 @@ impl<'a> Reader<'a> {
 
     fn flag(&mut self, node: NodeId, value: bool, range: Range<usize>) -> Result<(), ReadError> {
         let place = self.machine.node(node);
-        if let Some(row) = place.whole.filter(is_scalar) {
+        if let Some(row) = place.whole.filter(|row| is_scalar(row)) {
             return self.whole_scalar(row, range);
         }
         let Some(row) = place.flag else {
@@ -384,13 +384,13 @@ impl<'a> Reader<'a> {
 
     fn handle(
         &mut self,
-        id: &Cow<'a, str>,
+        id: Cow<'a, str>,
         source: Range<usize>,
         of: HandleOf,
     ) -> Result<(), ReadError> {
         if !id.is_empty() {
             self.room_for(self.document.handles.len())?;
-            self.document.handles.push(Handle { source, id: id.clone(), of });
+            self.document.handles.push(Handle { source, id, of });
         }
         Ok(())
     }
@@ -470,7 +470,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Whether such a row takes scalars whole: a message is an object.
-const fn is_scalar(row: &&'static Row) -> bool {
+const fn is_scalar(row: &Row) -> bool {
     !matches!(row.rule, Rule::Message(_))
 }
 
