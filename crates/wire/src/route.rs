@@ -327,6 +327,8 @@ pub fn route(method: &str, path: &str) -> Route {
         "/rerank" | "/v1/rerank" | "/v2/rerank" => Operation::Rerank,
         "/pooling" => Operation::Pooling,
         "/v1/images/generations" => Operation::ImageGenerations,
+        // A list is of a whole account, which callers share, and nothing in it says whose is whose.
+        "/v1/files" | "/v1/batches" if method == "GET" => return Route::Unknown,
         "/v1/files" => Operation::FileUpload,
         "/v1/batches" => Operation::BatchCreate,
         MESSAGES => Operation::Messages,
@@ -500,7 +502,9 @@ mod tests {
     fn other_methods_are_told_what_is_allowed() {
         assert_eq!(route("GET", "/v1/embeddings"), Route::WrongMethod { allow: "POST" });
         assert_eq!(route("DELETE", "/v1/models/m"), Route::WrongMethod { allow: "GET" });
-        assert_eq!(route("GET", "/v1/files"), Route::WrongMethod { allow: "POST" });
+        assert_eq!(route("PUT", "/v1/files"), Route::WrongMethod { allow: "POST" });
+        assert_eq!(route("GET", "/v1/files"), Route::Unknown, "a list of everybody's");
+        assert_eq!(route("GET", "/v1/batches"), Route::Unknown, "a list of everybody's");
         assert_eq!(route("PUT", "/v1/files/a"), Route::WrongMethod { allow: "GET, DELETE" });
         assert_eq!(route("DELETE", "/v1/batches/a"), Route::WrongMethod { allow: "GET" });
     }

@@ -385,8 +385,8 @@ fn ids_open_nothing_for_others_and_nothing_else_than_they_are_for() {
         (&client, create(&uploaded, "/v1/embeddings"), "file_not_inspected"),
         (&client, create(&uploaded, "/v1/audio/speech"), "file_not_inspected"),
         (&client, get(format!("/v1/files/{uploaded}/content")), "file_not_given_back"),
-        (&client, get("/v1/files".to_owned()), "method_not_allowed"),
-        (&client, get("/v1/batches".to_owned()), "method_not_allowed"),
+        (&client, get("/v1/files".to_owned()), "unknown_endpoint"),
+        (&client, get("/v1/batches".to_owned()), "unknown_endpoint"),
     ] {
         let answer = send(who, &request);
         assert_eq!(answer.error_code().as_deref(), Some(code), "{request:?}: {}", answer.text());
