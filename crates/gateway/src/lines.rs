@@ -8,8 +8,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use policy::Judgement;
-use wire::{Document, Member};
+use policy::{Grants, Judgement};
+use wire::{Document, Facts, Member};
 
 use crate::{
     allowance,
@@ -41,6 +41,7 @@ pub(crate) fn judge<'d>(
         if let Some(member) = member {
             own.verb = allowance::verb(member.operation);
             own.request_bytes = member.body.as_ref().map_or(0, |body| body.len() as u64);
+            own.tools = tools(&own.grants, &member.facts);
         }
         let found = inspected.findings.get(findings.clone()).unwrap_or_default();
         let judgement = judge_each(judge, &mut own, found, targets);
@@ -52,6 +53,12 @@ pub(crate) fn judge<'d>(
         }
     }
     (Judgement::together(judgements), None)
+}
+
+/// The tools that a message offers the model, if the caller's grant names tools.
+pub(crate) fn tools(grants: &Grants, facts: &Facts<'_>) -> Vec<String> {
+    let offered = facts.tools.iter().filter(|_| grants.tools.is_some());
+    offered.map(|tool| tool.clone().into_owned()).collect()
 }
 
 /// Sorts findings by what they belong to: first what belongs to no line, then line by line.

@@ -6,7 +6,7 @@
 //!
 //! Not here: who asks (`ways_in`).
 
-use std::{collections::HashSet, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use connect::Stage;
@@ -230,13 +230,12 @@ fn judged<'d>(
     inspected: &mut Inspected,
     targets: &mut Vec<Arc<Target>>,
 ) -> (Subject, Judgement, Option<&'d Member<'d>>) {
+    let model = opened.model.as_deref().unwrap_or_default();
+    let grants = allowance::grants(caller.grant.as_deref(), operation, model);
     let mut subject = Subject {
         client_address,
-        grants: allowance::grants(
-            caller.grant.as_deref(),
-            operation,
-            opened.model.as_deref().unwrap_or_default(),
-        ),
+        tools: lines::tools(&grants, &read.0.facts),
+        grants,
         risk,
         route: route.name.clone(),
         verb: allowance::verb(operation),
@@ -327,7 +326,7 @@ fn refused(decision: &events::Decision) -> Refusal {
         .filter(|rule| !rule.shadow && rule.exception.is_none() && rule.action.refuses())
         .map(|rule| rule.id.as_str())
         .collect();
-    let code = decision.reason.clone().unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
+    let code = decision.reason.clone().unwrap_or(Cow::Borrowed("policy_block"));
     Refusal::policy(code, &rules.join(", "))
 }
 
