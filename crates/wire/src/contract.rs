@@ -97,6 +97,8 @@ const ATTACHED: &str = "as the type beside it says: text, which is read, or base
 const ATTACHED_SAID: &str =
     "as the type beside it says: text, which is read, or base64, which is opaque";
 const FILE: &str = "base64: PDF, Office, HTML and text are read; pictures, sound and what cannot be read are opaque";
+const UPLOADED: &str = "bytes: what is for `batch` or `fine-tune` is read line by line; of the rest, PDF, Office, HTML and text are \
+     read; pictures, sound and what cannot be read are opaque";
 
 const COLUMNS: &str = "| path | typing | provenance | lane | note |\n|---|---|---|---|---|\n";
 
@@ -117,6 +119,7 @@ fn described(table: &MessageTable, row: &Row) -> Option<ContractRow> {
             typing: "file",
             provenance: Some(events::Provenance::File.as_str()),
             note: match (row.rule, table.direction) {
+                (Rule::File(_), _) if table.operation.takes_form() => UPLOADED,
                 (Rule::File(_), _) => FILE,
                 (_, direction) if direction.is_request() => ATTACHED,
                 _ => ATTACHED_SAID,

@@ -232,6 +232,15 @@ fn a_line_that_is_refused_is_named_and_the_upload_with_it() {
     let upstream = Canned::start();
     let bed = Bed::new(&upstream.base_url, blocking());
     let good = chat("good", "hello");
+    let offering = |tool: &str| {
+        let tool = format!(r#"{{"type":"function","function":{{"name":"{tool}"}}}}"#);
+        let with_tool = format!(r#"{{"model":"gpt-4o","messages":[],"tools":[{tool}]}}"#);
+        batch(&[line("a", CHAT, &body("gpt-4o")), line("b", CHAT, &with_tool)])
+    };
+    assert_eq!(send(&bed.client(), &offering("search")).status, 200);
+    let tool = send(&bed.client(), &offering("shell"));
+    assert_eq!(tool.error_code().as_deref(), Some("not_authorised"), "{}", tool.text());
+    assert!(tool.text().contains("line 2"));
     let longest = "x".repeat(wire::LINE_BYTES_MAX);
     for (bad, code, words) in [
         (
@@ -571,10 +580,14 @@ fn a_batch_counts_what_its_lines_ask_and_its_output_what_they_answer() {
 }
 
 #[test]
-fn a_key_for_one_model_stores_lines_for_that_model_alone() {
+fn a_key_for_models_and_tools_stores_lines_for_those_alone() {
     let upstream = Canned::start();
     upstream.answer("application/json", FILE);
-    let grant = GrantOptions { models: vec!["gpt-*".to_owned()], ..GrantOptions::default() };
+    let grant = GrantOptions {
+        models: vec!["gpt-*".to_owned()],
+        tools: vec!["search".to_owned()],
+        ..GrantOptions::default()
+    };
     let bed = Bed::new(&upstream.base_url, Plan { grant, ..Plan::default() });
     let body = |model: &str| format!(r#"{{"model":"{model}","messages":[]}}"#);
     let good = send(&bed.client(), &batch(&[line("a", CHAT, &body("gpt-4o"))]));
