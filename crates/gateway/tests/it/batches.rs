@@ -232,15 +232,6 @@ fn a_line_that_is_refused_is_named_and_the_upload_with_it() {
     let upstream = Canned::start();
     let bed = Bed::new(&upstream.base_url, blocking());
     let good = chat("good", "hello");
-    let offering = |tool: &str| {
-        let tool = format!(r#"{{"type":"function","function":{{"name":"{tool}"}}}}"#);
-        let with_tool = format!(r#"{{"model":"gpt-4o","messages":[],"tools":[{tool}]}}"#);
-        batch(&[line("a", CHAT, &body("gpt-4o")), line("b", CHAT, &with_tool)])
-    };
-    assert_eq!(send(&bed.client(), &offering("search")).status, 200);
-    let tool = send(&bed.client(), &offering("shell"));
-    assert_eq!(tool.error_code().as_deref(), Some("not_authorised"), "{}", tool.text());
-    assert!(tool.text().contains("line 2"));
     let longest = "x".repeat(wire::LINE_BYTES_MAX);
     for (bad, code, words) in [
         (
@@ -594,6 +585,15 @@ fn a_key_for_models_and_tools_stores_lines_for_those_alone() {
     assert_eq!(good.status, 200, "{}", good.text());
     let bad = send(&bed.client(), &batch(&[line("a", CHAT, &body("o3"))]));
     assert_eq!(bad.error_code().as_deref(), Some("not_authorised"));
+    let offering = |tool: &str| {
+        let tool = format!(r#"{{"type":"function","function":{{"name":"{tool}"}}}}"#);
+        let with_tool = format!(r#"{{"model":"gpt-4o","messages":[],"tools":[{tool}]}}"#);
+        batch(&[line("a", CHAT, &body("gpt-4o")), line("b", CHAT, &with_tool)])
+    };
+    assert_eq!(send(&bed.client(), &offering("search")).status, 200);
+    let tool = send(&bed.client(), &offering("shell"));
+    assert_eq!(tool.error_code().as_deref(), Some("not_authorised"), "{}", tool.text());
+    assert!(tool.text().contains("line 2"));
     let long =
         send(&bed.client(), &batch(&[line("a", CHAT, &body(&format!("gpt-{}", "x".repeat(200))))]));
     assert_eq!(long.error_code().as_deref(), Some("limit_exceeded"));
