@@ -59,6 +59,12 @@ pub(crate) enum Failure {
     /// The network.
     #[error("{}", endpoint_code(.0))]
     Endpoint(#[from] EndpointError),
+    /// The service's key is not there.
+    #[error("key_missing")]
+    KeyMissing,
+    /// The service's key cannot stand in a header.
+    #[error("key_unusable")]
+    KeyUnusable,
     /// Nobody asked it.
     #[error("not_asked")]
     NotAsked,
@@ -79,7 +85,14 @@ pub(crate) enum Failure {
 impl Failure {
     /// Whether the service is to blame, so that it may be left alone.
     pub(crate) const fn is_the_services(&self) -> bool {
-        !matches!(self, Self::CircuitOpen | Self::NotAsked | Self::TooLong)
+        !matches!(
+            self,
+            Self::CircuitOpen
+                | Self::KeyMissing
+                | Self::KeyUnusable
+                | Self::NotAsked
+                | Self::TooLong
+        )
     }
 }
 

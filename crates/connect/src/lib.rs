@@ -1,4 +1,5 @@
-//! What talks out: guards that run as services of their own, and the keys of issuers of tokens.
+//! What talks out: guards that run as services of their own, the keys of issuers of tokens, and providers that exchange
+//! their keys.
 //!
 //! Read `guard.rs` for how one guard is asked, `adapter.rs` for what its services have in common, and
 //! one file of `adapters/` for each vendor's contract.
@@ -20,6 +21,8 @@ mod guard;
 mod key_source;
 mod label;
 mod mark;
+mod provider;
+mod providers;
 mod reference;
 mod settings;
 mod window;
@@ -29,6 +32,9 @@ pub use consultation::{Consultation, Consulted, ExternalGuards, Passage, Refused
 pub use error::GuardError;
 pub use key_source::{FETCH_TIME_MAX, KeySource, KeySourceSettings};
 pub use label::KIND_BYTES_MAX;
+pub use provider::{
+    NewKey, ProviderAdmin, ProviderError, ProviderKind, ProviderSettings, ProviderSettingsError,
+};
 pub use reference::reference_markdown;
 pub use settings::{
     CacheSettings, CircuitSettings, Details, GreyBand, GuardSettings, OnFailure, Stages,

@@ -99,20 +99,33 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::FileShow
         | Operation::FileDelete
         | Operation::BatchShow
-        | Operation::BatchCancel => Uses::Nothing,
+        | Operation::BatchCancel
+        | Operation::OllamaTags
+        | Operation::OllamaShow
+        | Operation::OllamaPs
+        | Operation::OllamaVersion => Uses::Nothing,
         Operation::Embeddings
         | Operation::Moderations
         | Operation::Score
         | Operation::Rerank
         | Operation::Pooling
         | Operation::ImageGenerations
+        | Operation::OllamaEmbed
+        | Operation::OllamaEmbeddings
+        | Operation::ImageEdits
+        | Operation::ImageVariations
+        | Operation::AudioSpeech
         | Operation::BatchCreate => Uses::Input,
         // What a batch has answered counts when it is read.
         Operation::FileContent
         | Operation::ChatCompletions
         | Operation::Completions
         | Operation::Responses
-        | Operation::Messages => Uses::InputAndOutput,
+        | Operation::Messages
+        | Operation::OllamaChat
+        | Operation::OllamaGenerate
+        | Operation::AudioTranscriptions
+        | Operation::AudioTranslations => Uses::InputAndOutput,
     }
 }
 
@@ -122,8 +135,7 @@ pub(crate) fn grants(grant: Option<&Grant>, operation: Operation, model: &str) -
     match grant {
         None => Arc::new(Grants::UNLIMITED),
         Some(grant)
-            if matches!(operation, Operation::ModelList | Operation::AnthropicModelList)
-                || (operation.is_of_storage() && model.is_empty()) =>
+            if operation.is_for_no_model() || (operation.is_of_storage() && model.is_empty()) =>
         {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }
@@ -134,9 +146,12 @@ pub(crate) fn grants(grant: Option<&Grant>, operation: Operation, model: &str) -
 /// What a request wants to do, as policies call it.
 pub(crate) const fn verb(operation: Operation) -> Verb {
     match operation {
-        Operation::Embeddings | Operation::Score | Operation::Rerank | Operation::Pooling => {
-            Verb::Embed
-        }
+        Operation::Embeddings
+        | Operation::Score
+        | Operation::Rerank
+        | Operation::Pooling
+        | Operation::OllamaEmbed
+        | Operation::OllamaEmbeddings => Verb::Embed,
         _ => Verb::Infer,
     }
 }

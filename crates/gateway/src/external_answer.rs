@@ -23,12 +23,12 @@ use wire::{Delivery, Document, Lane, SseEvent, Transcript, Unescaped};
 
 use crate::{
     answer::AnswerGuard,
+    asked::Asked,
     cpu::Cpu,
     exchange::Exchange,
     external::{add_reports, record, refusal},
     judge::Judge,
     refusal::Refusal,
-    reply::Answered,
     service::Shared,
 };
 
@@ -53,7 +53,7 @@ struct LaneOf {
 /// whoever reads it next.
 pub(crate) async fn ask_whole(
     shared: &Shared,
-    answered: Answered,
+    asked: Asked,
     body: &[u8],
     guard: &mut AnswerGuard,
     exchange: &mut Exchange,
@@ -66,7 +66,7 @@ pub(crate) async fn ask_whole(
         return Ok(external.switched_off(Stage::Answer));
     }
     let read = || {
-        let document = answered.read(body, &shared.read_limits).ok()?;
+        let document = asked.read(body, &shared.read_limits).ok()?;
         let of_lane = |field: &wire::Field<'_>| {
             let lane = field.lane?;
             let at = LaneOf { lane, path: document.path_of(field) };

@@ -13,9 +13,11 @@ mod addresses;
 mod allowance;
 mod answer;
 mod answer_form;
+mod asked;
 mod attempts;
 mod batch_output;
 mod blank;
+mod break_glass;
 mod check;
 mod collector;
 mod conversation;
@@ -60,22 +62,23 @@ mod watch;
 mod watch_task;
 mod ways_in;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use connect::ExternalGuards;
 use journal::Journal;
 use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use store::KeySnapshot;
 use telemetry::Span;
 use tokio::sync::mpsc::Receiver;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
+pub use break_glass::{BREAK_GLASS_PREFIX, BreakGlass};
 pub use collector::CollectorSettings;
-pub use exposure::KEY_EXPOSED;
+pub use exposure::{Exposed, KEY_EXPOSED};
 pub use isolation::{Isolated, IsolatedError, Isolation};
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
@@ -114,14 +117,16 @@ pub struct Parts {
     pub journal: Journal,
     /// The detectors and the policy.
     pub judge: Judge,
-    /// Told which virtual keys were seen in plain text. What does not fit is on record only.
-    pub exposed: tokio::sync::mpsc::Sender<events::KeyId>,
+    /// Told which keys were seen in plain text. What does not fit is on record only.
+    pub exposed: tokio::sync::mpsc::Sender<Exposed>,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
     /// The limits and budgets, and what was used of them.
     pub quotas: Arc<Quotas>,
     /// The key under which end users, conversations and masks are hashed.
     pub secret: Secret<[u8; 32]>,
+    /// The keys of providers that are sealed, by name; it is noticed where they are seen.
+    pub sealed: BTreeMap<String, SharedSecret>,
     /// The configuration.
     pub settings: Settings,
     /// Tells the gateway to stop.
@@ -163,12 +168,14 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         judge,
         keys,
         quotas,
+        sealed,
         secret,
         mut settings,
         shutdown,
         tasks,
     } = parts;
-    let metrics = Arc::new(Metrics::new(&settings, Arc::clone(&quotas)));
+    let metrics = Metrics::new(&settings, Arc::clone(&quotas));
+    let metrics = Arc::new(metrics.watching(judge.break_glass()));
     let collector = settings.collector.take();
     let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
     let routes = Routes::new(&mut settings)?;
@@ -196,7 +203,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         bodies,
         conversations: Arc::new(Conversations::default()),
         cpu: Cpu::new(limits.inline_inspection_bytes_max),
-        exposures: Exposures { journal: journal.clone(), keys: Arc::clone(&keys), told: exposed },
+        exposures: Exposures::new(&journal, &keys, sealed, exposed),
         external,
         handle_key: key_for("handles", &secret),
         hash_key: key_for("identity", &secret),

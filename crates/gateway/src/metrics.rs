@@ -18,6 +18,7 @@ use telemetry::{
     About, Counter, Family, FamilySnapshot, Gauge, Histogram, Kind, Meter, Names, Unit, names,
 };
 
+use crate::break_glass::{self, BreakGlass};
 use crate::quota::Quotas;
 use crate::settings::{Settings, UpstreamKind};
 use crate::spans::Naming;
@@ -38,6 +39,8 @@ const INSPECTION_BOUNDS_US: &[u64] = &[
 /// Everything that is counted.
 pub(crate) struct Metrics {
     anomalies: Family<Counter, 1>,
+    break_glass: Arc<Gauge>,
+    break_glass_uses: Family<Counter, 1>,
     cost: Family<Counter, 1>,
     duration: Family<Histogram, 2>,
     exposures: Family<Counter, 0>,
@@ -91,9 +94,17 @@ const DURATION: About = about(
     Kind::Histogram,
     Unit::Seconds,
 );
+const BREAK_GLASS: About =
+    about("bartizan.break_glass.open", "Break-glass that holds now.", Kind::Gauge, Unit::Count);
+const BREAK_GLASS_USES: About = about(
+    "bartizan.break_glass.uses",
+    "Decisions about requests and answers in which a rule was let go by break-glass.",
+    Kind::Counter,
+    Unit::Count,
+);
 const EXPOSURES: About = about(
     "bartizan.keys.exposed",
-    "Virtual keys seen in plain text in requests.",
+    "Keys of ours, and sealed keys of providers, seen in plain text.",
     Kind::Counter,
     Unit::Count,
 );
@@ -203,6 +214,8 @@ impl Metrics {
         let model = names::REQUEST_MODEL;
         Self {
             anomalies: family(ANOMALIES, &[], ["kind"]),
+            break_glass: Arc::default(),
+            break_glass_uses: family(BREAK_GLASS_USES, &[], ["stage"]),
             cost: family(COST, &[], ["model"]),
             duration: family(DURATION, long, ["operation", "streamed"]),
             exposures: family(EXPOSURES, &[], []),
@@ -236,10 +249,16 @@ impl Metrics {
         }
     }
 
+    /// The same, with how much break-glass there is.
+    pub(crate) fn watching(self, glass: &BreakGlass) -> Self {
+        Self { break_glass: Arc::clone(&glass.gauge), ..self }
+    }
+
     /// An interaction begins.
     pub(crate) fn opened(&self, opened: &InteractionOpened) -> Labels {
         self.seen("request", &opened.findings, opened.unscanned.len(), &opened.guards);
         self.masked.with(["request"]).add(u64::from(opened.masked));
+        self.let_go("request", &opened.decision);
         Labels {
             decision: decision(&opened.decision),
             dialect: opened.dialect.clone(),
@@ -256,6 +275,7 @@ impl Metrics {
     pub(crate) fn closed(&self, one: &Labels, closed: &InteractionClosed, observed: &Observed) {
         self.seen("answer", &closed.findings, closed.unscanned.len(), &closed.guards);
         self.masked.with(["answer"]).add(u64::from(closed.masked));
+        self.let_go("answer", &closed.decision);
         self.restored.with([]).add(u64::from(closed.restored));
         let decision = whole_decision(one, closed);
         let class = status_class(closed.status);
@@ -350,6 +370,12 @@ impl Metrics {
         }
     }
 
+    fn let_go(&self, stage: &str, decision: &Decision) {
+        if break_glass::named(decision).is_some() {
+            self.break_glass_uses.with([stage]).add(1);
+        }
+    }
+
     /// The baselines found something.
     pub(crate) fn anomaly(&self, kind: &events::Kind) {
         self.anomalies.with([kind.as_str()]).add(1);
@@ -393,6 +419,8 @@ impl Metrics {
             self.cost.snapshot(),
             self.anomalies.snapshot(),
             self.exposures.snapshot(),
+            FamilySnapshot::point(BREAK_GLASS, self.break_glass.point()),
+            self.break_glass_uses.snapshot(),
             self.watch_lost.snapshot(),
             self.spans_lost.snapshot(),
         ]

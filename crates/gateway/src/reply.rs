@@ -13,10 +13,11 @@ use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
-use wire::{AddressStyle, Document, Echoes, Edit, Operation, ReadError, ReadLimits, UnknownFields};
+use wire::{AddressStyle, Document, Echoes, Edit, Framing, Operation, ReadError, UnknownFields};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
+    asked::Asked,
     attempts::{self, Answer},
     batch_output::guard_lines,
     exchange::Exchange,
@@ -36,13 +37,13 @@ use crate::{
 
 pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const JSON_LINES: HeaderValue = HeaderValue::from_static("application/jsonl");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 /// Answers are never refused for fields that the content map does not know: they are scanned in every
 /// mode, since the provider and not the caller decides what is in an answer.
-const ANSWER_UNKNOWN_FIELDS: UnknownFields = UnknownFields::Scan;
+pub(crate) const ANSWER_UNKNOWN_FIELDS: UnknownFields = UnknownFields::Scan;
 
 /// Upstream headers that clients use; everything else stays here.
 const FORWARDED_HEADERS: [&str; 7] = [
@@ -62,8 +63,10 @@ pub(crate) fn outgoing(
     prepared: &Prepared,
     target: &Target,
 ) -> Result<Request<Bytes>, Refusal> {
-    let Received { caller, operation, place, speech, .. } = received;
-    let content_type = content_type(*operation, &prepared.body)?;
+    let Received { boundary, caller, operation, place, speech, .. } = received;
+    // Of an upload, what was read counts, and not what the head says.
+    let of_upload = operation.is_upload().then(|| wire::boundary(&prepared.body)).transpose()?;
+    let boundary = of_upload.or(boundary.as_deref());
     let (below, is_beside) = below(received, target);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
@@ -77,7 +80,7 @@ pub(crate) fn outgoing(
     headers.insert(header::USER_AGENT, USER_AGENT);
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if !prepared.body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(header::CONTENT_TYPE, content_type(boundary)?);
     }
     speech.add_to(headers);
     if let Some(place) = place {
@@ -90,13 +93,10 @@ pub(crate) fn outgoing(
     Ok(request)
 }
 
-/// What the body is; of a form, with the boundary that was read.
-fn content_type(operation: Operation, body: &[u8]) -> Result<HeaderValue, Refusal> {
-    if !operation.takes_form() {
-        return Ok(JSON);
-    }
-    let boundary = wire::boundary(body)?;
-    HeaderValue::from_str(&format!("multipart/form-data; boundary=\"{boundary}\""))
+/// The content type of what is sent on.
+fn content_type(boundary: Option<&str>) -> Result<HeaderValue, Refusal> {
+    let Some(boundary) = boundary else { return Ok(JSON) };
+    HeaderValue::from_str(&wire::Form::content_type(boundary))
         .map_err(|_| Refusal::internal("internal_request", "the request could not be built"))
 }
 
@@ -115,41 +115,6 @@ fn below(received: &Received, target: &Target) -> (String, bool) {
             (below.unwrap_or(&address.path).to_owned(), below.is_none())
         }
         _ => (speech.target(below.unwrap_or(&address.path)), below.is_none()),
-    }
-}
-
-/// How a whole answer is read.
-#[derive(Clone, Copy)]
-pub(crate) struct Answered {
-    operation: Operation,
-    /// What its lines answer, if it is the output of a batch.
-    lines: Option<Operation>,
-}
-
-impl Answered {
-    fn of(operation: Operation, stored: Option<&Claims>, status: StatusCode) -> Self {
-        let is_output = operation == Operation::FileContent && status.is_success();
-        let lines = stored.and_then(|claims| claims.operation).filter(|_| is_output);
-        Self { operation, lines }
-    }
-
-    /// Reads it.
-    pub(crate) fn read<'a>(
-        self,
-        body: &'a [u8],
-        limits: &ReadLimits,
-    ) -> Result<Document<'a>, ReadError> {
-        match self.lines {
-            Some(lines) => wire::read_batch_output(lines, body, ANSWER_UNKNOWN_FIELDS, limits),
-            None => wire::read_response(self.operation, body, ANSWER_UNKNOWN_FIELDS, limits),
-        }
-    }
-
-    const fn content_type(self) -> HeaderValue {
-        match self.lines {
-            Some(_) => JSON_LINES,
-            None => JSON,
-        }
     }
 }
 
@@ -193,7 +158,7 @@ pub(crate) async fn reply(
     let stored = received.stored.as_ref().map(of_target);
     let replying = Replying { cut, exchange, operation, reference, stored, subject, vault };
     let (head, body) = answer.into_parts();
-    match kind(&head.headers, head.status) {
+    match kind(operation.dialect().framing(), &head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
             Ok(stream(shared, replying, head.status, &head.headers, body))
         }
@@ -211,7 +176,8 @@ enum Kind {
     Whole,
 }
 
-fn kind(headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
+/// What an answer is, by its head. Servers of Ollama's dialect send some errors that are one document as lines.
+fn kind(framing: Framing, headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
         return Err(Refusal::upstream(
             "upstream_encoding",
@@ -224,11 +190,16 @@ fn kind(headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
             "the upstream redirected; redirects are not followed",
         ));
     }
-    let stream = headers
+    let streams = match framing {
+        Framing::Events => "text/event-stream",
+        Framing::Lines if !status.is_success() => return Ok(Kind::Whole),
+        Framing::Lines => "application/x-ndjson",
+    };
+    let is_stream = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.trim_start().starts_with("text/event-stream"));
-    Ok(if stream { Kind::Stream } else { Kind::Whole })
+        .is_some_and(|value| value.trim_start().starts_with(streams));
+    Ok(if is_stream { Kind::Stream } else { Kind::Whole })
 }
 
 fn stream(
@@ -245,7 +216,11 @@ fn stream(
     let mut response = Response::new(());
     *response.status_mut() = status;
     forward_headers(headers, response.headers_mut());
-    response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
+    let content_type = match operation.dialect().framing() {
+        Framing::Events => EVENT_STREAM,
+        Framing::Lines => JSON_LINES,
+    };
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     say_not_scanned(shared, &exchange, response.headers_mut());
     let parts = StreamParts {
@@ -277,7 +252,6 @@ async fn whole(
     let mut share = BodyShare::default();
     let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
     let Replying { mut cut, mut exchange, operation, reference, stored, subject, vault } = replying;
-    let answered = Answered::of(operation, stored.as_ref(), status);
     let read = tokio::select! {
         read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share) => read,
         () = &mut cut => return Err((exchange, Refusal::isolated())),
@@ -288,35 +262,28 @@ async fn whole(
             return Err((exchange, cut_short(&error)));
         }
     };
+    let asked = Asked::of(operation, stored.as_ref(), status, headers);
     let began = Instant::now();
     let is_passed = !shared.judge.guards() && vault.is_empty() && status.is_success();
     let guarded = if is_passed && stored.is_none() {
         exchange.guards(shared.judge.report());
-        count_unguarded(shared, answered, &body, &mut exchange).await;
+        count_unguarded(shared, asked, &body, &mut exchange).await;
         Ok(body)
     } else {
         let mut guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
         let outside = tokio::select! {
-            outside = ask_whole(shared, answered, &body, &mut guard, &mut exchange) => outside,
+            outside = ask_whole(shared, asked, &body, &mut guard, &mut exchange) => outside,
             () = &mut cut => Err(Refusal::isolated()),
         };
         let outside = match outside {
             Ok(reports) => reports,
             Err(refusal) => {
-                count_unguarded(shared, answered, &body, &mut exchange).await;
+                count_unguarded(shared, asked, &body, &mut exchange).await;
                 return Err((exchange, refusal));
             }
         };
-        let guard = || {
-            guard_whole(
-                shared,
-                (answered, stored.as_ref()),
-                (guard, outside),
-                &body,
-                status,
-                &mut exchange,
-            )
-        };
+        let about = (asked, stored.as_ref());
+        let guard = || guard_whole(shared, about, (guard, outside), &body, status, &mut exchange);
         shared.cpu.inspect(body.len(), guard).await
     };
     exchange.inspected(began.elapsed());
@@ -334,7 +301,7 @@ async fn whole(
             let mut response = response.map(|()| net::full_with(bytes, share));
             *response.status_mut() = status;
             forward_headers(headers, response.headers_mut());
-            response.headers_mut().insert(header::CONTENT_TYPE, answered.content_type());
+            response.headers_mut().insert(header::CONTENT_TYPE, asked.content_type(headers));
             Ok(response)
         }
         Err(refusal) => Err((exchange, refusal)),
@@ -342,14 +309,9 @@ async fn whole(
 }
 
 /// Counts a whole answer that no guard reads, or that was refused before one did. What cannot be read is not counted.
-async fn count_unguarded(
-    shared: &Shared,
-    answered: Answered,
-    body: &Bytes,
-    exchange: &mut Exchange,
-) {
+async fn count_unguarded(shared: &Shared, asked: Asked, body: &Bytes, exchange: &mut Exchange) {
     let count = || {
-        if let Ok(document) = answered.read(body, &shared.read_limits) {
+        if let Ok(document) = asked.read(body, &shared.read_limits) {
             exchange.counts(&document, |_| false);
         }
     };
@@ -359,19 +321,19 @@ async fn count_unguarded(
 /// Reads a whole answer, or an upstream's error, and edits it.
 fn guard_whole(
     shared: &Shared,
-    (answered, stored): (Answered, Option<&Claims>),
+    (asked, stored): (Asked, Option<&Claims>),
     (mut guard, outside): (AnswerGuard, Vec<events::GuardReport>),
     body: &Bytes,
     status: StatusCode,
     exchange: &mut Exchange,
 ) -> Result<Bytes, Refusal> {
     let mut document =
-        answered.read(body, &shared.read_limits).map_err(|error| unreadable(status, &error))?;
+        asked.read(body, &shared.read_limits).map_err(|error| unreadable(status, &error))?;
     exchange.counts(&document, |_| false);
     exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
     exchange.guards([shared.judge.report(), outside].concat());
-    let edits = if answered.lines.is_some() {
+    let edits = if asked.lines.is_some() {
         let interaction = exchange.interaction().to_string();
         let guarded = guard_lines(&mut guard, &mut document, &interaction);
         let (edits, verdict) = guarded.map_err(|verdict| stopped(exchange, verdict))?;
@@ -382,7 +344,7 @@ fn guard_whole(
     };
     if let Some(claims) = stored {
         let (key, principal) = (&shared.handle_key, guard.principal());
-        handles::seal_all(key, principal, answered.operation, claims, &mut document)?;
+        handles::seal_all(key, principal, asked.operation, claims, &mut document)?;
     }
     if edits.is_empty() && !document.has_replacements() {
         return Ok(body.clone());

@@ -13,11 +13,11 @@ use connect::Stage;
 use events::{
     Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Span,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use net::BodyShare;
 use policy::Judgement;
 use stdx::Secret;
-use wire::{Document, Echoes, Edit, Embedded, Member, Operation};
+use wire::{Document, Echoes, Edit, Embedded, Form, Member, Operation, ReadLimits};
 
 use crate::{
     allowance,
@@ -45,34 +45,6 @@ use crate::{
 /// Findings of one request; more is refused.
 pub(crate) const FINDINGS_MAX: usize = 100_000;
 
-/// What the body must be, by its headers.
-pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result<(), Refusal> {
-    let unsupported = |code: &'static str, message: String| {
-        Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message))
-    };
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
-        return unsupported(
-            "content_encoding",
-            "the body is compressed; send it as it is (no `content-encoding`)".to_owned(),
-        );
-    }
-    // To cancel a batch, nothing is sent.
-    if operation.method() != "POST" || operation == Operation::BatchCancel {
-        return Ok(());
-    }
-    let expected = if operation.takes_form() { "multipart/form-data" } else { "application/json" };
-    let is_expected = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|value| value.trim().eq_ignore_ascii_case(expected));
-    if is_expected {
-        Ok(())
-    } else {
-        unsupported("content_type", format!("the body must be sent as `content-type: {expected}`"))
-    }
-}
-
 /// A message that was judged and may be sent on once its record is open.
 pub(crate) struct Prepared {
     pub(crate) body: Bytes,
@@ -89,6 +61,8 @@ pub(crate) struct Prepared {
 /// A request that was received: what is known of it, for examining and for the record.
 pub(crate) struct Received {
     pub(crate) body: Bytes,
+    /// What stands between the parts of its body, if that is a form.
+    pub(crate) boundary: Option<String>,
     pub(crate) caller: Caller,
     pub(crate) client_address: Option<IpAddr>,
     pub(crate) external: External,
@@ -108,6 +82,8 @@ pub(crate) struct Received {
     pub(crate) speech: Speech,
     /// What it is about, if that is stored at the provider.
     pub(crate) stored: Option<Stored>,
+    /// Bytes of what was read of its body: without the files of a form.
+    pub(crate) text_bytes: Option<u64>,
     /// What it adds to its conversation, once that is known.
     pub(crate) turn: Option<Turn>,
 }
@@ -122,6 +98,7 @@ impl Received {
     ) -> Self {
         Self {
             body: Bytes::new(),
+            boundary: None,
             caller: Caller::default(),
             client_address,
             external: External::default(),
@@ -134,6 +111,7 @@ impl Received {
             share: BodyShare::default(),
             speech: Speech::default(),
             stored: None,
+            text_bytes: None,
             turn: None,
         }
     }
@@ -155,12 +133,13 @@ pub(crate) fn examine(
     worker: Worker,
 ) -> Result<Option<Prepared>, Refusal> {
     let Received { body, caller, client_address, external, opened, operation, path, .. } = received;
-    let operation = *operation;
+    let (operation, limits) = (*operation, &shared.read_limits);
     opened.request_bytes = body.len() as u64;
-    let mut document =
-        wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
-    let is_guarded = shared.judge.guards();
-    if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
+    let form = form_of(operation, received.boundary.as_deref(), body, limits)?;
+    let read = form.as_ref().map_or(&body[..], |form| form.json().as_bytes());
+    let mut document = wire::read_request(operation, read, shared.unknown_fields, limits)?;
+    received.text_bytes = Some(read.len() as u64);
+    if worker == Worker::Io && shared.judge.guards() && files::are_to_be_opened(&document) {
         return Ok(None);
     }
     received.stored = handles::stored(shared, caller, (operation, path), &mut document)?;
@@ -176,7 +155,6 @@ pub(crate) fn examine(
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
-    opened.route = Some(route.name.clone());
     caller.takes(route);
     let conversation = *opened.conversation.insert(identify(shared, caller, &document));
     let mut targets = plan(&shared.isolation, route, (operation, &document, claims), opened)?;
@@ -193,9 +171,9 @@ pub(crate) fn examine(
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let whom = (turn.risk, *client_address, operation, &**route);
-    let read = (&document, &files);
+    let texts = (&document, &files);
     let (subject, judgement, blamed) =
-        judged(shared, caller, opened, whom, read, &mut inspected, &mut targets);
+        judged(shared, caller, opened, whom, texts, &mut inspected, &mut targets);
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
         return Err(lines::because_of(blamed, refused(judgement.decision())));
@@ -203,9 +181,9 @@ pub(crate) fn examine(
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = std::mem::take(&mut inspected.findings);
-    let form = answer_form(operation, body);
-    let (body, vault) = outgoing(operation, body, &document, masked, opened)?;
-    let reference = reference(shared, &document, &files, form, &vault);
+    let (body, vault) = outgoing(operation, (body, form.as_ref()), &document, masked, opened)?;
+    let answer_form = answer_form(operation, read);
+    let reference = reference(shared, &document, &files, answer_form, &vault);
     if is_first_go {
         external.leave(shared, &document, Seen { files, inspected }, opened)?;
     }
@@ -218,6 +196,17 @@ pub(crate) fn examine(
         targets,
         vault: Arc::new(vault),
     }))
+}
+
+/// The form that a body is, if it is one that says what JSON can say.
+fn form_of(
+    operation: Operation,
+    boundary: Option<&str>,
+    body: &[u8],
+    limits: &ReadLimits,
+) -> Result<Option<Form>, Refusal> {
+    let boundary = boundary.filter(|_| !operation.is_upload());
+    Ok(boundary.map(|boundary| Form::read(operation, boundary, body, limits)).transpose()?)
 }
 
 /// Judges a request for its upstreams. What is known of it goes with the judgement, for its answer.
@@ -293,7 +282,7 @@ fn reference(
 /// What is sent on: what was received, unless something in it is masked.
 fn outgoing(
     operation: Operation,
-    body: &Bytes,
+    (body, form): (&Bytes, Option<&Form>),
     document: &Document<'_>,
     masked: Result<(Vec<Edit>, Vault), Refusal>,
     opened: &mut InteractionOpened,
@@ -312,7 +301,11 @@ fn outgoing(
     if document.is_partial {
         return Err(handles::name_cannot_be_masked());
     }
-    let spliced = wire::splice(document, &edits, Echoes::OfEdited).map_err(|error| {
+    let spliced = match form {
+        Some(form) => form.splice(body, document, &edits),
+        None => wire::splice(document, &edits, Echoes::OfEdited),
+    };
+    let spliced = spliced.map_err(|error| {
         tracing::error!(interaction = %opened.interaction, %error, "splice failed");
         Refusal::internal("internal_splice", "the request could not be masked; nothing was sent")
     })?;

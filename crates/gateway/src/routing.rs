@@ -48,6 +48,7 @@ pub(crate) fn plan(
     let is_conversation = facts.conversation.is_some() || !facts.opening.is_empty();
     let conversation = opened.conversation.filter(|_| is_conversation);
     let seed = conversation.map_or_else(|| opened.interaction.to_bytes(), ConversationId::to_bytes);
+    opened.route = Some(route.name.clone());
     let mut order = route.order(seed);
     if let Some(claims) = stored {
         keep_where_stored(claims, &mut order)?;

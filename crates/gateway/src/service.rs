@@ -7,7 +7,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
-use events::{Decision, InteractionId};
+use events::{Decision, Ending, InteractionId};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, Handler, Incoming};
@@ -17,7 +17,7 @@ use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, Unkno
 
 use crate::{
     addresses::AddressSettings,
-    allowance,
+    allowance, break_glass,
     cpu::Cpu,
     exchange::{Early, Exchange, Randomness},
     exposure::Exposures,
@@ -38,6 +38,7 @@ use crate::{
 
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
 const DECISION_HEADER: &str = "x-bartizan-decision";
+const BREAK_GLASS_HEADER: &str = "x-bartizan-break-glass";
 
 /// What every request shares.
 pub(crate) struct Shared {
@@ -128,7 +129,7 @@ impl Service {
         };
         let (operation, dialect) = match route {
             WireRoute::Known(operation) => (operation.as_str(), operation.dialect()),
-            WireRoute::WrongMethod { .. } | WireRoute::Unknown => {
+            WireRoute::WrongMethod { .. } | WireRoute::Denied { .. } | WireRoute::Unknown => {
                 ("unknown", wire::dialect_of(head.uri.path()))
             }
         };
@@ -146,6 +147,7 @@ impl Service {
                 self.guarded(journey, (&head, &shown), body).await
             }
             WireRoute::WrongMethod { allow } => Err((journey, wrong_method(allow))),
+            WireRoute::Denied { why } => Err((journey, denied_path(why))),
             WireRoute::Unknown => Err((journey, unknown_path())),
         };
         let mut response = match result {
@@ -215,6 +217,7 @@ impl Service {
         exchange.counted_as(&received.caller.counted);
         exchange.turn(received.turn.take());
         exchange.holds(received.reservation.take());
+        exchange.says(received.text_bytes);
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -225,6 +228,7 @@ impl Service {
         }
         journey.exchange.examined(began.elapsed());
         let decision = decision_words(prepared.judgement.decision());
+        let let_go = break_glass::named(prepared.judgement.decision()).map(str::to_owned);
         let (operation, interaction) = (journey.received.operation, journey.exchange.interaction());
         let replied = reply::reply(shared, &journey.received, prepared, journey.exchange).await;
         // Lists of models are public at some providers.
@@ -234,6 +238,9 @@ impl Service {
         match replied {
             Ok(mut response) => {
                 insert(&mut response, DECISION_HEADER, &decision);
+                if let Some(id) = let_go {
+                    insert(&mut response, BREAK_GLASS_HEADER, &id);
+                }
                 Ok(response)
             }
             Err((exchange, refusal)) => {
@@ -259,7 +266,7 @@ impl Service {
         exchange.asked_by(&received.caller);
         exchange.counted_as(&received.caller.counted);
         received.speech = Speech::of(operation, head)?;
-        request::check_headers(operation, &head.headers)?;
+        received.boundary = speech::check_headers(operation, &head.headers)?;
         let limits = &self.0.limits;
         let (bytes_max, time_max) = (limits.body_bytes_max, limits.body_time_max);
         let share = &mut received.share;
@@ -358,6 +365,18 @@ fn wrong_method(allow: &'static str) -> Refusal {
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             format!("this path takes {allow}"),
+        )
+    }
+}
+
+fn denied_path(why: &str) -> Refusal {
+    Refusal {
+        ending: Ending::Refused,
+        kind: "policy_violation",
+        ..Refusal::request(
+            StatusCode::FORBIDDEN,
+            "endpoint_denied",
+            format!("this endpoint is never forwarded: {why}"),
         )
     }
 }

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use net::{TlsSettings, Upstream, UpstreamError, UpstreamSettings};
 use policy::NamePattern;
-use stdx::Secret;
+use stdx::SharedSecret;
 use wire::{Dialect, UnknownFields};
 
 use crate::{
@@ -113,8 +113,9 @@ impl Default for Limits {
 /// One place requests may go.
 #[expect(missing_debug_implementations, reason = "holds the provider's key")]
 pub struct UpstreamOptions {
-    /// The provider's key, sent as the dialect has it: as a bearer token, or as `x-api-key`.
-    pub api_key: Option<Secret<String>>,
+    /// The provider's key, sent as the dialect has it: as a bearer token, or as `x-api-key`. It may be replaced while
+    /// the gateway runs; as long as it is taken away, requests to this upstream are refused.
+    pub api_key: Option<SharedSecret>,
     /// How it is asked whether it is well, if at all.
     pub check: Option<HealthCheck>,
     /// The wire formats it speaks.
@@ -282,7 +283,7 @@ impl Routes {
         let mut targets = Vec::new();
         for options in settings.upstreams.drain(..) {
             targets.push(Arc::new(Target {
-                api_key: options.api_key.map(Arc::new),
+                api_key: options.api_key,
                 check: options.check,
                 dialects: options.dialects,
                 health: Health::default(),

@@ -35,7 +35,7 @@ pub(crate) struct ProviderKey {
 const fn key_header(dialect: Dialect) -> HeaderName {
     match dialect {
         Dialect::Anthropic => X_API_KEY,
-        Dialect::OpenAi => AZURE_KEY,
+        Dialect::Ollama | Dialect::OpenAi => AZURE_KEY,
     }
 }
 
@@ -99,9 +99,51 @@ pub(crate) fn presented_key(
 pub(crate) fn no_key(dialect: Dialect) -> Refusal {
     let how = match dialect {
         Dialect::Anthropic => "`x-api-key: btz_…` or `Authorization: Bearer btz_…`",
-        Dialect::OpenAi => "`Authorization: Bearer btz_…`",
+        Dialect::Ollama | Dialect::OpenAi => "`Authorization: Bearer btz_…`",
     };
     Refusal::unauthenticated(format!("no key was given; send {how} (see `bartizan keys create`)"))
+}
+
+/// What the body must be, by its headers: JSON, or a form, and then its boundary.
+pub(crate) fn check_headers(
+    operation: Operation,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Refusal> {
+    let unsupported =
+        |code, message| Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message));
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
+        return unsupported(
+            "content_encoding",
+            "the body is compressed; send it as it is (no `content-encoding`)",
+        );
+    }
+    // To cancel a batch, nothing is sent.
+    if operation.method() != "POST" || operation == Operation::BatchCancel {
+        return Ok(None);
+    }
+    let mut stated = headers.get_all(header::CONTENT_TYPE).iter();
+    let content_type = stated.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if stated.next().is_some() {
+        return unsupported("content_type", "`content-type` was sent twice; send one");
+    }
+    let kind = content_type.split(';').next().unwrap_or_default();
+    if operation.takes_json() && kind.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(None);
+    }
+    if !operation.takes_form() && !operation.is_upload() {
+        return unsupported(
+            "content_type",
+            "the body must be sent as `content-type: application/json`",
+        );
+    }
+    match wire::boundary_of(content_type) {
+        Some(boundary) => Ok(Some(boundary.to_owned())),
+        None => unsupported(
+            "content_type",
+            "the body must be sent as `content-type: multipart/form-data`, with a boundary of at most 70 \
+             letters, digits and `'()+_,-./:=?`",
+        ),
+    }
 }
 
 /// What of a request's head is sent on, besides what every request has.
@@ -178,10 +220,15 @@ pub(crate) fn add_key(
     callers: Option<&ProviderKey>,
     target: &Target,
 ) -> Result<(), Refusal> {
-    let takes_bearer = dialect == Dialect::OpenAi && target.kind != UpstreamKind::Azure;
+    let takes_bearer = dialect != Dialect::Anthropic && target.kind != UpstreamKind::Azure;
     let is_bearer = callers.map_or(takes_bearer, |key| key.is_bearer);
-    let own = target.api_key.as_deref();
-    let Some(key) = callers.map(|key| &key.secret).or(own) else { return Ok(()) };
+    let own = match (callers, &target.api_key) {
+        (None, Some(own)) => Some(own.current().ok_or_else(|| {
+            Refusal::internal("upstream_key_missing", "the provider's key is not there")
+        })?),
+        _ => None,
+    };
+    let Some(key) = callers.map(|key| &key.secret).or(own.as_deref()) else { return Ok(()) };
     let key = key.expose();
     let (name, value) = if is_bearer {
         (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")))

@@ -8,11 +8,9 @@
 //!
 //! Not here: what is healthy (`health`), what is tried again (`attempts`).
 
-use std::sync::Arc;
-
 use net::Upstream;
 use ring::digest::{SHA256, digest};
-use stdx::Secret;
+use stdx::SharedSecret;
 use wire::Dialect;
 
 use crate::{
@@ -22,7 +20,7 @@ use crate::{
 
 /// An upstream, with its key.
 pub(crate) struct Target {
-    pub(crate) api_key: Option<Arc<Secret<String>>>,
+    pub(crate) api_key: Option<SharedSecret>,
     pub(crate) check: Option<HealthCheck>,
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) health: Health,
@@ -34,6 +32,11 @@ impl Target {
     /// The configured name.
     pub(crate) fn name(&self) -> &str {
         self.upstream.name()
+    }
+
+    /// Whether its key was taken away.
+    pub(crate) fn lacks_key(&self) -> bool {
+        self.api_key.as_ref().is_some_and(|key| key.current().is_none())
     }
 }
 

@@ -24,7 +24,7 @@ pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, r
 /// A body as it comes in, from a client or an upstream.
 pub use hyper::body::Incoming;
 
-pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
+pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Question};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
 pub use listener::{Arrival, Handler, Listener, ListenerSettings, Shutdown};
 pub use tasks::Tasks;

@@ -20,6 +20,7 @@ mod gateway;
 mod http;
 mod kill;
 mod messages;
+mod ollama;
 mod random;
 mod reply;
 mod reply_responses;

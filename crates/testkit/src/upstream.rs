@@ -2,8 +2,8 @@
 //! as it should not.
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
-//! `/v1/moderations`, `/v1/files`, `/v1/batches`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, and the first of them where
-//! Azure has them; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
+//! `/v1/moderations`, `/v1/files`, `/v1/batches`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, the first of them where
+//! Azure has them, and Ollama's native API below `/api/`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use crate::http::{Head, Reader};
 use crate::messages::{self, Message};
+use crate::ollama::{self, Lines};
 use crate::random::fingerprint;
 use crate::reply::{self, Reply};
 use crate::reply_responses;
@@ -319,6 +320,9 @@ pub(crate) fn receive(reader: &mut Reader, connection: u64) -> Result<Option<Rec
 /// Which answer a request gets.
 fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
+    if path.starts_with("/api/") {
+        return answer_of_ollama(request, path, default);
+    }
     let (path, deployment) = as_openai_has_it(path);
     let is_anthropics = request.header("anthropic-version").is_some();
     match (request.method.as_str(), &*path) {
@@ -384,6 +388,46 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             Answer::json(404, reply::error(&message, "invalid_request_error", None, None))
         }
     }
+}
+
+/// Which answer a request gets in Ollama's dialect.
+fn answer_of_ollama(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
+    if (request.method == "GET") != matches!(path, "/api/tags" | "/api/ps" | "/api/version") {
+        return Answer::json(405, ollama::error("method not allowed"));
+    }
+    if let Some(described) = ollama::described(path) {
+        return Answer::json(200, described);
+    }
+    let mut body = request.json();
+    match path {
+        "/api/embed" => return Answer::json(200, ollama::vectors(&body, false)),
+        "/api/embeddings" => return Answer::json(200, ollama::vectors(&body, true)),
+        "/api/chat" | "/api/generate" => {}
+        _ => return Answer::json(404, ollama::error("404 page not found")),
+    }
+    if body["stream"].is_null() {
+        body["stream"] = true.into();
+    }
+    let (prompt, scenario) = match scenario_of(&body, false, default) {
+        Ok(found) => found,
+        Err(unknown) => return Answer::json(404, ollama::error(&unknown)),
+    };
+    if let Some(mut answer) = Answer::failure(&scenario, &prompt) {
+        if let (400.., Body::Bytes(bytes)) = (answer.status, &mut answer.body) {
+            *bytes = ollama::error("the scenario says so").into_bytes();
+        }
+        return Answer { scenario, ..answer };
+    }
+    let fingerprint = fingerprint(format!("{}\n{}", prompt.model, prompt.text).as_bytes());
+    let choice = choices(&prompt, &scenario, fingerprint).into_iter().next().unwrap_or_default();
+    let is_chat = path == "/api/chat";
+    let lines = Lines { prompt: &prompt, scenario: &scenario, choice, is_chat, fingerprint };
+    let body = if prompt.stream {
+        Body::Lines(lines.lines())
+    } else {
+        Body::Bytes(answer::with_faults_unstreamed(lines.body(), &scenario))
+    };
+    Answer { status: 200, headers: Vec::new(), body, scenario }
 }
 
 /// Azure's paths as OpenAI has them, and the deployment that one names.

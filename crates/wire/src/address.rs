@@ -10,8 +10,17 @@ use std::borrow::Cow;
 use crate::route::is_model_name;
 
 /// What can be asked of one deployment.
-const OF_DEPLOYMENTS: [&str; 4] =
-    ["chat/completions", "completions", "embeddings", "images/generations"];
+const OF_DEPLOYMENTS: [&str; 9] = [
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "images/edits",
+    "images/generations",
+    "images/variations",
+];
 /// What Azure has without a deployment and without the version in the path.
 const WITHOUT_VERSION: [&str; 5] =
     ["responses", "responses/input_tokens", "models", "files", "batches"];

@@ -11,7 +11,7 @@ use std::ops::Range;
 use events::Provenance;
 
 use crate::document::{
-    Echo, EchoOf, Embedded, Field, FilePart, Literal, Pending, REPORTED_PATHS_MAX,
+    Echo, EchoOf, Embedded, Field, FilePart, Handle, HandleOf, Literal, Pending, REPORTED_PATHS_MAX,
 };
 use crate::error::ReadError;
 use crate::form::Form;
@@ -153,6 +153,20 @@ impl<'a> Reader<'a> {
         let declared = None;
         let file = FilePart { value, declared, is_pending, why, is_media, position, path };
         self.document.files.push(file);
+        Ok(())
+    }
+
+    /// An id of something stored.
+    pub(crate) fn handle(
+        &mut self,
+        id: Cow<'a, str>,
+        source: Range<usize>,
+        of: HandleOf,
+    ) -> Result<(), ReadError> {
+        if !id.is_empty() {
+            self.room_for(self.document.handles.len())?;
+            self.document.handles.push(Handle { source, id, of });
+        }
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Bytes to typed messages and back: content maps, a span-yielding tokenizer, server-sent events.
+//! Bytes to typed messages and back: content maps, a span-yielding tokenizer, events of streams.
 //!
 //! One call reads a message: [`read_request`], [`read_response`] or, for each event of a stream,
 //! [`read_stream_event`]. The answer is a [`Document`]: every piece of text in it as a [`Field`] with
@@ -6,7 +6,7 @@
 //! against decoded text go back into the original bytes with [`splice`] and [`splice_event`].
 //!
 //! What is text, what is a setting, what cannot be read and what is refused stands in one declarative
-//! table per message (`openai/`, `anthropic/`). The tables are the contract: [`contract`] prints them, and the tests
+//! table per message (`openai/`, `anthropic/`, `ollama/`). The tables are the contract: [`contract`] prints them, and the tests
 //! plant a canary in every path they name.
 //!
 //! INVARIANT: nothing is skipped: each value of a message is matched by a row of its table or is
@@ -17,6 +17,7 @@
 //! Not here: sockets and HTTP (`net`), what text means (`detect`), what follows from it (`policy`).
 
 mod address;
+mod answer_shape;
 mod anthropic;
 mod collect;
 mod contract;
@@ -26,6 +27,8 @@ mod error;
 mod facts;
 mod form;
 mod form_body;
+mod form_head;
+mod form_object;
 mod frames;
 mod json;
 mod json_text;
@@ -35,6 +38,7 @@ mod machine;
 mod maps;
 mod members;
 mod multipart;
+mod ollama;
 mod openai;
 mod path;
 mod plant;
@@ -43,6 +47,7 @@ mod route;
 mod scope;
 mod splice;
 mod sse;
+mod stored;
 mod stream;
 mod table;
 #[cfg(test)]
@@ -51,6 +56,7 @@ mod transcript;
 mod write;
 
 pub use address::{Address, AddressStyle, address};
+pub use answer_shape::{AnswerShape, read_answer, shape_of_answer};
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
     Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Handle, HandleOf, Literal,
@@ -58,6 +64,9 @@ pub use document::{
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
+pub use form::is_media_type;
+pub use form_head::FORM_HEAD_BYTES_MAX;
+pub use form_object::{FORM_BOUNDARY_BYTES_MAX, FORM_PARTS_MAX, Form, boundary_of};
 pub use lane::{Channel, Delivery, Lane};
 pub use limits::{
     BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
@@ -69,11 +78,10 @@ pub use multipart::{
 };
 pub use plant::{Planting, plantings};
 pub use reader::{read_request, read_response};
-pub use route::{
-    Dialect, Direction, Operation, Route, batched, dialect_of, route, shown_model, stored,
-};
+pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_model};
 pub use splice::{Echoes, Edit, SpliceError, splice};
-pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
+pub use sse::{EVENT_BYTES_MAX, EventReader, Framing, SseError, SseEvent};
+pub use stored::{batched, stored};
 pub use stream::{StreamEvent, read_stream_event, splice_event};
 pub use transcript::{TRANSCRIPT_BYTES_MAX, TRANSCRIPT_ITEMS_MAX, Transcript};
 pub use write::{

@@ -3,6 +3,7 @@
 //! INVARIANT: a look-up costs one probe and one comparison whatever the size of the table, so reading
 //! is linear in the bytes. INVARIANT: every place has a state; what no row names is [`UNKNOWN`].
 
+use crate::document::EchoOf;
 use crate::json_text::key_hash;
 use crate::route::Direction;
 use crate::table::{MessageTable, Origin, Row, Rule, Scope, Segment, segments};
@@ -26,6 +27,8 @@ pub(crate) struct Node {
     pub(crate) flag: Option<&'static Row>,
     pub(crate) whole: Option<&'static Row>,
     pub(crate) presence: Option<&'static Row>,
+    /// What stands here repeats this, and is looked into.
+    pub(crate) repeats: Option<EchoOf>,
     /// The row that says what keys without a state of their own are.
     pub(crate) keys: Option<&'static Row>,
     pub(crate) scope: Option<Scope>,
@@ -42,6 +45,7 @@ static NOWHERE: Node = Node {
     flag: None,
     whole: None,
     presence: None,
+    repeats: None,
     keys: None,
     scope: None,
     named: false,
@@ -283,6 +287,9 @@ impl Builder {
             if taken && slot.is_none() {
                 *slot = Some(row);
             }
+        }
+        if let Rule::Repeats(of) = row.rule {
+            node.repeats = Some(of);
         }
         if let Some(below) = below {
             node.any_key.get_or_insert(below);

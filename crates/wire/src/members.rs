@@ -18,7 +18,8 @@ use crate::machine::Machine;
 use crate::maps::machine;
 use crate::path::{PathId, Step};
 use crate::reader::{read_part, text_of};
-use crate::route::{Direction, Operation, batched};
+use crate::route::{Direction, Operation};
+use crate::stored::batched;
 
 /// Lines of one file, as many as the API takes.
 pub const LINES_MAX: usize = 50_000;

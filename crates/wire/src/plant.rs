@@ -179,7 +179,7 @@ impl Garden<'_> {
                     (beside(row.path, "media_type"), quoted("text/plain")),
                 ],
             ),
-            _ if self.table.operation.takes_form() => (quoted(self.canary), Vec::new()),
+            _ if self.table.operation.is_upload() => (quoted(self.canary), Vec::new()),
             _ => (quoted(&format!("data:text/plain;base64,{base64}")), Vec::new()),
         };
         let seed =
@@ -278,7 +278,7 @@ impl<'s> Seed<'s> {
             message.set(&segments(path), value);
         }
         let mut bytes = Vec::new();
-        if table.operation.takes_form() && table.direction == Direction::Request {
+        if table.operation.is_upload() && table.direction == Direction::Request {
             message.write_form(&mut bytes);
         } else {
             message.write(&mut bytes);

@@ -7,17 +7,17 @@
 //! a constrained value of another form is refused; in an answer it is read as text of an unknown
 //! field, because an upstream's garbage must be seen and cannot be argued with.
 //!
-//! Not here: which rows there are (`openai/`, `anthropic/`), what is kept of them (`collect`), JSON itself (`json`).
+//! Not here: which rows there are (`openai/`, `anthropic/`, `ollama/`), what is kept of them (`collect`), JSON itself (`json`).
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::document::{Document, Finish, Handle, HandleOf, Literal};
+use crate::document::{Document, Finish, Literal};
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
 use crate::form::{Form, is_data_url, is_long_number};
 use crate::form_body::read_upload;
-use crate::frames::Frame;
+use crate::frames::{Frame, Taken};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
 use crate::limits::{ReadLimits, UnknownFields};
@@ -43,7 +43,7 @@ pub fn read_request<'a>(
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
     match machine(operation, Direction::Request) {
-        Some(machine) if operation.takes_form() => read_upload(machine, bytes, unknown, limits),
+        Some(machine) if operation.is_upload() => read_upload(machine, bytes, unknown, limits),
         Some(machine) => read(machine, text_of(bytes, limits)?, unknown, limits),
         None if bytes.is_empty() => Ok(Document::empty()),
         None => Err(ReadError::WrongBody { expected: "empty" }),
@@ -79,7 +79,9 @@ pub(crate) fn read<'a>(
     unknown: UnknownFields,
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
-    let document = Document { source, ..Document::empty() };
+    let table = machine.table;
+    let mut document = Document { source, ..Document::empty() };
+    document.facts.stream = table.direction.is_request() && table.operation.streams_unless_told();
     read_part(machine, document, (0..source.len(), PathId::ROOT), unknown, limits)
 }
 
@@ -229,6 +231,9 @@ impl<'a> Reader<'a> {
                 self.refuse_misfit(place)?;
                 self.note_unknown()?;
                 node = UNKNOWN;
+            } else if let Some(of) = place.repeats {
+                self.room_for(self.document.echoes.len())?;
+                taken = Some((start, Taken::Echo(of)));
             } else if let Some(row) = place.presence.filter(|_| object) {
                 self.presence(row);
             } else if place.text.is_some_and(|row| row.fact == Some(Fact::Opening))
@@ -377,20 +382,8 @@ impl<'a> Reader<'a> {
         match row.fact {
             Some(Fact::Stream) => self.document.facts.stream = value,
             Some(Fact::IncludeUsage) => self.document.facts.include_usage = value,
+            Some(Fact::Last) => self.document.facts.last = value,
             _ => {}
-        }
-        Ok(())
-    }
-
-    fn handle(
-        &mut self,
-        id: Cow<'a, str>,
-        source: Range<usize>,
-        of: HandleOf,
-    ) -> Result<(), ReadError> {
-        if !id.is_empty() {
-            self.room_for(self.document.handles.len())?;
-            self.document.handles.push(Handle { source, id, of });
         }
         Ok(())
     }

@@ -9,29 +9,42 @@
 use std::borrow::Cow;
 
 use crate::address::{AddressStyle, address};
+use crate::sse::Framing;
+use crate::stored::stored;
 
 /// A family of wire formats that share error and stream shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     /// Anthropic's Messages API, and what speaks it.
     Anthropic,
+    /// Ollama's native API.
+    Ollama,
     /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
     OpenAi,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 2] = [Self::Anthropic, Self::OpenAi];
+    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Ollama, Self::OpenAi];
 
     /// Whether its streams say of each choice that it begins, and of themselves that they end.
     pub const fn says_what_begins(self) -> bool {
         matches!(self, Self::Anthropic)
     }
 
+    /// How its streams are cut into events.
+    pub const fn framing(self) -> Framing {
+        match self {
+            Self::Ollama => Framing::Lines,
+            Self::Anthropic | Self::OpenAi => Framing::Events,
+        }
+    }
+
     /// The name in events and contracts.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::Ollama => "ollama",
             Self::OpenAi => "openai",
         }
     }
@@ -39,6 +52,7 @@ impl Dialect {
 
 /// What a caller may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// tidy: table - what a caller may ask for
 pub enum Operation {
     /// `POST /v1/chat/completions`, streamed or not.
     ChatCompletions,
@@ -90,11 +104,37 @@ pub enum Operation {
     AnthropicModelList,
     /// `GET /v1/models/{model}`, asked as Anthropic's clients ask.
     AnthropicModelShow,
+    /// `POST /api/chat`, streamed or not (Ollama).
+    OllamaChat,
+    /// `POST /api/generate`, streamed or not (Ollama).
+    OllamaGenerate,
+    /// `POST /api/embed` (Ollama).
+    OllamaEmbed,
+    /// `POST /api/embeddings` (Ollama).
+    OllamaEmbeddings,
+    /// `GET /api/tags` (Ollama).
+    OllamaTags,
+    /// `POST /api/show` (Ollama).
+    OllamaShow,
+    /// `GET /api/ps` (Ollama).
+    OllamaPs,
+    /// `GET /api/version` (Ollama).
+    OllamaVersion,
+    /// `POST /v1/images/edits`, streamed or not.
+    ImageEdits,
+    /// `POST /v1/images/variations`.
+    ImageVariations,
+    /// `POST /v1/audio/transcriptions`, streamed or not.
+    AudioTranscriptions,
+    /// `POST /v1/audio/translations`, streamed or not.
+    AudioTranslations,
+    /// `POST /v1/audio/speech`, streamed or not.
+    AudioSpeech,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 38] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -120,13 +160,26 @@ impl Operation {
         Self::CountTokens,
         Self::AnthropicModelList,
         Self::AnthropicModelShow,
+        Self::OllamaChat,
+        Self::OllamaGenerate,
+        Self::OllamaEmbed,
+        Self::OllamaEmbeddings,
+        Self::OllamaTags,
+        Self::OllamaShow,
+        Self::OllamaPs,
+        Self::OllamaVersion,
+        Self::ImageEdits,
+        Self::ImageVariations,
+        Self::AudioTranscriptions,
+        Self::AudioTranslations,
+        Self::AudioSpeech,
     ];
 
     /// The name in events, contracts and policies.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat.completions",
-            Self::Embeddings => "embeddings",
+            Self::Embeddings | Self::OllamaEmbeddings => "embeddings",
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
@@ -146,6 +199,18 @@ impl Operation {
             Self::BatchCreate | Self::BatchShow | Self::BatchCancel => "batches",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
+            Self::OllamaChat => "chat",
+            Self::OllamaGenerate => "generate",
+            Self::OllamaEmbed => "embed",
+            Self::OllamaTags => "tags",
+            Self::OllamaShow => "show",
+            Self::OllamaPs => "ps",
+            Self::OllamaVersion => "version",
+            Self::ImageEdits => "images.edits",
+            Self::ImageVariations => "images.variations",
+            Self::AudioTranscriptions => "audio.transcriptions",
+            Self::AudioTranslations => "audio.translations",
+            Self::AudioSpeech => "audio.speech",
         }
     }
 
@@ -156,6 +221,14 @@ impl Operation {
             | Self::CountTokens
             | Self::AnthropicModelList
             | Self::AnthropicModelShow => Dialect::Anthropic,
+            Self::OllamaChat
+            | Self::OllamaGenerate
+            | Self::OllamaEmbed
+            | Self::OllamaEmbeddings
+            | Self::OllamaTags
+            | Self::OllamaShow
+            | Self::OllamaPs
+            | Self::OllamaVersion => Dialect::Ollama,
             _ => Dialect::OpenAi,
         }
     }
@@ -188,7 +261,10 @@ impl Operation {
             | Self::AnthropicModelShow
             | Self::FileShow
             | Self::FileContent
-            | Self::BatchShow => "GET",
+            | Self::BatchShow
+            | Self::OllamaTags
+            | Self::OllamaPs
+            | Self::OllamaVersion => "GET",
             Self::FileDelete => "DELETE",
             _ => "POST",
         }
@@ -202,8 +278,8 @@ impl Operation {
         }
     }
 
-    /// Whether its request is a form and not JSON.
-    pub const fn takes_form(self) -> bool {
+    /// Whether its request is the upload of a file, which is a form of its own.
+    pub const fn is_upload(self) -> bool {
         matches!(self, Self::FileUpload)
     }
 
@@ -228,12 +304,58 @@ impl Operation {
 
     /// Whether events of its stream repeat text that earlier events have said piece by piece.
     pub const fn repeats_itself(self) -> bool {
-        matches!(self, Self::Responses)
+        matches!(self, Self::Responses | Self::AudioTranscriptions | Self::AudioTranslations)
+    }
+
+    /// Whether its request may be a form.
+    pub const fn takes_form(self) -> bool {
+        matches!(
+            self,
+            Self::AudioTranscriptions
+                | Self::AudioTranslations
+                | Self::ImageEdits
+                | Self::ImageVariations
+        )
+    }
+
+    /// Whether its request may be JSON.
+    pub const fn takes_json(self) -> bool {
+        !self.takes_form() && !self.is_upload() || matches!(self, Self::ImageEdits)
     }
 
     /// Whether its answer may be a stream.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages)
+        matches!(
+            self,
+            Self::ChatCompletions
+                | Self::Completions
+                | Self::Responses
+                | Self::Messages
+                | Self::OllamaChat
+                | Self::OllamaGenerate
+                | Self::ImageGenerations
+                | Self::ImageEdits
+                | Self::AudioTranscriptions
+                | Self::AudioTranslations
+                | Self::AudioSpeech
+        )
+    }
+
+    /// Whether its answer is a stream unless the request says otherwise.
+    pub const fn streams_unless_told(self) -> bool {
+        matches!(self, Self::OllamaChat | Self::OllamaGenerate)
+    }
+
+    /// Whether it asks for no model in particular.
+    pub const fn is_for_no_model(self) -> bool {
+        matches!(
+            self,
+            Self::ModelList
+                | Self::AnthropicModelList
+                | Self::OllamaTags
+                | Self::OllamaPs
+                | Self::OllamaVersion
+        )
     }
 }
 
@@ -284,6 +406,11 @@ pub enum Route {
         /// The method that is allowed.
         allow: &'static str,
     },
+    /// A path that is known and never forwarded: answer 403 in the shape of [`dialect_of`] it.
+    Denied {
+        /// In words.
+        why: &'static str,
+    },
     /// Anything else: answer 404 in the shape of [`dialect_of`] the path.
     Unknown,
 }
@@ -291,17 +418,46 @@ pub enum Route {
 /// The longest model name in a path or a body, in bytes.
 pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
 
-/// The longest id of something stored, in bytes.
-const STORED_ID_BYTES_MAX: usize = 256;
-
 const MODELS: &str = "/v1/models/";
 const MESSAGES: &str = "/v1/messages";
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+/// Below it is Ollama's native API.
+const OLLAMA: &str = "/api/";
+/// What of it works for a model, or tells of models.
+const OLLAMA_OPERATIONS: [(&str, Operation); 8] = [
+    ("chat", Operation::OllamaChat),
+    ("generate", Operation::OllamaGenerate),
+    ("embed", Operation::OllamaEmbed),
+    ("embeddings", Operation::OllamaEmbeddings),
+    ("tags", Operation::OllamaTags),
+    ("show", Operation::OllamaShow),
+    ("ps", Operation::OllamaPs),
+    ("version", Operation::OllamaVersion),
+];
+/// What of it changes the server's models, or stands for the server's own account; and whatever is below.
+const OLLAMA_MANAGEMENT: [&str; 13] = [
+    "blobs",
+    "copy",
+    "create",
+    "delete",
+    "experimental",
+    "me",
+    "pull",
+    "push",
+    "signout",
+    "status",
+    "user",
+    "web_fetch",
+    "web_search",
+];
+const MANAGEMENT: &str = "it manages the server behind this gateway, or uses the server's own account; \
+                          ask the server's operators, who reach it without this gateway";
 
 /// The dialect in which whoever asks for `path` expects to be answered.
 pub fn dialect_of(path: &str) -> Dialect {
     match path.strip_prefix(MESSAGES) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => Dialect::Anthropic,
+        _ if path.starts_with(OLLAMA) => Dialect::Ollama,
         _ => Dialect::OpenAi,
     }
 }
@@ -331,13 +487,19 @@ pub fn route(method: &str, path: &str) -> Route {
         "/v1/files" | "/v1/batches" if method == "GET" => return Route::Unknown,
         "/v1/files" => Operation::FileUpload,
         "/v1/batches" => Operation::BatchCreate,
+        "/v1/images/edits" => Operation::ImageEdits,
+        "/v1/images/variations" => Operation::ImageVariations,
+        "/v1/audio/transcriptions" => Operation::AudioTranscriptions,
+        "/v1/audio/translations" => Operation::AudioTranslations,
+        "/v1/audio/speech" => Operation::AudioSpeech,
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
         path if shown_model(path).is_some() => Operation::ModelShow,
-        path => match stored(path) {
-            Some((Operation::FileShow, _)) if method == "DELETE" => Operation::FileDelete,
-            Some((operation, _)) => operation,
-            None => return Route::Unknown,
+        path => match (stored(path), path.strip_prefix(OLLAMA).map(of_ollama)) {
+            (Some((Operation::FileShow, _)), _) if method == "DELETE" => Operation::FileDelete,
+            (Some((operation, _)), _) | (None, Some(Route::Known(operation))) => operation,
+            (None, Some(other)) => return other,
+            (None, None) => return Route::Unknown,
         },
     };
     if method == operation.method() {
@@ -345,6 +507,18 @@ pub fn route(method: &str, path: &str) -> Route {
     } else {
         Route::WrongMethod { allow: operation.allowed() }
     }
+}
+
+/// What stands at this place below `/api/`.
+fn of_ollama(rest: &str) -> Route {
+    if let Some((_, operation)) = OLLAMA_OPERATIONS.iter().find(|(name, _)| *name == rest) {
+        return Route::Known(*operation);
+    }
+    let first = rest.split('/').next().unwrap_or_default();
+    if OLLAMA_MANAGEMENT.contains(&first) {
+        return Route::Denied { why: MANAGEMENT };
+    }
+    Route::Unknown
 }
 
 /// The most models that one page of Anthropic's list may have.
@@ -388,45 +562,7 @@ pub(crate) fn is_model_name(name: &str) -> bool {
         && name.split('/').all(|segment| !matches!(segment, "." | ".."))
 }
 
-/// What `GET` or `POST` asks of something stored at the provider, and its id, when `path` is of that form.
-///
-/// An id is 1 to 256 characters of `A-Za-z0-9._~-`.
-pub fn stored(path: &str) -> Option<(Operation, &str)> {
-    let (asked, rest) = match (path.strip_prefix("/v1/files/"), path.strip_prefix("/v1/batches/")) {
-        (Some(rest), _) => ([Operation::FileShow, Operation::FileContent], rest),
-        (None, Some(rest)) => ([Operation::BatchShow, Operation::BatchCancel], rest),
-        (None, None) => return None,
-    };
-    let [shown, below] = asked;
-    let (operation, id) = match rest.split_once('/') {
-        None => (shown, rest),
-        Some((id, "content")) if below == Operation::FileContent => (below, id),
-        Some((id, "cancel")) if below == Operation::BatchCancel => (below, id),
-        Some(_) => return None,
-    };
-    let is_id = (1..=STORED_ID_BYTES_MAX).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte))
-        && !matches!(id, "." | "..");
-    is_id.then_some((operation, id))
-}
-
-/// What the lines of a batch for this path ask for. Azure leaves the version out.
-pub fn batched(url: &str) -> Option<Operation> {
-    let path = if url.starts_with("/v1/") { url.into() } else { format!("/v1{url}") };
-    match route("POST", &path) {
-        Route::Known(
-            operation @ (Operation::ChatCompletions
-            | Operation::Completions
-            | Operation::Embeddings
-            | Operation::ImageGenerations
-            | Operation::Moderations
-            | Operation::Responses),
-        ) => Some(operation),
-        _ => None,
-    }
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
@@ -443,9 +579,7 @@ fn percent_decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Dialect, Operation, Route, STORED_ID_BYTES_MAX, batched, dialect_of, route, shown_model,
-    };
+    use super::{Dialect, Operation, Route, dialect_of, route, shown_model};
 
     #[test]
     fn the_operations_are_known() {
@@ -473,28 +607,14 @@ mod tests {
             ("GET", "/v1/batches/batch_1", Operation::BatchShow),
             ("POST", "/v1/batches/batch_1/cancel", Operation::BatchCancel),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
+            ("POST", "/api/chat", Operation::OllamaChat),
+            ("POST", "/api/embeddings", Operation::OllamaEmbeddings),
+            ("GET", "/api/tags", Operation::OllamaTags),
+            ("POST", "/v1/audio/transcriptions", Operation::AudioTranscriptions),
+            ("POST", "/v1/images/edits", Operation::ImageEdits),
             ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
         ] {
             assert_eq!(route(method, path), Route::Known(operation), "{path}");
-        }
-    }
-
-    #[test]
-    fn lines_of_batches_ask_for_what_is_guarded_there() {
-        for (url, operation) in [
-            ("/v1/chat/completions", Some(Operation::ChatCompletions)),
-            ("/chat/completions", Some(Operation::ChatCompletions)),
-            ("/v1/embeddings", Some(Operation::Embeddings)),
-            ("/v1/responses", Some(Operation::Responses)),
-            ("/v1/files", None),
-            ("/v1/batches", None),
-            ("/v1/messages", None),
-            ("/v1/videos", None),
-            ("/v1/chat/completions?x=1", None),
-            ("chat/completions", None),
-            ("", None),
-        ] {
-            assert_eq!(batched(url), operation, "{url}");
         }
     }
 
@@ -541,14 +661,36 @@ mod tests {
             "/v1/models/a%00b",
             "/v1/models/%+1",
             "/v1/models/a b",
+            "/api",
+            "/api/",
+            "/api/chat/",
+            "/api/Chat",
+            "/api/chat/completions",
         ] {
             assert_eq!(route("POST", path), Route::Unknown, "{path}");
         }
         let long = format!("/v1/models/{}", "a".repeat(257));
         assert_eq!(route("GET", &long), Route::Unknown, "longer than a model's name");
-        let id = |bytes: usize| route("GET", &format!("/v1/files/{}", "a".repeat(bytes)));
-        assert_eq!(id(STORED_ID_BYTES_MAX), Route::Known(Operation::FileShow));
-        assert_eq!(id(STORED_ID_BYTES_MAX + 1), Route::Unknown, "longer than an id");
+    }
+
+    #[test]
+    fn what_manages_a_server_of_ollama_is_denied_whatever_the_method() {
+        for path in [
+            "/api/pull",
+            "/api/push",
+            "/api/create",
+            "/api/copy",
+            "/api/delete",
+            "/api/blobs/sha256:0a",
+            "/api/me",
+            "/api/user/keys/k",
+            "/api/experimental/web_search",
+        ] {
+            for method in ["POST", "GET", "HEAD", "DELETE"] {
+                assert!(matches!(route(method, path), Route::Denied { .. }), "{method} {path}");
+            }
+            assert_eq!(dialect_of(path), Dialect::Ollama, "{path}");
+        }
     }
 
     #[test]

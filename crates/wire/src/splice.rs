@@ -79,6 +79,9 @@ pub enum SpliceError {
     /// The message goes on with bytes that are no text.
     #[error("a message that is not all text cannot be edited")]
     Partial,
+    /// An edit of a form would end the part it is in.
+    #[error("an edit holds the boundary of its form")]
+    Boundary,
     /// Edited keys of one object became equal.
     #[error("an edit makes two keys of one object equal")]
     DuplicateKey,
@@ -103,11 +106,13 @@ pub fn splice(
     let repeated = repeated(document, &edits);
     for echo in &document.echoes {
         if echoes == Echoes::All || repeated.contains(&(echo.choice, echo.of)) {
-            changes.push(Change { range: echo.source.clone(), bytes: b"null".to_vec() });
+            let (range, bytes) = (echo.source.clone(), b"null".to_vec());
+            changes.push(Change { range, bytes, takes_all: true });
         }
     }
     for (range, with) in &document.replaced {
-        changes.push(Change { range: range.clone(), bytes: with.clone().into_bytes() });
+        let (range, bytes) = (range.clone(), with.clone().into_bytes());
+        changes.push(Change { range, bytes, takes_all: true });
     }
     if document.is_partial && !changes.is_empty() {
         return Err(SpliceError::Partial);
@@ -142,6 +147,14 @@ fn repeated(document: &Document<'_>, edits: &[&Edit]) -> BTreeSet<(u32, EchoOf)>
 struct Change {
     range: Range<usize>,
     bytes: Vec<u8>,
+    /// What is changed inside goes with it.
+    takes_all: bool,
+}
+
+impl Change {
+    const fn new(range: Range<usize>, bytes: Vec<u8>) -> Self {
+        Self { range, bytes, takes_all: false }
+    }
 }
 
 /// A part of the message with the changes in it, which are in order.
@@ -152,11 +165,13 @@ fn assembled(source: &str, part: Range<usize>, changes: &[Change]) -> Vec<u8> {
     let changes = changes.get(first..last).unwrap_or_default();
     let grown: usize = changes.iter().map(|change| change.bytes.len()).sum();
     let mut result = Vec::with_capacity(part.len() + grown);
-    let mut at = part.start;
+    let (mut at, mut gone_to) = (part.start, 0);
     for change in changes {
-        // What stands in a part that was replaced is gone with it.
-        if change.range.start < at {
+        if change.range.start < gone_to {
             continue;
+        }
+        if change.takes_all {
+            gone_to = change.range.end;
         }
         result.extend_from_slice(source.get(at..change.range.start).unwrap_or_default());
         result.extend_from_slice(&change.bytes);
@@ -197,15 +212,21 @@ fn change_field(
             // A name of a file stands between quotes.
             let bytes = replacement.replace(['"', '\r', '\n'], "_").into_bytes();
             let base = field.source.start;
-            changes.push(Change { range: base + start..base + end, bytes });
+            changes.push(Change::new(base + start..base + end, bytes));
         } else {
-            let (Some(from), Some(to)) = (places.raw_offset(start), places.raw_offset(end)) else {
-                return Err(bad);
+            let (range, bytes) = if field.literal == Literal::Plain {
+                (start..end, replacement.as_bytes().to_vec())
+            } else {
+                let (Some(from), Some(to)) = (places.raw_offset(start), places.raw_offset(end))
+                else {
+                    return Err(bad);
+                };
+                let mut bytes = Vec::with_capacity(replacement.len() + 2);
+                push_escaped(&mut bytes, &replacement);
+                (from..to, bytes)
             };
-            let mut bytes = Vec::with_capacity(replacement.len() + 2);
-            push_escaped(&mut bytes, &replacement);
             let base = field.source.start;
-            changes.push(Change { range: base + from..base + to, bytes });
+            changes.push(Change::new(base + range.start..base + range.end, bytes));
         }
         done = end.max(given.end);
     }
@@ -213,7 +234,7 @@ fn change_field(
         whole.push_str(field.text.get(done..).unwrap_or_default());
         let mut bytes = Vec::with_capacity(whole.len() + 2);
         push_string(&mut bytes, &whole);
-        changes.push(Change { range: field.source.clone(), bytes });
+        changes.push(Change::new(field.source.clone(), bytes));
     }
     Ok(())
 }

@@ -4,11 +4,12 @@
 //! INVARIANT: everything written here is one line of JSON per event, so it reads back as it was meant;
 //! text is escaped, whatever it holds.
 //!
-//! Not here: the shapes themselves (`openai/write`, `anthropic/write`).
+//! Not here: the shapes themselves (`openai/write`, `anthropic/write`, `ollama/write`).
 
 use crate::anthropic;
 use crate::document::Facts;
 use crate::lane::Lane;
+use crate::ollama;
 use crate::openai;
 use crate::route::{Dialect, Operation};
 use crate::transcript::Transcript;
@@ -24,6 +25,8 @@ pub struct Envelope {
     pub model: String,
     /// When it was made, in seconds since 1970.
     pub created: u64,
+    /// When it was made, in dialects that write it in words.
+    pub created_at: String,
     /// `system_fingerprint`, when the upstream states one.
     pub system_fingerprint: Option<String>,
     /// What was sent so far, in dialects that say it again.
@@ -45,6 +48,9 @@ impl Envelope {
         }
         if let (0, Some(created)) = (self.created, facts.created) {
             self.created = created;
+        }
+        if let (true, Some(created_at)) = (self.created_at.is_empty(), &facts.created_at) {
+            self.created_at.push_str(created_at);
         }
         if let (None, Some(fingerprint)) = (&self.system_fingerprint, &facts.system_fingerprint) {
             self.system_fingerprint = Some(fingerprint.clone().into_owned());
@@ -112,6 +118,7 @@ pub fn delta_event(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::delta_event(lane, text),
+        Dialect::Ollama => ollama::delta_event(operation, envelope, lane, text),
         Dialect::OpenAi => openai::delta_event(operation, envelope, lane, text),
     }
 }
@@ -137,6 +144,7 @@ pub fn blocked_ending(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::blocked_ending(envelope, choices.open, notice),
+        Dialect::Ollama => ollama::blocked_ending(operation, envelope, notice),
         Dialect::OpenAi => openai::blocked_ending(operation, envelope, choices, notice),
     }
 }
@@ -145,6 +153,7 @@ pub fn blocked_ending(
 pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::error_event(shape),
+        Dialect::Ollama => ollama::error_event(shape),
         Dialect::OpenAi => openai::error_event(shape),
     }
 }
@@ -153,6 +162,7 @@ pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
 pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::error_body(shape),
+        Dialect::Ollama => ollama::error_body(shape),
         Dialect::OpenAi => openai::error_body(shape),
     }
 }

@@ -10,20 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use events::{Event, EventBody, KeyId};
-use gateway::{Isolation, Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
+use events::{Event, EventBody};
+use gateway::{Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
-use store::{Isolations, KeySnapshot, VirtualKeys};
+use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::Receiver;
 
-use super::isolation_changes::Follower;
+use super::up_followed::Followed;
 use super::{key_changes, process_limits, quota_file, up_welcome};
 use crate::cli::UpArgs;
 use crate::config;
 use crate::config::settings::Settings;
-use crate::data_dir::{DataDir, keys_failure, store_failure};
+use crate::data_dir::{DataDir, keys_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::note;
 use crate::telemetry;
@@ -31,7 +30,7 @@ use crate::time::now_ms;
 
 /// How often changes of keys by other processes are looked for.
 const KEYS_PAUSE: Duration = Duration::from_millis(250);
-/// Exposed keys that wait to be revoked.
+/// Exposed keys that wait for what follows.
 const EXPOSED_KEYS_WAITING_MAX: usize = 1_024;
 /// How often expired content is destroyed.
 const EXPIRY_PAUSE: Duration = Duration::from_mins(10);
@@ -70,9 +69,11 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let first_key = up_welcome::first_key(&data, &keys).await?;
     let snapshot = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.map_err(keys_failure)?));
 
-    let shutdown_time_max = settings.gateway.limits.shutdown_time_max;
-    let policy_digest = settings.guards.policy.digest();
     let welcome = up_welcome::Welcome::new(&settings);
+    let policy = Arc::new(settings.guards.policy);
+    let followed = Followed::start(&keys, &data, settings.secrets, (&policy, &journal)).await?;
+    let shutdown_time_max = settings.gateway.limits.shutdown_time_max;
+    let policy_digest = policy.digest();
     let (tasks, shutdown) = (Tasks::default(), Shutdown::default());
     let mut gateway = settings.gateway;
     if settings.loopback {
@@ -82,19 +83,17 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     }
     let quotas = Arc::new(Quotas::new(settings.quotas));
     quota_file::restore(data.path(), &quotas)?;
-    let isolation = Isolation::default();
-    let isolations = Isolations::new(keys.store().clone());
-    let follower = Follower::start(isolations, isolation.clone()).await.map_err(store_failure)?;
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
     let parts = Parts {
         exposed,
         external: settings.external,
-        isolation,
+        isolation: followed.isolation(),
         baselines: Some(data.baselines_file()),
         journal: journal.clone(),
-        judge: Judge::new(detect, settings.guards.policy, gateway.guards),
+        judge: Judge::new(detect, policy, gateway.guards).breaking(followed.break_glass()),
         keys: Arc::clone(&snapshot),
         quotas: Arc::clone(&quotas),
+        sealed: followed.places(),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
@@ -111,8 +110,9 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         tasks: &tasks,
         shutdown: &shutdown,
     };
-    tasks.spawn(Box::pin(follower.follow(journal.clone(), shutdown.clone())));
-    background.start(keys, snapshot, &quotas, settings.revoke_exposed.then_some(seen));
+    let revokes = settings.revoke_exposed.then(|| keys.clone());
+    followed.follow((revokes, seen), &journal, (&tasks, &shutdown));
+    background.start(keys, snapshot, &quotas);
     welcome.print(address, &data, first_key)?;
 
     let name = stop(&mut signals, &tasks, &shutdown, shutdown_time_max).await;
@@ -170,17 +170,8 @@ struct Background<'a> {
 }
 
 impl Background<'_> {
-    fn start(
-        self,
-        keys: VirtualKeys,
-        snapshot: Arc<ArcSwap<KeySnapshot>>,
-        quotas: &Arc<Quotas>,
-        exposed: Option<Receiver<KeyId>>,
-    ) {
+    fn start(self, keys: VirtualKeys, snapshot: Arc<ArcSwap<KeySnapshot>>, quotas: &Arc<Quotas>) {
         let Self { data, journal, tasks, shutdown } = self;
-        if let Some(exposed) = exposed {
-            tasks.spawn(revoke_exposed(keys.clone(), exposed, journal.clone(), shutdown.clone()));
-        }
         tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
         tasks.spawn(expire_content(journal, shutdown.clone()));
         tasks.spawn(quota_file::keep(data, Arc::clone(quotas), shutdown.clone()));
@@ -276,31 +267,6 @@ async fn follow_keys(
         }
         if is_last {
             return;
-        }
-    }
-}
-
-/// Revokes keys that were seen in plain text. Those who use them find out within a quarter of a second.
-async fn revoke_exposed(
-    keys: VirtualKeys,
-    mut seen: Receiver<KeyId>,
-    journal: Journal,
-    shutdown: Shutdown,
-) {
-    loop {
-        let id = tokio::select! {
-            id = seen.recv() => id,
-            () = shutdown.begun() => None,
-        };
-        let Some(id) = id else { return };
-        match keys.revoke(id, now_ms()).await {
-            Ok(_) => tracing::warn!(key = %id, "was seen in plain text and is revoked"),
-            Err(error) => {
-                tracing::error!(key = %id, %error, "was seen in plain text and could not be revoked");
-                let detail = format!("the exposed key {id} could not be revoked: {error}");
-                let noted = record(&journal, key_changes::node("degraded", detail));
-                tracing::debug!(is_noted = noted.is_ok());
-            }
         }
     }
 }

@@ -70,14 +70,16 @@ impl Welcome {
         let routes = &settings.gateway.routes;
         let models = routes.iter().flat_map(|route| &route.models);
         let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
-        let speaks_openai =
-            settings.upstreams.iter().any(|one| one.dialects.contains(&Dialect::OpenAi));
-        let dialect = if speaks_openai { Dialect::OpenAi } else { Dialect::Anthropic };
+        let is_spoken =
+            |dialect: &Dialect| settings.upstreams.iter().any(|one| one.dialects.contains(dialect));
+        let known = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Ollama];
+        let dialect = known.into_iter().find(is_spoken).unwrap_or(Dialect::OpenAi);
         let model = match (settings.loopback, named, dialect) {
             (true, ..) => gateway::LOOPBACK_MODEL,
             (false, Some(model), _) => model,
             (false, None, Dialect::OpenAi) => "gpt-4o-mini",
             (false, None, Dialect::Anthropic) => "claude-haiku-4-5",
+            (false, None, Dialect::Ollama) => "llama3.2",
         };
         let names: Vec<&str> = settings.upstreams.iter().map(|one| one.name.as_str()).collect();
         Self {
@@ -133,12 +135,14 @@ impl Welcome {
     /// A benign prompt, an attack, and personal data.
     fn trials(&self, base_url: &str, key_file: &Path) -> String {
         let echo = if self.is_loopback { "/echo " } else { "Repeat: " };
+        let origin = base_url.trim_end_matches("/v1");
         let (path, settings) = match self.dialect {
-            Dialect::OpenAi => ("chat/completions", ""),
-            Dialect::Anthropic => ("messages", "\"max_tokens\":256,"),
+            Dialect::OpenAi => ("v1/chat/completions", ""),
+            Dialect::Anthropic => ("v1/messages", "\"max_tokens\":256,"),
+            Dialect::Ollama => ("api/chat", "\"stream\":false,"),
         };
         let version = match self.dialect {
-            Dialect::OpenAi => "",
+            Dialect::OpenAi | Dialect::Ollama => "",
             Dialect::Anthropic => "-H 'anthropic-version: 2023-06-01' ",
         };
         let mut text = String::from("\nTry it:\n");
@@ -158,7 +162,7 @@ impl Welcome {
             let _never_fails = writeln!(
                 text,
                 "\n# {what}\n\
-                 curl -s {base_url}/{path} {version}-H \"Authorization: Bearer $(cat {})\" \
+                 curl -s {origin}/{path} {version}-H \"Authorization: Bearer $(cat {})\" \
                  -H 'Content-Type: application/json' \
                  -d '{{\"model\":\"{}\",{settings}\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}'",
                 shell_word(key_file),

@@ -21,6 +21,7 @@ pub(super) use super::route_options::{
     AcceptOption, RouteOptions, RouteUpstreamOptions, every_model,
 };
 use super::secret::SecretReference;
+use super::secrets_options::SecretsOptions;
 use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 /// The whole file. Every part may be left out.
@@ -58,6 +59,9 @@ pub(crate) struct ConfigOptions {
     pub(crate) limits: Vec<LimitOptions>,
     /// What models cost, for limits that count money. The first that fits counts.
     pub(crate) prices: Vec<PriceOptions>,
+    /// The keys of providers that `bartizan secrets` keeps, encrypted; referred to as `sealed:NAME` wherever a key is
+    /// referred to.
+    pub(crate) secrets: SecretsOptions,
     /// What is looked for, and what follows from it.
     pub(crate) guards: GuardOptions,
     /// Rules switched off, for somebody, until some day.
@@ -163,7 +167,7 @@ pub(crate) struct UpstreamOptions {
     /// Where it is, up to and including the version. For Azure the resource's endpoint is enough.
     #[schemars(example = &"https://api.openai.com/v1")]
     pub(crate) base_url: String,
-    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
+    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`: `env:NAME` reads a variable, `file:PATH` a file, `sealed:NAME` what `bartizan secrets` keeps. A key written here as such
     /// must be marked as meant: `literal:KEY`.
     #[schemars(example = &"env:OPENAI_API_KEY")]
     pub(crate) api_key: Option<SecretReference>,
@@ -207,6 +211,9 @@ pub(crate) enum DialectOption {
     /// Anthropic's Messages API, and what speaks it.
     #[serde(rename = "anthropic")]
     Anthropic,
+    /// Ollama's native API; its `base_url` has no version: `http://localhost:11434`.
+    #[serde(rename = "ollama")]
+    Ollama,
 }
 
 /// Whose service an upstream is.

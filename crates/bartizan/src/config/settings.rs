@@ -5,6 +5,7 @@
 //!
 //! Not here: opening ports and databases, which only the commands that need them do.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use net::ClientCertificates;
 use policy::PolicyOptions;
+use stdx::SharedSecret;
 
 use super::address_range::AddressRange;
 use super::external::ExternalCard;
@@ -26,6 +28,7 @@ use super::options::{
     SyncOption, TlsOptions,
 };
 use super::parse::ConfigText;
+use super::secrets::SecretsSettings;
 use super::{Origin, Surroundings};
 use crate::exit::Problem;
 use crate::files::read_bounded;
@@ -51,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) gateway: gateway::Settings,
     /// Whether keys that are seen in requests are revoked.
     pub(crate) revoke_exposed: bool,
+    /// The keys of providers that are sealed.
+    pub(crate) secrets: SecretsSettings,
     /// How much may be used.
     pub(crate) quotas: gateway::QuotaSettings,
     /// Whether the built-in loopback model is the upstream.
@@ -135,6 +140,8 @@ pub(crate) struct Checker<'a> {
     path: Option<&'a Path>,
     pub(super) surroundings: &'a Surroundings<'a>,
     problems: Vec<Problem>,
+    /// What the configuration refers to as `sealed:NAME`.
+    pub(super) sealed: BTreeMap<String, SharedSecret>,
     warnings: Vec<String>,
 }
 
@@ -144,7 +151,14 @@ impl<'a> Checker<'a> {
         path: Option<&'a Path>,
         surroundings: &'a Surroundings<'a>,
     ) -> Self {
-        Self { config, path, surroundings, problems: Vec::new(), warnings: Vec::new() }
+        Self {
+            config,
+            path,
+            surroundings,
+            problems: Vec::new(),
+            sealed: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// The settings, or everything that is wrong.
@@ -167,6 +181,7 @@ impl<'a> Checker<'a> {
         let metrics = self.metrics(&options.metrics, listen);
         let collector_url = options.telemetry.as_ref().map(|one| one.otlp_endpoint.clone());
         let collector = options.telemetry.and_then(|options| self.collector(options));
+        let secrets = self.secrets(options.secrets);
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -195,6 +210,7 @@ impl<'a> Checker<'a> {
                 upstreams,
             },
             revoke_exposed: options.keys.revoke_exposed,
+            secrets,
             issuers,
             client_certificates,
             external,
@@ -209,6 +225,15 @@ impl<'a> Checker<'a> {
             filter: options.diagnostics.filter,
             warnings: self.warnings,
         })
+    }
+
+    /// Only what opens sealed secrets and rotates them.
+    pub(crate) fn check_secrets(
+        mut self,
+        options: ConfigOptions,
+    ) -> Result<SecretsSettings, Vec<Problem>> {
+        let secrets = self.secrets(options.secrets);
+        if self.problems.is_empty() { Ok(secrets) } else { Err(self.problems) }
     }
 
     /// Only what is looked for and what follows, for commands that open and call nothing.

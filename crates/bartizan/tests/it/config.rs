@@ -221,6 +221,7 @@ route     * to openai, for virtual keys
     assert_eq!(ran.stdout.split_inclusive("virtual keys\n").next(), Some(expected));
     for expected in [
         "refused   requests in the dialect `anthropic`: no upstream speaks it\n",
+        "refused   requests in the dialect `ollama`: no upstream speaks it\n",
         "record    not synced, no content kept\n",
         "warning   upstream `local` is reached without TLS\n",
         "warning   `journal.sync` is off: a power cut can lose the last records\n",
@@ -233,7 +234,7 @@ route     * to openai, for virtual keys
     assert_eq!(json["routes"][0]["accept"], "provider");
     assert_eq!(json["upstreams"][0]["api_key"], "literal:…");
     assert_eq!(json["upstreams"][0]["dialects"], serde_json::json!(["openai"]));
-    assert_eq!(json["refused_dialects"], serde_json::json!(["anthropic"]));
+    assert_eq!(json["refused_dialects"], serde_json::json!(["anthropic", "ollama"]));
     assert!(!json.to_string().contains("sk-secret"));
 }
 

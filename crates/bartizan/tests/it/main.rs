@@ -5,6 +5,7 @@
     reason = "fixtures fail the test by panicking; nothing here meets hostile input"
 )]
 
+mod break_glass;
 mod config;
 mod feedback;
 mod identity;
@@ -15,6 +16,7 @@ mod log;
 mod own_detection;
 mod protect;
 mod reference;
+mod secrets;
 mod up;
 
 use std::io::Write as _;

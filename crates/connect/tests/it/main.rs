@@ -7,4 +7,5 @@
 
 mod faults;
 mod keys;
+mod providers;
 mod questions;

@@ -70,8 +70,8 @@ impl Machine {
             status: 0,
         };
         if self.unread {
-            // The upstream may have broken off within a line.
-            self.out.extend_from_slice(b"\n\n");
+            // The upstream may have broken off within an event.
+            self.out.extend_from_slice(self.reader.closing());
         }
         self.out.extend_from_slice(&wire::error_event(self.operation.dialect(), &shape));
         self.end(refusal.ending, Some(&refusal.code));

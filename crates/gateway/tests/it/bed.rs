@@ -23,7 +23,7 @@ use net::{
     UpstreamSettings,
 };
 use policy::{PolicyOptions, PolicySource, Preset};
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use store::{GrantOptions, Store, VirtualKeys};
 use testkit::Client;
 use wire::{Dialect, UnknownFields};
@@ -43,7 +43,7 @@ pub(crate) struct Plan {
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) kind: UpstreamKind,
     pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) exposed: tokio::sync::mpsc::Sender<events::KeyId>,
+    pub(crate) exposed: tokio::sync::mpsc::Sender<gateway::Exposed>,
     pub(crate) external: Vec<connect::GuardSettings>,
     pub(crate) fallback: Vec<String>,
     pub(crate) grant: GrantOptions,
@@ -57,6 +57,7 @@ pub(crate) struct Plan {
     pub(crate) quotas: QuotaSettings,
     pub(crate) retries: RetrySettings,
     pub(crate) route_addresses: AddressRules,
+    pub(crate) sealed: std::collections::BTreeMap<String, SharedSecret>,
     pub(crate) tls: Option<net::TlsSettings>,
     pub(crate) unknown_fields: UnknownFields,
     /// Upstreams of the test's own instead of the one, and how they are spread over.
@@ -88,6 +89,7 @@ impl Default for Plan {
             quotas: QuotaSettings::default(),
             retries: RetrySettings::default(),
             route_addresses: AddressRules::default(),
+            sealed: std::collections::BTreeMap::new(),
             tls: None,
             unknown_fields: UnknownFields::Scan,
             upstreams: Vec::new(),
@@ -240,6 +242,7 @@ async fn start(
     };
     let started = gateway::start(Parts {
         exposed: plan.exposed,
+        sealed: plan.sealed,
         external: connect::ExternalGuards::new(plan.external).expect("guards"),
         baselines: Some(data.join("baselines.bin")),
         isolation: plan.isolation,
@@ -259,7 +262,7 @@ async fn start(
 /// One upstream of a plan.
 pub(crate) fn upstream(name: &str, base_url: &str, key: &str) -> UpstreamOptions {
     UpstreamOptions {
-        api_key: Some(Secret::new(key.to_owned())),
+        api_key: Some(SharedSecret::new(Secret::new(key.to_owned()))),
         check: None,
         dialects: Dialect::ALL.to_vec(),
         kind: UpstreamKind::Standard,

@@ -392,7 +392,8 @@ fn requests_never_go_to_an_upstream_that_speaks_another_dialect() {
         ] {
             let response = send(&bed, &request);
             let is_messages = format!("{request:?}").contains("/v1/messages");
-            if is_messages == (dialect == Dialect::Anthropic) {
+            let spoken = if is_messages { Dialect::Anthropic } else { Dialect::OpenAi };
+            if spoken == dialect {
                 assert_eq!(response.status, 200, "{}", response.text());
                 continue;
             }

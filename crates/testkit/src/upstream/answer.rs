@@ -26,6 +26,8 @@ pub(super) enum Body {
     Bytes(Vec<u8>),
     /// The events of a stream, without framing.
     Events(Vec<Event>),
+    /// The lines of a stream, without their ends.
+    Lines(Vec<Vec<u8>>),
     /// No head and no framing: these bytes, and the connection closes.
     Raw(Vec<u8>),
     /// Nothing at all, for a while.
@@ -139,7 +141,12 @@ impl Answer {
             Body::Events(ref events) => {
                 let head = self.head("text/event-stream; charset=utf-8", None);
                 writer.write_all(head.as_bytes())?;
-                self.send_events(stream, events, &wait)
+                self.send_events(stream, framed(events, &self.scenario), &wait)
+            }
+            Body::Lines(ref lines) => {
+                let head = self.head("application/x-ndjson", None);
+                writer.write_all(head.as_bytes())?;
+                self.send_events(stream, ended(lines), &wait)
             }
         }
     }
@@ -191,10 +198,9 @@ impl Answer {
     fn send_events(
         &self,
         stream: &TcpStream,
-        events: &[Event],
+        (body, ranges): (Vec<u8>, Vec<Range<usize>>),
         wait: &impl Fn(Duration) -> bool,
     ) -> Result<bool> {
-        let (body, ranges) = framed(events, &self.scenario);
         let until = self.stops_after(ranges.len());
         let ranges = ranges.get(..until.unwrap_or(ranges.len())).unwrap_or_default();
         let end = ranges.last().map_or(0, |range| range.end);
@@ -296,6 +302,19 @@ fn framed(events: &[Event], scenario: &Scenario) -> (Vec<u8>, Vec<Range<usize>>)
         body.extend(data);
         body.extend(end);
         body.extend(end);
+        ranges.push(start..body.len());
+    }
+    (body, ranges)
+}
+
+/// The body of a stream of lines and the ranges of its lines.
+fn ended(lines: &[Vec<u8>]) -> (Vec<u8>, Vec<Range<usize>>) {
+    let mut body = Vec::new();
+    let mut ranges = Vec::new();
+    for line in lines {
+        let start = body.len();
+        body.extend(line);
+        body.push(b'\n');
         ranges.push(start..body.len());
     }
     (body, ranges)

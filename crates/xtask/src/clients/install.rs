@@ -47,7 +47,7 @@ pub(super) fn python(checkout: &Checkout) -> Installed {
         checkout,
         "python",
         &list,
-        "import anthropic, langchain_openai, openai, pytest, semantic_kernel",
+        "import anthropic, langchain_openai, ollama, openai, pytest, semantic_kernel",
     )
 }
 

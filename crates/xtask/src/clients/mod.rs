@@ -22,7 +22,7 @@ const SCRIPTS_FOLDER: &str = "integrations/clients";
 /// Where the rails and the test of NeMo Guardrails are.
 const NEMO_FOLDER: &str = "integrations/guards/nemo";
 
-/// `openai`, `anthropic`, `langchain-openai` and Semantic Kernel, under pytest.
+/// `openai`, `anthropic`, `ollama`, `langchain-openai` and Semantic Kernel, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
     match install::python(checkout) {
         Installed::Ready(python) => run_python(checkout, &python, ".").into(),

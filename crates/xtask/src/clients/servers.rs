@@ -171,7 +171,10 @@ fn start_gateway(
          api_key = \"literal:{UPSTREAM_KEY}\"\n\n\
          [[upstreams]]\nname = \"fake-anthropic\"\ndialect = \"anthropic\"\n\
          base_url = \"http://{upstream}/v1\"\napi_key = \"literal:{UPSTREAM_KEY}\"\n\n\
-         [[routes]]\nupstream = \"fake\"\n\n[[routes]]\nupstream = \"fake-anthropic\"\n{more}"
+         [[upstreams]]\nname = \"fake-ollama\"\ndialect = \"ollama\"\n\
+         base_url = \"http://{upstream}\"\napi_key = \"literal:{UPSTREAM_KEY}\"\n\n\
+         [[routes]]\nupstream = \"fake\"\n\n[[routes]]\nupstream = \"fake-anthropic\"\n\n\
+         [[routes]]\nupstream = \"fake-ollama\"\n{more}"
     );
     fs::write(folder.join("bartizan.toml"), config).map_err(failed)?;
     let log = fs::File::create(folder.join("bartizan.log")).map_err(failed)?;
