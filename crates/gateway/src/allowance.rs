@@ -11,11 +11,13 @@ use store::{Grant, Quota};
 use wire::{Document, Operation};
 
 use crate::{
+    handles::Claims,
     quota::{Ask, Reservation, Uses},
     refusal::Refusal,
     service::Shared,
     settings::Route,
     shared_quota::Allowance,
+    tally::TOKEN_BYTES,
     ways_in::Caller,
 };
 
@@ -37,6 +39,7 @@ pub(crate) fn within_limits(
     allowance: &mut Allowance,
     document: &Document<'_>,
     (operation, model, route): (Operation, Option<&str>, &Route),
+    stored: Option<&Claims>,
 ) -> Result<(), Refusal> {
     let facts = &document.facts;
     let answers = u64::from(facts.choices.max(1)) * u64::from(facts.prompts.max(1));
@@ -45,12 +48,26 @@ pub(crate) fn within_limits(
         of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
         model: model.unwrap_or_default(),
         route: &route.name,
-        request_bytes: document.source().len() as u64,
+        request_bytes: request_bytes(operation, document, stored),
+        input_tokens_min: begun(operation, stored).map_or(0, |claims| claims.tokens),
         answers,
         output_tokens_max: facts.output_tokens_max,
         uses: uses(operation),
     };
     allowance.claim(&shared.quotas, &ask)
+}
+
+/// The bytes of what a model is asked with. A batch is asked with those of its file, which were counted when it was inspected.
+fn request_bytes(operation: Operation, document: &Document<'_>, stored: Option<&Claims>) -> u64 {
+    match begun(operation, stored) {
+        Some(claims) => claims.tokens.saturating_mul(TOKEN_BYTES),
+        None => document.source().len() as u64,
+    }
+}
+
+/// What a batch that is begun was made of.
+fn begun(operation: Operation, stored: Option<&Claims>) -> Option<&Claims> {
+    stored.filter(|_| operation == Operation::BatchCreate)
 }
 
 /// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
@@ -64,6 +81,7 @@ pub(crate) async fn to_report(
         model: "",
         route: "",
         request_bytes: 0,
+        input_tokens_min: 0,
         answers: 1,
         output_tokens_max: None,
         uses: Uses::Nothing,
@@ -85,6 +103,11 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::ResponseInputTokens
         | Operation::Tokenize
         | Operation::Detokenize
+        | Operation::FileUpload
+        | Operation::FileShow
+        | Operation::FileDelete
+        | Operation::BatchShow
+        | Operation::BatchCancel
         | Operation::OllamaTags
         | Operation::OllamaShow
         | Operation::OllamaPs
@@ -99,8 +122,11 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::OllamaEmbeddings
         | Operation::ImageEdits
         | Operation::ImageVariations
-        | Operation::AudioSpeech => Uses::Input,
-        Operation::ChatCompletions
+        | Operation::AudioSpeech
+        | Operation::BatchCreate => Uses::Input,
+        // What a batch has answered counts when it is read.
+        Operation::FileContent
+        | Operation::ChatCompletions
         | Operation::Completions
         | Operation::Responses
         | Operation::Messages
@@ -111,11 +137,14 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
     }
 }
 
-/// What the caller may do at most. Who asks which models there are asks for none in particular.
-pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
+/// What the caller may do at most. Who asks which models there are, or stores a file that is for none, asks for none in
+/// particular.
+pub(crate) fn grants(grant: Option<&Grant>, operation: Operation, model: &str) -> Arc<Grants> {
     match grant {
         None => Arc::new(Grants::UNLIMITED),
-        Some(grant) if operation.is_for_no_model() => {
+        Some(grant)
+            if operation.is_for_no_model() || (operation.is_of_storage() && model.is_empty()) =>
+        {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }
         Some(grant) => Arc::clone(&grant.limits),

@@ -17,7 +17,7 @@ use std::{
 };
 
 use detect::Reference;
-use events::{Finding, Kind, LocatedFinding, Outcome, Provenance, Rank, Unscanned};
+use events::{Finding, Kind, LocatedFinding, Outcome, Principal, Provenance, Rank, Unscanned};
 use stdx::Secret;
 use wire::{Channel, Lane};
 
@@ -77,6 +77,27 @@ pub(crate) struct Verdict {
     pub(crate) unscanned: Vec<Unscanned>,
 }
 
+impl Verdict {
+    /// Adds what was found in another part of the answer. A refusal counts more than what is allowed.
+    pub(crate) fn join(&mut self, other: Self) {
+        let Self { decision, mut findings, gave_up, keys, masked, restored, unscanned } = other;
+        let is_news = |new: &events::Decision| match &self.decision {
+            Some(known) => known.outcome < new.outcome,
+            None => true,
+        };
+        if let Some(decision) = decision.filter(is_news) {
+            self.decision = Some(decision);
+        }
+        findings.truncate(FINDINGS_KEPT_MAX.saturating_sub(self.findings.len()));
+        self.findings.append(&mut findings);
+        self.gave_up |= gave_up;
+        self.keys.extend(keys);
+        self.masked += masked;
+        self.restored += restored;
+        self.unscanned.extend(unscanned);
+    }
+}
+
 impl AnswerGuard {
     pub(crate) fn new(
         judge: Arc<Judge>,
@@ -131,10 +152,22 @@ impl AnswerGuard {
         self.settle_last(lane, Vec::new()).or_unchanged(true, "")
     }
 
+    /// Goes on with another answer to the same caller; what was found and decided in this one.
+    pub(crate) fn next(&mut self) -> Verdict {
+        self.lanes.clear();
+        self.settled_kinds.clear();
+        std::mem::take(&mut self.verdict)
+    }
+
     /// The lanes that have begun and not ended, of one choice or of all.
     pub(crate) fn open_lanes(&self, choice: Option<u32>) -> Vec<Lane> {
         let wanted = |lane: &&Lane| choice.is_none_or(|choice| lane.choice == choice);
         self.lanes.keys().filter(wanted).copied().collect()
+    }
+
+    /// Whom it answers.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.subject.principal
     }
 
     /// Who judges.

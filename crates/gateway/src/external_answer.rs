@@ -23,12 +23,12 @@ use wire::{Delivery, Document, Lane, SseEvent, Transcript, Unescaped};
 
 use crate::{
     answer::AnswerGuard,
+    asked::Asked,
     cpu::Cpu,
     exchange::Exchange,
     external::{add_reports, record, refusal},
     judge::Judge,
     refusal::Refusal,
-    reply::Asked,
     service::Shared,
 };
 

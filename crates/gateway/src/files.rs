@@ -39,6 +39,8 @@ pub(crate) struct Files {
 /// The text of one file.
 #[derive(Debug)]
 pub(crate) struct FileText {
+    /// Which of the document's files it is of.
+    pub(crate) file: usize,
     parts: Vec<Part>,
     path: String,
     /// How many of the document's fields stand before it.
@@ -88,7 +90,7 @@ pub(crate) fn leave(document: &Document<'_>) -> Files {
 /// Opens the files of a request.
 pub(crate) fn open(document: &Document<'_>) -> Result<Files, Refusal> {
     let (mut files, mut left) = (Files::default(), Left::default());
-    for file in &document.files {
+    for (index, file) in document.files.iter().enumerate() {
         if is_picture(file) {
             files.skip(document, file, file.why.to_owned());
             continue;
@@ -98,7 +100,7 @@ pub(crate) fn open(document: &Document<'_>) -> Result<Files, Refusal> {
             Opened::Other(why) => files.skip(document, file, why.to_owned()),
             Opened::Texts(readings) => {
                 for reading in readings {
-                    files.add(document, file, reading);
+                    files.add(document, (index, file), reading);
                 }
             }
         }
@@ -107,7 +109,12 @@ pub(crate) fn open(document: &Document<'_>) -> Result<Files, Refusal> {
 }
 
 impl Files {
-    fn add(&mut self, document: &Document<'_>, file: &FilePart<'_>, reading: Extracted) {
+    fn add(
+        &mut self,
+        document: &Document<'_>,
+        (index, file): (usize, &FilePart<'_>),
+        reading: Extracted,
+    ) {
         let Extracted { text, parts, reasons, opaque, .. } = reading;
         for why in reasons {
             self.skip(document, file, format!("unread: {why}"));
@@ -116,7 +123,7 @@ impl Files {
             self.skip(document, file, "opaque: pictures in a document".to_owned());
         }
         let (path, position) = (document.path_of_file(file), file.position);
-        self.texts.push(FileText { parts, path, position, text });
+        self.texts.push(FileText { file: index, parts, path, position, text });
     }
 
     fn skip(&mut self, document: &Document<'_>, file: &FilePart<'_>, why: String) {

@@ -90,9 +90,11 @@ impl Isolation {
     }
 }
 
-/// The model that a request names; nothing where it leaves that to the upstream. Who lists models asks for none.
+/// The model that a request names; nothing where it leaves that to the upstream. Who lists models or stores files asks for
+/// none.
 pub(crate) fn named(operation: Operation, model: &str) -> Option<&str> {
-    Some(model).filter(|model| !model.is_empty() || operation.is_for_no_model())
+    let is_for_none = operation.is_for_no_model() || operation.is_of_storage();
+    Some(model).filter(|model| !model.is_empty() || is_for_none)
 }
 
 fn holds(isolated: &[Isolated], upstream: &str, model: Option<&str>) -> bool {

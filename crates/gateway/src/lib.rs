@@ -13,7 +13,9 @@ mod addresses;
 mod allowance;
 mod answer;
 mod answer_form;
+mod asked;
 mod attempts;
+mod batch_output;
 mod blank;
 mod break_glass;
 mod check;
@@ -26,10 +28,12 @@ mod exposure;
 mod external;
 mod external_answer;
 mod files;
+mod handles;
 mod health;
 mod isolation;
 mod judge;
 mod lane;
+mod lines;
 mod loopback;
 mod mask;
 mod metrics;
@@ -198,6 +202,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         cpu: Cpu::new(limits.inline_inspection_bytes_max),
         exposures: Exposures::new(&journal, &keys, sealed, exposed),
         external,
+        handle_key: key_for("handles", &secret),
         hash_key: key_for("identity", &secret),
         isolation,
         journal,

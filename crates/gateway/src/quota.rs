@@ -116,6 +116,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) model: &'a str,
     pub(crate) route: &'a str,
     pub(crate) request_bytes: u64,
+    /// Tokens that it is asked with at least, whatever its own bytes and the upstream's count say.
+    pub(crate) input_tokens_min: u64,
     /// How many answers it asks for.
     pub(crate) answers: u64,
     /// The most tokens of each; nothing, if the request does not say.
@@ -157,6 +159,7 @@ impl CounterId {
 pub(crate) struct Claim {
     pub(crate) counters: Vec<(CounterId, Quota)>,
     price: (u64, u64),
+    input_tokens_min: u64,
     pub(crate) reserved: Amount,
     uses: Uses,
 }
@@ -175,7 +178,10 @@ impl Reservation {
     /// The request was sent, and has used so many tokens with its answer.
     pub(crate) const fn used(&mut self, tokens: TokenUsage) {
         if !matches!(self.claim.uses, Uses::Nothing) {
-            self.used = cost(tokens.input, tokens.output, self.claim.price);
+            let Claim { input_tokens_min, price, .. } = self.claim;
+            let is_less = tokens.input < input_tokens_min;
+            let input = if is_less { input_tokens_min } else { tokens.input };
+            self.used = cost(input, tokens.output, price);
             if let Some(lease) = &mut self.lease {
                 lease.used(shared_quota::amount(self.used));
             }
@@ -251,7 +257,8 @@ impl Quotas {
             Uses::Input => cost(input_tokens, 0, price),
             Uses::InputAndOutput => cost(input_tokens, each.saturating_mul(ask.answers), price),
         };
-        Ok(Some(Claim { counters, price, reserved, uses: ask.uses }))
+        let Ask { input_tokens_min, uses, .. } = *ask;
+        Ok(Some(Claim { counters, price, input_tokens_min, reserved, uses }))
     }
 
     /// Lets a request in by the counters of this process, or says which limit does not.

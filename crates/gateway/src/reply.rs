@@ -13,16 +13,16 @@ use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
-use wire::{
-    AddressStyle, AnswerShape, Document, Echoes, Edit, Framing, Operation, ReadError, ReadLimits,
-    UnknownFields,
-};
+use wire::{AddressStyle, Document, Echoes, Edit, Framing, Operation, ReadError, UnknownFields};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
+    asked::Asked,
     attempts::{self, Answer},
+    batch_output::guard_lines,
     exchange::Exchange,
     external_answer::{AtEnd, ask_whole},
+    handles::{self, Claims, Stored},
     isolation::named,
     judge::Subject,
     not_scanned,
@@ -37,15 +37,13 @@ use crate::{
 
 pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
-const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 /// Answers are never refused for fields that the content map does not know: they are scanned in every
 /// mode, since the provider and not the caller decides what is in an answer.
-const ANSWER_UNKNOWN_FIELDS: UnknownFields = UnknownFields::Scan;
+pub(crate) const ANSWER_UNKNOWN_FIELDS: UnknownFields = UnknownFields::Scan;
 
 /// Upstream headers that clients use; everything else stays here.
 const FORWARDED_HEADERS: [&str; 7] = [
@@ -66,6 +64,9 @@ pub(crate) fn outgoing(
     target: &Target,
 ) -> Result<Request<Bytes>, Refusal> {
     let Received { boundary, caller, operation, place, speech, .. } = received;
+    // Of an upload, what was read counts, and not what the head says.
+    let of_upload = operation.is_upload().then(|| wire::boundary(&prepared.body)).transpose()?;
+    let boundary = of_upload.or(boundary.as_deref());
     let (below, is_beside) = below(received, target);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
@@ -79,7 +80,7 @@ pub(crate) fn outgoing(
     headers.insert(header::USER_AGENT, USER_AGENT);
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if !prepared.body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, content_type(boundary.as_deref())?);
+        headers.insert(header::CONTENT_TYPE, content_type(boundary)?);
     }
     speech.add_to(headers);
     if let Some(place) = place {
@@ -101,7 +102,8 @@ fn content_type(boundary: Option<&str>) -> Result<HeaderValue, Refusal> {
 
 /// Path and query at the upstream, and whether they stand beside the version of its base URL.
 fn below(received: &Received, target: &Target) -> (String, bool) {
-    let Received { path, speech, .. } = received;
+    let Received { path, speech, stored, .. } = received;
+    let path = stored.as_ref().and_then(|stored| stored.path.as_ref()).unwrap_or(path);
     let address = wire::address(path);
     let below = address.path.strip_prefix("/v1");
     match (address.style, target.kind.is_azure()) {
@@ -123,6 +125,8 @@ pub(crate) struct Replying {
     pub(crate) exchange: Exchange,
     pub(crate) operation: Operation,
     pub(crate) reference: Arc<detect::Reference>,
+    /// What is known of what it is about, if that is stored at the provider.
+    stored: Option<Claims>,
     pub(crate) subject: Arc<Subject>,
     pub(crate) vault: Arc<Vault>,
 }
@@ -149,7 +153,10 @@ pub(crate) async fn reply(
     }
     let model = named(operation, &subject.model);
     let cut = Box::pin(shared.isolation.cut(target.name(), model));
-    let replying = Replying { cut, exchange, operation, reference, subject, vault };
+    let of_target =
+        |stored: &Stored| Claims { upstream: target.name().to_owned(), ..stored.claims.clone() };
+    let stored = received.stored.as_ref().map(of_target);
+    let replying = Replying { cut, exchange, operation, reference, stored, subject, vault };
     let (head, body) = answer.into_parts();
     match kind(operation.dialect().framing(), &head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
@@ -202,7 +209,7 @@ fn stream(
     headers: &HeaderMap,
     upstream: Incoming,
 ) -> Response<Body> {
-    let Replying { cut, mut exchange, operation, reference, subject, vault } = replying;
+    let Replying { cut, mut exchange, operation, reference, subject, vault, .. } = replying;
     exchange.status(status.as_u16());
     let guard = (shared.judge.guards() || !vault.is_empty())
         .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference));
@@ -234,45 +241,6 @@ fn stream(
     response.map(|()| body.boxed_unsync())
 }
 
-/// What was asked, and so how a whole answer to it is read.
-#[derive(Clone, Copy)]
-pub(crate) struct Asked {
-    operation: Operation,
-    shape: AnswerShape,
-}
-
-impl Asked {
-    /// Reads a whole answer.
-    pub(crate) fn read<'a>(
-        self,
-        body: &'a [u8],
-        limits: &ReadLimits,
-    ) -> Result<Document<'a>, ReadError> {
-        wire::read_answer(self.operation, self.shape, body, ANSWER_UNKNOWN_FIELDS, limits)
-    }
-}
-
-/// What a whole answer is, by its head. Errors are JSON.
-fn shape(operation: Operation, status: StatusCode, headers: &HeaderMap) -> AnswerShape {
-    let stated = stated_type(headers).unwrap_or_default();
-    if status.is_success() { wire::shape_of_answer(operation, stated) } else { AnswerShape::Json }
-}
-
-fn stated_type(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
-}
-
-/// The content type that a client is told. The upstream's own counts where the shape was read from it.
-fn type_of_answer(shape: AnswerShape, headers: &HeaderMap) -> HeaderValue {
-    let stated = stated_type(headers).filter(|stated| wire::is_media_type(stated));
-    let stated = stated.and_then(|stated| HeaderValue::from_str(stated).ok());
-    match shape {
-        AnswerShape::Json => JSON,
-        AnswerShape::Opaque(_) => stated.unwrap_or(BYTES),
-        AnswerShape::Text => stated.unwrap_or(TEXT),
-    }
-}
-
 async fn whole(
     shared: &Shared,
     replying: Replying,
@@ -283,7 +251,7 @@ async fn whole(
     let limits = &shared.limits;
     let mut share = BodyShare::default();
     let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
-    let Replying { mut cut, mut exchange, operation, reference, subject, vault } = replying;
+    let Replying { mut cut, mut exchange, operation, reference, stored, subject, vault } = replying;
     let read = tokio::select! {
         read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share) => read,
         () = &mut cut => return Err((exchange, Refusal::isolated())),
@@ -294,9 +262,10 @@ async fn whole(
             return Err((exchange, cut_short(&error)));
         }
     };
-    let asked = Asked { operation, shape: shape(operation, status, headers) };
+    let asked = Asked::of(operation, stored.as_ref(), status, headers);
     let began = Instant::now();
-    let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
+    let is_passed = !shared.judge.guards() && vault.is_empty() && status.is_success();
+    let guarded = if is_passed && stored.is_none() {
         exchange.guards(shared.judge.report());
         count_unguarded(shared, asked, &body, &mut exchange).await;
         Ok(body)
@@ -313,7 +282,8 @@ async fn whole(
                 return Err((exchange, refusal));
             }
         };
-        let guard = || guard_whole(shared, asked, (guard, outside), &body, status, &mut exchange);
+        let about = (asked, stored.as_ref());
+        let guard = || guard_whole(shared, about, (guard, outside), &body, status, &mut exchange);
         shared.cpu.inspect(body.len(), guard).await
     };
     exchange.inspected(began.elapsed());
@@ -331,9 +301,7 @@ async fn whole(
             let mut response = response.map(|()| net::full_with(bytes, share));
             *response.status_mut() = status;
             forward_headers(headers, response.headers_mut());
-            response
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, type_of_answer(asked.shape, headers));
+            response.headers_mut().insert(header::CONTENT_TYPE, asked.content_type(headers));
             Ok(response)
         }
         Err(refusal) => Err((exchange, refusal)),
@@ -353,18 +321,46 @@ async fn count_unguarded(shared: &Shared, asked: Asked, body: &Bytes, exchange: 
 /// Reads a whole answer, or an upstream's error, and edits it.
 fn guard_whole(
     shared: &Shared,
-    asked: Asked,
+    (asked, stored): (Asked, Option<&Claims>),
     (mut guard, outside): (AnswerGuard, Vec<events::GuardReport>),
     body: &Bytes,
     status: StatusCode,
     exchange: &mut Exchange,
 ) -> Result<Bytes, Refusal> {
-    let document =
+    let mut document =
         asked.read(body, &shared.read_limits).map_err(|error| unreadable(status, &error))?;
     exchange.counts(&document, |_| false);
     exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
     exchange.guards([shared.judge.report(), outside].concat());
+    let edits = if asked.lines.is_some() {
+        let interaction = exchange.interaction().to_string();
+        let guarded = guard_lines(&mut guard, &mut document, &interaction);
+        let (edits, verdict) = guarded.map_err(|verdict| stopped(exchange, verdict))?;
+        exchange.verdict(verdict);
+        edits
+    } else {
+        guard_fields(&mut guard, &document, exchange)?
+    };
+    if let Some(claims) = stored {
+        let (key, principal) = (&shared.handle_key, guard.principal());
+        handles::seal_all(key, principal, asked.operation, claims, &mut document)?;
+    }
+    if edits.is_empty() && !document.has_replacements() {
+        return Ok(body.clone());
+    }
+    wire::splice(&document, &edits, Echoes::All).map(Bytes::from).map_err(|error| {
+        tracing::error!(interaction = %exchange.interaction(), %error, "splice failed");
+        Refusal::internal("internal_splice", "the answer could not be edited, so it is withheld")
+    })
+}
+
+/// The edits of an answer that is one message.
+fn guard_fields(
+    guard: &mut AnswerGuard,
+    document: &Document<'_>,
+    exchange: &mut Exchange,
+) -> Result<Vec<Edit>, Refusal> {
     let mut edits = Vec::new();
     for (index, field) in document.fields.iter().enumerate() {
         let Some(lane) = field.lane else { continue };
@@ -381,13 +377,7 @@ fn guard_whole(
         }
     }
     exchange.verdict(std::mem::take(&mut guard.verdict));
-    if edits.is_empty() {
-        return Ok(body.clone());
-    }
-    wire::splice(&document, &edits, Echoes::All).map(Bytes::from).map_err(|error| {
-        tracing::error!(interaction = %exchange.interaction(), %error, "splice failed");
-        Refusal::internal("internal_splice", "the answer could not be edited, so it is withheld")
-    })
+    Ok(edits)
 }
 
 fn cut_short(error: &BodyReadError) -> Refusal {

@@ -27,8 +27,8 @@ use crate::{
     exposure,
     owners::{Claim, REPORTS_MAX},
     refusal::Refusal,
-    request,
     service::{Service, Shared},
+    speech,
     watch::key_holder,
     ways_in::{self, Shown},
 };
@@ -90,7 +90,7 @@ async fn take(
         return Err(Refusal::policy("not_authorised".into(), ""));
     }
     let _reservation = allowance::to_report(shared, &caller).await?;
-    request::check_headers(wire::Operation::ChatCompletions, &head.headers)?;
+    speech::check_headers(wire::Operation::ChatCompletions, &head.headers)?;
     let mut share = BodyShare::default();
     let time_max = shared.limits.body_time_max;
     let body =

@@ -14,11 +14,11 @@ use connect::Stage;
 use events::{
     Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Span,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::StatusCode;
 use net::BodyShare;
 use policy::Judgement;
 use stdx::Secret;
-use wire::{Document, Echoes, Edit, Embedded, Form, Operation};
+use wire::{Document, Echoes, Edit, Embedded, Form, Member, Operation, ReadLimits};
 
 use crate::{
     allowance,
@@ -26,7 +26,9 @@ use crate::{
     conversation, exposure,
     external::{External, Seen},
     files::{self, Files},
+    handles::{self, Stored},
     judge::{Inspected, Place, Subject},
+    lines,
     mask::Masker,
     refusal::Refusal,
     risk::Turn,
@@ -43,47 +45,6 @@ use crate::{
 
 /// Findings of one request; more is refused.
 pub(crate) const FINDINGS_MAX: usize = 100_000;
-
-/// What the body must be, by its headers: JSON, or a form, and then its boundary.
-pub(crate) fn check_headers(
-    operation: Operation,
-    headers: &HeaderMap,
-) -> Result<Option<String>, Refusal> {
-    let unsupported =
-        |code, message| Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message));
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
-        return unsupported(
-            "content_encoding",
-            "the body is compressed; send it as it is (no `content-encoding`)",
-        );
-    }
-    if operation.method() == "GET" {
-        return Ok(None);
-    }
-    let mut stated = headers.get_all(header::CONTENT_TYPE).iter();
-    let content_type = stated.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if stated.next().is_some() {
-        return unsupported("content_type", "`content-type` was sent twice; send one");
-    }
-    let kind = content_type.split(';').next().unwrap_or_default();
-    if operation.takes_json() && kind.trim().eq_ignore_ascii_case("application/json") {
-        return Ok(None);
-    }
-    if !operation.takes_form() {
-        return unsupported(
-            "content_type",
-            "the body must be sent as `content-type: application/json`",
-        );
-    }
-    match wire::boundary_of(content_type) {
-        Some(boundary) => Ok(Some(boundary.to_owned())),
-        None => unsupported(
-            "content_type",
-            "the body must be sent as `content-type: multipart/form-data`, with a boundary of at most 70 \
-             letters, digits and `'()+_,-./:=?`",
-        ),
-    }
-}
 
 /// A message that was judged and may be sent on once its record is open.
 pub(crate) struct Prepared {
@@ -120,6 +81,8 @@ pub(crate) struct Received {
     pub(crate) share: BodyShare,
     /// What of its head is sent on.
     pub(crate) speech: Speech,
+    /// What it is about, if that is stored at the provider.
+    pub(crate) stored: Option<Stored>,
     /// Bytes of what was read of its body: without the files of a form.
     pub(crate) text_bytes: Option<u64>,
     /// What it adds to its conversation, once that is known.
@@ -148,6 +111,7 @@ impl Received {
             place: None,
             share: BodyShare::default(),
             speech: Speech::default(),
+            stored: None,
             text_bytes: None,
             turn: None,
         }
@@ -176,30 +140,29 @@ pub(crate) fn examine(
     opened.request_bytes = body.len() as u64;
     let form = form_of(operation, received.boundary.as_deref(), body, limits)?;
     let read = form.as_ref().map_or(&body[..], |form| form.json().as_bytes());
-    let document = wire::read_request(operation, read, shared.unknown_fields, limits)?;
+    let mut document = wire::read_request(operation, read, shared.unknown_fields, limits)?;
     received.text_bytes = Some(read.len() as u64);
-    let is_guarded = shared.judge.guards();
-    if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
+    if worker == Worker::Io && shared.judge.guards() && files::are_to_be_opened(&document) {
         return Ok(None);
     }
+    received.stored = handles::stored(shared, caller, (operation, path), &mut document)?;
+    let claims = received.stored.as_ref().map(|stored| &stored.claims);
     let (facts, address) = (&document.facts, wire::address(path));
     let shown = wire::shown_model(&address.path);
     // A deployment is asked whatever model the body names.
     let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
     check_name(shared, model, &mut received.keys_seen)?;
-    opened.model = model.map(str::to_owned);
-    note_document(opened, &document);
+    note_document(opened, &document, model);
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_deployment(&address, facts.model.as_deref(), route)?;
     route.addresses.check(*client_address)?;
-    opened.route = Some(route.name.clone());
     caller.takes(route);
     let conversation = *opened.conversation.insert(identify(shared, caller, &document));
-    let mut targets = plan(&shared.isolation, route, (operation, &document), opened)?;
+    let mut targets = plan(&shared.isolation, route, (operation, &document, claims), opened)?;
     let asks = (operation, model, &**route);
-    allowance::within_limits(shared, caller, allowance, &document, asks)?;
+    allowance::within_limits(shared, caller, allowance, &document, asks, claims)?;
     let is_first_go = external.is_first_go();
     let seen = external.look(shared, &document, opened)?;
     received.keys_seen = exposure::keys_in(&document, &seen.files, &seen.inspected);
@@ -209,19 +172,12 @@ pub(crate) fn examine(
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let whom = (turn.risk, *client_address, operation, &**route);
-    let (subject, judgement) = judged(
-        shared,
-        caller,
-        opened,
-        whom,
-        &document.facts.tools,
-        &inspected.findings,
-        &mut targets,
-    );
-    opened.decision = judgement.decision().clone();
+    let texts = (&document, &files);
+    let (subject, judgement, blamed) =
+        judged(shared, caller, opened, whom, texts, &mut inspected, &mut targets);
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
-        return Err(refused(judgement.decision()));
+        return Err(lines::because_of(blamed, refused(judgement.decision())));
     }
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
@@ -242,43 +198,48 @@ pub(crate) fn examine(
     }))
 }
 
-/// The form that a body with a boundary is.
+/// The form that a body is, if it is one that says what JSON can say.
 fn form_of(
     operation: Operation,
     boundary: Option<&str>,
     body: &[u8],
-    limits: &wire::ReadLimits,
+    limits: &ReadLimits,
 ) -> Result<Option<Form>, Refusal> {
-    let read = |boundary| Form::read(operation, boundary, body, limits);
-    Ok(boundary.map(read).transpose()?)
+    let boundary = boundary.filter(|_| !operation.is_upload());
+    Ok(boundary.map(|boundary| Form::read(operation, boundary, body, limits)).transpose()?)
 }
 
 /// Judges a request for its upstreams. What is known of it goes with the judgement, for its answer.
-fn judged(
+fn judged<'d>(
     shared: &Shared,
     caller: &Caller,
     opened: &mut InteractionOpened,
     (risk, client_address, operation, route): (u8, Option<IpAddr>, Operation, &Route),
-    tools: &[Cow<'_, str>],
-    findings: &[LocatedFinding],
+    read: (&'d Document<'d>, &Files),
+    inspected: &mut Inspected,
     targets: &mut Vec<Arc<Target>>,
-) -> (Subject, Judgement) {
-    let grants = allowance::grants(caller.grant.as_deref(), operation);
-    let named = grants.tools.as_ref().map(|_| tools.iter().map(|tool| tool.clone().into_owned()));
+) -> (Subject, Judgement, Option<&'d Member<'d>>) {
+    let model = opened.model.as_deref().unwrap_or_default();
+    let grants = allowance::grants(caller.grant.as_deref(), operation, model);
     let mut subject = Subject {
         client_address,
+        tools: lines::tools(&grants, &read.0.facts),
         grants,
         risk,
         route: route.name.clone(),
-        tools: named.into_iter().flatten().collect(),
         verb: allowance::verb(operation),
         ..Subject::of(opened)
     };
-    let judgement = judge_each(&shared.judge, &mut subject, findings, targets);
+    let (judgement, blamed) = if read.0.members.is_empty() {
+        (judge_each(&shared.judge, &mut subject, &inspected.findings, targets), None)
+    } else {
+        lines::judge(&shared.judge, read, inspected, &mut subject, targets)
+    };
     opened.upstream = Some(subject.upstream.clone());
     opened.upstream_fallbacks = targets.iter().skip(1).map(|one| one.name().to_owned()).collect();
+    opened.decision = judgement.decision().clone();
     let tainted = judgement.decision().actions.contains(&Action::Taint);
-    (Subject { tainted, ..subject }, judgement)
+    (Subject { tainted, ..subject }, judgement, blamed)
 }
 
 /// Names of models are logged and counted, so no secret may be one.
@@ -300,7 +261,8 @@ fn check_name(
 }
 
 /// What the record says of a message before anybody looked into it.
-fn note_document(opened: &mut InteractionOpened, document: &Document<'_>) {
+fn note_document(opened: &mut InteractionOpened, document: &Document<'_>, model: Option<&str>) {
+    opened.model = model.map(str::to_owned);
     opened.streamed = document.facts.stream;
     opened.unknown_fields = document.unknown();
     opened.unscanned = document.unscanned();
@@ -333,8 +295,11 @@ fn outgoing(
         document.fields.iter().for_each(|field| vault.asks(&field.text));
     }
     opened.masked = edits.len() as u32;
-    if edits.is_empty() {
+    if edits.is_empty() && !document.has_replacements() {
         return Ok((body.clone(), vault));
+    }
+    if document.is_partial {
+        return Err(handles::name_cannot_be_masked());
     }
     let spliced = match form {
         Some(form) => form.splice(body, document, &edits),

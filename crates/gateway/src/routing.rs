@@ -11,6 +11,7 @@ use wire::{Address, Dialect, Document, Operation};
 
 use crate::{
     attempts::by_health,
+    handles::{self, Claims},
     isolation::{Isolation, named},
     judge::{Judge, Subject},
     refusal::Refusal,
@@ -40,14 +41,18 @@ pub(crate) fn route_of<'s>(
 pub(crate) fn plan(
     isolation: &Isolation,
     route: &Route,
-    (operation, document): (Operation, &Document<'_>),
+    (operation, document, stored): (Operation, &Document<'_>, Option<&Claims>),
     opened: &mut InteractionOpened,
 ) -> Result<Vec<Arc<Target>>, Refusal> {
     let facts = &document.facts;
     let is_conversation = facts.conversation.is_some() || !facts.opening.is_empty();
     let conversation = opened.conversation.filter(|_| is_conversation);
     let seed = conversation.map_or_else(|| opened.interaction.to_bytes(), ConversationId::to_bytes);
+    opened.route = Some(route.name.clone());
     let mut order = route.order(seed);
+    if let Some(claims) = stored {
+        keep_where_stored(claims, &mut order)?;
+    }
     by_health(&mut order, Instant::now());
     opened.upstream = order.first().map(|first| first.name().to_owned());
     let model = named(operation, opened.model.as_deref().unwrap_or_default());
@@ -57,6 +62,16 @@ pub(crate) fn plan(
         None => return Err(Refusal::isolated()),
     }
     Ok(order)
+}
+
+/// Leaves the upstream where what a request is about is stored. Nothing of its kind is stored yet: all that have room for it.
+fn keep_where_stored(claims: &Claims, order: &mut Vec<Arc<Target>>) -> Result<(), Refusal> {
+    if claims.upstream.is_empty() {
+        let has_room = |target: &Arc<Target>| handles::have_room(claims, target.name());
+        return if order.iter().all(has_room) { Ok(()) } else { Err(handles::no_room()) };
+    }
+    order.retain(|target| target.name() == claims.upstream);
+    if order.is_empty() { Err(handles::gone()) } else { Ok(()) }
 }
 
 /// Judges a request for each upstream that it may ask. Those remain for which it is judged just as for the first that is

@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) cpu: Cpu,
     pub(crate) exposures: Exposures,
     pub(crate) external: connect::ExternalGuards,
+    /// Seals the ids of what is stored at providers.
+    pub(crate) handle_key: hmac::Key,
     pub(crate) hash_key: hmac::Key,
     pub(crate) isolation: Isolation,
     pub(crate) journal: Journal,
@@ -274,7 +276,7 @@ impl Service {
         exchange.asked_by(&received.caller);
         exchange.counted_as(&received.caller.counted);
         received.speech = Speech::of(operation, head)?;
-        received.boundary = request::check_headers(operation, &head.headers)?;
+        received.boundary = speech::check_headers(operation, &head.headers)?;
         let limits = &self.0.limits;
         let (bytes_max, time_max) = (limits.body_bytes_max, limits.body_time_max);
         let share = &mut received.share;

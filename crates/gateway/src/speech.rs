@@ -104,6 +104,48 @@ pub(crate) fn no_key(dialect: Dialect) -> Refusal {
     Refusal::unauthenticated(format!("no key was given; send {how} (see `bartizan keys create`)"))
 }
 
+/// What the body must be, by its headers: JSON, or a form, and then its boundary.
+pub(crate) fn check_headers(
+    operation: Operation,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Refusal> {
+    let unsupported =
+        |code, message| Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message));
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
+        return unsupported(
+            "content_encoding",
+            "the body is compressed; send it as it is (no `content-encoding`)",
+        );
+    }
+    // To cancel a batch, nothing is sent.
+    if operation.method() != "POST" || operation == Operation::BatchCancel {
+        return Ok(None);
+    }
+    let mut stated = headers.get_all(header::CONTENT_TYPE).iter();
+    let content_type = stated.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if stated.next().is_some() {
+        return unsupported("content_type", "`content-type` was sent twice; send one");
+    }
+    let kind = content_type.split(';').next().unwrap_or_default();
+    if operation.takes_json() && kind.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(None);
+    }
+    if !operation.takes_form() && !operation.is_upload() {
+        return unsupported(
+            "content_type",
+            "the body must be sent as `content-type: application/json`",
+        );
+    }
+    match wire::boundary_of(content_type) {
+        Some(boundary) => Ok(Some(boundary.to_owned())),
+        None => unsupported(
+            "content_type",
+            "the body must be sent as `content-type: multipart/form-data`, with a boundary of at most 70 \
+             letters, digits and `'()+_,-./:=?`",
+        ),
+    }
+}
+
 /// What of a request's head is sent on, besides what every request has.
 #[derive(Debug, Default)]
 pub(crate) struct Speech {

@@ -69,6 +69,30 @@ impl Judgement {
             && one.rules.iter().filter(enforced).eq(two.rules.iter().filter(enforced))
     }
 
+    /// What follows for messages that go on together or not at all. Each comes with where its findings begin among those of
+    /// all; of none, nothing follows and nothing goes on.
+    pub fn together(parts: Vec<(usize, Self)>) -> Self {
+        let mut all = Decision { outcome: Outcome::Allowed, ..Decision::default() };
+        if parts.is_empty() {
+            all.outcome = Outcome::Refused;
+        }
+        let mut redactions = Vec::new();
+        for (first, Self { decision, redactions: own }) in parts {
+            redactions.extend(own.iter().map(|index| first + index));
+            all.outcome = all.outcome.max(decision.outcome);
+            all.reason = all.reason.or_else(|| decision.reason.clone());
+            all.actions.extend(&decision.actions);
+            for rule in &decision.rules {
+                if !all.rules.contains(rule) {
+                    all.rules.push(rule.clone());
+                }
+            }
+        }
+        all.actions.sort_unstable();
+        all.actions.dedup();
+        Self::new(Arc::new(all), redactions)
+    }
+
     /// Clears `value` to be sent on if the judgement allows it; gives it back otherwise.
     pub fn clear<T>(&self, value: T) -> Result<Cleared<T>, T> {
         if self.is_allowed() { Ok(Cleared(value)) } else { Err(value) }

@@ -2,7 +2,7 @@
 //! as it should not.
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
-//! `/v1/moderations`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, the first of them where
+//! `/v1/moderations`, `/v1/files`, `/v1/batches`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, the first of them where
 //! Azure has them, and Ollama's native API below `/api/`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
@@ -31,8 +31,10 @@ use crate::{Kind, Scenario};
 
 mod answer;
 mod ollama;
+mod storage;
 
 use answer::{Answer, Body};
+use storage::Storage;
 
 /// Connections served at once; more are closed on arrival.
 const CONNECTIONS_MAX: usize = 1024;
@@ -132,6 +134,7 @@ struct Shared {
     accepted: AtomicU64,
     received: AtomicU64,
     requests: Mutex<Vec<RecordedRequest>>,
+    storage: Mutex<Storage>,
 }
 
 impl FakeUpstream {
@@ -288,11 +291,16 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream, connection: u64) -> Result<()>
     stream.set_write_timeout(Some(WRITE_MAX))?;
     let mut reader = Reader::new(stream);
     while let Some(request) = receive(&mut reader, connection)? {
-        let answer = if request.target.starts_with("/api/") {
-            ollama::answer_to(&request, &shared.scenario)
-        } else {
-            answer_to(&request, &shared.scenario)
-        };
+        let path = request.target.split('?').next().unwrap_or_default();
+        let (path, _) = as_openai_has_it(path);
+        let stored = lock(&shared.storage).answer(&request, &path, &shared.scenario);
+        let answer = stored.unwrap_or_else(|| {
+            if request.target.starts_with("/api/") {
+                ollama::answer_to(&request, &shared.scenario)
+            } else {
+                answer_to(&request, &shared.scenario)
+            }
+        });
         shared.record(request);
         if !answer.send(reader.stream(), |time| shared.wait(time))? {
             break;

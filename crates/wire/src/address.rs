@@ -22,7 +22,10 @@ const OF_DEPLOYMENTS: [&str; 9] = [
     "images/variations",
 ];
 /// What Azure has without a deployment and without the version in the path.
-const WITHOUT_VERSION: [&str; 3] = ["responses", "responses/input_tokens", "models"];
+const WITHOUT_VERSION: [&str; 5] =
+    ["responses", "responses/input_tokens", "models", "files", "batches"];
+/// And what it has below paths of that kind.
+const BELOW: [&str; 3] = ["models/", "files/", "batches/"];
 
 /// Where something is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +71,9 @@ pub fn address(path: &str) -> Address<'_> {
         Some((deployment, rest)) if is_deployment(deployment) && OF_DEPLOYMENTS.contains(&rest) => {
             Address { path: canonical(rest), deployment: Some(deployment), style }
         }
-        None if WITHOUT_VERSION.contains(&rest) || rest.starts_with("models/") => {
+        None if WITHOUT_VERSION.contains(&rest)
+            || BELOW.iter().any(|path| rest.starts_with(path)) =>
+        {
             Address { path: canonical(rest), deployment: None, style }
         }
         _ => standard,
@@ -113,6 +118,10 @@ mod tests {
             ("POST", "/openai/v1/responses", Operation::Responses, None),
             ("POST", "/openai/responses", Operation::Responses, None),
             ("GET", "/openai/models/m", Operation::ModelShow, None),
+            ("POST", "/openai/files", Operation::FileUpload, None),
+            ("GET", "/openai/files/a/content", Operation::FileContent, None),
+            ("POST", "/openai/v1/batches", Operation::BatchCreate, None),
+            ("POST", "/openai/batches/a/cancel", Operation::BatchCancel, None),
         ] {
             assert_eq!(route(method, path), Route::Known(operation), "{path}");
             assert_eq!(address(path).deployment, deployment, "{path}");

@@ -11,11 +11,11 @@ use std::ops::Range;
 use events::Provenance;
 
 use crate::document::{
-    Echo, EchoOf, Embedded, Field, FilePart, Literal, Pending, REPORTED_PATHS_MAX,
+    Echo, EchoOf, Embedded, Field, FilePart, Handle, HandleOf, Literal, Pending, REPORTED_PATHS_MAX,
 };
 use crate::error::ReadError;
 use crate::form::Form;
-use crate::frames::path_of_member;
+use crate::frames::{Taken, path_of_member};
 use crate::lane::{Channel, Lane};
 use crate::path::PathId;
 use crate::reader::Reader;
@@ -24,8 +24,8 @@ use crate::table::{Fact, Origin, Row, Rule};
 const MEDIA_INLINE: &str = "opaque: inline media";
 
 impl<'a> Reader<'a> {
-    /// A value that is not looked into. Says what it repeats, if it is an echo.
-    pub(crate) fn whole(&mut self, row: &'static Row) -> Result<Option<EchoOf>, ReadError> {
+    /// A value that is not looked into. Says what it is, if its place matters.
+    pub(crate) fn whole(&mut self, row: &'static Row) -> Result<Option<Taken>, ReadError> {
         match row.rule {
             Rule::Denied(why) => Err(ReadError::Denied { path: self.path_here(), why }),
             Rule::Opaque(why) => {
@@ -35,7 +35,11 @@ impl<'a> Reader<'a> {
             Rule::Echo(of, why) => {
                 self.room_for(self.document.echoes.len())?;
                 self.note_unscanned(why);
-                Ok(Some(of))
+                Ok(Some(Taken::Echo(of)))
+            }
+            Rule::Message(_) => {
+                self.room_for(self.document.inner.len())?;
+                Ok(Some(Taken::Message))
             }
             _ => Ok(None),
         }
@@ -46,13 +50,24 @@ impl<'a> Reader<'a> {
         row: &'static Row,
         source: Range<usize>,
     ) -> Result<(), ReadError> {
-        if let Some(of) = self.whole(row)? {
-            self.echo(source, of);
+        if let Some(taken) = self.whole(row)? {
+            self.take(source, taken);
         }
         Ok(())
     }
 
-    pub(crate) fn echo(&mut self, source: Range<usize>, of: EchoOf) {
+    /// Keeps the place of a value that was taken whole.
+    pub(crate) fn take(&mut self, source: Range<usize>, taken: Taken) {
+        match taken {
+            Taken::Echo(of) => self.echo(source, of),
+            Taken::Message => {
+                let path = self.here();
+                self.document.inner.push((source, path));
+            }
+        }
+    }
+
+    fn echo(&mut self, source: Range<usize>, of: EchoOf) {
         // An empty list repeats nothing.
         if self.document.source.get(source.clone()) == Some("[]") {
             return;
@@ -81,7 +96,7 @@ impl<'a> Reader<'a> {
         }
         self.room_for(self.document.fields.len())?;
         let (origin, channel, embedded) = match (row.rule, literal) {
-            (Rule::Guarded { origin, channel, embedded, .. }, Literal::Text) => {
+            (Rule::Guarded { origin, channel, embedded, .. }, Literal::Text | Literal::Form) => {
                 (origin, channel, embedded)
             }
             (Rule::Guarded { origin, .. } | Rule::Media(origin), _) => {
@@ -138,6 +153,20 @@ impl<'a> Reader<'a> {
         let declared = None;
         let file = FilePart { value, declared, is_pending, why, is_media, position, path };
         self.document.files.push(file);
+        Ok(())
+    }
+
+    /// An id of something stored.
+    pub(crate) fn handle(
+        &mut self,
+        id: Cow<'a, str>,
+        source: Range<usize>,
+        of: HandleOf,
+    ) -> Result<(), ReadError> {
+        if !id.is_empty() {
+            self.room_for(self.document.handles.len())?;
+            self.document.handles.push(Handle { source, id, of });
+        }
         Ok(())
     }
 

@@ -16,12 +16,12 @@ pub struct ContractRow {
     pub dialect: &'static str,
     /// `chat.completions`, `embeddings`, `messages`, `models`.
     pub operation: &'static str,
-    /// `request`, `response`, `stream`.
+    /// `request`, `response`, `stream`, `request line`, `response line`.
     pub direction: &'static str,
     /// `messages[].content[].text`. `[]` is every element, `.*` the value of every other key, `.**`
     /// everything at or below, `.{key}` a key that the sender chooses, `**` alone what no row names.
     pub path: String,
-    /// `guarded`, `constrained`, `opaque`, `denied`.
+    /// `guarded`, `constrained`, `opaque`, `denied`, `message`.
     pub typing: &'static str,
     /// For guarded text: where it came from, `user`, `by role`.
     pub provenance: Option<&'static str>,
@@ -81,6 +81,7 @@ reader runs on (`openai/`, `anthropic/` and `ollama/` in `crates/wire/src`); a c
   an unknown field in an answer.
 - **opaque**: content that no guard can read. It is forwarded, and the record lists it as not scanned.
 - **denied**: never forwarded.
+- **message**: a message of another operation, which is read by the map of that operation, as if it had come alone.
 
 `[]` is every element of a list, `.*` the value of every other key, `.**` everything at or below the place, `.{key}` a key
 that the sender chooses, `**` alone what no row names. `null` is accepted everywhere. Numbers of seven digits and more
@@ -96,6 +97,8 @@ const ATTACHED: &str = "as the type beside it says: text, which is read, or base
 const ATTACHED_SAID: &str =
     "as the type beside it says: text, which is read, or base64, which is opaque";
 const FILE: &str = "base64: PDF, Office, HTML and text are read; pictures, sound and what cannot be read are opaque";
+const UPLOADED: &str = "bytes: what is for `batch` or `fine-tune` is read line by line; of the rest, PDF, Office, HTML and text are \
+     read; pictures, sound and what cannot be read are opaque";
 
 const COLUMNS: &str = "| path | typing | provenance | lane | note |\n|---|---|---|---|---|\n";
 
@@ -110,16 +113,15 @@ fn described(table: &MessageTable, row: &Row) -> Option<ContractRow> {
             ContractRow { note: "a JSON schema, without the words of JSON Schema itself", ..base }
         }
         Rule::Guarded { .. } => base,
-        Rule::Media(_) if table.direction == crate::Direction::Request => {
-            ContractRow { note: MEDIA_ASKED, ..base }
-        }
+        Rule::Media(_) if table.direction.is_request() => ContractRow { note: MEDIA_ASKED, ..base },
         Rule::Media(_) => ContractRow { note: MEDIA_SAID, ..base },
         Rule::File(_) | Rule::Attachment(_) => ContractRow {
             typing: "file",
             provenance: Some(events::Provenance::File.as_str()),
             note: match (row.rule, table.direction) {
+                (Rule::File(_), _) if table.operation.is_upload() => UPLOADED,
                 (Rule::File(_), _) => FILE,
-                (_, crate::Direction::Request) => ATTACHED,
+                (_, direction) if direction.is_request() => ATTACHED,
                 _ => ATTACHED_SAID,
             },
             ..bare
@@ -132,6 +134,7 @@ fn described(table: &MessageTable, row: &Row) -> Option<ContractRow> {
         }
         Rule::Echo(_, why) => ContractRow { typing: "opaque", note: why, ..bare },
         Rule::Denied(why) => ContractRow { typing: "denied", note: why, ..bare },
+        Rule::Message(read_as) => ContractRow { typing: "message", note: read_as, ..bare },
         Rule::Presence(None) | Rule::Repeats(_) => return None,
     })
 }
@@ -158,7 +161,7 @@ fn guarded(table: &MessageTable, row: &Row) -> ContractRow {
         Rule::Media(origin) => (Some(origin), None),
         _ => (None, None),
     };
-    let answer = table.direction != crate::Direction::Request;
+    let answer = !table.direction.is_request();
     ContractRow {
         dialect: table.operation.dialect().as_str(),
         operation: table.operation.as_str(),
@@ -186,12 +189,18 @@ mod tests {
             match row.typing {
                 "guarded" => {
                     assert!(row.provenance.is_some(), "{row:?}");
-                    assert_eq!(row.lane.is_some(), row.direction != "request", "{row:?}");
+                    assert_eq!(
+                        row.lane.is_some(),
+                        !row.direction.starts_with("request"),
+                        "{row:?}"
+                    );
                 }
                 "file" => {
                     assert!(row.provenance == Some("file") && !row.note.is_empty(), "{row:?}");
                 }
-                "constrained" | "opaque" | "denied" => assert!(!row.note.is_empty(), "{row:?}"),
+                "constrained" | "opaque" | "denied" | "message" => {
+                    assert!(!row.note.is_empty(), "{row:?}");
+                }
                 other => panic!("{other} is no typing"),
             }
         }

@@ -1,6 +1,7 @@
 //! A message as the guards see it: its text, its facts, and what could not be read.
 //!
-//! INVARIANT: fields stand in the order of the bytes, and their sources do not overlap. INVARIANT:
+//! INVARIANT: fields stand in the order of the bytes (of a line of a file, its own before those of the message that it
+//! holds), and their sources do not overlap. INVARIANT:
 //! text without escapes is borrowed from the message; paths are rendered only when asked for.
 //!
 //! Not here: how a document is made (`reader`), how it is changed (`splice`).
@@ -12,6 +13,7 @@ use events::{Provenance, TokenUsage, Unscanned};
 
 use crate::lane::{Channel, Lane};
 use crate::path::{PathId, Paths};
+use crate::route::Operation;
 use crate::table::Kinds;
 
 /// How many paths [`Document::unknown`] and [`Document::unscanned`] list at most; a record is not a
@@ -29,12 +31,20 @@ pub struct Document<'a> {
     pub facts: Facts<'a>,
     /// Values that repeat guarded text in another form.
     pub echoes: Vec<Echo>,
+    /// Ids that stand for something stored at the provider: files, batches.
+    pub handles: Vec<Handle<'a>>,
+    /// The messages that a file is made of, one a line, in order.
+    pub members: Vec<Member<'a>>,
+    /// Whether the message goes on with bytes that are no text; then nothing of it can be edited.
+    pub is_partial: bool,
     pub(crate) source: &'a str,
     pub(crate) paths: Paths,
     pub(crate) unknown: Vec<PathId>,
     pub(crate) unscanned: Vec<(PathId, &'static str)>,
-    /// What the event's number becomes.
-    pub(crate) renumbered: Option<u64>,
+    /// What stands in the place of parts of the message, besides edits of its fields.
+    pub(crate) replaced: Vec<(Range<usize>, String)>,
+    /// Where whole messages stand in it that another map reads.
+    pub(crate) inner: Vec<(Range<usize>, PathId)>,
 }
 
 /// A piece of text.
@@ -98,6 +108,64 @@ impl FilePart<'_> {
     }
 }
 
+/// An id that stands for something stored at the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handle<'a> {
+    /// Where it stands: the bytes between the quotes.
+    pub source: Range<usize>,
+    /// The id.
+    pub id: Cow<'a, str>,
+    /// What it stands for.
+    pub of: HandleOf,
+}
+
+/// What an id stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HandleOf {
+    /// What the message is about.
+    Itself,
+    /// The file that a batch reads.
+    Input,
+    /// A file that a batch writes.
+    Output,
+}
+
+/// One of the messages that a file is made of, with the line that it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member<'a> {
+    /// The line, from 1.
+    pub line: u32,
+    /// What its sender calls it (`custom_id`), if that is a word.
+    pub name: Option<String>,
+    /// What it asks for, or answers.
+    pub operation: Operation,
+    /// Its fields, those of its line included.
+    pub fields: Range<usize>,
+    /// Its files.
+    pub files: Range<usize>,
+    /// Where its line stands.
+    pub source: Range<usize>,
+    /// Where the message itself stands; nothing, if the line has none.
+    pub body: Option<Range<usize>>,
+    /// Where its status stands, if the line states one.
+    pub status: Option<Range<usize>>,
+    /// Its own facts.
+    pub facts: Facts<'a>,
+}
+
+impl Member<'_> {
+    /// How it is called in messages to people: ``line 4 (custom_id `a`)``.
+    pub fn shown(&self) -> String {
+        let name = self.name.as_ref().map(|name| format!(" (custom_id `{name}`)"));
+        format!("line {}{}", self.line, name.unwrap_or_default())
+    }
+
+    /// The path of its line.
+    pub fn path(&self) -> String {
+        format!("file#line {}", self.line)
+    }
+}
+
 /// What a field's provenance waits for: the message's role may come after its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pending {
@@ -132,6 +200,8 @@ pub enum Literal {
     Text,
     /// The key of an object whose keys the caller chooses.
     Key,
+    /// Text of a form, which has no escapes.
+    Form,
     /// The text as it stands, in a message that is not JSON.
     Plain,
     /// A number of seven digits or more in free-form content (a card number needs no quotes). An edit
@@ -235,6 +305,10 @@ pub struct Facts<'a> {
     pub item_id: Option<Cow<'a, str>>,
     /// Event: its type without its last word, if the content map does not say what such events say.
     pub unlisted: Option<Cow<'a, str>>,
+    /// Line of a file: the path that it is meant for. Request: the path that its batch is for.
+    pub url: Option<Cow<'a, str>>,
+    /// Line of a file: where the status of its answer stands.
+    pub status: Option<Range<usize>>,
     /// Event: its number in the stream, and where that stands.
     pub sequence: Option<(u64, Range<usize>)>,
 }
@@ -256,11 +330,15 @@ impl<'a> Document<'a> {
             files: Vec::new(),
             facts: Facts { choices: 1, ..Facts::default() },
             echoes: Vec::new(),
+            handles: Vec::new(),
+            members: Vec::new(),
+            is_partial: false,
             source: "",
             paths: Paths::default(),
             unknown: Vec::new(),
             unscanned: Vec::new(),
-            renumbered: None,
+            replaced: Vec::new(),
+            inner: Vec::new(),
         }
     }
 
@@ -290,8 +368,20 @@ impl<'a> Document<'a> {
     }
 
     /// Splicing gives the event this number in its stream, if it has one.
-    pub const fn renumber(&mut self, sequence: u64) {
-        self.renumbered = Some(sequence);
+    pub fn renumber(&mut self, sequence: u64) {
+        if let Some((_, range)) = self.facts.sequence.clone() {
+            self.replace(range, sequence.to_string());
+        }
+    }
+
+    /// Splicing puts this in the place of a part of the message, as it stands. Edits of fields must not be there too.
+    pub fn replace(&mut self, source: Range<usize>, with: String) {
+        self.replaced.push((source, with));
+    }
+
+    /// Whether splicing changes something besides the edits.
+    pub const fn has_replacements(&self) -> bool {
+        !self.replaced.is_empty()
     }
 
     /// The message.

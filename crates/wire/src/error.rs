@@ -21,6 +21,26 @@ pub enum ReadError {
         /// The first bad byte.
         offset: usize,
     },
+    /// Not a form as in RFC 7578, or one that readers disagree about.
+    #[error(
+        "the body is no `multipart/form-data` that is accepted here: {what} (at byte {offset})"
+    )]
+    Form {
+        /// Where.
+        offset: usize,
+        /// What stands there or is missing.
+        what: &'static str,
+    },
+    /// A line of a file has a fault of its own.
+    #[error("line {number}{}: {error}", named(custom_id.as_deref()))]
+    Line {
+        /// The line, from 1.
+        number: u32,
+        /// What its sender calls it, if that is a word.
+        custom_id: Option<String>,
+        /// The fault.
+        error: Box<ReadError>,
+    },
     /// Not JSON as in RFC 8259.
     #[error("the body is not JSON: {what} (at byte {offset})")]
     Malformed {
@@ -86,12 +106,13 @@ pub enum ReadError {
 
 impl ReadError {
     /// The stable code for clients and records.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "body_too_large",
             Self::InvalidUtf8 { .. } => "invalid_utf8",
+            Self::Line { error, .. } => error.code(),
             Self::Malformed { .. } => "invalid_json",
-            Self::MalformedForm { .. } => "invalid_form",
+            Self::Form { .. } | Self::MalformedForm { .. } => "invalid_form",
             Self::DuplicateKey { .. } => "duplicate_key",
             Self::Limit { .. } => "limit_exceeded",
             Self::WrongBody { .. } => "invalid_body",
@@ -109,15 +130,22 @@ impl ReadError {
             | Self::Violation { path, .. }
             | Self::Denied { path, .. }
             | Self::UnknownField { path } => Some(path),
+            Self::Line { error, .. } => error.param(),
             _ => None,
         }
     }
 
     /// The HTTP status for a request with this fault.
-    pub const fn status(&self) -> u16 {
+    pub fn status(&self) -> u16 {
         match self {
+            Self::Line { error, .. } => error.status(),
             Self::TooLarge { .. } => 413,
             _ => 400,
         }
     }
+}
+
+/// ` (custom_id `a`)`, if there is one.
+fn named(custom_id: Option<&str>) -> String {
+    custom_id.map_or_else(String::new, |id| format!(" (custom_id `{id}`)"))
 }

@@ -46,6 +46,7 @@ pub(crate) fn apply_text<'a>(
         Fact::Model => facts.model = Some(value),
         Fact::Id => facts.id = Some(value),
         Fact::ItemId => facts.item_id = Some(value),
+        Fact::Url => facts.url = Some(value),
         Fact::StreamFormat => facts.stream = value == "sse",
         Fact::Fingerprint => facts.system_fingerprint = Some(value),
         Fact::CreatedAt => facts.created_at = Some(value),

@@ -5,6 +5,15 @@ use crate::json::Text;
 use crate::machine::NodeId;
 use crate::path::{PathId, Paths, Step};
 
+/// A value that is taken whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It repeats guarded text.
+    Echo(EchoOf),
+    /// It is a message that another map reads.
+    Message,
+}
+
 /// An open object or array.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
@@ -19,10 +28,12 @@ pub(crate) struct Frame {
     pub(crate) key: Text,
     /// In an array, the position of the member that is read now.
     pub(crate) index: u32,
+    /// What the member that is read now is called, if not by its key.
+    name: Option<&'static str>,
     /// Its own path, once anything below it was asked for its path.
     path: Option<PathId>,
-    /// Where it starts and what it repeats, if it is an echo.
-    pub(crate) echo: Option<(usize, EchoOf)>,
+    /// Where it starts and what it is, if it is taken whole and its place matters.
+    pub(crate) taken: Option<(usize, Taken)>,
     /// What an array was last listed as unread for, so that it is listed once and not per element.
     pub(crate) unscanned: Option<&'static str>,
 }
@@ -36,15 +47,30 @@ impl Frame {
             scoped: false,
             key: Text::default(),
             index: u32::MAX,
+            name: None,
             path: None,
-            echo: None,
+            taken: None,
             unscanned: None,
         }
     }
 
+    /// With its own path known beforehand.
+    pub(crate) const fn at(mut self, path: PathId) -> Self {
+        self.path = Some(path);
+        self
+    }
+
+    /// With a name for the member that is read now.
+    pub(crate) const fn named(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
     /// The step from here to the member that is read now.
     const fn step(&self) -> Step {
-        if self.object {
+        if let Some(name) = self.name {
+            Step::Name(name)
+        } else if self.object {
             let key = self.key;
             Step::Key { start: key.start as u32, end: key.end as u32, hash: key.hash }
         } else {

@@ -81,9 +81,14 @@ const PAIRED_KEYS_MAX: usize = 12;
 
 impl<'a> Tokenizer<'a> {
     pub(crate) fn new(source: &'a str, limits: &ReadLimits) -> Self {
+        Self::beginning(source, 0, limits)
+    }
+
+    /// Reads from an offset to the end of the text.
+    pub(crate) fn beginning(source: &'a str, at: usize, limits: &ReadLimits) -> Self {
         Self {
             source,
-            at: 0,
+            at,
             expect: Expect::Value,
             open: Vec::with_capacity(16),
             keys: Vec::with_capacity(32),

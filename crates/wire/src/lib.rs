@@ -17,6 +17,7 @@
 //! Not here: sockets and HTTP (`net`), what text means (`detect`), what follows from it (`policy`).
 
 mod address;
+mod answer_shape;
 mod anthropic;
 mod collect;
 mod contract;
@@ -25,6 +26,7 @@ mod embedded;
 mod error;
 mod facts;
 mod form;
+mod form_body;
 mod form_head;
 mod form_object;
 mod frames;
@@ -34,6 +36,8 @@ mod lane;
 mod limits;
 mod machine;
 mod maps;
+mod members;
+mod multipart;
 mod ollama;
 mod openai;
 mod path;
@@ -43,6 +47,7 @@ mod route;
 mod scope;
 mod splice;
 mod sse;
+mod stored;
 mod stream;
 mod table;
 #[cfg(test)]
@@ -51,9 +56,11 @@ mod transcript;
 mod write;
 
 pub use address::{Address, AddressStyle, address};
+pub use answer_shape::{AnswerShape, read_answer, shape_of_answer};
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
-    Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Literal, REPORTED_PATHS_MAX,
+    Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Handle, HandleOf, Literal,
+    Member, REPORTED_PATHS_MAX,
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
@@ -65,11 +72,16 @@ pub use limits::{
     BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
     ReadLimits, UnknownFields, VALUES_MAX,
 };
+pub use members::{LINE_BYTES_MAX, LINES_FIELDS_FACTOR, LINES_MAX, read_batch_output};
+pub use multipart::{
+    BOUNDARY_BYTES_MAX, FormPart, PART_HEAD_BYTES_MAX, PARTS_MAX, boundary, parts,
+};
 pub use plant::{Planting, plantings};
-pub use reader::{AnswerShape, read_answer, read_request, read_response, shape_of_answer};
+pub use reader::{read_request, read_response};
 pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_model};
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, Framing, SseError, SseEvent};
+pub use stored::{batched, stored};
 pub use stream::{StreamEvent, read_stream_event, splice_event};
 pub use transcript::{TRANSCRIPT_BYTES_MAX, TRANSCRIPT_ITEMS_MAX, Transcript};
 pub use write::{

@@ -69,7 +69,7 @@ impl Node {
 
     /// A row whose form a value of another type violates.
     pub(crate) fn constraint(&self) -> Option<&'static Row> {
-        [self.text, self.number, self.flag].into_iter().flatten().find(|row| {
+        [self.text, self.number, self.flag, self.whole].into_iter().flatten().find(|row| {
             matches!(
                 row.rule,
                 Rule::Constrained(_)
@@ -77,6 +77,7 @@ impl Node {
                     | Rule::Media(_)
                     | Rule::File(_)
                     | Rule::Attachment(_)
+                    | Rule::Message(_)
             )
         })
     }
@@ -106,8 +107,8 @@ static UNKNOWN_SAID: Row = Row::said("**");
 /// The row that text is read by where no other row is.
 pub(crate) const fn unknown_row(direction: Direction) -> &'static Row {
     match direction {
-        Direction::Request => &UNKNOWN_ASKED,
-        Direction::Response | Direction::Stream => &UNKNOWN_SAID,
+        Direction::Request | Direction::RequestLine => &UNKNOWN_ASKED,
+        Direction::Response | Direction::ResponseLine | Direction::Stream => &UNKNOWN_SAID,
     }
 }
 

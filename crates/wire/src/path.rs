@@ -4,6 +4,8 @@
 //! and a path is at most [`PATH_BYTES_MAX`] bytes. INVARIANT: a step costs the same whatever its depth,
 //! so deep documents cost no more per byte than flat ones.
 
+use crate::json_text::key_hash;
+
 /// The longest rendered path; what is beyond is `…`.
 pub(crate) const PATH_BYTES_MAX: usize = 256;
 /// The most steps kept for one message. Beyond, a path ends at the place above; only a message made of
@@ -28,6 +30,10 @@ pub(crate) enum Step {
     Key { start: u32, end: u32, hash: u64 },
     /// To an element.
     Index(u32),
+    /// To what has a name of ours: a part of a form.
+    Name(&'static str),
+    /// To a line of a file, from 1.
+    Line(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +60,10 @@ impl Paths {
             Step::Key { hash, .. } => {
                 (above.rotate_left(5) ^ hash).wrapping_mul(0x0000_0100_0000_01b3)
             }
-            Step::Index(_) => above,
+            Step::Index(_) | Step::Line(_) => above,
+            Step::Name(name) => {
+                (above.rotate_left(5) ^ key_hash(name)).wrapping_mul(0x0000_0100_0000_01b3)
+            }
         };
         self.links.push(Link { parent: parent.0, step, hash });
         PathId(self.links.len() as u32)
@@ -97,6 +106,16 @@ fn push_step(text: &mut String, source: &str, step: Step) {
             text.push('[');
             text.push_str(&index.to_string());
             text.push(']');
+        }
+        Step::Line(line) => {
+            text.push_str("#line ");
+            text.push_str(&line.to_string());
+        }
+        Step::Name(name) => {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            text.push_str(name);
         }
         Step::Key { start, end, .. } => {
             if !text.is_empty() {

@@ -167,7 +167,7 @@ impl Garden<'_> {
 
     /// Plants the canary as the text of a file.
     fn plant_file(&mut self, row: &Row) {
-        if self.table.direction != Direction::Request {
+        if !self.table.direction.is_request() {
             return;
         }
         let base64 = BASE64.encode(self.canary.as_bytes());
@@ -179,6 +179,7 @@ impl Garden<'_> {
                     (beside(row.path, "media_type"), quoted("text/plain")),
                 ],
             ),
+            _ if self.table.operation.is_upload() => (quoted(self.canary), Vec::new()),
             _ => (quoted(&format!("data:text/plain;base64,{base64}")), Vec::new()),
         };
         let seed =
@@ -215,7 +216,7 @@ impl Garden<'_> {
         let (origin, channel) = match row.rule {
             Rule::Guarded { origin, channel, .. } => (origin, channel),
             Rule::Media(origin) => (origin, None),
-            Rule::Attachment(_) if self.table.direction == Direction::Request => {
+            Rule::Attachment(_) if self.table.direction.is_request() => {
                 (Origin::Is(Provenance::File), None)
             }
             Rule::Attachment(_) => (Origin::Is(Provenance::Output), None),
@@ -277,7 +278,11 @@ impl<'s> Seed<'s> {
             message.set(&segments(path), value);
         }
         let mut bytes = Vec::new();
-        message.write(&mut bytes);
+        if table.operation.is_upload() && table.direction == Direction::Request {
+            message.write_form(&mut bytes);
+        } else {
+            message.write(&mut bytes);
+        }
         bytes
     }
 }
@@ -362,6 +367,37 @@ impl Value {
         }
         let Self::List(elements) = self else { return self };
         &mut elements[0]
+    }
+
+    /// Writes an object as a form: what has a `filename` is a file.
+    fn write_form(&self, output: &mut Vec<u8>) {
+        let Self::Object(members) = self else { return };
+        for (key, value) in members {
+            let name = format!("--canary\r\nContent-Disposition: form-data; name=\"{key}\"");
+            output.extend_from_slice(name.as_bytes());
+            let (file_name, text) = match value {
+                Self::Object(below) if key == "file" => (below.first().map(|(_, name)| name), None),
+                other => (None, Some(other)),
+            };
+            if key == "file" {
+                let name = file_name.map_or_else(|| "a.txt".to_owned(), Self::text);
+                let head = format!("; filename=\"{name}\"\r\nContent-Type: text/plain");
+                output.extend_from_slice(head.as_bytes());
+            }
+            output.extend_from_slice(b"\r\n\r\n");
+            output.extend_from_slice(text.map(Self::text).unwrap_or_default().as_bytes());
+            output.extend_from_slice(b"\r\n");
+        }
+        output.extend_from_slice(b"--canary--\r\n");
+    }
+
+    /// A string without its quotes, anything else as JSON.
+    fn text(&self) -> String {
+        let mut json = Vec::new();
+        self.write(&mut json);
+        let json = String::from_utf8(json).unwrap_or_default();
+        let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
+        inner.map_or_else(|| json.clone(), |text| crate::json_text::decoded(text).into_owned())
     }
 
     fn write(&self, output: &mut Vec<u8>) {

@@ -16,12 +16,14 @@ use crate::document::{Document, Finish, Literal};
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
 use crate::form::{Form, is_data_url, is_long_number};
-use crate::frames::Frame;
+use crate::form_body::read_upload;
+use crate::frames::{Frame, Taken};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
 use crate::limits::{ReadLimits, UnknownFields};
 use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
 use crate::maps::machine;
+use crate::path::PathId;
 use crate::route::{Direction, Operation};
 use crate::scope::{Opening, Role, ScopeFrame};
 use crate::table::{Fact, Row, Rule};
@@ -41,6 +43,7 @@ pub fn read_request<'a>(
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
     match machine(operation, Direction::Request) {
+        Some(machine) if operation.is_upload() => read_upload(machine, bytes, unknown, limits),
         Some(machine) => read(machine, text_of(bytes, limits)?, unknown, limits),
         None if bytes.is_empty() => Ok(Document::empty()),
         None => Err(ReadError::WrongBody { expected: "empty" }),
@@ -60,55 +63,7 @@ pub fn read_response<'a>(
     }
 }
 
-/// What the body of an answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AnswerShape {
-    /// A document of JSON.
-    Json,
-    /// What no guard can read; why, for the record.
-    Opaque(&'static str),
-    /// One text, as it stands.
-    Text,
-}
-
-/// Types of answers that are text: a transcript, or subtitles.
-const TEXT_TYPES: [&str; 5] =
-    ["text/plain", "text/vtt", "text/srt", "application/x-subrip", "application/srt"];
-
-/// What the body of a good answer is, by its content type. What is not known for something else is read as JSON.
-pub fn shape_of_answer(operation: Operation, content_type: &str) -> AnswerShape {
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match operation {
-        Operation::AudioTranscriptions | Operation::AudioTranslations
-            if TEXT_TYPES.contains(&kind.as_str()) =>
-        {
-            AnswerShape::Text
-        }
-        Operation::AudioSpeech
-            if kind.starts_with("audio/") || kind == "application/octet-stream" =>
-        {
-            AnswerShape::Opaque("opaque: audio that says the input")
-        }
-        _ => AnswerShape::Json,
-    }
-}
-
-/// Reads a whole answer of this shape.
-pub fn read_answer<'a>(
-    operation: Operation,
-    shape: AnswerShape,
-    bytes: &'a [u8],
-    unknown: UnknownFields,
-    limits: &ReadLimits,
-) -> Result<Document<'a>, ReadError> {
-    match shape {
-        AnswerShape::Json => read_response(operation, bytes, unknown, limits),
-        AnswerShape::Text => Ok(Document::of_text(text_of(bytes, limits)?)),
-        AnswerShape::Opaque(why) => Ok(Document::of_opaque(why)),
-    }
-}
-
-fn text_of<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<&'a str, ReadError> {
+pub(crate) fn text_of<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<&'a str, ReadError> {
     let bytes_max = limits.body_bytes_max.min(u32::MAX as usize);
     if bytes.len() > bytes_max {
         return Err(ReadError::TooLarge { bytes_max });
@@ -124,22 +79,23 @@ pub(crate) fn read<'a>(
     unknown: UnknownFields,
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
-    let mut tokenizer = Tokenizer::new(source, limits);
-    let mut document = Document { source, ..Document::empty() };
     let table = machine.table;
-    document.facts.stream =
-        table.direction == Direction::Request && table.operation.streams_unless_told();
-    let mut reader = Reader {
-        machine,
-        request: table.direction == Direction::Request,
-        refuse_unknown: unknown == UnknownFields::Refuse,
-        fields_max: limits.fields_max,
-        frames: Vec::with_capacity(16),
-        scopes: Vec::with_capacity(4),
-        opening: Opening::Before,
-        document,
-        ranks: Ranks::default(),
-    };
+    let mut document = Document { source, ..Document::empty() };
+    document.facts.stream = table.direction.is_request() && table.operation.streams_unless_told();
+    read_part(machine, document, (0..source.len(), PathId::ROOT), unknown, limits)
+}
+
+/// Reads a message that is a part of another, at a path of it. What it says is added to the document.
+pub(crate) fn read_part<'a>(
+    machine: &'static Machine,
+    document: Document<'a>,
+    (part, path): (Range<usize>, PathId),
+    unknown: UnknownFields,
+    limits: &ReadLimits,
+) -> Result<Document<'a>, ReadError> {
+    let source = document.source.get(..part.end).unwrap_or_default();
+    let mut tokenizer = Tokenizer::beginning(source, part.start, limits);
+    let mut reader = Reader::new(machine, document, path, unknown, limits);
     loop {
         match tokenizer.next() {
             Ok(Some(token)) => reader.token(token)?,
@@ -151,6 +107,8 @@ pub(crate) fn read<'a>(
 
 pub(crate) struct Reader<'a> {
     pub(crate) machine: &'static Machine,
+    /// The path of the message.
+    path: PathId,
     pub(crate) request: bool,
     pub(crate) refuse_unknown: bool,
     pub(crate) fields_max: usize,
@@ -162,6 +120,27 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    pub(crate) fn new(
+        machine: &'static Machine,
+        document: Document<'a>,
+        path: PathId,
+        unknown: UnknownFields,
+        limits: &ReadLimits,
+    ) -> Self {
+        Self {
+            machine,
+            path,
+            request: machine.table.direction.is_request(),
+            refuse_unknown: unknown == UnknownFields::Refuse,
+            fields_max: limits.fields_max,
+            frames: Vec::with_capacity(16),
+            scopes: Vec::with_capacity(4),
+            opening: Opening::Before,
+            document,
+            ranks: Ranks::default(),
+        }
+    }
+
     fn token(&mut self, token: Token) -> Result<(), ReadError> {
         if let Token::Key(key) = token {
             return self.key(key);
@@ -197,6 +176,13 @@ impl<'a> Reader<'a> {
         }
         let raw = self.document.source.get(key.start..key.end).unwrap_or_default();
         let name = if key.escaped { decoded(raw) } else { Cow::Borrowed(raw) };
+        self.named(key, name)
+    }
+
+    /// The member that is read now has this name.
+    pub(crate) fn named(&mut self, key: Text, name: Cow<'a, str>) -> Result<(), ReadError> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        frame.key = key;
         match self.machine.under(frame.node, key.hash, &name) {
             Some((child, true)) => frame.child = child,
             Some((child, false)) => {
@@ -235,10 +221,11 @@ impl<'a> Reader<'a> {
 
     fn open(&mut self, node: NodeId, object: bool, start: usize) -> Result<(), ReadError> {
         let place = self.machine.node(node);
-        let (mut node, mut echo) = (node, None);
+        let (mut node, mut taken) = (node, None);
+        let is_whole = |row: &&'static Row| object || is_scalar(row);
         if node != SKIPPED {
-            if let Some(row) = place.whole {
-                echo = self.whole(row)?.map(|of| (start, of));
+            if let Some(row) = place.whole.filter(is_whole) {
+                taken = self.whole(row)?.map(|taken| (start, taken));
                 node = SKIPPED;
             } else if !place.opens(object) {
                 self.refuse_misfit(place)?;
@@ -246,7 +233,7 @@ impl<'a> Reader<'a> {
                 node = UNKNOWN;
             } else if let Some(of) = place.repeats {
                 self.room_for(self.document.echoes.len())?;
-                echo = Some((start, of));
+                taken = Some((start, Taken::Echo(of)));
             } else if let Some(row) = place.presence.filter(|_| object) {
                 self.presence(row);
             } else if place.text.is_some_and(|row| row.fact == Some(Fact::Opening))
@@ -259,7 +246,10 @@ impl<'a> Reader<'a> {
         let place = self.machine.node(node);
         let child = if node == SKIPPED { SKIPPED } else { place.element() };
         let mut frame = Frame::new(node, child, object);
-        frame.echo = echo;
+        frame.taken = taken;
+        if self.frames.is_empty() {
+            frame = frame.at(self.path);
+        }
         if let Some(scope) = place.scope.filter(|_| object) {
             let position = self.frames.last().map_or(0, |frame| frame.index);
             self.scopes.push(ScopeFrame::enter(scope, position, &self.document));
@@ -271,8 +261,8 @@ impl<'a> Reader<'a> {
 
     fn close(&mut self, end: usize) -> Result<(), ReadError> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
-        if let Some((start, of)) = frame.echo {
-            self.echo(start..end, of);
+        if let Some((start, taken)) = frame.taken {
+            self.take(start..end, taken);
         }
         if let Some(scope) = frame.scoped.then(|| self.scopes.pop()).flatten() {
             if scope.stands_for_something_stored() {
@@ -286,39 +276,53 @@ impl<'a> Reader<'a> {
     fn text(&mut self, node: NodeId, text: Text) -> Result<(), ReadError> {
         let place = self.machine.node(node);
         let range = text.start..text.end;
-        if let Some(row) = place.whole {
+        if let Some(row) = place.whole.filter(|row| is_scalar(row)) {
             return self.whole_scalar(row, text.start - 1..text.end + 1);
         }
         let raw = self.document.source.get(range.clone()).unwrap_or_default();
         let value = if text.escaped { decoded(raw) } else { Cow::Borrowed(raw) };
+        self.value(node, value, range, Literal::Text)
+    }
+
+    /// Text at a place.
+    pub(crate) fn value(
+        &mut self,
+        node: NodeId,
+        value: Cow<'a, str>,
+        range: Range<usize>,
+        literal: Literal,
+    ) -> Result<(), ReadError> {
+        let place = self.machine.node(node);
         let Some(row) = place.text else {
             self.refuse_misfit(place)?;
-            return self.unfit(value, range, Literal::Text);
+            return self.unfit(value, range, literal);
         };
         // Servers leave out what they have nothing to say about, or write it empty.
         if !row.admits_text(&value) && (self.request || !value.is_empty()) {
             if self.request {
                 return Err(self.violation(row.expected()));
             }
-            return self.unfit(value, range, Literal::Text);
+            return self.unfit(value, range, literal);
         }
-        if let Some(fact) = row.fact {
-            self.fact_of_text(fact, value.clone())?;
+        match row.fact {
+            Some(Fact::Handle(of)) => self.handle(value.clone(), range.clone(), of)?,
+            Some(fact) => self.fact_of_text(fact, value.clone())?,
+            None => {}
         }
         match row.rule {
             Rule::OpaqueForm(_, why) => self.note_unscanned(why),
             Rule::File(_) => return self.file(row, value),
             Rule::Attachment(_) => {
                 self.file(row, value.clone())?;
-                return self.field(row, value, range, Literal::Text);
+                return self.field(row, value, range, literal);
             }
             Rule::Media(_) if is_data_url(&value) => return self.file(row, value),
             Rule::Media(_) => {
                 self.note_unscanned(MEDIA_REMOTE);
-                return self.field(row, value, range, Literal::Text);
+                return self.field(row, value, range, literal);
             }
             Rule::Guarded { .. } if !(row.vocabulary)(&value) => {
-                return self.field(row, value, range, Literal::Text);
+                return self.field(row, value, range, literal);
             }
             _ => {}
         }
@@ -328,7 +332,7 @@ impl<'a> Reader<'a> {
     fn number(&mut self, node: NodeId, start: usize, end: usize) -> Result<(), ReadError> {
         let place = self.machine.node(node);
         let number = self.document.source.get(start..end).unwrap_or_default();
-        if let Some(row) = place.whole {
+        if let Some(row) = place.whole.filter(|row| is_scalar(row)) {
             return self.whole_scalar(row, start..end);
         }
         let Some(row) = place.number else {
@@ -352,6 +356,7 @@ impl<'a> Reader<'a> {
             match (fact, self.scopes.last_mut()) {
                 (Fact::Index, Some(scope)) => scope.index = number.parse().ok(),
                 (Fact::PartIndex, Some(scope)) => scope.part = number.parse().ok(),
+                (Fact::Status, _) => self.document.facts.status = Some(start..end),
                 (Fact::Sequence, _) => {
                     let sequence = number.parse().ok().map(|sequence| (sequence, start..end));
                     self.document.facts.sequence = sequence;
@@ -364,7 +369,7 @@ impl<'a> Reader<'a> {
 
     fn flag(&mut self, node: NodeId, value: bool, range: Range<usize>) -> Result<(), ReadError> {
         let place = self.machine.node(node);
-        if let Some(row) = place.whole {
+        if let Some(row) = place.whole.filter(|row| is_scalar(row)) {
             return self.whole_scalar(row, range);
         }
         let Some(row) = place.flag else {
@@ -468,6 +473,11 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Whether such a row takes scalars whole: a message is an object.
+const fn is_scalar(row: &Row) -> bool {
+    !matches!(row.rule, Rule::Message(_))
 }
 
 /// The types of tools that have names of their own.

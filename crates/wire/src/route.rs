@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use crate::address::{AddressStyle, address};
 use crate::ollama;
 use crate::sse::Framing;
+use crate::stored::stored;
 
 /// A family of wire formats that share error and stream shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +53,7 @@ impl Dialect {
 
 /// What a caller may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// tidy: table - what a caller may ask for
 pub enum Operation {
     /// `POST /v1/chat/completions`, streamed or not.
     ChatCompletions,
@@ -81,6 +83,20 @@ pub enum Operation {
     Pooling,
     /// `POST /v1/images/generations`.
     ImageGenerations,
+    /// `POST /v1/files`.
+    FileUpload,
+    /// `GET /v1/files/{file}`.
+    FileShow,
+    /// `DELETE /v1/files/{file}`.
+    FileDelete,
+    /// `GET /v1/files/{file}/content`.
+    FileContent,
+    /// `POST /v1/batches`.
+    BatchCreate,
+    /// `GET /v1/batches/{batch}`.
+    BatchShow,
+    /// `POST /v1/batches/{batch}/cancel`.
+    BatchCancel,
     /// `POST /v1/messages`, streamed or not.
     Messages,
     /// `POST /v1/messages/count_tokens`.
@@ -119,7 +135,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 38] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -134,6 +150,13 @@ impl Operation {
         Self::Rerank,
         Self::Pooling,
         Self::ImageGenerations,
+        Self::FileUpload,
+        Self::FileShow,
+        Self::FileDelete,
+        Self::FileContent,
+        Self::BatchCreate,
+        Self::BatchShow,
+        Self::BatchCancel,
         Self::Messages,
         Self::CountTokens,
         Self::AnthropicModelList,
@@ -172,6 +195,9 @@ impl Operation {
             Self::Rerank => "rerank",
             Self::Pooling => "pooling",
             Self::ImageGenerations => "images.generations",
+            Self::FileUpload | Self::FileShow | Self::FileDelete => "files",
+            Self::FileContent => "files.content",
+            Self::BatchCreate | Self::BatchShow | Self::BatchCancel => "batches",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
             Self::OllamaChat => "chat",
@@ -234,11 +260,42 @@ impl Operation {
             | Self::ModelShow
             | Self::AnthropicModelList
             | Self::AnthropicModelShow
+            | Self::FileShow
+            | Self::FileContent
+            | Self::BatchShow
             | Self::OllamaTags
             | Self::OllamaPs
             | Self::OllamaVersion => "GET",
+            Self::FileDelete => "DELETE",
             _ => "POST",
         }
+    }
+
+    /// The methods that its path takes, as `Allow` lists them.
+    const fn allowed(self) -> &'static str {
+        match self {
+            Self::FileShow | Self::FileDelete => "GET, DELETE",
+            other => other.method(),
+        }
+    }
+
+    /// Whether its request is the upload of a file, which is a form of its own.
+    pub const fn is_upload(self) -> bool {
+        matches!(self, Self::FileUpload)
+    }
+
+    /// Whether it is about something that is stored at the provider.
+    pub const fn is_of_storage(self) -> bool {
+        matches!(
+            self,
+            Self::FileUpload
+                | Self::FileShow
+                | Self::FileDelete
+                | Self::FileContent
+                | Self::BatchCreate
+                | Self::BatchShow
+                | Self::BatchCancel
+        )
     }
 
     /// Whether its answer repeats what the request said.
@@ -264,7 +321,7 @@ impl Operation {
 
     /// Whether its request may be JSON.
     pub const fn takes_json(self) -> bool {
-        !self.takes_form() || matches!(self, Self::ImageEdits)
+        !self.takes_form() && !self.is_upload() || matches!(self, Self::ImageEdits)
     }
 
     /// Whether its answer may be a stream.
@@ -312,11 +369,21 @@ pub enum Direction {
     Response,
     /// From the model to the caller, one event of a stream.
     Stream,
+    /// From the caller, one line of a file.
+    RequestLine,
+    /// To the caller, one line of a file.
+    ResponseLine,
 }
 
 impl Direction {
     /// All directions.
-    pub const ALL: [Self; 3] = [Self::Request, Self::Response, Self::Stream];
+    pub const ALL: [Self; 5] =
+        [Self::Request, Self::Response, Self::Stream, Self::RequestLine, Self::ResponseLine];
+
+    /// Whether it goes from the caller to the model.
+    pub const fn is_request(self) -> bool {
+        matches!(self, Self::Request | Self::RequestLine)
+    }
 
     /// The name in contracts.
     pub const fn as_str(self) -> &'static str {
@@ -324,6 +391,8 @@ impl Direction {
             Self::Request => "request",
             Self::Response => "response",
             Self::Stream => "stream",
+            Self::RequestLine => "request line",
+            Self::ResponseLine => "response line",
         }
     }
 }
@@ -385,6 +454,10 @@ pub fn route(method: &str, path: &str) -> Route {
         "/rerank" | "/v1/rerank" | "/v2/rerank" => Operation::Rerank,
         "/pooling" => Operation::Pooling,
         "/v1/images/generations" => Operation::ImageGenerations,
+        // A list is of a whole account, which callers share, and nothing in it says whose is whose.
+        "/v1/files" | "/v1/batches" if method == "GET" => return Route::Unknown,
+        "/v1/files" => Operation::FileUpload,
+        "/v1/batches" => Operation::BatchCreate,
         "/v1/images/edits" => Operation::ImageEdits,
         "/v1/images/variations" => Operation::ImageVariations,
         "/v1/audio/transcriptions" => Operation::AudioTranscriptions,
@@ -393,16 +466,17 @@ pub fn route(method: &str, path: &str) -> Route {
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
         path if shown_model(path).is_some() => Operation::ModelShow,
-        path => match path.strip_prefix(OLLAMA).map(ollama::route) {
-            Some(Route::Known(operation)) => operation,
-            Some(other) => return other,
-            None => return Route::Unknown,
+        path => match (stored(path), path.strip_prefix(OLLAMA).map(ollama::route)) {
+            (Some((Operation::FileShow, _)), _) if method == "DELETE" => Operation::FileDelete,
+            (Some((operation, _)), _) | (None, Some(Route::Known(operation))) => operation,
+            (None, Some(other)) => return other,
+            (None, None) => return Route::Unknown,
         },
     };
     if method == operation.method() {
         Route::Known(operation)
     } else {
-        Route::WrongMethod { allow: operation.method() }
+        Route::WrongMethod { allow: operation.allowed() }
     }
 }
 
@@ -484,6 +558,13 @@ mod tests {
             ("POST", "/v1/images/generations", Operation::ImageGenerations),
             ("POST", "/v1/messages", Operation::Messages),
             ("POST", "/v1/messages/count_tokens", Operation::CountTokens),
+            ("POST", "/v1/files", Operation::FileUpload),
+            ("GET", "/v1/files/file-1~aB_~x.y", Operation::FileShow),
+            ("DELETE", "/v1/files/file-1", Operation::FileDelete),
+            ("GET", "/v1/files/file-1/content", Operation::FileContent),
+            ("POST", "/v1/batches", Operation::BatchCreate),
+            ("GET", "/v1/batches/batch_1", Operation::BatchShow),
+            ("POST", "/v1/batches/batch_1/cancel", Operation::BatchCancel),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
             ("POST", "/api/chat", Operation::OllamaChat),
             ("POST", "/api/embeddings", Operation::OllamaEmbeddings),
@@ -500,6 +581,11 @@ mod tests {
     fn other_methods_are_told_what_is_allowed() {
         assert_eq!(route("GET", "/v1/embeddings"), Route::WrongMethod { allow: "POST" });
         assert_eq!(route("DELETE", "/v1/models/m"), Route::WrongMethod { allow: "GET" });
+        assert_eq!(route("PUT", "/v1/files"), Route::WrongMethod { allow: "POST" });
+        assert_eq!(route("GET", "/v1/files"), Route::Unknown, "a list of everybody's");
+        assert_eq!(route("GET", "/v1/batches"), Route::Unknown, "a list of everybody's");
+        assert_eq!(route("PUT", "/v1/files/a"), Route::WrongMethod { allow: "GET, DELETE" });
+        assert_eq!(route("DELETE", "/v1/batches/a"), Route::WrongMethod { allow: "GET" });
     }
 
     #[test]
@@ -515,6 +601,14 @@ mod tests {
             "/v1/Responses",
             "/v1/messages/",
             "/v1/messages/batches",
+            "/v1/files/",
+            "/v1/files/..",
+            "/v1/files/a/b",
+            "/v1/files/a/cancel",
+            "/v1/files/a/content/",
+            "/v1/files/a%2Fcontent",
+            "/v1/files/a b",
+            "/v1/batches/a/content",
             "/v1/models/",
             "/v1/models//a",
             "/v1/models/%2Fa",

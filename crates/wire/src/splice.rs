@@ -76,6 +76,9 @@ pub enum SpliceError {
         /// The index.
         field: usize,
     },
+    /// The message goes on with bytes that are no text.
+    #[error("a message that is not all text cannot be edited")]
+    Partial,
     /// An edit of a form would end the part it is in.
     #[error("an edit holds the boundary of its form")]
     Boundary,
@@ -104,18 +107,24 @@ pub fn splice(
     for echo in &document.echoes {
         if echoes == Echoes::All || repeated.contains(&(echo.choice, echo.of)) {
             let (range, bytes) = (echo.source.clone(), b"null".to_vec());
-            changes.push(Change { range, bytes, is_echo: true });
+            changes.push(Change { range, bytes, takes_all: true });
         }
     }
-    if let (Some(number), Some((_, range))) = (document.renumbered, &document.facts.sequence) {
-        changes.push(Change::new(range.clone(), number.to_string().into_bytes()));
+    for (range, with) in &document.replaced {
+        let (range, bytes) = (range.clone(), with.clone().into_bytes());
+        changes.push(Change { range, bytes, takes_all: true });
+    }
+    if document.is_partial && !changes.is_empty() {
+        return Err(SpliceError::Partial);
     }
     changes.sort_by_key(|change| change.range.start);
-    let result = assembled(document.source, &changes);
-    if keys && !keys_differ(&result) {
+    let whole = std::iter::once(0..document.source.len());
+    let lines = document.members.iter().map(|member| member.source.clone());
+    let mut texts = whole.filter(|_| document.members.is_empty()).chain(lines);
+    if keys && !texts.all(|text| keys_differ(&assembled(document.source, text, &changes))) {
         return Err(SpliceError::DuplicateKey);
     }
-    Ok(result)
+    Ok(assembled(document.source, 0..document.source.len(), &changes))
 }
 
 /// Which echoes of which choices repeat an edited lane.
@@ -139,32 +148,36 @@ struct Change {
     range: Range<usize>,
     bytes: Vec<u8>,
     /// What is changed inside goes with it.
-    is_echo: bool,
+    takes_all: bool,
 }
 
 impl Change {
     const fn new(range: Range<usize>, bytes: Vec<u8>) -> Self {
-        Self { range, bytes, is_echo: false }
+        Self { range, bytes, takes_all: false }
     }
 }
 
-fn assembled(source: &str, changes: &[Change]) -> Vec<u8> {
+/// A part of the message with the changes in it, which are in order.
+fn assembled(source: &str, part: Range<usize>, changes: &[Change]) -> Vec<u8> {
     let source = source.as_bytes();
+    let first = changes.partition_point(|change| change.range.start < part.start);
+    let last = changes.partition_point(|change| change.range.start < part.end);
+    let changes = changes.get(first..last).unwrap_or_default();
     let grown: usize = changes.iter().map(|change| change.bytes.len()).sum();
-    let mut result = Vec::with_capacity(source.len() + grown);
-    let (mut at, mut gone_to) = (0, 0);
+    let mut result = Vec::with_capacity(part.len() + grown);
+    let (mut at, mut gone_to) = (part.start, 0);
     for change in changes {
         if change.range.start < gone_to {
             continue;
         }
-        if change.is_echo {
+        if change.takes_all {
             gone_to = change.range.end;
         }
         result.extend_from_slice(source.get(at..change.range.start).unwrap_or_default());
         result.extend_from_slice(&change.bytes);
         at = change.range.end;
     }
-    result.extend_from_slice(source.get(at..).unwrap_or_default());
+    result.extend_from_slice(source.get(at..part.end).unwrap_or_default());
     result
 }
 
@@ -195,6 +208,11 @@ fn change_field(
         if field.literal == Literal::Number {
             whole.push_str(field.text.get(done..start).unwrap_or_default());
             whole.push_str(&replacement);
+        } else if field.literal == Literal::Form {
+            // A name of a file stands between quotes.
+            let bytes = replacement.replace(['"', '\r', '\n'], "_").into_bytes();
+            let base = field.source.start;
+            changes.push(Change::new(base + start..base + end, bytes));
         } else {
             let (range, bytes) = if field.literal == Literal::Plain {
                 (start..end, replacement.as_bytes().to_vec())

@@ -4,16 +4,17 @@
 //! of an object, `.**` everything at or below this place. Several rows may share a path if they take
 //! different JSON types (`input[]` takes text as guarded and numbers as opaque).
 //!
-//! INVARIANT: each row is one of five typings. *Guarded*: text that is scanned. *File*: base64, handed over to
+//! INVARIANT: each row is one of these typings. *Guarded*: text that is scanned. *File*: base64, handed over to
 //! be read if it is a document (where a `type` beside it may say that it is plain text, text). *Constrained*: a value of a form that admits no sentence. *Opaque*: content no
-//! guard can read, forwarded and listed. *Denied*: never forwarded. `null` is accepted everywhere and says
+//! guard can read, forwarded and listed. *Denied*: never forwarded.
+//! *Message*: read by a map of its own. `null` is accepted everywhere and says
 //! nothing.
 //!
 //! Not here: the tables themselves (`openai/`, `anthropic/`, `ollama/`), how they are matched (`machine`).
 
 use events::Provenance;
 
-use crate::document::{EchoOf, Embedded, Pending};
+use crate::document::{EchoOf, Embedded, HandleOf, Pending};
 use crate::form::{Form, Kind, is_data_url, is_web_url};
 use crate::lane::Channel;
 use crate::route::{Direction, Operation};
@@ -69,6 +70,8 @@ pub(crate) enum Rule {
     Attachment(&'static str),
     /// A repetition of guarded text in another form.
     Echo(EchoOf, &'static str),
+    /// A message that another map reads; which, is said here in words.
+    Message(&'static str),
     /// A repetition of guarded text, piece by piece: other rows read what is inside.
     Repeats(EchoOf),
     /// Never forwarded.
@@ -237,6 +240,12 @@ pub(crate) enum Fact {
     Kind,
     /// The media type that the sender of a file declares.
     Declared,
+    /// An id that stands for something stored at the provider.
+    Handle(HandleOf),
+    /// The path that a message is meant for.
+    Url,
+    /// The status of an answer in a line.
+    Status,
 }
 
 /// The vocabulary of rows that have none.
@@ -332,6 +341,15 @@ impl Row {
         Self::new(path, Rule::Echo(of, why))
     }
 
+    pub(crate) const fn message(path: &'static str, read_as: &'static str) -> Self {
+        Self::new(path, Rule::Message(read_as))
+    }
+
+    /// An id of something stored at the provider.
+    pub(crate) const fn handle(path: &'static str, of: HandleOf) -> Self {
+        Self::constrained(path, Form::Id).fact(Fact::Handle(of))
+    }
+
     pub(crate) const fn repeats(path: &'static str, of: EchoOf) -> Self {
         Self::new(path, Rule::Repeats(of))
     }
@@ -374,6 +392,7 @@ impl Row {
         match self.rule {
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.expected(),
             Rule::File(_) => Form::Base64.expected(),
+            Rule::Message(_) => "a JSON object",
             Rule::Media(_) => "an http or https URL, or a `data:` URL of base64",
             _ => "text",
         }
@@ -393,7 +412,7 @@ impl Row {
                 Kind::Number => Takes { text: false, number: true, flag: false, whole: false },
                 Kind::Flag => Takes { text: false, number: false, flag: true, whole: false },
             },
-            Rule::Opaque(_) | Rule::Echo(..) | Rule::Denied(_) => {
+            Rule::Opaque(_) | Rule::Echo(..) | Rule::Denied(_) | Rule::Message(_) => {
                 Takes { text: false, number: false, flag: false, whole: true }
             }
             Rule::Presence(_) | Rule::Repeats(_) => {

@@ -119,7 +119,7 @@ fn asked(settings: &Settings) -> impl Iterator<Item = &ExternalCard> {
 fn external<'a>(settings: &'a Settings, row: &ContractRow) -> Vec<&'a str> {
     let of = row.provenance.unwrap_or_default();
     let is_asked = |guard: &&ExternalCard| match row.direction {
-        "request" => {
+        "request" | "request line" => {
             let is_for = |known: &&str| of.split([' ', ',']).any(|word| word == *known);
             guard.stages.request && (of == "by role" || guard.provenances.iter().any(is_for))
         }
@@ -156,6 +156,7 @@ fn guard(row: &CoverageRow<'_>) -> String {
         "file" => format!("{}, policy, if it is text (pictures, sound: not read)", guards_of(row)),
         "constrained" => format!("checked: {}", row.note),
         "opaque" => format!("not read: {}", row.note),
+        "message" => format!("read as a message of its own: {}", row.note),
         _ => format!("refused: {}", row.note),
     }
 }

@@ -9,6 +9,7 @@ mod forms;
 mod messages;
 mod policies;
 mod records;
+mod uploads;
 mod ways_in;
 
 use crate::engine::Target;
@@ -30,6 +31,8 @@ pub(crate) const ALL: &[Target] = &[
     messages::EVENTS,
     messages::EMBEDDED,
     messages::ROUTE,
+    uploads::UPLOAD,
+    uploads::OUTPUT,
     records::SEGMENT,
     records::FRAMES,
     records::CHECKPOINT,

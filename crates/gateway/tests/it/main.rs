@@ -14,6 +14,7 @@ mod attachments;
 mod audio;
 mod azure;
 mod bad_input;
+mod batches;
 mod bed;
 mod canary;
 mod citations;

@@ -3,10 +3,12 @@
 //! INVARIANT: adding a message is adding a table here; nothing else in this crate names a field of it.
 
 mod audio;
+mod batches;
 mod chat_answer;
 mod chat_request;
 mod completions;
 mod embeddings;
+mod files;
 mod images;
 mod models;
 mod moderations;
@@ -53,6 +55,17 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &embeddings::POOLED,
     &images::REQUEST,
     &images::RESPONSE,
+    &files::UPLOAD,
+    &files::REQUEST_LINE,
+    &files::UPLOADED_FILE,
+    &files::SHOWN_FILE,
+    &files::DELETED_FILE,
+    &files::CONTENT,
+    &files::RESPONSE_LINE,
+    &batches::CREATE,
+    &batches::CREATED_BATCH,
+    &batches::SHOWN_BATCH,
+    &batches::CANCELLED_BATCH,
     &images::EVENT,
     &images::EDIT,
     &images::EDITED,

@@ -8,6 +8,7 @@ mod messages;
 mod reading;
 mod splicing;
 mod streams;
+mod uploads;
 mod writing;
 
 /// Cases per property: the landing lane's number.
