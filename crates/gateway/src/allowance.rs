@@ -77,17 +77,24 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::CountTokens
         | Operation::ResponseInputTokens
         | Operation::Tokenize
-        | Operation::Detokenize => Uses::Nothing,
+        | Operation::Detokenize
+        | Operation::GeminiModelList
+        | Operation::GeminiModelShow
+        | Operation::GeminiCountTokens => Uses::Nothing,
         Operation::Embeddings
         | Operation::Moderations
         | Operation::Score
         | Operation::Rerank
         | Operation::Pooling
-        | Operation::ImageGenerations => Uses::Input,
+        | Operation::ImageGenerations
+        | Operation::EmbedContent
+        | Operation::BatchEmbedContents => Uses::Input,
         Operation::ChatCompletions
         | Operation::Completions
         | Operation::Responses
-        | Operation::Messages => Uses::InputAndOutput,
+        | Operation::Messages
+        | Operation::GenerateContent
+        | Operation::StreamGenerateContent => Uses::InputAndOutput,
     }
 }
 
@@ -96,7 +103,7 @@ pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants>
     match grant {
         None => Arc::new(Grants::UNLIMITED),
         Some(grant)
-            if matches!(operation, Operation::ModelList | Operation::AnthropicModelList) =>
+            if operation.lists_models() =>
         {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }
@@ -107,9 +114,12 @@ pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants>
 /// What a request wants to do, as policies call it.
 pub(crate) const fn verb(operation: Operation) -> Verb {
     match operation {
-        Operation::Embeddings | Operation::Score | Operation::Rerank | Operation::Pooling => {
-            Verb::Embed
-        }
+        Operation::Embeddings
+        | Operation::Score
+        | Operation::Rerank
+        | Operation::Pooling
+        | Operation::EmbedContent
+        | Operation::BatchEmbedContents => Verb::Embed,
         _ => Verb::Infer,
     }
 }

@@ -75,7 +75,7 @@ pub use collector::CollectorSettings;
 pub use exposure::KEY_EXPOSED;
 pub use isolation::{Isolated, IsolatedError, Isolation};
 pub use judge::Judge;
-pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
+pub use loopback::{LOOPBACK_DIALECTS, LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
 pub use settings::{
     Accept, HealthCheck, Limits, MaskStyle, RetrySettings, RouteSettings, Settings, SettingsError,

@@ -99,6 +99,7 @@ fn below(received: &Received, target: &Target) -> (String, bool) {
         (AddressStyle::Azure | AddressStyle::AzureVersion1, false) => {
             (below.unwrap_or(&address.path).to_owned(), below.is_none())
         }
+        (AddressStyle::Gemini, _) => (speech.target(&address.path), false),
         _ => (speech.target(below.unwrap_or(&address.path)), below.is_none()),
     }
 }

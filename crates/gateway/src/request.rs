@@ -30,7 +30,7 @@ use crate::{
     quota::Reservation,
     refusal::Refusal,
     risk::Turn,
-    routing::{check_deployment, judge_each, plan, route_of},
+    routing::{check_model, judge_each, plan, route_of},
     service::Shared,
     settings::Route,
     speech::Speech,
@@ -156,15 +156,15 @@ pub(crate) fn examine(
     }
     let (facts, address) = (&document.facts, wire::address(path));
     let shown = wire::shown_model(&address.path);
-    // A deployment is asked whatever model the body names.
-    let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
+    // What the path names is asked, whatever model the body names.
+    let model = address.model.or(facts.model.as_deref()).or(shown.as_deref());
     check_name(shared, model, &mut received.keys_seen)?;
     opened.model = model.map(str::to_owned);
-    note_document(opened, &document);
+    note_document(opened, operation, &document);
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
-    check_deployment(&address, facts.model.as_deref(), route)?;
+    check_model(&address, facts, route)?;
     route.addresses.check(*client_address)?;
     opened.route = Some(route.name.clone());
     caller.takes(route);
@@ -253,8 +253,8 @@ fn check_name(
 }
 
 /// What the record says of a message before anybody looked into it.
-fn note_document(opened: &mut InteractionOpened, document: &Document<'_>) {
-    opened.streamed = document.facts.stream;
+fn note_document(opened: &mut InteractionOpened, operation: Operation, document: &Document<'_>) {
+    opened.streamed = document.facts.stream || operation.is_stream();
     opened.unknown_fields = document.unknown();
     opened.unscanned = document.unscanned();
 }

@@ -250,8 +250,8 @@ impl Service {
         let Journey { exchange, received } = journey;
         self.0.addresses.rules.check(received.client_address)?;
         let operation = received.operation;
-        let (dialect, headers) = (operation.dialect(), &head.headers);
-        received.caller = ways_in::authenticate(&self.0, dialect, headers, shown).await?;
+        received.caller =
+            ways_in::authenticate(&self.0, operation.dialect(), head, shown).await?;
         received.opened.credentials = received.caller.credentials.clone();
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller);

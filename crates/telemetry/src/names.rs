@@ -61,8 +61,10 @@ pub fn operation_name(operation: &str) -> Option<&'static str> {
     match operation {
         "chat.completions" | "messages" | "responses" => Some("chat"),
         "completions" => Some("text_completion"),
-        "embeddings" => Some("embeddings"),
-        "images.generations" => Some("generate_content"),
+        "embeddings" | "embed_content" | "batch_embed_contents" => Some("embeddings"),
+        "images.generations" | "generate_content" | "stream_generate_content" => {
+            Some("generate_content")
+        }
         _ => None,
     }
 }
@@ -72,6 +74,7 @@ pub fn provider_name(dialect: &str, is_azure: bool) -> &'static str {
     match dialect {
         _ if is_azure => "azure.ai.openai",
         "anthropic" => "anthropic",
+        "gemini" => "gcp.gemini",
         _ => "openai",
     }
 }

@@ -17,6 +17,7 @@ mod cut;
 mod documents;
 mod fixtures;
 mod gateway;
+mod gemini;
 mod http;
 mod kill;
 mod messages;

@@ -2,8 +2,8 @@
 //! as it should not.
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
-//! `/v1/moderations`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, and the first of them where
-//! Azure has them; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
+//! `/v1/moderations`, `/v1/models` (in Anthropic's and Google's shapes too), `/v1/messages` and `/v1/messages/count_tokens`, the first of
+//! them where Azure has them, and Gemini's methods of `/v1beta/models/…`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
@@ -21,12 +21,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::gemini::{self, Contents};
 use crate::http::{Head, Reader};
 use crate::messages::{self, Message};
 use crate::random::fingerprint;
 use crate::reply::{self, Reply};
 use crate::reply_responses;
-use crate::script::{Prompt, choices};
+use crate::script::{Prompt, Shape, choices};
 use crate::{Kind, Scenario};
 
 mod answer;
@@ -315,19 +316,28 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
     let (path, deployment) = as_openai_has_it(path);
     let is_anthropics = request.header("anthropic-version").is_some();
+    let is_googles = request.header("x-goog-api-key").is_some();
+    let ids = || Kind::ALL.iter().map(|(name, _)| format!("fake-{name}"));
     match (request.method.as_str(), &*path) {
+        ("POST", path) if gemini::asked(path).is_some() => of_gemini(request, path, default),
+        ("GET", path) if is_googles && path.ends_with("/models") => {
+            let models: Vec<Value> = ids().map(|id| gemini::model(&id)).collect();
+            Answer::json(200, serde_json::json!({ "models": models }).to_string())
+        }
+        ("GET", path) if is_googles => {
+            let id = path.rsplit('/').next().unwrap_or_default();
+            Answer::json(200, gemini::model(id).to_string())
+        }
         ("GET", "/v1/models") if is_anthropics => {
             let query = request.target.split_once('?').map_or("", |(_, query)| query);
-            let ids: Vec<String> =
-                Kind::ALL.iter().map(|(name, _)| format!("fake-{name}")).collect();
+            let ids: Vec<String> = ids().collect();
             Answer::json(200, messages::models(&ids, query))
         }
         ("GET", path) if path.starts_with("/v1/models/") && is_anthropics => {
             Answer::json(200, messages::model(path.trim_start_matches("/v1/models/")).to_string())
         }
         ("GET", "/v1/models") => {
-            let models: Vec<String> =
-                Kind::ALL.iter().map(|(name, _)| reply::model(&format!("fake-{name}"))).collect();
+            let models: Vec<String> = ids().map(|id| reply::model(&id)).collect();
             Answer::json(200, format!(r#"{{"object":"list","data":[{}]}}"#, models.join(",")))
         }
         (
@@ -351,7 +361,8 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             if let Some(deployment) = deployment {
                 body["model"] = deployment.into();
             }
-            match scenario_of(&body, is_messages, default) {
+            let shape = if is_messages { Shape::Anthropic } else { Shape::OpenAi };
+            match scenario_of(&body, shape, default) {
                 Ok((_, scenario)) if path == "/v1/embeddings" && scenario.kind == Kind::Echo => {
                     Answer { scenario, ..Answer::json(200, reply::embeddings(&body)) }
                 }
@@ -380,6 +391,28 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     }
 }
 
+/// What Gemini's methods answer.
+fn of_gemini(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
+    let (model, method) = gemini::asked(path).unwrap_or_default();
+    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+        return Answer::json(400, gemini::error("Invalid JSON payload received.", 400));
+    };
+    let is_sse = request.target.ends_with("alt=sse");
+    if method.starts_with("stream") && !is_sse {
+        return Answer::json(400, gemini::error("Only server-sent events are faked.", 400));
+    }
+    match scenario_of(&gemini::as_chat(&body, model, method), Shape::Gemini, default) {
+        Ok((prompt, scenario)) if method == "countTokens" => {
+            Answer { scenario, ..Answer::json(200, gemini::count(&prompt)) }
+        }
+        Ok((_, scenario)) if method.ends_with("mbedContent") || method.starts_with("batch") => {
+            Answer { scenario, ..Answer::json(200, gemini::embeddings(&body)) }
+        }
+        Ok((prompt, scenario)) => generated(path, &prompt, scenario),
+        Err(unknown) => Answer::json(404, gemini::error(&unknown, 404)),
+    }
+}
+
 /// Azure's paths as OpenAI has them, and the deployment that one names.
 fn as_openai_has_it(path: &str) -> (Cow<'_, str>, Option<&str>) {
     if let Some(rest) = path.strip_prefix("/openai/v1/") {
@@ -398,10 +431,10 @@ fn as_openai_has_it(path: &str) -> (Cow<'_, str>, Option<&str>) {
 
 fn scenario_of(
     body: &Value,
-    is_messages: bool,
+    shape: Shape,
     default: &Scenario,
 ) -> std::result::Result<(Prompt, Scenario), String> {
-    let mut prompt = Prompt::of(body, is_messages);
+    let mut prompt = Prompt::of(body, shape);
     let name = prompt.directive.as_deref().unwrap_or(&prompt.model);
     let scenario = if name.starts_with("fake-") {
         name.parse().map_err(|error: crate::UnknownScenario| error.to_string())?
@@ -420,7 +453,16 @@ fn generated(path: &str, prompt: &Prompt, scenario: Scenario) -> Answer {
     }
     let fingerprint = fingerprint(format!("{}\n{}", prompt.model, prompt.text).as_bytes());
     let mut choices = choices(prompt, &scenario, fingerprint);
-    if prompt.is_messages {
+    if prompt.shape == Shape::Gemini {
+        let contents = Contents { prompt, scenario: &scenario, choices, fingerprint };
+        let body = if prompt.stream {
+            Body::Events(answer::with_faults_in_contents(contents.events(), &scenario))
+        } else {
+            Body::Bytes(answer::with_faults_unstreamed(contents.body(), &scenario))
+        };
+        return Answer { status: 200, headers: Vec::new(), body, scenario };
+    }
+    if prompt.shape == Shape::Anthropic {
         let choice = choices.drain(..).next().unwrap_or_default();
         let message = Message { prompt, scenario: &scenario, choice, fingerprint };
         let body = if prompt.stream {

@@ -185,6 +185,8 @@ impl EchoOf {
 pub struct Facts<'a> {
     /// The model asked for, or the model that answered.
     pub model: Option<Cow<'a, str>>,
+    /// Request: several models are named, in dialects that have more than one place for that.
+    pub names_two_models: bool,
     /// Request: a stream is asked for.
     pub stream: bool,
     /// Request: `stream_options.include_usage`.

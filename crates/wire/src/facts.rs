@@ -43,7 +43,10 @@ pub(crate) fn apply_text<'a>(
         return;
     }
     match fact {
-        Fact::Model => facts.model = Some(value),
+        Fact::Model => {
+            facts.names_two_models |= facts.model.as_ref().is_some_and(|named| *named != value);
+            facts.model = Some(value);
+        }
         Fact::Id => facts.id = Some(value),
         Fact::ItemId => facts.item_id = Some(value),
         Fact::Fingerprint => facts.system_fingerprint = Some(value),
@@ -93,7 +96,9 @@ pub(crate) fn apply_number<'a>(
         Fact::InputTokens => {
             usage(facts, |usage, value| usage.input = usage.input.saturating_add(value));
         }
-        Fact::OutputTokens => usage(facts, |usage, value| usage.output = value),
+        Fact::OutputTokens => {
+            usage(facts, |usage, value| usage.output = usage.output.saturating_add(value));
+        }
         _ => {}
     }
 }

@@ -5,13 +5,14 @@
 use std::sync::LazyLock;
 
 use crate::anthropic;
+use crate::gemini;
 use crate::machine::Machine;
 use crate::openai;
 use crate::route::{Direction, Operation};
 use crate::table::MessageTable;
 
 /// The tables of each dialect.
-static DIALECTS: [&[&MessageTable]; 2] = [openai::TABLES, anthropic::TABLES];
+static DIALECTS: [&[&MessageTable]; 3] = [openai::TABLES, anthropic::TABLES, gemini::TABLES];
 
 static MACHINES: LazyLock<Vec<Machine>> =
     LazyLock::new(|| tables().map(Machine::compile).collect());

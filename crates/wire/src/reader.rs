@@ -7,7 +7,7 @@
 //! a constrained value of another form is refused; in an answer it is read as text of an unknown
 //! field, because an upstream's garbage must be seen and cannot be argued with.
 //!
-//! Not here: which rows there are (`openai/`, `anthropic/`), what is kept of them (`collect`), JSON itself (`json`).
+//! Not here: which rows there are (`openai/`, `anthropic/`, `gemini/`), what is kept of them (`collect`), JSON itself (`json`).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -23,7 +23,7 @@ use crate::limits::{ReadLimits, UnknownFields};
 use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
 use crate::maps::machine;
 use crate::route::{Direction, Operation};
-use crate::scope::{Opening, Role, ScopeFrame};
+use crate::scope::{Opening, Role, ScopeFrame, THOUGHT};
 use crate::table::{Fact, Row, Rule};
 
 const FOLDED: &str =
@@ -182,8 +182,12 @@ impl<'a> Reader<'a> {
     }
 
     fn open(&mut self, node: NodeId, object: bool, start: usize) -> Result<(), ReadError> {
-        let place = self.machine.node(node);
+        let mut place = self.machine.node(node);
         let (mut node, mut echo) = (node, None);
+        let only = place.only_element().filter(|_| object && self.machine.is_one_many);
+        if let Some(only) = only.filter(|_| place.whole.is_none()) {
+            (node, place) = (only, self.machine.node(only));
+        }
         if node != SKIPPED {
             if let Some(row) = place.whole {
                 echo = self.whole(row)?.map(|of| (start, of));
@@ -206,7 +210,8 @@ impl<'a> Reader<'a> {
         let mut frame = Frame::new(node, child, object);
         frame.echo = echo;
         if let Some(scope) = place.scope.filter(|_| object) {
-            let position = self.frames.last().map_or(0, |frame| frame.index);
+            let of_array = self.frames.last().filter(|frame| !frame.object);
+            let position = of_array.map_or(0, |frame| frame.index);
             self.scopes.push(ScopeFrame::enter(scope, position, &self.document));
             frame.scoped = true;
         }
@@ -322,6 +327,11 @@ impl<'a> Reader<'a> {
         match row.fact {
             Some(Fact::Stream) => self.document.facts.stream = value,
             Some(Fact::IncludeUsage) => self.document.facts.include_usage = value,
+            Some(Fact::Thought) if value => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.kind = Some(THOUGHT.into());
+                }
+            }
             _ => {}
         }
         Ok(())

@@ -8,30 +8,40 @@
 
 use std::borrow::Cow;
 
-use crate::address::{AddressStyle, address};
+use crate::address::{AddressStyle, address, is_googles};
+use crate::form::Form;
 
 /// A family of wire formats that share error and stream shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     /// Anthropic's Messages API, and what speaks it.
     Anthropic,
+    /// Google's Gemini API, and Vertex AI's form of it.
+    Gemini,
     /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
     OpenAi,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 2] = [Self::Anthropic, Self::OpenAi];
+    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Gemini, Self::OpenAi];
 
     /// Whether its streams say of each choice that it begins, and of themselves that they end.
     pub const fn says_what_begins(self) -> bool {
         matches!(self, Self::Anthropic)
     }
 
+    /// Whether its servers read messages as protocol buffers in JSON: every key of a table may also be written with
+    /// underscores, and in requests an object stands for an array of one.
+    pub(crate) const fn is_protobuf(self) -> bool {
+        matches!(self, Self::Gemini)
+    }
+
     /// The name in events and contracts.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
             Self::OpenAi => "openai",
         }
     }
@@ -76,11 +86,25 @@ pub enum Operation {
     AnthropicModelList,
     /// `GET /v1/models/{model}`, asked as Anthropic's clients ask.
     AnthropicModelShow,
+    /// `POST …/models/{model}:generateContent` (Gemini).
+    GenerateContent,
+    /// `POST …/models/{model}:streamGenerateContent?alt=sse` (Gemini).
+    StreamGenerateContent,
+    /// `POST …/models/{model}:countTokens` (Gemini).
+    GeminiCountTokens,
+    /// `POST …/models/{model}:embedContent` (Gemini).
+    EmbedContent,
+    /// `POST …/models/{model}:batchEmbedContents` (Gemini).
+    BatchEmbedContents,
+    /// `GET …/models` (Gemini).
+    GeminiModelList,
+    /// `GET …/models/{model}` (Gemini).
+    GeminiModelShow,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 25] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -99,6 +123,13 @@ impl Operation {
         Self::CountTokens,
         Self::AnthropicModelList,
         Self::AnthropicModelShow,
+        Self::GenerateContent,
+        Self::StreamGenerateContent,
+        Self::GeminiCountTokens,
+        Self::EmbedContent,
+        Self::BatchEmbedContents,
+        Self::GeminiModelList,
+        Self::GeminiModelShow,
     ];
 
     /// The name in events, contracts and policies.
@@ -109,7 +140,9 @@ impl Operation {
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
-            | Self::AnthropicModelShow => "models",
+            | Self::AnthropicModelShow
+            | Self::GeminiModelList
+            | Self::GeminiModelShow => "models",
             Self::Completions => "completions",
             Self::Moderations => "moderations",
             Self::Responses => "responses",
@@ -122,6 +155,11 @@ impl Operation {
             Self::ImageGenerations => "images.generations",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
+            Self::GenerateContent => "generate_content",
+            Self::StreamGenerateContent => "stream_generate_content",
+            Self::GeminiCountTokens => "count_tokens",
+            Self::EmbedContent => "embed_content",
+            Self::BatchEmbedContents => "batch_embed_contents",
         }
     }
 
@@ -132,6 +170,13 @@ impl Operation {
             | Self::CountTokens
             | Self::AnthropicModelList
             | Self::AnthropicModelShow => Dialect::Anthropic,
+            Self::GenerateContent
+            | Self::StreamGenerateContent
+            | Self::GeminiCountTokens
+            | Self::EmbedContent
+            | Self::BatchEmbedContents
+            | Self::GeminiModelList
+            | Self::GeminiModelShow => Dialect::Gemini,
             _ => Dialect::OpenAi,
         }
     }
@@ -146,11 +191,15 @@ impl Operation {
         }
     }
 
-    /// Whether it may be asked with this query. Anthropic's client marks beta requests, and turns pages.
+    /// Whether it may be asked with this query, besides a key in it. Anthropic's client marks beta requests, and turns
+    /// pages; Google's turn pages, and say that a stream is to be one of server-sent events.
     pub fn admits_query(self, query: &str) -> bool {
         let is_mark = query == "beta=true";
         match self {
             Self::AnthropicModelList => is_mark || turns_pages(query),
+            Self::GeminiModelList => turns_pages_of_gemini(query),
+            Self::StreamGenerateContent => query == "alt=sse",
+            _ if self.dialect() == Dialect::Gemini => query == "alt=json",
             _ => is_mark && self.dialect() == Dialect::Anthropic,
         }
     }
@@ -161,7 +210,9 @@ impl Operation {
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
-            | Self::AnthropicModelShow => "GET",
+            | Self::AnthropicModelShow
+            | Self::GeminiModelList
+            | Self::GeminiModelShow => "GET",
             _ => "POST",
         }
     }
@@ -179,6 +230,17 @@ impl Operation {
     /// Whether its answer may be a stream.
     pub const fn streams(self) -> bool {
         matches!(self, Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages)
+            || self.is_stream()
+    }
+
+    /// Whether asking for it is asking for a stream, whatever the body says.
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::StreamGenerateContent)
+    }
+
+    /// Whether it asks which models there are, and for none in particular.
+    pub const fn lists_models(self) -> bool {
+        matches!(self, Self::ModelList | Self::AnthropicModelList | Self::GeminiModelList)
     }
 }
 
@@ -232,6 +294,7 @@ const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 pub fn dialect_of(path: &str) -> Dialect {
     match path.strip_prefix(MESSAGES) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => Dialect::Anthropic,
+        _ if is_googles(path) => Dialect::Gemini,
         _ => Dialect::OpenAi,
     }
 }
@@ -239,6 +302,9 @@ pub fn dialect_of(path: &str) -> Dialect {
 /// What `method` and `path` (without the query) ask for.
 pub fn route(method: &str, path: &str) -> Route {
     let address = address(path);
+    if address.style == AddressStyle::Gemini {
+        return of_method(method, gemini_operation(&address.path));
+    }
     let operation = match &*address.path {
         // Azure has no other dialect's paths below its prefix.
         MESSAGES | COUNT_TOKENS if address.style != AddressStyle::Standard => {
@@ -262,14 +328,34 @@ pub fn route(method: &str, path: &str) -> Route {
         path if shown_model(path).is_some() => Operation::ModelShow,
         _ => return Route::Unknown,
     };
-    if method == operation.method() {
-        Route::Known(operation)
-    } else {
-        Route::WrongMethod { allow: operation.method() }
+    of_method(method, Some(operation))
+}
+
+fn of_method(method: &str, operation: Option<Operation>) -> Route {
+    match operation {
+        Some(operation) if method == operation.method() => Route::Known(operation),
+        Some(operation) => Route::WrongMethod { allow: operation.method() },
+        None => Route::Unknown,
     }
 }
 
-/// The most models that one page of Anthropic's list may have.
+/// What is asked for at one of the Gemini API's paths, as [`address`] writes them.
+fn gemini_operation(path: &str) -> Option<Operation> {
+    let Some(model) = path.strip_prefix("/models/") else {
+        return (path == "/models").then_some(Operation::GeminiModelList);
+    };
+    Some(match model.rsplit_once(':').map(|(_, method)| method) {
+        Some("generateContent") => Operation::GenerateContent,
+        Some("streamGenerateContent") => Operation::StreamGenerateContent,
+        Some("countTokens") => Operation::GeminiCountTokens,
+        Some("embedContent") => Operation::EmbedContent,
+        Some("batchEmbedContents") => Operation::BatchEmbedContents,
+        None => Operation::GeminiModelShow,
+        Some(_) => return None,
+    })
+}
+
+/// The most models that one page of a list may have.
 const PAGE_MODELS_MAX: u32 = 1000;
 
 /// Which page of Anthropic's list of models: each member as its reference has it, and once.
@@ -284,6 +370,26 @@ fn turns_pages(query: &str) -> bool {
                     && value.parse().is_ok_and(|limit: u32| limit <= PAGE_MODELS_MAX)
             }
             "before_id" | "after_id" => is_model_name(value) && !value.contains(['+', '/', '@']),
+            _ => false,
+        };
+        let is_new = !seen.contains(&name);
+        seen.push(name);
+        is_right && is_new
+    })
+}
+
+/// Which page of Gemini's list of models: each member as its reference has it, and once.
+fn turns_pages_of_gemini(query: &str) -> bool {
+    let mut seen = Vec::new();
+    query.split('&').all(|member| {
+        let Some((name, value)) = member.split_once('=') else { return false };
+        let is_right = match name {
+            "pageSize" => {
+                !value.starts_with(['0', '+'])
+                    && value.parse().is_ok_and(|limit: u32| limit <= PAGE_MODELS_MAX)
+            }
+            "pageToken" => Form::Id.admits_text(value) && !value.is_empty(),
+            "alt" => value == "json",
             _ => false,
         };
         let is_new = !seen.contains(&name);
@@ -441,6 +547,24 @@ mod tests {
         let show = Operation::ModelShow.in_anthropics_dialect();
         assert!(show.admits_query("beta=true") && !show.admits_query("limit=1"));
         assert_eq!(Operation::Messages.in_anthropics_dialect(), Operation::Messages);
+    }
+
+    #[test]
+    fn queries_of_gemini_are_what_its_clients_send() {
+        for (operation, query, expected) in [
+            (Operation::StreamGenerateContent, "alt=sse", true),
+            (Operation::StreamGenerateContent, "alt=json", false),
+            (Operation::GenerateContent, "alt=sse", false),
+            (Operation::GenerateContent, "alt=json", true),
+            (Operation::GenerateContent, "beta=true", false),
+            (Operation::GenerateContent, "alt=json&fields=candidates", false),
+            (Operation::GeminiModelList, "pageSize=50&pageToken=Chp_a=", true),
+            (Operation::GeminiModelList, "pageSize=1001", false),
+            (Operation::GeminiModelList, "pageSize=5&pageSize=5", false),
+            (Operation::GeminiModelList, "filter=a%20b", false),
+        ] {
+            assert_eq!(operation.admits_query(query), expected, "{operation:?} {query}");
+        }
     }
 
     #[test]

@@ -459,8 +459,11 @@ fn the_answer_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> {
 }
 
 /// What the API reference lists for each message: a path, and the JSON types that stand there.
-const REFERENCES: [(crate::Operation, Direction, &str); 9] = {
-    use crate::Operation::{Completions, ImageGenerations, Moderations, Responses};
+const REFERENCES: [(crate::Operation, Direction, &str); 14] = {
+    use crate::Operation::{
+        Completions, GeminiCountTokens, GenerateContent, ImageGenerations, Moderations, Responses,
+        StreamGenerateContent,
+    };
     use Direction::{Request, Response, Stream};
     [
         (Responses, Request, include_str!("../tests/reference/responses_request.txt")),
@@ -472,6 +475,11 @@ const REFERENCES: [(crate::Operation, Direction, &str); 9] = {
         (Moderations, Response, include_str!("../tests/reference/moderations_answer.txt")),
         (ImageGenerations, Request, include_str!("../tests/reference/images_request.txt")),
         (ImageGenerations, Response, include_str!("../tests/reference/images_answer.txt")),
+        (GenerateContent, Request, include_str!("../tests/reference/gemini_request.txt")),
+        (StreamGenerateContent, Request, include_str!("../tests/reference/gemini_request.txt")),
+        (GeminiCountTokens, Request, include_str!("../tests/reference/gemini_request.txt")),
+        (GenerateContent, Response, include_str!("../tests/reference/gemini_answer.txt")),
+        (StreamGenerateContent, Stream, include_str!("../tests/reference/gemini_answer.txt")),
     ]
 };
 

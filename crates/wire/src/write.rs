@@ -4,10 +4,11 @@
 //! INVARIANT: everything written here is one line of JSON per event, so it reads back as it was meant;
 //! text is escaped, whatever it holds.
 //!
-//! Not here: the shapes themselves (`openai/write`, `anthropic/write`).
+//! Not here: the shapes themselves (`openai/write`, `anthropic/write`, `gemini/write`).
 
 use crate::anthropic;
 use crate::document::Facts;
+use crate::gemini;
 use crate::lane::Lane;
 use crate::openai;
 use crate::route::{Dialect, Operation};
@@ -112,6 +113,7 @@ pub fn delta_event(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::delta_event(lane, text),
+        Dialect::Gemini => gemini::delta_event(envelope, lane, text),
         Dialect::OpenAi => openai::delta_event(operation, envelope, lane, text),
     }
 }
@@ -137,6 +139,7 @@ pub fn blocked_ending(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::blocked_ending(envelope, choices.open, notice),
+        Dialect::Gemini => gemini::blocked_ending(envelope, choices, notice),
         Dialect::OpenAi => openai::blocked_ending(operation, envelope, choices, notice),
     }
 }
@@ -145,6 +148,7 @@ pub fn blocked_ending(
 pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::error_event(shape),
+        Dialect::Gemini => gemini::error_event(shape),
         Dialect::OpenAi => openai::error_event(shape),
     }
 }
@@ -153,6 +157,7 @@ pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
 pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::error_body(shape),
+        Dialect::Gemini => gemini::error_body(shape),
         Dialect::OpenAi => openai::error_body(shape),
     }
 }

@@ -197,7 +197,7 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         pins: Vec::new(),
         response_time_max: Duration::from_mins(1),
     };
-    let dialects = wire::Dialect::ALL.to_vec();
+    let dialects = gateway::LOOPBACK_DIALECTS.to_vec();
     let kind = UpstreamKind::Standard;
     UpstreamOptions { api_key: None, check: None, dialects, kind, settings }
 }

@@ -70,14 +70,17 @@ impl Welcome {
         let routes = &settings.gateway.routes;
         let models = routes.iter().flat_map(|route| &route.models);
         let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
-        let speaks_openai =
-            settings.upstreams.iter().any(|one| one.dialects.contains(&Dialect::OpenAi));
-        let dialect = if speaks_openai { Dialect::OpenAi } else { Dialect::Anthropic };
+        let is_spoken = |dialect: &Dialect| {
+            settings.upstreams.iter().any(|one| one.dialects.contains(dialect))
+        };
+        let preferred = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini];
+        let dialect = preferred.into_iter().find(is_spoken).unwrap_or(Dialect::OpenAi);
         let model = match (settings.loopback, named, dialect) {
             (true, ..) => gateway::LOOPBACK_MODEL,
             (false, Some(model), _) => model,
             (false, None, Dialect::OpenAi) => "gpt-4o-mini",
             (false, None, Dialect::Anthropic) => "claude-haiku-4-5",
+            (false, None, Dialect::Gemini) => "gemini-2.5-flash",
         };
         let names: Vec<&str> = settings.upstreams.iter().map(|one| one.name.as_str()).collect();
         Self {
@@ -133,13 +136,24 @@ impl Welcome {
     /// A benign prompt, an attack, and personal data.
     fn trials(&self, base_url: &str, key_file: &Path) -> String {
         let echo = if self.is_loopback { "/echo " } else { "Repeat: " };
-        let (path, settings) = match self.dialect {
-            Dialect::OpenAi => ("chat/completions", ""),
-            Dialect::Anthropic => ("messages", "\"max_tokens\":256,"),
-        };
-        let version = match self.dialect {
-            Dialect::OpenAi => "",
-            Dialect::Anthropic => "-H 'anthropic-version: 2023-06-01' ",
+        let model = &self.model;
+        let messages = r#""messages":[{"role":"user","content":"PROMPT"}]"#;
+        let (path, header, body) = match self.dialect {
+            Dialect::OpenAi => (
+                "chat/completions".to_owned(),
+                "",
+                format!(r#"{{"model":"{model}",{messages}}}"#),
+            ),
+            Dialect::Anthropic => (
+                "messages".to_owned(),
+                "-H 'anthropic-version: 2023-06-01' ",
+                format!(r#"{{"model":"{model}","max_tokens":256,{messages}}}"#),
+            ),
+            Dialect::Gemini => (
+                format!("models/{model}:generateContent"),
+                "",
+                r#"{"contents":[{"role":"user","parts":[{"text":"PROMPT"}]}]}"#.to_owned(),
+            ),
         };
         let mut text = String::from("\nTry it:\n");
         for (what, prompt) in [
@@ -158,11 +172,10 @@ impl Welcome {
             let _never_fails = writeln!(
                 text,
                 "\n# {what}\n\
-                 curl -s {base_url}/{path} {version}-H \"Authorization: Bearer $(cat {})\" \
-                 -H 'Content-Type: application/json' \
-                 -d '{{\"model\":\"{}\",{settings}\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}'",
+                 curl -s {base_url}/{path} {header}-H \"Authorization: Bearer $(cat {})\" \
+                 -H 'Content-Type: application/json' -d '{}'",
                 shell_word(key_file),
-                self.model,
+                body.replace("PROMPT", &prompt),
             );
         }
         text.push_str("\nThen look at the record: bartizan log tail\n");

@@ -163,7 +163,7 @@ pub(crate) struct UpstreamOptions {
     /// Where it is, up to and including the version. For Azure the resource's endpoint is enough.
     #[schemars(example = &"https://api.openai.com/v1")]
     pub(crate) base_url: String,
-    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
+    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`, in `gemini`, as `x-goog-api-key`: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
     /// must be marked as meant: `literal:KEY`.
     #[schemars(example = &"env:OPENAI_API_KEY")]
     pub(crate) api_key: Option<SecretReference>,
@@ -207,6 +207,11 @@ pub(crate) enum DialectOption {
     /// Anthropic's Messages API, and what speaks it.
     #[serde(rename = "anthropic")]
     Anthropic,
+    /// Google's Gemini API (`https://generativelanguage.googleapis.com/v1beta`), and Vertex AI's form of it
+    /// (`https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google`): the base URL
+    /// is what stands before `/models/…`, whatever project callers name.
+    #[serde(rename = "gemini")]
+    Gemini,
 }
 
 /// Whose service an upstream is.

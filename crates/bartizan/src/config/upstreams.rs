@@ -57,7 +57,7 @@ impl Checker<'_> {
                 Vec::new(),
                 vec![UpstreamCard {
                     name,
-                    dialects: Dialect::ALL.to_vec(),
+                    dialects: gateway::LOOPBACK_DIALECTS.to_vec(),
                     base_url,
                     api_key: None,
                 }],
@@ -241,6 +241,7 @@ impl Checker<'_> {
 const fn dialect(option: DialectOption) -> Dialect {
     match option {
         DialectOption::Anthropic => Dialect::Anthropic,
+        DialectOption::Gemini => Dialect::Gemini,
         DialectOption::OpenAi => Dialect::OpenAi,
     }
 }

@@ -55,6 +55,15 @@ const DICTIONARY: &[&[u8]] = &[
     b"audio",
     b"metadata",
     b"user_id",
+    b"contents",
+    b"candidates",
+    b"parts",
+    b"functionCall",
+    b"function_call",
+    b"inlineData",
+    b"inline_data",
+    b"thought",
+    b"generationConfig",
     b"x_unknown",
 ];
 /// Small enough that mutated inputs cross them.
@@ -139,9 +148,15 @@ pub(crate) const EMBEDDED: Target = Target {
 pub(crate) const ROUTE: Target = Target {
     name: "wire_route",
     seeds: || {
-        [&b"/v1/chat/completions"[..], b"/v1/models/a%2Fb", b"/v1/embeddings?x=1"]
-            .map(<[u8]>::to_vec)
-            .to_vec()
+        [
+            &b"/v1/chat/completions"[..],
+            b"/v1/models/a%2Fb",
+            b"/v1/embeddings?x=1",
+            b"/v1beta/models/g:generateContent",
+            b"/v1/projects/p/locations/l/publishers/google/models/g:countTokens",
+        ]
+        .map(<[u8]>::to_vec)
+        .to_vec()
     },
     dictionary: &[
         b"/",
@@ -151,6 +166,8 @@ pub(crate) const ROUTE: Target = Target {
         b"%00",
         b"v1",
         b"models",
+        b"projects/",
+        b":",
         b"chat",
         b"?",
         b"#",
@@ -176,6 +193,8 @@ fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> O
         Operation::Messages,
         Operation::CountTokens,
         Operation::AnthropicModelList,
+        Operation::GenerateContent,
+        Operation::BatchEmbedContents,
     ] {
         for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
             outcome = mixed(outcome, read(operation, unknown));
@@ -202,7 +221,9 @@ fn stream(input: &[u8]) -> Outcome {
     reader.push(input);
     let mut outcome = 0;
     while let Some(Ok(event)) = reader.next_event() {
-        for operation in [Operation::ChatCompletions, Operation::Messages] {
+        for operation in
+            [Operation::ChatCompletions, Operation::Messages, Operation::StreamGenerateContent]
+        {
             let limits = ReadLimits::default();
             let read = read_stream_event(operation, &event, UnknownFields::Scan, &limits);
             outcome = mixed(

@@ -60,6 +60,13 @@ fn path(operation: Operation) -> &'static str {
         Operation::ImageGenerations => "/v1/images/generations",
         Operation::Messages => "/v1/messages",
         Operation::CountTokens => "/v1/messages/count_tokens",
+        Operation::GenerateContent => "/v1beta/models/m:generateContent",
+        Operation::StreamGenerateContent => "/v1beta/models/m:streamGenerateContent?alt=sse",
+        Operation::GeminiCountTokens => "/v1beta/models/m:countTokens",
+        Operation::EmbedContent => "/v1beta/models/m:embedContent",
+        Operation::BatchEmbedContents => "/v1beta/models/m:batchEmbedContents",
+        Operation::GeminiModelList => "/v1beta/models",
+        Operation::GeminiModelShow => "/v1beta/models/m",
     }
 }
 
@@ -128,11 +135,14 @@ fn nothing_escapes_in_a_stream() {
         }
         let end = match operation.dialect() {
             Dialect::Anthropic => "event: message_stop\ndata: {\"type\":\"message_stop\"}",
+            Dialect::Gemini => {
+                r#"data: {"candidates":[{"content":{"role":"model"},"finishReason":"STOP","index":0}]}"#
+            }
             Dialect::OpenAi => "data: [DONE]",
         };
         let name = match operation.dialect() {
             Dialect::Anthropic => "event: content_block_delta\n",
-            Dialect::OpenAi => "",
+            Dialect::Gemini | Dialect::OpenAi => "",
         };
         for planting in wire::plantings(operation, Direction::Stream, &canary) {
             let event = String::from_utf8_lossy(&planting.message).into_owned();
@@ -164,7 +174,7 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         let request = Request::get(path(operation));
         return match operation.dialect() {
             Dialect::Anthropic => request.with_header("anthropic-version", "2023-06-01"),
-            Dialect::OpenAi => request,
+            Dialect::Gemini | Dialect::OpenAi => request,
         };
     }
     let body = match operation {
@@ -179,6 +189,17 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         }
         Operation::Tokenize | Operation::ImageGenerations => {
             serde_json::json!({ "model": "m", "prompt": "hello" })
+        }
+        Operation::GenerateContent
+        | Operation::StreamGenerateContent
+        | Operation::GeminiCountTokens => {
+            serde_json::json!({ "contents": [{ "role": "user", "parts": [{ "text": "hello" }] }] })
+        }
+        Operation::EmbedContent => {
+            serde_json::json!({ "content": { "parts": [{ "text": "hello" }] } })
+        }
+        Operation::BatchEmbedContents => {
+            serde_json::json!({ "requests": [{ "content": { "parts": [{ "text": "hello" }] } }] })
         }
         Operation::Detokenize => serde_json::json!({ "model": "m", "tokens": [7] }),
         Operation::Score => serde_json::json!({ "model": "m", "text_1": "a", "text_2": "b" }),

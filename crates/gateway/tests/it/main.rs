@@ -21,6 +21,7 @@ mod escapes;
 mod exposure;
 mod external;
 mod faults;
+mod gemini;
 mod isolation;
 mod leaks;
 mod limits;

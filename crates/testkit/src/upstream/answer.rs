@@ -9,9 +9,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::HANG_MAX;
+use crate::gemini;
 use crate::messages;
 use crate::reply;
-use crate::script::Prompt;
+use crate::script::{Prompt, Shape};
 use crate::{Kind, Scenario};
 
 /// Bytes of the head of [`Kind::HugeHead`].
@@ -58,11 +59,12 @@ impl Answer {
     pub(super) fn failure(scenario: &Scenario, prompt: &Prompt) -> Option<Self> {
         let text = &prompt.text;
         let error = |status, message: &str, class, code| {
-            if prompt.is_messages {
-                Self::json(status, messages::error(message, status))
-            } else {
-                Self::json(status, reply::error(message, class, None, code))
-            }
+            let body = match prompt.shape {
+                Shape::Anthropic => messages::error(message, status),
+                Shape::Gemini => gemini::error(message, status),
+                Shape::OpenAi => reply::error(message, class, None, code),
+            };
+            Self::json(status, body)
         };
         let typed = |kind: &str, body: &str| Self {
             headers: vec![("content-type", kind.to_owned())],
@@ -358,6 +360,29 @@ pub(super) fn with_faults_in_messages(
         _ => {}
     }
     events
+}
+
+/// The events of Gemini's stream as the scenario spoils them.
+pub(super) fn with_faults_in_contents(events: Vec<String>, scenario: &Scenario) -> Vec<Event> {
+    let middle = events.len() / 2;
+    let mut events: Vec<Vec<u8>> = events.into_iter().map(String::into_bytes).collect();
+    match scenario.kind {
+        // Without the reason why it ends.
+        Kind::NoDone => {
+            events.pop();
+        }
+        Kind::InvalidSse => events.insert(middle, br#"{"candidates":[{"ind"#.to_vec()),
+        Kind::InvalidUtf8 => events.insert(middle, b"{\"responseId\":\"\xff\xfe\"}".to_vec()),
+        Kind::DuplicateKeys => {
+            events.insert(middle, br#"{"responseId":"r_1","responseId":"r_2"}"#.to_vec());
+        }
+        Kind::ErrorEvent => {
+            events.truncate(middle);
+            events.push(gemini::error("The model is overloaded.", 503).into_bytes());
+        }
+        _ => {}
+    }
+    events.into_iter().map(|data| (None, data)).collect()
 }
 
 /// The unstreamed body as the scenario spoils it.
