@@ -94,7 +94,9 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::Responses
         | Operation::Messages
         | Operation::GenerateContent
-        | Operation::StreamGenerateContent => Uses::InputAndOutput,
+        | Operation::StreamGenerateContent
+        | Operation::Converse
+        | Operation::ConverseStream => Uses::InputAndOutput,
     }
 }
 
@@ -102,9 +104,7 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
 pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
     match grant {
         None => Arc::new(Grants::UNLIMITED),
-        Some(grant)
-            if operation.lists_models() =>
-        {
+        Some(grant) if operation.lists_models() => {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }
         Some(grant) => Arc::clone(&grant.limits),

@@ -45,6 +45,7 @@ mod risk;
 mod routing;
 mod service;
 mod settings;
+mod sigv4;
 mod spans;
 mod speech;
 mod stand_in;
@@ -81,6 +82,7 @@ pub use settings::{
     Accept, HealthCheck, Limits, MaskStyle, RetrySettings, RouteSettings, Settings, SettingsError,
     UpstreamKind, UpstreamOptions,
 };
+pub use sigv4::AwsCredentials;
 pub use ways_in::{IdentitySettings, TokenIssuer};
 
 use collector::Collector;

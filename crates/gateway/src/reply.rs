@@ -13,12 +13,12 @@ use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
-use wire::{AddressStyle, Echoes, Edit, Operation, UnknownFields};
+use wire::{AddressStyle, Dialect, Echoes, Edit, Operation, UnknownFields};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
     attempts::{self, Answer},
-    exchange::Exchange,
+    exchange::{Exchange, now_ms},
     external_answer::{AtEnd, ask_whole},
     isolation::named,
     judge::Subject,
@@ -26,6 +26,7 @@ use crate::{
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
+    sigv4,
     speech::add_key,
     stream::{GuardedStream, StreamParts},
     target::Target,
@@ -36,18 +37,21 @@ pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const FRAMES: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
 
 /// Answers are never refused for fields that the content map does not know: they are scanned in every
 /// mode, since the provider and not the caller decides what is in an answer.
 const ANSWER_UNKNOWN_FIELDS: UnknownFields = UnknownFields::Scan;
 
 /// Upstream headers that clients use; everything else stays here.
-const FORWARDED_HEADERS: [&str; 7] = [
+const FORWARDED_HEADERS: [&str; 9] = [
     "openai-model",
     "openai-processing-ms",
     "request-id",
     "retry-after",
     "retry-after-ms",
+    "x-amzn-errortype",
+    "x-amzn-requestid",
     "x-request-id",
     "x-should-retry",
 ];
@@ -83,6 +87,10 @@ pub(crate) fn outgoing(
     if is_beside {
         request.extensions_mut().insert(BesideVersion);
     }
+    if let Some(aws) = target.aws.as_ref().filter(|_| caller.provider_key.is_none()) {
+        let place = (target.upstream.host(), target.upstream.path());
+        sigv4::sign(&mut request, place, aws, now_ms() / 1000)?;
+    }
     Ok(request)
 }
 
@@ -99,7 +107,7 @@ fn below(received: &Received, target: &Target) -> (String, bool) {
         (AddressStyle::Azure | AddressStyle::AzureVersion1, false) => {
             (below.unwrap_or(&address.path).to_owned(), below.is_none())
         }
-        (AddressStyle::Gemini, _) => (speech.target(&address.path), false),
+        (AddressStyle::Gemini | AddressStyle::Bedrock, _) => (speech.target(&address.path), false),
         _ => (speech.target(below.unwrap_or(&address.path)), below.is_none()),
     }
 }
@@ -139,7 +147,7 @@ pub(crate) async fn reply(
     let cut = Box::pin(shared.isolation.cut(target.name(), model));
     let replying = Replying { cut, exchange, operation, reference, subject, vault };
     let (head, body) = answer.into_parts();
-    match kind(&head.headers, head.status) {
+    match kind(operation.dialect(), &head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
             Ok(stream(shared, replying, head.status, &head.headers, body))
         }
@@ -157,7 +165,7 @@ enum Kind {
     Whole,
 }
 
-fn kind(headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
+fn kind(dialect: Dialect, headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
         return Err(Refusal::upstream(
             "upstream_encoding",
@@ -173,7 +181,7 @@ fn kind(headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
     let stream = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.trim_start().starts_with("text/event-stream"));
+        .is_some_and(|value| value.trim_start().starts_with(dialect.stream_type()));
     Ok(if stream { Kind::Stream } else { Kind::Whole })
 }
 
@@ -191,7 +199,8 @@ fn stream(
     let mut response = Response::new(());
     *response.status_mut() = status;
     forward_headers(headers, response.headers_mut());
-    response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
+    let kind = if operation.dialect() == Dialect::Bedrock { FRAMES } else { EVENT_STREAM };
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     say_not_scanned(shared, &exchange, response.headers_mut());
     let parts = StreamParts {

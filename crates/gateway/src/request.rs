@@ -157,7 +157,7 @@ pub(crate) fn examine(
     let (facts, address) = (&document.facts, wire::address(path));
     let shown = wire::shown_model(&address.path);
     // What the path names is asked, whatever model the body names.
-    let model = address.model.or(facts.model.as_deref()).or(shown.as_deref());
+    let model = address.model.as_deref().or(facts.model.as_deref()).or(shown.as_deref());
     check_name(shared, model, &mut received.keys_seen)?;
     opened.model = model.map(str::to_owned);
     note_document(opened, operation, &document);

@@ -92,18 +92,24 @@ pub(crate) fn check_model(
     facts: &Facts<'_>,
     route: &Route,
 ) -> Result<(), Refusal> {
-    let named = facts.model.as_deref();
-    let (is_same, code, message) = if address.style == AddressStyle::Gemini {
-        let bare = named.map(|named| named.rsplit_once("models/").map_or(named, |(_, bare)| bare));
-        let is_same = bare.is_none() || (bare == address.model && !facts.names_two_models);
-        (is_same, "model_not_path", "name no other model in the body than in the path")
-    } else {
-        let have_deployments = route.targets().all(|target| target.kind.is_azure());
-        (
-            have_deployments || address.model.is_none() || address.model == named,
-            "deployment_not_model",
-            "the upstream of this route has no deployments; name the same model in the path and in the body",
-        )
+    let (in_path, named) = (address.model.as_deref(), facts.model.as_deref());
+    let (is_same, code, message) = match address.style {
+        // Its bodies name none.
+        AddressStyle::Bedrock => return Ok(()),
+        AddressStyle::Gemini => {
+            let bare =
+                named.map(|named| named.rsplit_once("models/").map_or(named, |(_, bare)| bare));
+            let is_same = bare.is_none() || (bare == in_path && !facts.names_two_models);
+            (is_same, "model_not_path", "name no other model in the body than in the path")
+        }
+        _ => {
+            let have_deployments = route.targets().all(|target| target.kind.is_azure());
+            (
+                have_deployments || in_path.is_none() || in_path == named,
+                "deployment_not_model",
+                "the upstream of this route has no deployments; name the same model in the path and in the body",
+            )
+        }
     };
     if is_same {
         return Ok(());

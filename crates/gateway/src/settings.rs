@@ -13,6 +13,7 @@ use crate::{
     addresses::{AddressRules, AddressSettings},
     collector::CollectorSettings,
     health::Health,
+    sigv4::AwsCredentials,
     target::{Seed, Target, spread},
     ways_in::IdentitySettings,
 };
@@ -115,6 +116,8 @@ impl Default for Limits {
 pub struct UpstreamOptions {
     /// The provider's key, sent as the dialect has it: as a bearer token, or as `x-api-key`.
     pub api_key: Option<Secret<String>>,
+    /// With whose keys its requests are signed, if it is a service of Amazon's.
+    pub aws: Option<AwsCredentials>,
     /// How it is asked whether it is well, if at all.
     pub check: Option<HealthCheck>,
     /// The wire formats it speaks.
@@ -283,6 +286,7 @@ impl Routes {
         for options in settings.upstreams.drain(..) {
             targets.push(Arc::new(Target {
                 api_key: options.api_key.map(Arc::new),
+                aws: options.aws,
                 check: options.check,
                 dialects: options.dialects,
                 health: Health::default(),

@@ -19,6 +19,9 @@ const GOOGLE_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 
+/// What the header of a request begins with that its sender has signed (AWS Signature Version 4).
+const SIGNED: &str = "AWS4-";
+
 /// Beta features that one request may name.
 const BETAS_MAX: usize = 64;
 /// Characters of the name of a beta feature.
@@ -38,7 +41,7 @@ const KEY_IN_QUERY: &str = "key=";
 /// The header in which clients of a dialect send a key, if not as a bearer token: Anthropic's, Google's, or Azure's.
 const fn key_header(dialect: Dialect) -> HeaderName {
     match dialect {
-        Dialect::Anthropic => X_API_KEY,
+        Dialect::Anthropic | Dialect::Bedrock => X_API_KEY,
         Dialect::Gemini => GOOGLE_KEY,
         Dialect::OpenAi => AZURE_KEY,
     }
@@ -73,7 +76,8 @@ pub(crate) fn presented_key(
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
     let own = text(key_header(dialect)).map(str::trim);
-    let keys: Vec<&str> = bearer.into_iter().chain(own).chain(keys_in_query(dialect, head)).collect();
+    let keys: Vec<&str> =
+        bearer.into_iter().chain(own).chain(keys_in_query(dialect, head)).collect();
     if keys.windows(2).any(|pair| pair[0] != pair[1]) {
         return Err(Refusal {
             recorded: Some("two_keys"),
@@ -86,6 +90,16 @@ pub(crate) fn presented_key(
     if let Some(key) = keys.first() {
         let is_bearer = keys.len() == 1 && bearer.is_some();
         return Ok(Some(ProviderKey { is_bearer, secret: Secret::new((*key).to_owned()) }));
+    }
+    if text(header::AUTHORIZATION).is_some_and(|value| value.starts_with(SIGNED)) {
+        return Err(Refusal {
+            recorded: Some("signed_by_caller"),
+            ..Refusal::unauthenticated(
+                "requests that callers sign (SigV4) cannot be checked here: the key that signs them is Amazon's and \
+                 theirs; set AWS_BEARER_TOKEN_BEDROCK to a virtual key instead"
+                    .to_owned(),
+            )
+        });
     }
     let names = [header::AUTHORIZATION, X_API_KEY, AZURE_KEY, GOOGLE_KEY];
     match names.iter().find(|name| headers.contains_key(*name)) {
@@ -115,6 +129,9 @@ fn without_keys(query: &str) -> String {
 pub(crate) fn no_key(dialect: Dialect) -> Refusal {
     let how = match dialect {
         Dialect::Anthropic => "`x-api-key: btz_…` or `Authorization: Bearer btz_…`",
+        Dialect::Bedrock => {
+            "`Authorization: Bearer btz_…` (clients of Amazon's: AWS_BEARER_TOKEN_BEDROCK)"
+        }
         Dialect::Gemini => "`x-goog-api-key: btz_…` or `Authorization: Bearer btz_…`",
         Dialect::OpenAi => "`Authorization: Bearer btz_…`",
     };
@@ -201,8 +218,11 @@ pub(crate) fn add_key(
     callers: Option<&ProviderKey>,
     target: &Target,
 ) -> Result<(), Refusal> {
-    let takes_bearer = dialect == Dialect::OpenAi && target.kind != UpstreamKind::Azure;
-    let is_bearer = callers.map_or(takes_bearer, |key| key.is_bearer);
+    let is_bearer = match (dialect, callers) {
+        (Dialect::Bedrock, _) => true,
+        (_, Some(key)) => key.is_bearer,
+        (_, None) => dialect == Dialect::OpenAi && target.kind != UpstreamKind::Azure,
+    };
     let own = target.api_key.as_deref();
     let Some(key) = callers.map(|key| &key.secret).or(own) else { return Ok(()) };
     let key = key.expose();

@@ -59,7 +59,9 @@ pub const TOKEN_BOUNDS: &[u64] = &[
 /// What the conventions call an operation of ours; nothing for what is no operation of a model there.
 pub fn operation_name(operation: &str) -> Option<&'static str> {
     match operation {
-        "chat.completions" | "messages" | "responses" => Some("chat"),
+        "chat.completions" | "converse" | "converse_stream" | "messages" | "responses" => {
+            Some("chat")
+        }
         "completions" => Some("text_completion"),
         "embeddings" | "embed_content" | "batch_embed_contents" => Some("embeddings"),
         "images.generations" | "generate_content" | "stream_generate_content" => {
@@ -74,6 +76,7 @@ pub fn provider_name(dialect: &str, is_azure: bool) -> &'static str {
     match dialect {
         _ if is_azure => "azure.ai.openai",
         "anthropic" => "anthropic",
+        "bedrock" => "aws.bedrock",
         "gemini" => "gcp.gemini",
         _ => "openai",
     }

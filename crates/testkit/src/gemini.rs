@@ -39,7 +39,12 @@ pub(crate) fn as_chat(request: &Value, model: &str, method: &str) -> Value {
                 Some("function") => "tool",
                 _ => "user",
             };
-            json!({ "role": role, "content": content["parts"] })
+            // One part may stand for a list of one.
+            let parts = match &content["parts"] {
+                part @ Value::Object(_) => json!([part]),
+                parts => parts.clone(),
+            };
+            json!({ "role": role, "content": parts })
         })
         .collect();
     let tools: Vec<Value> = request["tools"]
@@ -111,9 +116,11 @@ impl Contents<'_> {
     }
 
     fn candidate(index: usize, parts: &[Value], finish: Option<&str>) -> Value {
-        let mut candidate = json!({ "content": { "parts": parts, "role": "model" }, "index": index });
+        let mut candidate =
+            json!({ "content": { "parts": parts, "role": "model" }, "index": index });
         if let Some(finish) = finish {
-            candidate["finishReason"] = json!(if finish == "length" { "MAX_TOKENS" } else { "STOP" });
+            candidate["finishReason"] =
+                json!(if finish == "length" { "MAX_TOKENS" } else { "STOP" });
         }
         candidate
     }

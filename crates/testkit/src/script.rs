@@ -34,6 +34,7 @@ pub const PII_VALUES: [&str; 6] = [
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Shape {
     Anthropic,
+    Bedrock,
     Gemini,
     #[default]
     OpenAi,

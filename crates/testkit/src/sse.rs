@@ -96,6 +96,20 @@ impl SseCollected {
         collected
     }
 
+    /// Reads the frames of a Converse stream, each as an event. Nothing, if one of them is wrong.
+    pub(crate) fn of_frames(body: &[u8]) -> Option<Self> {
+        let mut collected = Self::default();
+        for (name, data) in crate::bedrock::frames(body)? {
+            match serde_json::from_str::<Value>(&data) {
+                Ok(event) => collected.converse_event(&name, &event),
+                Err(_) => collected.not_json += 1,
+            }
+            collected.is_done = matches!(&*name, "messageStop" | "metadata");
+            collected.events.push(SseEvent { name: Some(name), data, at: Duration::ZERO });
+        }
+        Some(collected)
+    }
+
     /// The text of a lane; empty when it had none.
     pub fn lane(&self, lane: &Lane) -> &str {
         self.lanes.get(lane).map_or("", String::as_str)
@@ -173,6 +187,27 @@ impl SseCollected {
             self.finish_reasons.insert(index, reason.to_owned());
             self.is_done = true;
         }
+    }
+
+    /// An event of a Converse stream.
+    fn converse_event(&mut self, name: &str, event: &Value) {
+        let index = event.get("contentBlockIndex").and_then(Value::as_u64).unwrap_or(0);
+        if let Some(tool) = event.pointer("/start/toolUse/name").and_then(Value::as_str) {
+            self.tool_names.entry((index, 0)).or_default().push_str(tool);
+        }
+        if let Some(reason) = event.get("stopReason").and_then(Value::as_str) {
+            self.finish_reasons.insert(0, reason.to_owned());
+        }
+        if let Some(usage) = event.get("usage") {
+            self.usage = Some(usage.clone());
+        }
+        if name.ends_with("Exception") {
+            self.error = Some(event.clone());
+        }
+        let at = Duration::ZERO;
+        self.text(Lane::Content(index), event.pointer("/delta/text"), at);
+        self.text(Lane::Reasoning(index), event.pointer("/delta/reasoningContent/text"), at);
+        self.text(Lane::Tool(index, 0), event.pointer("/delta/toolUse/input"), at);
     }
 
     /// An event of a message.

@@ -3,7 +3,7 @@
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
 //! `/v1/moderations`, `/v1/models` (in Anthropic's and Google's shapes too), `/v1/messages` and `/v1/messages/count_tokens`, the first of
-//! them where Azure has them, and Gemini's methods of `/v1beta/models/…`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
+//! them where Azure has them, Gemini's methods of `/v1beta/models/…`, and Bedrock's `/model/…/converse` and `converse-stream`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::gemini::{self, Contents};
+use crate::bedrock;
+use crate::gemini;
 use crate::http::{Head, Reader};
 use crate::messages::{self, Message};
 use crate::random::fingerprint;
@@ -31,6 +32,7 @@ use crate::script::{Prompt, Shape, choices};
 use crate::{Kind, Scenario};
 
 mod answer;
+mod clouds;
 
 use answer::{Answer, Body};
 
@@ -319,7 +321,12 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let is_googles = request.header("x-goog-api-key").is_some();
     let ids = || Kind::ALL.iter().map(|(name, _)| format!("fake-{name}"));
     match (request.method.as_str(), &*path) {
-        ("POST", path) if gemini::asked(path).is_some() => of_gemini(request, path, default),
+        ("POST", path) if bedrock::asked(path).is_some() => {
+            clouds::of_bedrock(request, path, default)
+        }
+        ("POST", path) if gemini::asked(path).is_some() => {
+            clouds::of_gemini(request, path, default)
+        }
         ("GET", path) if is_googles && path.ends_with("/models") => {
             let models: Vec<Value> = ids().map(|id| gemini::model(&id)).collect();
             Answer::json(200, serde_json::json!({ "models": models }).to_string())
@@ -391,28 +398,6 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     }
 }
 
-/// What Gemini's methods answer.
-fn of_gemini(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
-    let (model, method) = gemini::asked(path).unwrap_or_default();
-    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
-        return Answer::json(400, gemini::error("Invalid JSON payload received.", 400));
-    };
-    let is_sse = request.target.ends_with("alt=sse");
-    if method.starts_with("stream") && !is_sse {
-        return Answer::json(400, gemini::error("Only server-sent events are faked.", 400));
-    }
-    match scenario_of(&gemini::as_chat(&body, model, method), Shape::Gemini, default) {
-        Ok((prompt, scenario)) if method == "countTokens" => {
-            Answer { scenario, ..Answer::json(200, gemini::count(&prompt)) }
-        }
-        Ok((_, scenario)) if method.ends_with("mbedContent") || method.starts_with("batch") => {
-            Answer { scenario, ..Answer::json(200, gemini::embeddings(&body)) }
-        }
-        Ok((prompt, scenario)) => generated(path, &prompt, scenario),
-        Err(unknown) => Answer::json(404, gemini::error(&unknown, 404)),
-    }
-}
-
 /// Azure's paths as OpenAI has them, and the deployment that one names.
 fn as_openai_has_it(path: &str) -> (Cow<'_, str>, Option<&str>) {
     if let Some(rest) = path.strip_prefix("/openai/v1/") {
@@ -453,13 +438,8 @@ fn generated(path: &str, prompt: &Prompt, scenario: Scenario) -> Answer {
     }
     let fingerprint = fingerprint(format!("{}\n{}", prompt.model, prompt.text).as_bytes());
     let mut choices = choices(prompt, &scenario, fingerprint);
-    if prompt.shape == Shape::Gemini {
-        let contents = Contents { prompt, scenario: &scenario, choices, fingerprint };
-        let body = if prompt.stream {
-            Body::Events(answer::with_faults_in_contents(contents.events(), &scenario))
-        } else {
-            Body::Bytes(answer::with_faults_unstreamed(contents.body(), &scenario))
-        };
+    if matches!(prompt.shape, Shape::Bedrock | Shape::Gemini) {
+        let body = clouds::body(prompt, &scenario, choices, fingerprint);
         return Answer { status: 200, headers: Vec::new(), body, scenario };
     }
     if prompt.shape == Shape::Anthropic {

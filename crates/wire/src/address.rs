@@ -1,4 +1,4 @@
-//! Azure's addresses of OpenAI's operations, read as the addresses that OpenAI's own API has for them, and Google's.
+//! Azure's addresses of OpenAI's operations, read as the addresses that OpenAI's own API has for them; Google's and Amazon's.
 //!
 //! `/openai/v1/…` is the same API below another prefix. `/openai/deployments/{deployment}/…` names the model
 //! in the path, and Azure does not look at the one in the body. Nor does Google, whose two services have one API at
@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 
-use crate::route::is_model_name;
+use crate::route::{is_model_name, percent_decoded};
 
 /// What can be asked of one deployment.
 const OF_DEPLOYMENTS: [&str; 4] =
@@ -24,7 +24,7 @@ pub struct Address<'p> {
     /// `/models`.
     pub path: Cow<'p, str>,
     /// The model or deployment that the path names. It is asked, whatever model the body names.
-    pub model: Option<&'p str>,
+    pub model: Option<Cow<'p, str>>,
     /// Which of the ways to write it is used.
     pub style: AddressStyle,
 }
@@ -40,6 +40,8 @@ pub enum AddressStyle {
     Azure,
     /// `/v1beta/models/{model}:{method}`, and Vertex AI's `/v1/projects/…/publishers/google/models/{model}:{method}`.
     Gemini,
+    /// `/model/{modelId}/converse`.
+    Bedrock,
 }
 
 impl Address<'_> {
@@ -54,7 +56,11 @@ impl Address<'_> {
 pub fn address(path: &str) -> Address<'_> {
     let standard = Address { path: path.into(), model: None, style: AddressStyle::Standard };
     if let Some((path, model)) = of_google(path) {
+        let model = model.map(Cow::from);
         return Address { path: path.into(), model, style: AddressStyle::Gemini };
+    }
+    if let Some((path, model)) = of_bedrock(path) {
+        return Address { path: path.into(), model: Some(model), style: AddressStyle::Bedrock };
     }
     let Some(rest) = path.strip_prefix("/openai/") else { return standard };
     let canonical = |rest: &str| format!("/v1/{rest}").into();
@@ -65,7 +71,7 @@ pub fn address(path: &str) -> Address<'_> {
     let of_deployment = rest.strip_prefix("deployments/").and_then(|rest| rest.split_once('/'));
     match of_deployment {
         Some((deployment, rest)) if is_deployment(deployment) && OF_DEPLOYMENTS.contains(&rest) => {
-            Address { path: canonical(rest), model: Some(deployment), style }
+            Address { path: canonical(rest), model: Some(deployment.into()), style }
         }
         None if WITHOUT_VERSION.contains(&rest) || rest.starts_with("models/") => {
             Address { path: canonical(rest), model: None, style }
@@ -124,8 +130,38 @@ fn below_the_project(path: &str) -> Option<&str> {
     };
     let (project, rest) = rest.split_once("/locations/")?;
     let (location, rest) = rest.split_once('/')?;
-    let are_names = [project, location].iter().all(|name| is_model_name(name) && !name.contains('/'));
+    let are_names =
+        [project, location].iter().all(|name| is_model_name(name) && !name.contains('/'));
     rest.strip_prefix(PUBLISHER).filter(|_| are_names)
+}
+
+/// What every path of Bedrock's begins with.
+pub(crate) const OF_BEDROCK: &str = "/model/";
+
+/// A path of Bedrock's, with the model's name written in the one way that has no character with a meaning, and the model.
+/// Names are plain, or have their slashes and colons percent-encoded.
+fn of_bedrock(path: &str) -> Option<(String, Cow<'_, str>)> {
+    let (name, method) = path.strip_prefix(OF_BEDROCK)?.rsplit_once('/')?;
+    if !matches!(method, "converse" | "converse-stream") || name.contains('/') {
+        return None;
+    }
+    let model =
+        if name.contains('%') { Cow::from(percent_decoded(name)?) } else { Cow::from(name) };
+    if !is_model_name(&model) {
+        return None;
+    }
+    let mut path = OF_BEDROCK.to_owned();
+    for character in model.chars() {
+        match character {
+            '/' => path.push_str("%2F"),
+            ':' => path.push_str("%3A"),
+            '@' => path.push_str("%40"),
+            '+' => path.push_str("%2B"),
+            plain => path.push(plain),
+        }
+    }
+    path.extend(["/", method]);
+    Some((path, model))
 }
 
 /// `2024-10-21`, `2025-04-01-preview`, `preview`, `latest`, `v1`.
@@ -148,19 +184,76 @@ mod tests {
     use crate::route::{Dialect, Operation, Route, dialect_of, route};
 
     #[test]
+    fn bedrocks_models_have_names_of_many_forms() {
+        let arn = "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.m-v1:0";
+        let escaped =
+            "arn%3Aaws%3Abedrock%3Aeu-central-1%3A123456789012%3Ainference-profile%2Feu.m-v1%3A0";
+        for (name, model, sent) in [
+            ("anthropic.claude-v2:1", "anthropic.claude-v2:1", "anthropic.claude-v2%3A1"),
+            ("anthropic.claude-v2%3A1", "anthropic.claude-v2:1", "anthropic.claude-v2%3A1"),
+            (escaped, arn, escaped),
+        ] {
+            for (method, operation) in
+                [("converse", Operation::Converse), ("converse-stream", Operation::ConverseStream)]
+            {
+                let path = format!("/model/{name}/{method}");
+                assert_eq!(route("POST", &path), Route::Known(operation), "{path}");
+                let address = address(&path);
+                assert_eq!(address.model.as_deref(), Some(model), "{path}");
+                assert_eq!(address.path, format!("/model/{sent}/{method}"), "{path}");
+            }
+        }
+        for path in [
+            "/model//converse",
+            "/model/../converse",
+            "/model/%2e%2e/converse",
+            "/model/a/b/converse",
+            "/model/a%00b/converse",
+            "/model/a%20b/converse",
+            "/model/a/converse/",
+            "/model/a/invoke",
+            "/model/a/invoke-with-response-stream",
+            "/model/a/count-tokens",
+        ] {
+            assert_eq!(route("POST", path), Route::Unknown, "{path}");
+            assert_eq!(dialect_of(path), Dialect::Bedrock, "{path}");
+        }
+    }
+
+    #[test]
     fn googles_services_have_one_api_at_two_addresses() {
         let vertex = "/v1/projects/my-project/locations/europe-west4/publishers/google";
         for (method, path, operation, below) in [
-            ("POST", "/v1beta/models/g-2.5:generateContent", Operation::GenerateContent, "/models/g-2.5:generateContent"),
-            ("POST", "/v1/models/g:generateContent", Operation::GenerateContent, "/models/g:generateContent"),
+            (
+                "POST",
+                "/v1beta/models/g-2.5:generateContent",
+                Operation::GenerateContent,
+                "/models/g-2.5:generateContent",
+            ),
+            (
+                "POST",
+                "/v1/models/g:generateContent",
+                Operation::GenerateContent,
+                "/models/g:generateContent",
+            ),
             (
                 "POST",
                 "/v1beta/models/g:streamGenerateContent",
                 Operation::StreamGenerateContent,
                 "/models/g:streamGenerateContent",
             ),
-            ("POST", "/v1beta/models/g:countTokens", Operation::GeminiCountTokens, "/models/g:countTokens"),
-            ("POST", "/v1beta/models/g:embedContent", Operation::EmbedContent, "/models/g:embedContent"),
+            (
+                "POST",
+                "/v1beta/models/g:countTokens",
+                Operation::GeminiCountTokens,
+                "/models/g:countTokens",
+            ),
+            (
+                "POST",
+                "/v1beta/models/g:embedContent",
+                Operation::EmbedContent,
+                "/models/g:embedContent",
+            ),
             (
                 "POST",
                 "/v1beta/models/g:batchEmbedContents",
@@ -187,7 +280,7 @@ mod tests {
             assert_eq!((&*address.path, address.style), (below, AddressStyle::Gemini), "{path}");
             assert_eq!(dialect_of(path), Dialect::Gemini, "{path}");
             let model = below.strip_prefix("/models/").and_then(|rest| rest.split(':').next());
-            assert_eq!(address.model, model, "{path}");
+            assert_eq!(address.model.as_deref(), model, "{path}");
         }
         for path in [
             "/v1beta/models/",
@@ -229,7 +322,7 @@ mod tests {
             ("GET", "/openai/models/m", Operation::ModelShow, None),
         ] {
             assert_eq!(route(method, path), Route::Known(operation), "{path}");
-            assert_eq!(address(path).model, deployment, "{path}");
+            assert_eq!(address(path).model.as_deref(), deployment, "{path}");
         }
         assert_eq!(address("/v1/responses").style, AddressStyle::Standard);
     }

@@ -222,6 +222,10 @@ pub struct Facts<'a> {
     pub finished: Vec<Finish<'a>>,
     /// Answer: this event is the last, in dialects that say so.
     pub last: bool,
+    /// Answer: it begins with this event, in dialects that say so without an id.
+    pub opens: bool,
+    /// Answer: nothing is said after this event, though more may be told, in dialects that say so.
+    pub closes: bool,
     /// Answer: the message is an error.
     pub error: bool,
     /// Event: the item of the answer that it is about, by its place.

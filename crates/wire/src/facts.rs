@@ -63,6 +63,8 @@ pub(crate) fn apply_text<'a>(
                 Some(Mark::Begins) => facts.begun = Some(0),
                 Some(Mark::Ends) => facts.finished.push(Finish { choice: 0, reason: value }),
                 Some(Mark::Last) => facts.last = true,
+                Some(Mark::Opens) => facts.opens = true,
+                Some(Mark::Closes) => facts.closes = true,
                 Some(Mark::Error) => facts.error = true,
                 None => {}
             }

@@ -6,7 +6,7 @@
 //! against decoded text go back into the original bytes with [`splice`] and [`splice_event`].
 //!
 //! What is text, what is a setting, what cannot be read and what is refused stands in one declarative
-//! table per message (`openai/`, `anthropic/`, `gemini/`). The tables are the contract: [`contract`] prints them, and the tests
+//! table per message (`openai/`, `anthropic/`, `gemini/`, `bedrock/`). The tables are the contract: [`contract`] prints them, and the tests
 //! plant a canary in every path they name.
 //!
 //! INVARIANT: nothing is skipped: each value of a message is matched by a row of its table or is
@@ -18,11 +18,13 @@
 
 mod address;
 mod anthropic;
+mod bedrock;
 mod collect;
 mod contract;
 mod document;
 mod embedded;
 mod error;
+mod event_stream;
 mod facts;
 mod form;
 mod frames;
@@ -55,6 +57,9 @@ pub use document::{
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
+pub use event_stream::{
+    EventFrame, FrameError, FrameKind, FrameReader, HEADERS_BYTES_MAX, HEADERS_MAX,
+};
 pub use lane::{Channel, Delivery, Lane};
 pub use limits::{
     BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
@@ -65,8 +70,11 @@ pub use reader::{read_request, read_response};
 pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_model};
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
-pub use stream::{StreamEvent, read_stream_event, splice_event};
+pub use stream::{
+    StreamError, StreamEvent, StreamPart, StreamReader, read_stream_event, splice_event,
+};
 pub use transcript::{TRANSCRIPT_BYTES_MAX, TRANSCRIPT_ITEMS_MAX, Transcript};
 pub use write::{
-    Choices, Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
+    Choices, Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_class,
+    error_event,
 };

@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use crate::anthropic;
+use crate::bedrock;
 use crate::gemini;
 use crate::machine::Machine;
 use crate::openai;
@@ -12,7 +13,8 @@ use crate::route::{Direction, Operation};
 use crate::table::MessageTable;
 
 /// The tables of each dialect.
-static DIALECTS: [&[&MessageTable]; 3] = [openai::TABLES, anthropic::TABLES, gemini::TABLES];
+static DIALECTS: [&[&MessageTable]; 4] =
+    [openai::TABLES, anthropic::TABLES, gemini::TABLES, bedrock::TABLES];
 
 static MACHINES: LazyLock<Vec<Machine>> =
     LazyLock::new(|| tables().map(Machine::compile).collect());

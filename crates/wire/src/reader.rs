@@ -7,7 +7,7 @@
 //! a constrained value of another form is refused; in an answer it is read as text of an unknown
 //! field, because an upstream's garbage must be seen and cannot be argued with.
 //!
-//! Not here: which rows there are (`openai/`, `anthropic/`, `gemini/`), what is kept of them (`collect`), JSON itself (`json`).
+//! Not here: which rows there are (`openai/`, `anthropic/`, `gemini/`, `bedrock/`), what is kept of them (`collect`), JSON itself (`json`).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -24,7 +24,7 @@ use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row}
 use crate::maps::machine;
 use crate::route::{Direction, Operation};
 use crate::scope::{Opening, Role, ScopeFrame, THOUGHT};
-use crate::table::{Fact, Row, Rule};
+use crate::table::{Fact, Mark, Row, Rule};
 
 const FOLDED: &str =
     "it differs from a known field in case alone, and some servers read it as that field";
@@ -76,6 +76,17 @@ pub(crate) fn read<'a>(
     unknown: UnknownFields,
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
+    read_named(machine, (None, &[]), source, unknown, limits)
+}
+
+/// Reads an event whose name stands beside it, and what such names mean.
+pub(crate) fn read_named<'a>(
+    machine: &'static Machine,
+    (name, marks): (Option<&'a str>, &'static [(&'static str, Mark)]),
+    source: &'a str,
+    unknown: UnknownFields,
+    limits: &ReadLimits,
+) -> Result<Document<'a>, ReadError> {
     let mut tokenizer = Tokenizer::new(source, limits);
     let mut reader = Reader {
         machine,
@@ -87,6 +98,7 @@ pub(crate) fn read<'a>(
         opening: Opening::Before,
         document: Document { source, ..Document::empty() },
         ranks: Ranks::default(),
+        name: name.map(|name| (name, marks)),
     };
     loop {
         match tokenizer.next() {
@@ -107,6 +119,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) opening: Opening,
     pub(crate) document: Document<'a>,
     pub(crate) ranks: Ranks,
+    /// The name that stands beside the message, until its scope is entered, and what names mean.
+    name: Option<(&'a str, &'static [(&'static str, Mark)])>,
 }
 
 impl<'a> Reader<'a> {
@@ -214,6 +228,10 @@ impl<'a> Reader<'a> {
             let position = of_array.map_or(0, |frame| frame.index);
             self.scopes.push(ScopeFrame::enter(scope, position, &self.document));
             frame.scoped = true;
+            if let Some((name, marks)) = self.name.take() {
+                let (facts, ranks) = (&mut self.document.facts, &mut self.ranks);
+                apply_text(facts, ranks, Fact::Event(marks), name.into());
+            }
         }
         self.frames.push(frame);
         Ok(())

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use crate::address::{AddressStyle, address, is_googles};
+use crate::address::{AddressStyle, OF_BEDROCK, address, is_googles};
 use crate::form::Form;
 
 /// A family of wire formats that share error and stream shapes.
@@ -16,6 +16,8 @@ use crate::form::Form;
 pub enum Dialect {
     /// Anthropic's Messages API, and what speaks it.
     Anthropic,
+    /// Amazon Bedrock's Converse API.
+    Bedrock,
     /// Google's Gemini API, and Vertex AI's form of it.
     Gemini,
     /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
@@ -24,11 +26,24 @@ pub enum Dialect {
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Gemini, Self::OpenAi];
+    pub const ALL: [Self; 4] = [Self::Anthropic, Self::Bedrock, Self::Gemini, Self::OpenAi];
 
     /// Whether its streams say of each choice that it begins, and of themselves that they end.
     pub const fn says_what_begins(self) -> bool {
         matches!(self, Self::Anthropic)
+    }
+
+    /// Whether its streams say that they have come to an end, and may tell more after it.
+    pub const fn says_that_it_closes(self) -> bool {
+        matches!(self, Self::Bedrock)
+    }
+
+    /// The media type of its streams.
+    pub const fn stream_type(self) -> &'static str {
+        match self {
+            Self::Bedrock => "application/vnd.amazon.eventstream",
+            _ => "text/event-stream",
+        }
     }
 
     /// Whether its servers read messages as protocol buffers in JSON: every key of a table may also be written with
@@ -41,6 +56,7 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::Bedrock => "bedrock",
             Self::Gemini => "gemini",
             Self::OpenAi => "openai",
         }
@@ -100,11 +116,15 @@ pub enum Operation {
     GeminiModelList,
     /// `GET …/models/{model}` (Gemini).
     GeminiModelShow,
+    /// `POST /model/{modelId}/converse` (Bedrock).
+    Converse,
+    /// `POST /model/{modelId}/converse-stream` (Bedrock).
+    ConverseStream,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -130,6 +150,8 @@ impl Operation {
         Self::BatchEmbedContents,
         Self::GeminiModelList,
         Self::GeminiModelShow,
+        Self::Converse,
+        Self::ConverseStream,
     ];
 
     /// The name in events, contracts and policies.
@@ -160,6 +182,8 @@ impl Operation {
             Self::GeminiCountTokens => "count_tokens",
             Self::EmbedContent => "embed_content",
             Self::BatchEmbedContents => "batch_embed_contents",
+            Self::Converse => "converse",
+            Self::ConverseStream => "converse_stream",
         }
     }
 
@@ -177,6 +201,7 @@ impl Operation {
             | Self::BatchEmbedContents
             | Self::GeminiModelList
             | Self::GeminiModelShow => Dialect::Gemini,
+            Self::Converse | Self::ConverseStream => Dialect::Bedrock,
             _ => Dialect::OpenAi,
         }
     }
@@ -235,7 +260,7 @@ impl Operation {
 
     /// Whether asking for it is asking for a stream, whatever the body says.
     pub const fn is_stream(self) -> bool {
-        matches!(self, Self::StreamGenerateContent)
+        matches!(self, Self::StreamGenerateContent | Self::ConverseStream)
     }
 
     /// Whether it asks which models there are, and for none in particular.
@@ -295,6 +320,7 @@ pub fn dialect_of(path: &str) -> Dialect {
     match path.strip_prefix(MESSAGES) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => Dialect::Anthropic,
         _ if is_googles(path) => Dialect::Gemini,
+        _ if path.starts_with(OF_BEDROCK) => Dialect::Bedrock,
         _ => Dialect::OpenAi,
     }
 }
@@ -304,6 +330,11 @@ pub fn route(method: &str, path: &str) -> Route {
     let address = address(path);
     if address.style == AddressStyle::Gemini {
         return of_method(method, gemini_operation(&address.path));
+    }
+    if address.style == AddressStyle::Bedrock {
+        let streams = address.path.ends_with("-stream");
+        let operation = if streams { Operation::ConverseStream } else { Operation::Converse };
+        return of_method(method, Some(operation));
     }
     let operation = match &*address.path {
         // Azure has no other dialect's paths below its prefix.
@@ -416,7 +447,7 @@ pub(crate) fn is_model_name(name: &str) -> bool {
         && name.split('/').all(|segment| !matches!(segment, "." | ".."))
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

@@ -171,6 +171,10 @@ pub(crate) enum Mark {
     Ends,
     /// It is the last event of the answer.
     Last,
+    /// The answer begins.
+    Opens,
+    /// The answer has ended; more may be told of it, but nothing more is said.
+    Closes,
     /// The upstream failed.
     Error,
 }
@@ -338,9 +342,7 @@ impl Row {
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.admits_text(text),
             Rule::File(_) => Form::Base64.admits_text(text),
             Rule::Media(_) => {
-                text.is_empty()
-                    || (is_web_url(text) && !is_of_a_store(text))
-                    || is_data_url(text)
+                text.is_empty() || (is_web_url(text) && !is_of_a_store(text)) || is_data_url(text)
             }
             _ => true,
         }

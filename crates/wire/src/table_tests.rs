@@ -4,13 +4,15 @@
 use events::Provenance;
 
 use crate::document::{Document, Embedded, Literal};
+use crate::event_stream::framed;
 use crate::form::{Form, Kind};
 use crate::maps::tables;
 use crate::plant::message_with;
 use crate::table::{Fact, MessageTable, Row, Rule, Takes};
 use crate::{
-    Channel, Dialect, Direction, EventReader, Lane, ReadError, ReadLimits, SseEvent, StreamEvent,
-    UnknownFields, plantings, read_request, read_response, read_stream_event,
+    Channel, Dialect, Direction, EVENT_BYTES_MAX, FrameKind, Lane, ReadError, ReadLimits,
+    StreamEvent, StreamPart, StreamReader, UnknownFields, plantings, read_request, read_response,
+    read_stream_event,
 };
 
 const CANARY: &str = "canary-7Q2M9XA \u{e9}\"\\";
@@ -31,7 +33,7 @@ fn with_document<T>(
             read_response(table.operation, bytes, unknown, &limits).map(|d| check(&d))
         }
         Direction::Stream => {
-            let event = sse(table, bytes);
+            let event = part(table, bytes);
             match read_stream_event(table.operation, &event, unknown, &limits)? {
                 StreamEvent::Chunk(document)
                 | StreamEvent::Last(document)
@@ -42,8 +44,13 @@ fn with_document<T>(
     }
 }
 
-fn sse(table: &MessageTable, data: &[u8]) -> SseEvent {
-    let mut reader = EventReader::default();
+fn part(table: &MessageTable, data: &[u8]) -> StreamPart {
+    let dialect = table.operation.dialect();
+    let mut reader = StreamReader::new(dialect, EVENT_BYTES_MAX);
+    if dialect == Dialect::Bedrock {
+        reader.push(&framed(FrameKind::Event, "contentBlockDelta", data));
+        return reader.next_event().expect("a frame").expect("a good one");
+    }
     if table.operation.dialect() == Dialect::Anthropic {
         reader.push(b"event: content_block_delta\n");
     }
@@ -459,10 +466,10 @@ fn the_answer_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> {
 }
 
 /// What the API reference lists for each message: a path, and the JSON types that stand there.
-const REFERENCES: [(crate::Operation, Direction, &str); 14] = {
+const REFERENCES: [(crate::Operation, Direction, &str); 18] = {
     use crate::Operation::{
-        Completions, GeminiCountTokens, GenerateContent, ImageGenerations, Moderations, Responses,
-        StreamGenerateContent,
+        Completions, Converse, ConverseStream, GeminiCountTokens, GenerateContent,
+        ImageGenerations, Moderations, Responses, StreamGenerateContent,
     };
     use Direction::{Request, Response, Stream};
     [
@@ -480,6 +487,10 @@ const REFERENCES: [(crate::Operation, Direction, &str); 14] = {
         (GeminiCountTokens, Request, include_str!("../tests/reference/gemini_request.txt")),
         (GenerateContent, Response, include_str!("../tests/reference/gemini_answer.txt")),
         (StreamGenerateContent, Stream, include_str!("../tests/reference/gemini_answer.txt")),
+        (Converse, Request, include_str!("../tests/reference/converse_request.txt")),
+        (ConverseStream, Request, include_str!("../tests/reference/converse_request.txt")),
+        (Converse, Response, include_str!("../tests/reference/converse_answer.txt")),
+        (ConverseStream, Stream, include_str!("../tests/reference/converse_events.txt")),
     ]
 };
 

@@ -4,9 +4,10 @@
 //! INVARIANT: everything written here is one line of JSON per event, so it reads back as it was meant;
 //! text is escaped, whatever it holds.
 //!
-//! Not here: the shapes themselves (`openai/write`, `anthropic/write`, `gemini/write`).
+//! Not here: the shapes themselves (`openai/write`, `anthropic/write`, `gemini/write`, `bedrock/write`).
 
 use crate::anthropic;
+use crate::bedrock;
 use crate::document::Facts;
 use crate::gemini;
 use crate::lane::Lane;
@@ -113,6 +114,7 @@ pub fn delta_event(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::delta_event(lane, text),
+        Dialect::Bedrock => bedrock::delta_event(lane, text),
         Dialect::Gemini => gemini::delta_event(envelope, lane, text),
         Dialect::OpenAi => openai::delta_event(operation, envelope, lane, text),
     }
@@ -139,6 +141,7 @@ pub fn blocked_ending(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::blocked_ending(envelope, choices.open, notice),
+        Dialect::Bedrock => bedrock::blocked_ending(envelope, choices.open, notice),
         Dialect::Gemini => gemini::blocked_ending(envelope, choices, notice),
         Dialect::OpenAi => openai::blocked_ending(operation, envelope, choices, notice),
     }
@@ -148,6 +151,7 @@ pub fn blocked_ending(
 pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::error_event(shape),
+        Dialect::Bedrock => bedrock::error_event(shape),
         Dialect::Gemini => gemini::error_event(shape),
         Dialect::OpenAi => openai::error_event(shape),
     }
@@ -157,7 +161,16 @@ pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
 pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::error_body(shape),
+        Dialect::Bedrock => bedrock::error_body(shape),
         Dialect::Gemini => gemini::error_body(shape),
         Dialect::OpenAi => openai::error_body(shape),
+    }
+}
+
+/// The class of an error response, in dialects that state it in a header (`x-amzn-errortype`).
+pub const fn error_class(dialect: Dialect, status: u16) -> Option<&'static str> {
+    match dialect {
+        Dialect::Bedrock => Some(bedrock::error_type(status)),
+        _ => None,
     }
 }

@@ -199,7 +199,7 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
     };
     let dialects = gateway::LOOPBACK_DIALECTS.to_vec();
     let kind = UpstreamKind::Standard;
-    UpstreamOptions { api_key: None, check: None, dialects, kind, settings }
+    UpstreamOptions { api_key: None, aws: None, check: None, dialects, kind, settings }
 }
 
 /// The signals that ask the process to end.

@@ -70,10 +70,9 @@ impl Welcome {
         let routes = &settings.gateway.routes;
         let models = routes.iter().flat_map(|route| &route.models);
         let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
-        let is_spoken = |dialect: &Dialect| {
-            settings.upstreams.iter().any(|one| one.dialects.contains(dialect))
-        };
-        let preferred = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini];
+        let is_spoken =
+            |dialect: &Dialect| settings.upstreams.iter().any(|one| one.dialects.contains(dialect));
+        let preferred = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini, Dialect::Bedrock];
         let dialect = preferred.into_iter().find(is_spoken).unwrap_or(Dialect::OpenAi);
         let model = match (settings.loopback, named, dialect) {
             (true, ..) => gateway::LOOPBACK_MODEL,
@@ -81,6 +80,7 @@ impl Welcome {
             (false, None, Dialect::OpenAi) => "gpt-4o-mini",
             (false, None, Dialect::Anthropic) => "claude-haiku-4-5",
             (false, None, Dialect::Gemini) => "gemini-2.5-flash",
+            (false, None, Dialect::Bedrock) => "anthropic.claude-3-haiku-20240307-v1:0",
         };
         let names: Vec<&str> = settings.upstreams.iter().map(|one| one.name.as_str()).collect();
         Self {
@@ -138,21 +138,27 @@ impl Welcome {
         let echo = if self.is_loopback { "/echo " } else { "Repeat: " };
         let model = &self.model;
         let messages = r#""messages":[{"role":"user","content":"PROMPT"}]"#;
-        let (path, header, body) = match self.dialect {
+        let root = base_url.trim_end_matches("/v1");
+        let (url, header, body) = match self.dialect {
             Dialect::OpenAi => (
-                "chat/completions".to_owned(),
+                format!("{base_url}/chat/completions"),
                 "",
                 format!(r#"{{"model":"{model}",{messages}}}"#),
             ),
             Dialect::Anthropic => (
-                "messages".to_owned(),
+                format!("{base_url}/messages"),
                 "-H 'anthropic-version: 2023-06-01' ",
                 format!(r#"{{"model":"{model}","max_tokens":256,{messages}}}"#),
             ),
             Dialect::Gemini => (
-                format!("models/{model}:generateContent"),
+                format!("{root}/v1beta/models/{model}:generateContent"),
                 "",
                 r#"{"contents":[{"role":"user","parts":[{"text":"PROMPT"}]}]}"#.to_owned(),
+            ),
+            Dialect::Bedrock => (
+                format!("{root}/model/{model}/converse"),
+                "",
+                r#"{"messages":[{"role":"user","content":[{"text":"PROMPT"}]}]}"#.to_owned(),
             ),
         };
         let mut text = String::from("\nTry it:\n");
@@ -172,7 +178,7 @@ impl Welcome {
             let _never_fails = writeln!(
                 text,
                 "\n# {what}\n\
-                 curl -s {base_url}/{path} {header}-H \"Authorization: Bearer $(cat {})\" \
+                 curl -s {url} {header}-H \"Authorization: Bearer $(cat {})\" \
                  -H 'Content-Type: application/json' -d '{}'",
                 shell_word(key_file),
                 body.replace("PROMPT", &prompt),

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::address_range::AddressRange;
+use super::aws_options::AwsOptions;
 use super::external_options::ExternalOptions;
 use super::identity_options::{ClientCertificatesOption, IdentityOptions};
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
@@ -167,6 +168,9 @@ pub(crate) struct UpstreamOptions {
     /// must be marked as meant: `literal:KEY`.
     #[schemars(example = &"env:OPENAI_API_KEY")]
     pub(crate) api_key: Option<SecretReference>,
+    /// In the dialect `bedrock`: with whose keys requests are signed (AWS Signature Version 4). Without it a key of Bedrock's own is sent
+    /// as a bearer token.
+    pub(crate) aws: Option<AwsOptions>,
     /// Time for a connection and its TLS handshake, in milliseconds.
     #[serde(default = "connect_timeout_ms")]
     pub(crate) connect_timeout_ms: u64,
@@ -212,6 +216,9 @@ pub(crate) enum DialectOption {
     /// is what stands before `/models/…`, whatever project callers name.
     #[serde(rename = "gemini")]
     Gemini,
+    /// Amazon Bedrock's Converse API (`https://bedrock-runtime.REGION.amazonaws.com`).
+    #[serde(rename = "bedrock")]
+    Bedrock,
 }
 
 /// Whose service an upstream is.

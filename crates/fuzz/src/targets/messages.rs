@@ -2,9 +2,10 @@
 
 use events::Span;
 use wire::{
-    Direction, Document, Echoes, Edit, EmbeddedJson, EventReader, Operation, ReadLimits,
-    StreamEvent, Unescaped, UnknownFields, plantings, read_request, read_response,
-    read_stream_event, route, splice,
+    Channel, Choices, Dialect, Direction, Document, Echoes, Edit, EmbeddedJson, Envelope,
+    ErrorShape, EventReader, FrameReader, Lane, Notice, Operation, ReadLimits, StreamEvent,
+    StreamPart, Unescaped, UnknownFields, blocked_ending, delta_event, error_event, plantings,
+    read_request, read_response, read_stream_event, route, splice,
 };
 
 use crate::engine::{Outcome, Target, fingerprint, mixed};
@@ -64,6 +65,13 @@ const DICTIONARY: &[&[u8]] = &[
     b"inline_data",
     b"thought",
     b"generationConfig",
+    b"toolUse",
+    b"contentBlockIndex",
+    b"reasoningContent",
+    b"contentBlockStop",
+    b":event-type",
+    b":message-type",
+    b"exception",
     b"x_unknown",
 ];
 /// Small enough that mutated inputs cross them.
@@ -139,6 +147,8 @@ pub(crate) const SPLICE: Target = Target {
 };
 pub(crate) const EVENTS: Target =
     Target { name: "wire_sse", seeds: streamed, dictionary: DICTIONARY, run: cut_anywhere };
+pub(crate) const FRAMES: Target =
+    Target { name: "wire_frames", seeds: in_frames, dictionary: DICTIONARY, run: frames };
 pub(crate) const EMBEDDED: Target = Target {
     name: "wire_embedded",
     seeds: || vec![br#"{"a": "caf\u00e9 \"x\"", "b": [1, 2]}"#.to_vec(), b"plain".to_vec()],
@@ -153,6 +163,7 @@ pub(crate) const ROUTE: Target = Target {
             b"/v1/models/a%2Fb",
             b"/v1/embeddings?x=1",
             b"/v1beta/models/g:generateContent",
+            b"/model/a%3A0/converse-stream",
             b"/v1/projects/p/locations/l/publishers/google/models/g:countTokens",
         ]
         .map(<[u8]>::to_vec)
@@ -195,6 +206,7 @@ fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> O
         Operation::AnthropicModelList,
         Operation::GenerateContent,
         Operation::BatchEmbedContents,
+        Operation::Converse,
     ] {
         for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
             outcome = mixed(outcome, read(operation, unknown));
@@ -221,6 +233,7 @@ fn stream(input: &[u8]) -> Outcome {
     reader.push(input);
     let mut outcome = 0;
     while let Some(Ok(event)) = reader.next_event() {
+        let event = event.into();
         for operation in
             [Operation::ChatCompletions, Operation::Messages, Operation::StreamGenerateContent]
         {
@@ -242,6 +255,57 @@ fn stream(input: &[u8]) -> Outcome {
         }
     }
     outcome
+}
+
+/// A stream of frames as this gateway says them, and one of an event that it does not.
+fn in_frames() -> Vec<Vec<u8>> {
+    let lane = |channel| Lane { choice: 1, channel };
+    let envelope = Envelope::default();
+    let mut seeds: Vec<Vec<u8>> = [Channel::Content, Channel::Reasoning, Channel::ToolArguments(0)]
+        .into_iter()
+        .filter_map(|channel| {
+            let text = "{\"a\": \"caf\u{e9}\"}";
+            delta_event(Operation::ConverseStream, &envelope, lane(channel), text)
+        })
+        .collect();
+    let notice = Notice { code: "c", message: "m", interaction: "i" };
+    let choices = Choices { open: &[0, 1], seen: &[0, 1] };
+    seeds.push(blocked_ending(Operation::ConverseStream, &envelope, choices, &notice));
+    seeds.push(error_event(Dialect::Bedrock, &ErrorShape::default()));
+    seeds
+}
+
+/// However the bytes are cut, the frames are the same, together they are the bytes, and what they say can be read.
+fn frames(input: &[u8]) -> Outcome {
+    let read = |step: usize| {
+        let mut reader = FrameReader::new(EVENT_BYTES_MAX);
+        let mut frames = Vec::new();
+        for piece in input.chunks(step) {
+            reader.push(piece);
+            while let Some(frame) = reader.next_frame() {
+                frames.push(frame);
+            }
+        }
+        (frames, reader.finish())
+    };
+    let (whole, rest) = read(input.len().max(1));
+    assert_eq!((&whole, &rest), (&read(7).0, &read(7).1), "a cut changed the frames");
+    let mut outcome = 0;
+    let mut raw = Vec::new();
+    let is_good = whole.iter().all(Result::is_ok);
+    for frame in whole.into_iter().flatten() {
+        raw.extend_from_slice(frame.raw());
+        outcome = mixed(outcome, fingerprint(frame.name()));
+        let (part, limits) = (StreamPart::Frame(frame), ReadLimits::default());
+        let operation = Operation::ConverseStream;
+        if let Ok(StreamEvent::Chunk(document) | StreamEvent::Error(document)) =
+            read_stream_event(operation, &part, UnknownFields::Scan, &limits)
+        {
+            outcome = mixed(outcome, said(&document));
+        }
+    }
+    assert!(!is_good || [raw, rest].concat() == input, "bytes were lost");
+    mixed(outcome, u64::from(is_good))
 }
 
 fn request(input: &[u8]) -> Result<Document<'_>, wire::ReadError> {

@@ -25,6 +25,7 @@ pub(crate) const ALL: &[Target] = &[
     messages::STREAM,
     messages::SPLICE,
     messages::EVENTS,
+    messages::FRAMES,
     messages::EMBEDDED,
     messages::ROUTE,
     records::SEGMENT,

@@ -260,6 +260,7 @@ async fn start(
 pub(crate) fn upstream(name: &str, base_url: &str, key: &str) -> UpstreamOptions {
     UpstreamOptions {
         api_key: Some(Secret::new(key.to_owned())),
+        aws: None,
         check: None,
         dialects: Dialect::ALL.to_vec(),
         kind: UpstreamKind::Standard,

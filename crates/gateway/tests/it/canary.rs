@@ -67,6 +67,8 @@ fn path(operation: Operation) -> &'static str {
         Operation::BatchEmbedContents => "/v1beta/models/m:batchEmbedContents",
         Operation::GeminiModelList => "/v1beta/models",
         Operation::GeminiModelShow => "/v1beta/models/m",
+        Operation::Converse => "/model/m/converse",
+        Operation::ConverseStream => "/model/m/converse-stream",
     }
 }
 
@@ -133,20 +135,29 @@ fn nothing_escapes_in_a_stream() {
             // What is encoded is found when the lane ends, after it was sent: see THREATS.md.
             continue;
         }
-        let end = match operation.dialect() {
+        let dialect = operation.dialect();
+        let end = match dialect {
+            Dialect::Bedrock => "",
             Dialect::Anthropic => "event: message_stop\ndata: {\"type\":\"message_stop\"}",
             Dialect::Gemini => {
                 r#"data: {"candidates":[{"content":{"role":"model"},"finishReason":"STOP","index":0}]}"#
             }
             Dialect::OpenAi => "data: [DONE]",
         };
-        let name = match operation.dialect() {
+        let name = match dialect {
             Dialect::Anthropic => "event: content_block_delta\n",
-            Dialect::Gemini | Dialect::OpenAi => "",
+            Dialect::Bedrock | Dialect::Gemini | Dialect::OpenAi => "",
         };
         for planting in wire::plantings(operation, Direction::Stream, &canary) {
             let event = String::from_utf8_lossy(&planting.message).into_owned();
-            upstream.answer("text/event-stream", format!("{name}data: {event}\n\n{end}\n\n"));
+            let stream = if dialect == Dialect::Bedrock {
+                let frame = |name, payload| testkit::converse_frame("event", name, payload);
+                let said = frame("contentBlockDelta", &*planting.message);
+                [said, frame("messageStop", b"{\"stopReason\":\"end_turn\"}")].concat()
+            } else {
+                format!("{name}data: {event}\n\n{end}\n\n").into_bytes()
+            };
+            upstream.answer(dialect.stream_type(), stream);
             let response = bed.client().send(&ask(operation, true)).expect("an answer");
             assert_eq!(response.status, 200);
             assert!(
@@ -174,7 +185,7 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         let request = Request::get(path(operation));
         return match operation.dialect() {
             Dialect::Anthropic => request.with_header("anthropic-version", "2023-06-01"),
-            Dialect::Gemini | Dialect::OpenAi => request,
+            Dialect::Bedrock | Dialect::Gemini | Dialect::OpenAi => request,
         };
     }
     let body = match operation {
@@ -189,6 +200,9 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         }
         Operation::Tokenize | Operation::ImageGenerations => {
             serde_json::json!({ "model": "m", "prompt": "hello" })
+        }
+        Operation::Converse | Operation::ConverseStream => {
+            serde_json::json!({ "messages": [{ "role": "user", "content": [{ "text": "hello" }] }] })
         }
         Operation::GenerateContent
         | Operation::StreamGenerateContent

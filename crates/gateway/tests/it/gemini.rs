@@ -52,7 +52,10 @@ fn a_benign_prompt_passes_byte_for_byte_and_its_key_does_not() {
         let query = if target.contains("alt=json") { "?alt=json" } else { "" };
         assert_eq!(received.target, format!("/v1/models/fake-echo:generateContent{query}"));
         assert_eq!(received.header("x-goog-api-key"), Some(PROVIDER_KEY));
-        assert_eq!((received.header("authorization"), received.header("x-goog-api-client")), (None, None));
+        assert_eq!(
+            (received.header("authorization"), received.header("x-goog-api-client")),
+            (None, None)
+        );
     }
     let (opened, closed) = (bed.opened(), bed.closed(3));
     assert_eq!((&*opened[0].dialect, &*opened[0].operation), ("gemini", "generate_content"));
@@ -83,9 +86,14 @@ fn personal_data_goes_out_masked_and_comes_back() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
     let prompt = format!("Write to {EMAIL} about card {CARD}.");
-    for model in
-        ["fake-echo", "fake-echo+chunked", "fake-tools", "fake-two-tools", "fake-reasoning", "fake-n2"]
-    {
+    for model in [
+        "fake-echo",
+        "fake-echo+chunked",
+        "fake-tools",
+        "fake-two-tools",
+        "fake-reasoning",
+        "fake-n2",
+    ] {
         let response = send(&bed, &contents(model, &prompt));
         assert_eq!(response.status, 200, "{}", response.text());
         for candidate in response.json()["candidates"].as_array().expect("candidates") {
@@ -114,7 +122,7 @@ fn personal_data_goes_out_masked_and_comes_back() {
     let target = "/v1beta/models/fake-echo:countTokens";
     let body = json!({ "contents": [{ "parts": [{ "text": prompt }] }] }).to_string();
     let request = Request::post(target, body).with_header("content-type", "application/json");
-    assert_eq!(send(&bed, &request).json()["totalTokens"], 14);
+    assert_eq!(send(&bed, &request).json()["totalTokens"], 13, "a mask is one word");
     for request in upstream.requests() {
         let text = request.text();
         assert!(!text.contains(EMAIL) && !text.contains(CARD), "sent in the clear: {text}");
@@ -369,7 +377,11 @@ fn failing_upstreams_give_errors_that_clients_notice() {
     ] {
         let response = send(&bed, &streamed(model, "hello there"));
         let stream = response.sse();
-        assert!(!stream.is_done, "{model}: a broken stream must not look whole: {}", response.text());
+        assert!(
+            !stream.is_done,
+            "{model}: a broken stream must not look whole: {}",
+            response.text()
+        );
         let last = stream.events.last().expect("an event");
         assert!(last.data.starts_with("{\"error\":"), "{model}: {}", last.data);
         assert!(last.data.contains(code), "{model}: {}", last.data);

@@ -14,6 +14,7 @@ mod attachments;
 mod azure;
 mod bad_input;
 mod bed;
+mod bedrock;
 mod canary;
 mod citations;
 mod collector;

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::HANG_MAX;
+use crate::bedrock::{self, converse_frame};
 use crate::gemini;
 use crate::messages;
 use crate::reply;
@@ -27,6 +28,8 @@ pub(super) enum Body {
     Bytes(Vec<u8>),
     /// The events of a stream, without framing.
     Events(Vec<Event>),
+    /// The binary frames of a stream.
+    Frames(Vec<Vec<u8>>),
     /// No head and no framing: these bytes, and the connection closes.
     Raw(Vec<u8>),
     /// Nothing at all, for a while.
@@ -61,10 +64,15 @@ impl Answer {
         let error = |status, message: &str, class, code| {
             let body = match prompt.shape {
                 Shape::Anthropic => messages::error(message, status),
+                Shape::Bedrock => bedrock::error(message),
                 Shape::Gemini => gemini::error(message, status),
                 Shape::OpenAi => reply::error(message, class, None, code),
             };
-            Self::json(status, body)
+            let mut answer = Self::json(status, body);
+            if prompt.shape == Shape::Bedrock {
+                answer.headers.push(("x-amzn-errortype", bedrock::error_type(status).to_owned()));
+            }
+            answer
         };
         let typed = |kind: &str, body: &str| Self {
             headers: vec![("content-type", kind.to_owned())],
@@ -83,7 +91,9 @@ impl Answer {
             Kind::Error429 => {
                 let message = "Rate limit reached for requests.";
                 let answer = error(429, message, "requests", Some("rate_limit_exceeded"));
-                Self { headers: vec![("retry-after", "1".into())], ..answer }
+                let mut answer = answer;
+                answer.headers.push(("retry-after", "1".into()));
+                answer
             }
             Kind::Error500 => {
                 let message = "The server had an error while processing your request.";
@@ -141,7 +151,18 @@ impl Answer {
             Body::Events(ref events) => {
                 let head = self.head("text/event-stream; charset=utf-8", None);
                 writer.write_all(head.as_bytes())?;
-                self.send_events(stream, events, &wait)
+                self.send_events(stream, &framed(events, &self.scenario), &wait)
+            }
+            Body::Frames(ref frames) => {
+                let head = self.head("application/vnd.amazon.eventstream", None);
+                writer.write_all(head.as_bytes())?;
+                let mut end = 0;
+                let ranges = frames.iter().map(|frame| {
+                    let start = end;
+                    end += frame.len();
+                    start..end
+                });
+                self.send_events(stream, &(frames.concat(), ranges.collect()), &wait)
             }
         }
     }
@@ -193,10 +214,9 @@ impl Answer {
     fn send_events(
         &self,
         stream: &TcpStream,
-        events: &[Event],
+        (body, ranges): &(Vec<u8>, Vec<Range<usize>>),
         wait: &impl Fn(Duration) -> bool,
     ) -> Result<bool> {
-        let (body, ranges) = framed(events, &self.scenario);
         let until = self.stops_after(ranges.len());
         let ranges = ranges.get(..until.unwrap_or(ranges.len())).unwrap_or_default();
         let end = ranges.last().map_or(0, |range| range.end);
@@ -383,6 +403,33 @@ pub(super) fn with_faults_in_contents(events: Vec<String>, scenario: &Scenario) 
         _ => {}
     }
     events.into_iter().map(|data| (None, data)).collect()
+}
+
+/// The events of a Converse stream in their frames, as the scenario spoils them.
+pub(super) fn with_faults_in_frames(
+    events: Vec<(&'static str, String)>,
+    scenario: &Scenario,
+) -> Vec<Vec<u8>> {
+    let middle = events.len() / 2;
+    let frame = |(name, data): (&str, String)| converse_frame("event", name, data.as_bytes());
+    let mut frames: Vec<Vec<u8>> = events.into_iter().map(frame).collect();
+    let mut insert = |payload: &[u8]| {
+        frames.insert(middle, converse_frame("event", "contentBlockDelta", payload));
+    };
+    match scenario.kind {
+        // Without its end, and without the reason for it.
+        Kind::NoDone => frames.truncate(frames.len().saturating_sub(2)),
+        Kind::InvalidSse => insert(br#"{"contentBlockIn"#),
+        Kind::InvalidUtf8 => insert(b"{\"p\":\"\xff\xfe\"}"),
+        Kind::DuplicateKeys => insert(br#"{"p":"a","p":"b"}"#),
+        Kind::ErrorEvent => {
+            frames.truncate(middle);
+            let payload = bedrock::error("The model is overloaded.");
+            frames.push(converse_frame("exception", "throttlingException", payload.as_bytes()));
+        }
+        _ => {}
+    }
+    frames
 }
 
 /// The unstreamed body as the scenario spoils it.

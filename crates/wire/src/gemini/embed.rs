@@ -47,10 +47,7 @@ pub(crate) static REQUEST: MessageTable = MessageTable {
 pub(crate) static BATCH_REQUEST: MessageTable = MessageTable {
     operation: Operation::BatchEmbedContents,
     direction: Direction::Request,
-    parts: &[
-        asked!("requests[]."),
-        asked_parts!("requests[].content.parts[]", Origin::Is(User)),
-    ],
+    parts: &[asked!("requests[]."), asked_parts!("requests[].content.parts[]", Origin::Is(User))],
     scopes: &[
         ("requests[].content.parts[].inlineData", Scope::Source),
         ("requests[].content.parts[].functionResponse.parts[].inlineData", Scope::Source),

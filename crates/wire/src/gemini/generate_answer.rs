@@ -7,10 +7,10 @@
 //!
 //! INVARIANT: a stream's events and a whole answer are read by the same rows.
 
+use crate::document::EchoOf;
 use crate::form::Form;
 use crate::gemini::rows::usage;
 use crate::gemini::{ERROR, FILE, SIGNED};
-use crate::document::EchoOf;
 use crate::lane::Channel;
 use crate::route::{Direction, Operation};
 use crate::table::{Fact, MessageTable, Row, Scope, rows};
@@ -96,6 +96,7 @@ const CANDIDATE: &[Row] = rows!("candidates[]":
     opaque_form(".groundingMetadata.googleMapsWidgetContextToken", Form::Base64, SIGNED);
     said(".urlContextMetadata.**");
     word(".content.role");
+    opaque_form(".continuationToken", Form::Base64, SIGNED);
 );
 
 const SAID_PARTS: &[Row] = rows!("candidates[].content.parts[]":
@@ -105,9 +106,12 @@ const SAID_PARTS: &[Row] = rows!("candidates[].content.parts[]":
     said(".partMetadata.**");
     word(".mediaResolution.level");
     integer(".mediaResolution.numTokens");
-    word(".videoMetadata.startOffset");
-    word(".videoMetadata.endOffset");
-    number(".videoMetadata.fps");
+    word(".mediaProcessing");
+    said(".videoMetadata.**");
+    said(".audioMetadata.**");
+    said(".documentMetadata.**");
+    said(".spreadsheetMetadata.**");
+    said(".speechMetadata.**");
     said(".audioTranscription.**");
     said(".inlineData.mimeType");
     said(".inlineData.displayName");

@@ -1,7 +1,7 @@
 //! What may stand in a request to `:generateContent` and `:streamGenerateContent`, and to `:countTokens`, which asks
 //! the same or holds it in one field.
 //!
-//! From the API references of Gemini and Vertex AI and the types of the official Python client 2.19.
+//! From the API references of Gemini and Vertex AI and the types of the official Python client 3.4.
 //!
 //! Judgements: what stands for content that is kept at the provider (cached contents, files by their address there, file stores,
 //! corpora) is denied, because no guard sees it; a file in the request itself is read. MCP servers, search services and
@@ -71,10 +71,12 @@ macro_rules! asked {
             word("safetySettings[].method");
             word("safetySettings[].threshold");
             denied("cachedContent", STORED);
-            guarded("labels.*", Origin::Is(User));
+            guarded("labels.*", Origin::Is(User)).free();
             constrained("modelArmorConfig.promptTemplateName", Form::Id);
             constrained("modelArmorConfig.responseTemplateName", Form::Id);
             word("serviceTier");
+            opaque_form("continuationToken", Form::Base64, SIGNED);
+            opaque_form("generationConfig.continuationToken", Form::Base64, SIGNED);
             flag("store");
             constrained("generationConfig.candidateCount", Form::Integer(0, 128)).fact(Fact::Choices);
             constrained("generationConfig.maxOutputTokens", Form::Integer(0, 1 << 40))
@@ -113,6 +115,7 @@ macro_rules! asked {
             word("generationConfig.thinkingConfig.thinkingLevel");
             guarded("generationConfig.imageConfig.**", Origin::Is(User)).free();
             word("generationConfig.speechConfig.languageCode");
+            guarded("generationConfig.speechConfig.voiceConfig.voice", Origin::Is(User));
             guarded("generationConfig.speechConfig.voiceConfig.prebuiltVoiceConfig.voiceName", Origin::Is(User));
             constrained("generationConfig.speechConfig.voiceConfig.replicatedVoiceConfig.mimeType", Form::Id);
             file("generationConfig.speechConfig.voiceConfig.replicatedVoiceConfig.voiceSampleAudio", FILE);
@@ -124,6 +127,10 @@ macro_rules! asked {
             );
             guarded(
                 "generationConfig.speechConfig.multiSpeakerVoiceConfig.speakerVoiceConfigs[].speaker",
+                Origin::Is(User)
+            );
+            guarded(
+                "generationConfig.speechConfig.multiSpeakerVoiceConfig.speakerVoiceConfigs[].voiceConfig.voice",
                 Origin::Is(User)
             );
             guarded(

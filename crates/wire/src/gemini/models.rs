@@ -44,10 +44,7 @@ pub(crate) static SHOWN: MessageTable = MessageTable {
     direction: Direction::Response,
     parts: &[model!(""), ERROR],
     scopes: &[],
-    skeleton: &[
-        ("name", "\"models/gemini-2.5-flash\""),
-        ("displayName", "\"Gemini 2.5 Flash\""),
-    ],
+    skeleton: &[("name", "\"models/gemini-2.5-flash\""), ("displayName", "\"Gemini 2.5 Flash\"")],
 };
 
 const PAGE: &[Row] = &[Row::constrained("nextPageToken", Form::Id)];

@@ -12,9 +12,12 @@ macro_rules! asked_parts {
             guarded(".partMetadata.**", $origin).free();
             word(".mediaResolution.level");
             integer(".mediaResolution.numTokens");
-            word(".videoMetadata.startOffset");
-            word(".videoMetadata.endOffset");
-            number(".videoMetadata.fps");
+            word(".mediaProcessing");
+            guarded(".videoMetadata.**", $crate::table::Origin::Is(events::Provenance::File)).free();
+            guarded(".audioMetadata.**", $crate::table::Origin::Is(events::Provenance::File)).free();
+            guarded(".documentMetadata.**", $crate::table::Origin::Is(events::Provenance::File)).free();
+            guarded(".spreadsheetMetadata.**", $crate::table::Origin::Is(events::Provenance::File)).free();
+            guarded(".speechMetadata.**", $origin).free();
             guarded(".audioTranscription.**", $origin).free();
             guarded(".inlineData.mimeType", $crate::table::Origin::Is(events::Provenance::File))
                 .fact($crate::table::Fact::Declared);
@@ -39,6 +42,17 @@ macro_rules! asked_parts {
             guarded(".functionResponse.parts[].inlineData.displayName",
                 $crate::table::Origin::Is(events::Provenance::File));
             file(".functionResponse.parts[].inlineData.data", $crate::gemini::FILE);
+            word(".functionResponse.parts[].mediaProcessing");
+            word(".functionResponse.parts[].mediaResolution.level");
+            integer(".functionResponse.parts[].mediaResolution.numTokens");
+            guarded(".functionResponse.parts[].videoMetadata.**",
+                $crate::table::Origin::Is(events::Provenance::File)).free();
+            guarded(".functionResponse.parts[].audioMetadata.**",
+                $crate::table::Origin::Is(events::Provenance::File)).free();
+            guarded(".functionResponse.parts[].documentMetadata.**",
+                $crate::table::Origin::Is(events::Provenance::File)).free();
+            guarded(".functionResponse.parts[].spreadsheetMetadata.**",
+                $crate::table::Origin::Is(events::Provenance::File)).free();
             guarded(".functionResponse.parts[].fileData.mimeType",
                 $crate::table::Origin::Is(events::Provenance::File));
             guarded(".functionResponse.parts[].fileData.displayName",

@@ -111,7 +111,10 @@ fn what_no_guard_sees_is_refused_in_either_spelling() {
             "{body}: {error:?}"
         );
     }
-    assert_eq!(refused(&part(json!({ "fileData": { "fileUri": "https://a.example/b.mp4" } }))), None);
+    assert_eq!(
+        refused(&part(json!({ "fileData": { "fileUri": "https://a.example/b.mp4" } }))),
+        None
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests, where a panic is the failure")]
 
+mod bedrock;
 mod gemini;
 mod hostile;
 mod messages;

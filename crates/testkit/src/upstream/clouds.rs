@@ -1,0 +1,71 @@
+//! What the fake upstream answers where it stands for Google's or Amazon's cloud.
+//!
+//! INVARIANT: every method that the gateway guards has an answer here.
+//!
+//! Not here: the shapes of answers (`gemini`, `bedrock`).
+
+use serde_json::Value;
+
+use super::answer::{self, Answer, Body};
+use super::{RecordedRequest, generated, scenario_of};
+use crate::Scenario;
+use crate::bedrock::{self, Converse};
+use crate::gemini::{self, Contents};
+use crate::script::{Choice, Prompt, Shape};
+
+/// What Bedrock answers.
+pub(super) fn of_bedrock(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
+    let (model, streamed) = bedrock::asked(path).unwrap_or_default();
+    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+        return Answer::json(400, bedrock::error("The request is not JSON."));
+    };
+    match scenario_of(&bedrock::as_chat(&body, &model, streamed), Shape::Bedrock, default) {
+        Ok((prompt, scenario)) => generated(path, &prompt, scenario),
+        Err(unknown) => Answer::json(404, bedrock::error(&unknown)),
+    }
+}
+
+/// What Gemini's methods answer.
+pub(super) fn of_gemini(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
+    let (model, method) = gemini::asked(path).unwrap_or_default();
+    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+        return Answer::json(400, gemini::error("Invalid JSON payload received.", 400));
+    };
+    let is_sse = request.target.ends_with("alt=sse");
+    if method.starts_with("stream") && !is_sse {
+        return Answer::json(400, gemini::error("Only server-sent events are faked.", 400));
+    }
+    match scenario_of(&gemini::as_chat(&body, model, method), Shape::Gemini, default) {
+        Ok((prompt, scenario)) if method == "countTokens" => {
+            Answer { scenario, ..Answer::json(200, gemini::count(&prompt)) }
+        }
+        Ok((_, scenario)) if method.ends_with("mbedContent") || method.starts_with("batch") => {
+            Answer { scenario, ..Answer::json(200, gemini::embeddings(&body)) }
+        }
+        Ok((prompt, scenario)) => generated(path, &prompt, scenario),
+        Err(unknown) => Answer::json(404, gemini::error(&unknown, 404)),
+    }
+}
+
+/// The body of an answer in a cloud's shape.
+pub(super) fn body(
+    prompt: &Prompt,
+    scenario: &Scenario,
+    mut choices: Vec<Choice>,
+    fingerprint: u64,
+) -> Body {
+    let whole = |body| Body::Bytes(answer::with_faults_unstreamed(body, scenario));
+    if prompt.shape == Shape::Gemini {
+        let contents = Contents { prompt, scenario, choices, fingerprint };
+        if prompt.stream {
+            return Body::Events(answer::with_faults_in_contents(contents.events(), scenario));
+        }
+        return whole(contents.body());
+    }
+    let choice = choices.drain(..).next().unwrap_or_default();
+    let converse = Converse { prompt, scenario, choice, fingerprint };
+    if prompt.stream {
+        return Body::Frames(answer::with_faults_in_frames(converse.events(), scenario));
+    }
+    whole(converse.body())
+}
