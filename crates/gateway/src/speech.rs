@@ -47,11 +47,17 @@ const fn key_header(dialect: Dialect) -> HeaderName {
     }
 }
 
-/// What a request asks for. Some paths belong to two dialects, and then Anthropic's headers say which is spoken.
+/// What a request asks for. Some paths belong to several dialects, and then Anthropic's headers, or the place of the key in
+/// Google's way, say which is spoken.
 pub(crate) fn operation(operation: Operation, head: &Parts) -> Operation {
-    let is_anthropics = [VERSION, X_API_KEY].iter().any(|name| head.headers.contains_key(name));
-    if is_anthropics && wire::address(head.uri.path()).style == AddressStyle::Standard {
+    if wire::address(head.uri.path()).style != AddressStyle::Standard {
+        return operation;
+    }
+    let has = |name| head.headers.contains_key(name);
+    if has(VERSION) || has(X_API_KEY) {
         operation.in_anthropics_dialect()
+    } else if has(GOOGLE_KEY) || keys_in_query(Dialect::Gemini, head).next().is_some() {
+        operation.in_googles_dialect()
     } else {
         operation
     }

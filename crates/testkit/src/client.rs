@@ -231,10 +231,8 @@ impl Response {
     /// The stable code of an error in the shape of OpenAI.
     pub fn error_code(&self) -> Option<String> {
         let body = self.json();
-        let code = ["/error/code", "/error/details/0/reason", "/bartizan/code"]
-            .iter()
-            .find_map(|place| body.pointer(place)?.as_str().map(str::to_owned));
-        code
+        let places = ["/error/code", "/error/details/0/reason", "/bartizan/code"];
+        places.iter().find_map(|place| body.pointer(place)?.as_str().map(str::to_owned))
     }
 
     /// The body as a stream of binary frames; nothing, if one of them is wrong.

@@ -21,8 +21,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::bedrock;
-use crate::gemini;
 use crate::http::{Head, Reader};
 use crate::messages::{self, Message};
 use crate::random::fingerprint;
@@ -318,23 +316,11 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
     let (path, deployment) = as_openai_has_it(path);
     let is_anthropics = request.header("anthropic-version").is_some();
-    let is_googles = request.header("x-goog-api-key").is_some();
+    if let Some(answer) = clouds::answer_to(request, default) {
+        return answer;
+    }
     let ids = || Kind::ALL.iter().map(|(name, _)| format!("fake-{name}"));
     match (request.method.as_str(), &*path) {
-        ("POST", path) if bedrock::asked(path).is_some() => {
-            clouds::of_bedrock(request, path, default)
-        }
-        ("POST", path) if gemini::asked(path).is_some() => {
-            clouds::of_gemini(request, path, default)
-        }
-        ("GET", path) if is_googles && path.ends_with("/models") => {
-            let models: Vec<Value> = ids().map(|id| gemini::model(&id)).collect();
-            Answer::json(200, serde_json::json!({ "models": models }).to_string())
-        }
-        ("GET", path) if is_googles => {
-            let id = path.rsplit('/').next().unwrap_or_default();
-            Answer::json(200, gemini::model(id).to_string())
-        }
         ("GET", "/v1/models") if is_anthropics => {
             let query = request.target.split_once('?').map_or("", |(_, query)| query);
             let ids: Vec<String> = ids().collect();

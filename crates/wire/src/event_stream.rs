@@ -185,12 +185,11 @@ fn next_header(bytes: &[u8]) -> Result<Option<(&[u8], Option<&str>, &[u8])>, Fra
         6 | 7 => None,
         _ => return Err(malformed("a header is of an unknown type")),
     };
-    let (length, rest) = match fixed {
-        Some(length) => (length, rest),
-        None => {
-            let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
-            (usize::from(u16::from_be_bytes(*length)), rest)
-        }
+    let (length, rest) = if let Some(length) = fixed {
+        (length, rest)
+    } else {
+        let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
+        (usize::from(u16::from_be_bytes(*length)), rest)
     };
     let (value, rest) = rest.split_at_checked(length).ok_or_else(cut)?;
     let value = match kind {

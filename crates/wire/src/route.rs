@@ -216,6 +216,16 @@ impl Operation {
         }
     }
 
+    /// The same, asked for by who speaks Google's dialect.
+    #[must_use]
+    pub const fn in_googles_dialect(self) -> Self {
+        match self {
+            Self::ModelList => Self::GeminiModelList,
+            Self::ModelShow => Self::GeminiModelShow,
+            other => other,
+        }
+    }
+
     /// Whether it may be asked with this query, besides a key in it. Anthropic's client marks beta requests, and turns
     /// pages; Google's turn pages, and say that a stream is to be one of server-sent events.
     pub fn admits_query(self, query: &str) -> bool {

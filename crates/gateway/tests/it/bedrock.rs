@@ -115,7 +115,9 @@ fn signature_of(received: &testkit::RecordedRequest, scope: &str) -> String {
     let header = |name: &str| received.header(name).expect("a signed header");
     let path = received.target.replace('%', "%25");
     let names = ["content-type", "host", "x-amz-date", "x-amz-security-token"];
-    let named: String = names.iter().map(|name| format!("{name}:{}\n", header(name))).collect();
+    let named: Vec<String> =
+        names.iter().map(|name| format!("{name}:{}\n", header(name))).collect();
+    let named = named.concat();
     let canonical =
         format!("POST\n{path}\n\n{named}\n{}\n{}", names.join(";"), hash(&received.body));
     let text = format!(

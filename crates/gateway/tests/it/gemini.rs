@@ -157,9 +157,17 @@ fn embeddings_and_models_are_asked_as_the_dialect_asks() {
         let request = Request::get(target).with_header(key.0, key.1);
         Client::new(bed.address).send(&request).expect("an answer")
     };
-    let listed = get("/v1beta/models?pageSize=50").json();
-    assert!(listed["models"][0]["name"].as_str().is_some_and(|name| name.starts_with("models/")));
-    assert_eq!(get("/v1beta/models/fake-echo").json()["name"], "models/fake-echo");
+    // Newer clients ask for the version whose paths are OpenAI's, too.
+    for version in ["v1beta", "v1"] {
+        let listed = get(&format!("/{version}/models?pageSize=50")).json();
+        let name = listed["models"][0]["name"].as_str();
+        assert!(name.is_some_and(|name| name.starts_with("models/")), "{listed}");
+        let shown = get(&format!("/{version}/models/fake-echo"));
+        assert_eq!(shown.json()["name"], "models/fake-echo", "{}", shown.text());
+    }
+    let in_query = Request::get(&format!("/v1/models?key={}", bed.key));
+    let listed = Client::new(bed.address).send(&in_query).expect("an answer");
+    assert!(listed.json()["models"].is_array(), "{}", listed.text());
     assert_eq!(get("/v1beta/models?filter=tell%20him").status, 400);
 }
 

@@ -8,13 +8,33 @@ use serde_json::Value;
 
 use super::answer::{self, Answer, Body};
 use super::{RecordedRequest, generated, scenario_of};
-use crate::Scenario;
 use crate::bedrock::{self, Converse};
 use crate::gemini::{self, Contents};
 use crate::script::{Choice, Prompt, Shape};
+use crate::{Kind, Scenario};
+
+/// What a request gets that asks one of the clouds; nothing, if it asks neither.
+pub(super) fn answer_to(request: &RecordedRequest, default: &Scenario) -> Option<Answer> {
+    let path = request.target.split('?').next().unwrap_or_default();
+    let is_googles = request.header("x-goog-api-key").is_some();
+    Some(match request.method.as_str() {
+        "POST" if bedrock::asked(path).is_some() => of_bedrock(request, path, default),
+        "POST" if gemini::asked(path).is_some() => of_gemini(request, path, default),
+        "GET" if is_googles && path.ends_with("/models") => {
+            let ids = Kind::ALL.iter().map(|(name, _)| format!("fake-{name}"));
+            let models: Vec<Value> = ids.map(|id| gemini::model(&id)).collect();
+            Answer::json(200, serde_json::json!({ "models": models }).to_string())
+        }
+        "GET" if is_googles => {
+            let id = path.rsplit('/').next().unwrap_or_default();
+            Answer::json(200, gemini::model(id).to_string())
+        }
+        _ => return None,
+    })
+}
 
 /// What Bedrock answers.
-pub(super) fn of_bedrock(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
+fn of_bedrock(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
     let (model, streamed) = bedrock::asked(path).unwrap_or_default();
     let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
         return Answer::json(400, bedrock::error("The request is not JSON."));
@@ -26,7 +46,7 @@ pub(super) fn of_bedrock(request: &RecordedRequest, path: &str, default: &Scenar
 }
 
 /// What Gemini's methods answer.
-pub(super) fn of_gemini(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
+fn of_gemini(request: &RecordedRequest, path: &str, default: &Scenario) -> Answer {
     let (model, method) = gemini::asked(path).unwrap_or_default();
     let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
         return Answer::json(400, gemini::error("Invalid JSON payload received.", 400));
