@@ -343,6 +343,9 @@ pub(crate) struct CreateArgs {
     /// A route it may take, `*` for any text; may be repeated [default: every route]
     #[arg(long = "route", value_name = "PATTERN")]
     pub(crate) routes: Vec<String>,
+    /// A tool it may offer to models, `*` for any text; may be repeated [default: every tool]
+    #[arg(long = "tool", value_name = "PATTERN")]
+    pub(crate) tools: Vec<String>,
     /// What it may do: `infer`, `embed`; may be repeated [default: everything that policy permits]
     #[arg(long = "action", value_name = "ACTION", value_parser = action)]
     pub(crate) actions: Vec<policy::Verb>,

@@ -34,6 +34,7 @@ pub(crate) fn subject() -> Arc<Subject> {
         streamed: true,
         tainted: false,
         time_ms: 1,
+        tools: Vec::new(),
         unknown_fields: 0,
         unscanned: 0,
         upstream: "u".to_owned(),

@@ -45,6 +45,8 @@ pub(crate) struct Subject {
     /// Whether low-trust content of this request was found to steer; recomputed with each request.
     pub(crate) tainted: bool,
     pub(crate) time_ms: u64,
+    /// The tools that the model is offered, if the key's grant names tools.
+    pub(crate) tools: Vec<String>,
     pub(crate) unknown_fields: u32,
     pub(crate) unscanned: u32,
     pub(crate) upstream: String,
@@ -66,6 +68,7 @@ impl Subject {
             streamed: opened.streamed,
             tainted: false,
             time_ms: now_ms(),
+            tools: Vec::new(),
             unknown_fields: opened.unknown_fields.len() as u32,
             unscanned: opened.unscanned.len() as u32,
             upstream: opened.upstream.clone().unwrap_or_default(),
@@ -245,6 +248,7 @@ impl Judge {
             streamed: subject.streamed,
             tainted: subject.tainted,
             time_ms: subject.time_ms,
+            tools: &subject.tools,
             unknown_fields: subject.unknown_fields,
             unscanned: subject.unscanned,
         })

@@ -6,7 +6,7 @@
 //!
 //! Not here: who asks (`ways_in`).
 
-use std::{collections::HashSet, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use connect::Stage;
@@ -183,8 +183,15 @@ pub(crate) fn examine(
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
     let turn = received.turn.insert(turn);
     let whom = (turn.risk, *client_address, operation, &**route);
-    let (subject, judgement) =
-        judged(shared, caller, opened, whom, &inspected.findings, &mut targets);
+    let (subject, judgement) = judged(
+        shared,
+        caller,
+        opened,
+        whom,
+        &document.facts.tools,
+        &inspected.findings,
+        &mut targets,
+    );
     opened.decision = judgement.decision().clone();
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
@@ -216,14 +223,18 @@ fn judged(
     caller: &Caller,
     opened: &mut InteractionOpened,
     (risk, client_address, operation, route): (u8, Option<IpAddr>, Operation, &Route),
+    tools: &[Cow<'_, str>],
     findings: &[LocatedFinding],
     targets: &mut Vec<Arc<Target>>,
 ) -> (Subject, Judgement) {
+    let grants = allowance::grants(caller.grant.as_deref(), operation);
+    let named = grants.tools.as_ref().map(|_| tools.iter().map(|tool| tool.clone().into_owned()));
     let mut subject = Subject {
         client_address,
-        grants: allowance::grants(caller.grant.as_deref(), operation),
+        grants,
         risk,
         route: route.name.clone(),
+        tools: named.into_iter().flatten().collect(),
         verb: allowance::verb(operation),
         ..Subject::of(opened)
     };
@@ -303,7 +314,7 @@ fn refused(decision: &events::Decision) -> Refusal {
         .filter(|rule| !rule.shadow && rule.exception.is_none() && rule.action.refuses())
         .map(|rule| rule.id.as_str())
         .collect();
-    let code = decision.reason.clone().unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
+    let code = decision.reason.clone().unwrap_or(Cow::Borrowed("policy_block"));
     Refusal::policy(code, &rules.join(", "))
 }
 

@@ -142,6 +142,8 @@ pub struct Facts<'a> {
     pub tainted: bool,
     /// When, in milliseconds since 1970 (UTC).
     pub time_ms: u64,
+    /// The tools that the model is offered, by name; needed only if the key's grant names tools.
+    pub tools: &'a [String],
     /// How many fields of the message the content map does not know.
     pub unknown_fields: u32,
     /// How many pieces of content no guard read (images, unreadable attachments).

@@ -1,6 +1,6 @@
-//! What a key may do at most: models, routes, verbs, addresses, hours, expiry.
+//! What a key may do at most: models, routes, tools, verbs, addresses, hours, expiry.
 //!
-//! Grants are facts. They are folded here into six yes-or-no answers (`context.grants.*`), and the
+//! Grants are facts. They are folded here into seven yes-or-no answers (`context.grants.*`), and the
 //! authorisation rules refuse on each of them under a rule id of its own, so that a refusal says
 //! which grant was missing.
 //!
@@ -38,6 +38,9 @@ pub struct Grants {
     /// The routes it may take, as patterns of the same kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<Vec<NamePattern>>,
+    /// The tools it may offer to models, as patterns of the same kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Vec<NamePattern>>,
 }
 
 impl Grants {
@@ -49,6 +52,7 @@ impl Grants {
         hours: None,
         models: None,
         routes: None,
+        tools: None,
     };
 
     /// Whether `model` is among the granted models. For lists of models shown to the caller.
@@ -75,7 +79,7 @@ impl Grants {
         self.expires_ms.is_none_or(|expires| time_ms < expires)
     }
 
-    /// The six answers about one message.
+    /// The seven answers about one message.
     pub(crate) fn judge(&self, facts: &Facts<'_>) -> Granted {
         let on_a_model = matches!(facts.action, Verb::Infer | Verb::Embed);
         Granted {
@@ -85,6 +89,7 @@ impl Grants {
             in_force: self.are_in_force(facts.time_ms),
             model: !on_a_model || self.allows_model(facts.resource.name),
             route: allows(self.routes.as_deref(), facts.resource.route),
+            tools: facts.tools.iter().all(|tool| allows(self.tools.as_deref(), tool)),
         }
     }
 }
@@ -93,9 +98,9 @@ fn allows(granted: Option<&[NamePattern]>, name: &str) -> bool {
     granted.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(name)))
 }
 
-/// The six answers: `true` means within the grant.
+/// The seven answers: `true` means within the grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "six independent answers, named in the schema")]
+#[expect(clippy::struct_excessive_bools, reason = "seven independent answers, named in the schema")]
 pub(crate) struct Granted {
     pub(crate) action: bool,
     pub(crate) address: bool,
@@ -103,6 +108,7 @@ pub(crate) struct Granted {
     pub(crate) in_force: bool,
     pub(crate) model: bool,
     pub(crate) route: bool,
+    pub(crate) tools: bool,
 }
 
 /// Hours of the day, in UTC.

@@ -189,7 +189,7 @@ fn findings(ranks: &Ranks, reads: &Reads) -> Result<RestrictedExpression, Unaska
 }
 
 fn grants(granted: Granted) -> Result<RestrictedExpression, Unaskable> {
-    let Granted { action, address, hours, in_force, model, route } = granted;
+    let Granted { action, address, hours, in_force, model, route, tools } = granted;
     let answers = [
         ("action", action),
         ("address", address),
@@ -197,6 +197,7 @@ fn grants(granted: Granted) -> Result<RestrictedExpression, Unaskable> {
         ("in_force", in_force),
         ("model", model),
         ("route", route),
+        ("tools", tools),
     ];
     record(answers.map(|(name, answer)| (name, RestrictedExpression::new_bool(answer))))
 }

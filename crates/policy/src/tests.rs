@@ -30,6 +30,7 @@ struct Sample {
     stage: Stage,
     streamed: bool,
     tainted: bool,
+    tools: Vec<String>,
 }
 
 impl Sample {
@@ -49,6 +50,7 @@ impl Sample {
             streamed: self.streamed,
             tainted: self.tainted,
             time_ms,
+            tools: &self.tools,
             unknown_fields,
             unscanned,
         }
@@ -110,6 +112,7 @@ fn grants() -> impl Strategy<Value = Grants> {
             }),
             models: model.map(|model| vec![model.into()]),
             routes: (other & 3 == 3).then(|| vec!["m*".into()]),
+            tools: (other & 5 == 5).then(|| vec!["search*".into()]),
         },
     )
 }
@@ -125,7 +128,7 @@ fn sample() -> impl Strategy<Value = Sample> {
     let names = ["a", "b", "ab"];
     let name = move || proptest::sample::select(names.to_vec());
     (
-        (proptest::sample::select(Verb::ALL.to_vec()), any::<[bool; 3]>(), address),
+        (proptest::sample::select(Verb::ALL.to_vec()), any::<[bool; 4]>(), address),
         proptest::collection::vec(finding(), 0..4),
         (grants(), principal()),
         [name(), name(), name()],
@@ -143,6 +146,7 @@ fn sample() -> impl Strategy<Value = Sample> {
                 stage: if flags[0] { Stage::Request } else { Stage::Response },
                 streamed: flags[1],
                 tainted: flags[2],
+                tools: vec![if flags[3] { "search_web" } else { "shell" }.to_owned()],
             },
         )
 }
@@ -185,6 +189,7 @@ fn condition() -> impl Strategy<Value = String> {
         "{f: context.findings}.f.pii.user == 30",
         "context.findings.pii == context.findings.secret",
         "context.grants.model",
+        "context.grants.tools",
     ]);
     let leaf = prop_oneof![
         (number.clone(), op.clone(), literal()).prop_map(|(n, op, l)| format!("{n} {op} {l}")),

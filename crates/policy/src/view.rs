@@ -109,7 +109,7 @@ impl<'a> View<'a> {
             streamed,
             tainted,
         } = self;
-        let Granted { action: may, address, hours, in_force, model, route } = *granted;
+        let Granted { action: may, address, hours, in_force, model, route, tools } = *granted;
         let flags = [
             may,
             address,
@@ -117,6 +117,7 @@ impl<'a> View<'a> {
             in_force,
             route,
             model,
+            tools,
             *streamed,
             *tainted,
             principal.is_some(),

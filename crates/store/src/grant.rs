@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Quota;
 
-/// The most entries of one list of a grant: models, routes, addresses, actions.
+/// The most entries of one list of a grant: models, routes, tools, addresses, actions.
 pub const GRANT_ENTRIES_MAX: usize = 100;
 /// The longest name, application, team, tenant or model pattern, in bytes.
 pub const GRANT_TEXT_BYTES_MAX: usize = 200;
@@ -38,6 +38,9 @@ pub struct GrantOptions {
     /// Routes it may take, as patterns of the same kind. Empty: every route.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<String>,
+    /// Tools it may offer to models, as patterns of the same kind. Empty: every tool.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
     /// What it may do. Empty: everything that policy permits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<Verb>,
@@ -103,6 +106,7 @@ impl GrantOptions {
         for (what, count) in [
             ("model patterns", self.models.len()),
             ("route patterns", self.routes.len()),
+            ("tool patterns", self.tools.len()),
             ("actions", self.actions.len()),
             ("address ranges", self.addresses.len()),
         ] {
@@ -111,7 +115,8 @@ impl GrantOptions {
             }
         }
         self.models.iter().try_for_each(|model| check_text("model pattern", model))?;
-        self.routes.iter().try_for_each(|route| check_text("route pattern", route))
+        self.routes.iter().try_for_each(|route| check_text("route pattern", route))?;
+        self.tools.iter().try_for_each(|tool| check_text("tool pattern", tool))
     }
 }
 
@@ -158,6 +163,7 @@ impl Grant {
                 hours: options.hours.clone(),
                 models: unless_empty(&options.models, |model| NamePattern::new(model)),
                 routes: unless_empty(&options.routes, |route| NamePattern::new(route)),
+                tools: unless_empty(&options.tools, |tool| NamePattern::new(tool)),
             }),
         }
     }

@@ -203,6 +203,9 @@ pub struct Facts<'a> {
     /// Request: a conversation the caller names: `metadata.conversation_id`, else
     /// `metadata.thread_id`, else `metadata.session_id`, else `session_id`.
     pub conversation: Option<Cow<'a, str>>,
+    /// Request: the tools that the model is offered, by name; those without a name by their type, those of
+    /// servers by the servers' labels too.
+    pub tools: Vec<Cow<'a, str>>,
     /// Request: the fields of the messages up to and including the first one of the user; without
     /// messages, the first prompt.
     pub opening: Range<usize>,

@@ -377,6 +377,12 @@ impl<'a> Reader<'a> {
         self.field(unknown_row(self.machine.table.direction), value, range, literal)
     }
 
+    fn offer(&mut self, tool: Cow<'a, str>) -> Result<(), ReadError> {
+        self.room_for(self.document.facts.tools.len())?;
+        self.document.facts.tools.push(tool);
+        Ok(())
+    }
+
     fn fact_of_text(&mut self, fact: Fact, value: Cow<'a, str>) -> Result<(), ReadError> {
         match fact {
             Fact::Role => {
@@ -391,7 +397,14 @@ impl<'a> Reader<'a> {
                     *fact = Some(value);
                 }
             }
-            Fact::ToolKind if is_hosted(&value) => self.note_unscanned(HOSTED),
+            Fact::ToolKind if NAMED_TOOLS.contains(&&*value) => {}
+            Fact::ToolKind => {
+                if is_hosted(&value) {
+                    self.note_unscanned(HOSTED);
+                }
+                self.offer(value)?;
+            }
+            Fact::Tool => self.offer(value)?,
             Fact::Opening => {
                 self.note_prompt();
                 if self.opening == Opening::Before {
@@ -428,6 +441,9 @@ impl<'a> Reader<'a> {
         }
     }
 }
+
+/// The types of tools that have names of their own.
+const NAMED_TOOLS: [&str; 3] = ["function", "custom", "namespace"];
 
 /// Whether the provider runs such a tool itself, and what it reads there is not in any message.
 fn is_hosted(kind: &str) -> bool {

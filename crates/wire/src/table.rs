@@ -200,6 +200,8 @@ pub(crate) enum Fact {
     Sequence,
     /// The `type` of a tool, which the provider may run itself.
     ToolKind,
+    /// The name of a tool that is offered, or of the server that offers tools.
+    Tool,
     Id,
     Created,
     Fingerprint,

@@ -299,6 +299,7 @@ impl Inspector {
             client_address: None,
             findings: &findings,
             grants: &Grants::UNLIMITED,
+            tools: &[],
             principal: &Principal::default(),
             request_bytes: looked.bytes,
             resource: Resource { name: "inspect", route: "inspect", upstream: "inspect" },

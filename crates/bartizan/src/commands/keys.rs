@@ -74,6 +74,7 @@ struct KeyView<'a> {
     tenant: Option<&'a str>,
     models: &'a [String],
     routes: &'a [String],
+    tools: &'a [String],
     actions: &'a [Verb],
     addresses: &'a [AddressRange],
     hours: Option<String>,
@@ -98,6 +99,7 @@ impl<'a> KeyView<'a> {
             tenant: grant.tenant.as_deref(),
             models: &grant.models,
             routes: &grant.routes,
+            tools: &grant.tools,
             actions: &grant.actions,
             addresses: &grant.addresses,
             hours: grant.hours.as_ref().map(ToString::to_string),
@@ -136,6 +138,7 @@ fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
         tenant: args.tenant,
         models: args.models,
         routes: args.routes,
+        tools: args.tools,
         actions: args.actions,
         addresses: args.addresses,
         hours: args.hours,
@@ -359,6 +362,7 @@ fn print(record: &KeyRecord, json: bool, output: &mut Output) -> Result<(), Fail
     row("tenant", grant.tenant.clone());
     row("models", Some(if models.is_empty() { String::from("every model") } else { models }));
     row("routes", listed(&grant.routes));
+    row("tools", listed(&grant.tools));
     row("actions", listed(&grant.actions));
     row("addresses", listed(&grant.addresses));
     row("hours", grant.hours.as_ref().map(|hours| format!("{hours} UTC")));

@@ -313,12 +313,8 @@ impl Checker<'_> {
             when.extend(self.claim(&below("when"), claim).map(|claim| Condition { claim, any_of }));
         }
         let models = self.names(&below("models"), &row.models);
-        let some = |list: Vec<NamePattern>| (!list.is_empty()).then_some(list);
-        let routes = if row.routes.is_empty() {
-            Vec::new()
-        } else {
-            self.names(&below("routes"), &row.routes)
-        };
+        let [routes, tools] = [("routes", &row.routes), ("tools", &row.tools)]
+            .map(|(key, names)| (!names.is_empty()).then(|| self.names(&below(key), names)));
         let addresses: Vec<_> = row.addresses.iter().map(|range| range.0).collect();
         let hours = row.hours.as_ref().and_then(|hours| match hours.parse() {
             Ok(hours) => Some(hours),
@@ -344,7 +340,8 @@ impl Checker<'_> {
             expires_ms: None,
             hours,
             models: Some(models),
-            routes: some(routes),
+            routes,
+            tools,
         };
         GrantRow {
             when,

@@ -109,6 +109,9 @@ pub(crate) struct GrantRowOptions {
     /// Routes that may be taken. Every route unless given.
     #[serde(default)]
     pub(crate) routes: Vec<String>,
+    /// Tools that may be offered to models; `*` stands for any text. Every tool unless given.
+    #[serde(default)]
+    pub(crate) tools: Vec<String>,
     /// What may be done: `infer`, `embed`. Everything that policy permits unless given.
     #[serde(default)]
     pub(crate) actions: Vec<String>,

@@ -10,11 +10,27 @@ use crate::text::{Text, is_word};
 pub(crate) fn mentions<W: AsRef<str>>(text: &Text<'_>, words: &[W], within: usize) -> bool {
     let context = text.context();
     let context = context.get(context.len().saturating_sub(within)..).unwrap_or_default();
-    (0..context.len()).any(|at| {
-        let begins = at == 0 || !context.get(at - 1).copied().is_some_and(is_word);
+    let firsts = first_bytes(words);
+    let mut before = b' ';
+    context.iter().enumerate().any(|(at, byte)| {
+        let begins =
+            !is_word(before) && firsts.get(usize::from(byte.to_ascii_lowercase())) == Some(&true);
+        before = *byte;
         let rest = context.get(at..).unwrap_or_default();
         begins && words.iter().any(|word| begins_with_ignoring_case(rest, word.as_ref().as_bytes()))
     })
+}
+
+/// Which bytes words begin with, in lower case. Rows of numbers ask for context at every group, and little of
+/// it begins a word.
+fn first_bytes<W: AsRef<str>>(words: &[W]) -> [bool; 256] {
+    let mut firsts = [false; 256];
+    for first in words.iter().filter_map(|word| word.as_ref().bytes().next()) {
+        if let Some(is_first) = firsts.get_mut(usize::from(first)) {
+            *is_first = true;
+        }
+    }
+    firsts
 }
 
 fn begins_with_ignoring_case(text: &[u8], word: &[u8]) -> bool {

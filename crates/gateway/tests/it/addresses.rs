@@ -117,3 +117,29 @@ fn a_load_balancer_says_whose_connection_it_is() {
     let seen: Vec<String> = bed.opened().into_iter().map(|opened| opened.client_address).collect();
     assert_eq!(seen, ["192.0.2.7", "192.0.2.8"]);
 }
+
+#[test]
+fn a_key_knows_the_tools_that_it_may_offer() {
+    let grant = GrantOptions { tools: vec!["get_*".to_owned()], ..GrantOptions::default() };
+    let (upstream, bed) = bed(Plan { grant, ..Plan::default() });
+    let ask = |tools: &str| {
+        let body = ASK.replace(r#""messages""#, &format!(r#""tools":{tools},"messages""#));
+        let answer = bed.client().send(&Request::post("/v1/chat/completions", body.as_str()));
+        let answer = answer.expect("an answer");
+        (answer.status, answer.error_code().unwrap_or_default())
+    };
+    let refused = (403, "not_authorised".to_owned());
+    assert_eq!(ask("[]").0, 200);
+    assert_eq!(ask(r#"[{"type":"function","function":{"name":"get_weather"}}]"#).0, 200);
+    for tools in [
+        r#"[{"type":"function","function":{"name":"get_weather"}},{"type":"function","function":{"name":"run_shell"}}]"#,
+        r#"[{"type":"custom","custom":{"name":"shell"}}]"#,
+        r#"[{"type":"function","function":{"name":"\u0073hell"}}]"#,
+        r#"[{"type":"browser_search"}]"#,
+    ] {
+        assert_eq!(ask(tools), refused, "{tools}");
+    }
+    assert_eq!(upstream.take_received().len(), 2);
+    let rules = bed.opened().into_iter().flat_map(|opened| opened.decision.rules);
+    assert!(rules.map(|rule| rule.id).all(|id| id == "tool-not-granted"));
+}

@@ -19,6 +19,7 @@ pub(crate) struct Attempt {
     pub(crate) stage: Stage,
     pub(crate) tainted: bool,
     pub(crate) time_ms: u64,
+    pub(crate) tools: Vec<String>,
     pub(crate) unknown_fields: u32,
 }
 
@@ -37,6 +38,7 @@ impl Attempt {
             stage: Stage::Request,
             tainted: false,
             time_ms: 1_000,
+            tools: vec!["search".to_owned()],
             unknown_fields: 0,
         }
     }
@@ -66,6 +68,7 @@ impl Attempt {
             streamed: false,
             tainted: self.tainted,
             time_ms: self.time_ms,
+            tools: &self.tools,
             unknown_fields: self.unknown_fields,
             unscanned: 0,
         })

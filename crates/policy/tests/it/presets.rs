@@ -155,6 +155,7 @@ fn each_missing_grant_is_refused_by_name() {
         (Grants { actions: Some(vec![Verb::Embed]), ..Grants::UNLIMITED }, "action-not-granted"),
         (Grants { models: Some(vec!["o*".into()]), ..Grants::UNLIMITED }, "model-not-granted"),
         (Grants { routes: Some(vec!["o*".into()]), ..Grants::UNLIMITED }, "route-not-granted"),
+        (Grants { tools: Some(vec!["o*".into()]), ..Grants::UNLIMITED }, "tool-not-granted"),
         (
             Grants {
                 addresses: Some(vec!["10.0.0.0/8".parse().expect("a range")]),

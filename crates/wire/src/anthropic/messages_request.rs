@@ -137,7 +137,7 @@ const CALLS: &[Row] = rows!("messages[].content[]":
 
 /// Tools that come and go within a conversation.
 const TOOL_CHANGES: &[Row] = rows!("messages[].content[]":
-    guarded(".mcp_server_name", is(ToolDefinition));
+    guarded(".mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tools.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
     guarded(".tool.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
     guarded(".tool.definition.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
@@ -193,7 +193,7 @@ const SYSTEM: &[Row] = &[
 /// The types of the provider's tools are versions, with more digits than a word has, so they are read.
 const TOOLS: &[Row] = rows!("tools[]":
     guarded(".type", is(ToolDefinition));
-    guarded(".name", is(ToolDefinition));
+    guarded(".name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".description", is(ToolDefinition));
     guarded(".input_schema.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
     guarded(".input_examples[].**", is(ToolDefinition)).free();

@@ -97,8 +97,8 @@ pub(super) const CALLS: &[Row] = &[
 ];
 
 pub(super) const TOOLS: &[Row] = &[
-    Row::word("tools[].type"),
-    Row::guarded("tools[].function.name", is(ToolDefinition)),
+    Row::word("tools[].type").fact(Fact::ToolKind),
+    Row::guarded("tools[].function.name", is(ToolDefinition)).fact(Fact::Tool),
     Row::guarded("tools[].function.description", is(ToolDefinition)),
     Row::guarded("tools[].function.parameters.**", is(ToolDefinition))
         .free()
@@ -106,7 +106,7 @@ pub(super) const TOOLS: &[Row] = &[
     Row::flag("tools[].function.strict"),
     Row::flag("tools[].function.defer_loading"),
     Row::flag("tools[].defer_loading"),
-    Row::guarded("tools[].custom.name", is(ToolDefinition)),
+    Row::guarded("tools[].custom.name", is(ToolDefinition)).fact(Fact::Tool),
     Row::guarded("tools[].custom.description", is(ToolDefinition)),
     Row::word("tools[].custom.format.type"),
     Row::guarded("tools[].custom.format.grammar.definition", is(ToolDefinition)),
@@ -122,7 +122,7 @@ pub(super) const TOOLS: &[Row] = &[
     Row::guarded("tool_choice.allowed_tools.tools[].function.name", is(ToolDefinition)),
     Row::guarded("tool_choice.allowed_tools.tools[].custom.name", is(ToolDefinition)),
     Row::flag("parallel_tool_calls"),
-    Row::guarded("functions[].name", is(ToolDefinition)),
+    Row::guarded("functions[].name", is(ToolDefinition)).fact(Fact::Tool),
     Row::guarded("functions[].description", is(ToolDefinition)),
     Row::guarded("functions[].parameters.**", is(ToolDefinition)).free().vocabulary(is_schema_word),
     Row::word("function_call"),

@@ -183,7 +183,7 @@ macro_rules! tools {
     ($at:literal) => {
         &[
             Row::word(concat!($at, "type")).fact(Fact::ToolKind),
-            Row::guarded(concat!($at, "name"), is(ToolDefinition)),
+            Row::guarded(concat!($at, "name"), is(ToolDefinition)).fact(Fact::Tool),
             Row::guarded(concat!($at, "description"), is(ToolDefinition)),
             Row::guarded(concat!($at, "parameters.**"), is(ToolDefinition))
                 .free()
@@ -205,7 +205,7 @@ macro_rules! tools {
             Row::guarded(concat!($at, "format.definition"), is(ToolDefinition)),
             // Namespaces hold tools that run at the caller's.
             Row::word(concat!($at, "tools[].type")).fact(Fact::ToolKind),
-            Row::guarded(concat!($at, "tools[].name"), is(ToolDefinition)),
+            Row::guarded(concat!($at, "tools[].name"), is(ToolDefinition)).fact(Fact::Tool),
             Row::guarded(concat!($at, "tools[].description"), is(ToolDefinition)),
             Row::guarded(concat!($at, "tools[].parameters.**"), is(ToolDefinition))
                 .free()
@@ -262,7 +262,7 @@ macro_rules! tools {
             Row::denied(concat!($at, "container.file_ids"), STORED),
             Row::denied(concat!($at, "container.network_policy"), HOSTS),
             // Servers that speak the Model Context Protocol.
-            Row::guarded(concat!($at, "server_label"), is(ToolDefinition)),
+            Row::guarded(concat!($at, "server_label"), is(ToolDefinition)).fact(Fact::Tool),
             Row::guarded(concat!($at, "server_description"), is(ToolDefinition)),
             Row::denied(concat!($at, "server_url"), HOSTS),
             Row::denied(concat!($at, "connector_id"), HOSTS),

@@ -304,3 +304,37 @@ fn what_a_request_may_cost_is_read_at_its_largest() {
         assert_eq!(found, (prompts, choices, output_tokens_max), "{body}");
     }
 }
+
+#[test]
+fn the_tools_that_are_offered_are_known_by_name() {
+    let offered = |operation, message: &str| -> Vec<String> {
+        read_request(operation, message.as_bytes(), UnknownFields::Scan, &ReadLimits::default())
+            .unwrap_or_else(|error| panic!("{error}: {message}"))
+            .facts
+            .tools
+            .into_iter()
+            .map(std::borrow::Cow::into_owned)
+            .collect()
+    };
+    for (operation, message, expected) in [
+        (
+            CHAT,
+            r#"{"functions":[{"name":"old"}],"tools":[{"type":"function","function":{"name":"a"}},
+            {"type":"custom","custom":{"name":"b"}},{"type":"browser_search"}]}"#,
+            &["old", "a", "b", "browser_search"][..],
+        ),
+        (
+            Operation::Responses,
+            r#"{"input":"x","tools":[{"type":"function","name":"a"},{"type":"web_search"},{"type":"mcp","server_label":"crm"},
+            {"type":"namespace","name":"n","tools":[{"type":"function","name":"b"}]}]}"#,
+            &["a", "web_search", "mcp", "crm", "n", "b"],
+        ),
+        (
+            Operation::Messages,
+            r#"{"tools":[{"name":"a","input_schema":{}},{"type":"bash_20250124","name":"bash"}],"messages":[]}"#,
+            &["a", "bash"],
+        ),
+    ] {
+        assert_eq!(offered(operation, message), expected, "{message}");
+    }
+}
