@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
                 self.note_unknown()?;
                 node = UNKNOWN;
             } else if let Some(row) = place.presence.filter(|_| object) {
-                self.presence(row);
+                self.presence(row)?;
             } else if place.text.is_some_and(|row| row.fact == Some(Fact::Opening))
                 && self.frames.last().is_some_and(|frame| !frame.object)
             {
@@ -377,7 +377,7 @@ impl<'a> Reader<'a> {
         self.field(unknown_row(self.machine.table.direction), value, range, literal)
     }
 
-    fn offer(&mut self, tool: Cow<'a, str>) -> Result<(), ReadError> {
+    pub(crate) fn offer(&mut self, tool: Cow<'a, str>) -> Result<(), ReadError> {
         self.room_for(self.document.facts.tools.len())?;
         self.document.facts.tools.push(tool);
         Ok(())

@@ -123,19 +123,20 @@ const MESSAGES: &[Row] = rows!("messages[]":
     opaque_form(".content[].reasoningContent.redactedContent", Form::Base64, SIGNED);
     guarded(".content[].citationsContent.content[].text", Origin::Role);
     guarded(".content[].citationsContent.citations[].**", Origin::Is(Retrieved)).free();
+    guarded(".content[].toolAddition.tool.name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
     guarded(".content[].toolAddition.tool.**", Origin::Is(ToolDefinition)).free();
     guarded(".content[].toolRemoval.tool.**", Origin::Is(ToolDefinition)).free();
 );
 
 const TOOLS: &[Row] = rows!("toolConfig":
-    guarded(".tools[].toolSpec.name", Origin::Is(ToolDefinition));
+    guarded(".tools[].toolSpec.name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tools[].toolSpec.description", Origin::Is(ToolDefinition));
     guarded(".tools[].toolSpec.inputSchema.json.**", Origin::Is(ToolDefinition))
         .free()
         .vocabulary(is_schema_word);
     flag(".tools[].toolSpec.strict");
     presence(".tools[].systemTool", Some("opaque: what the provider's own tools read"));
-    guarded(".tools[].systemTool.name", Origin::Is(ToolDefinition));
+    guarded(".tools[].systemTool.name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
     word(".tools[].cachePoint.type");
     word(".tools[].cachePoint.ttl");
     guarded(".toolChoice.auto.**", Origin::Is(ToolDefinition)).free();

@@ -26,7 +26,7 @@ macro_rules! asked {
             constrained("contents[].role", Form::OneOf(ROLES)).fact(Fact::Role);
             guarded("systemInstruction", Origin::Is(System));
             word("systemInstruction.role");
-            guarded("tools[].functionDeclarations[].name", Origin::Is(ToolDefinition));
+            guarded("tools[].functionDeclarations[].name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
             guarded("tools[].functionDeclarations[].description", Origin::Is(ToolDefinition));
             word("tools[].functionDeclarations[].behavior");
             guarded("tools[].functionDeclarations[].parameters.**", Origin::Is(ToolDefinition))
@@ -41,19 +41,20 @@ macro_rules! asked {
             guarded("tools[].functionDeclarations[].responseJsonSchema.**", Origin::Is(ToolDefinition))
                 .free()
                 .vocabulary(is_schema_word);
-            presence("tools[].googleSearch", Some(HOSTED));
+            presence("tools[].googleSearch", Some(HOSTED)).fact(Fact::Tool);
             guarded("tools[].googleSearch.**", Origin::Is(ToolDefinition)).free();
-            presence("tools[].googleSearchRetrieval", Some(HOSTED));
+            presence("tools[].googleSearchRetrieval", Some(HOSTED)).fact(Fact::Tool);
             guarded("tools[].googleSearchRetrieval.**", Origin::Is(ToolDefinition)).free();
-            presence("tools[].enterpriseWebSearch", Some(HOSTED));
+            presence("tools[].enterpriseWebSearch", Some(HOSTED)).fact(Fact::Tool);
             guarded("tools[].enterpriseWebSearch.**", Origin::Is(ToolDefinition)).free();
-            presence("tools[].googleMaps", Some(HOSTED));
+            presence("tools[].googleMaps", Some(HOSTED)).fact(Fact::Tool);
             guarded("tools[].googleMaps.**", Origin::Is(ToolDefinition)).free();
             denied("tools[].googleMaps.authConfig", HOSTS);
-            presence("tools[].urlContext", Some(HOSTED));
+            presence("tools[].urlContext", Some(HOSTED)).fact(Fact::Tool);
             guarded("tools[].urlContext.**", Origin::Is(ToolDefinition)).free();
-            presence("tools[].codeExecution", Some(HOSTED));
+            presence("tools[].codeExecution", Some(HOSTED)).fact(Fact::Tool);
             guarded("tools[].codeExecution.**", Origin::Is(ToolDefinition)).free();
+            presence("tools[].computerUse", None).fact(Fact::Tool);
             guarded("tools[].computerUse.**", Origin::Is(ToolDefinition)).free();
             denied("tools[].fileSearch", STORED);
             denied("tools[].retrieval", STORED);

@@ -363,6 +363,7 @@ fn a_request_is_read_with_its_provenances() {
         document.files.iter().map(|file| (file.declared(), file.base64())).collect();
     assert_eq!(files, [("pdf", "JVBERi0=")]);
     assert_eq!(document.facts.output_tokens_max, Some(9));
+    assert_eq!(document.facts.tools, ["f"]);
     for stored in ["document", "image", "video", "audio"] {
         let source = json!({ "s3Location": { "uri": "s3://bucket/key" } });
         let content = json!([{ stored: { "format": "pdf", "source": source } }]);

@@ -157,6 +157,7 @@ fn a_request_is_read_with_its_provenances_and_facts() {
     assert_eq!(files, [("application/pdf", "JVBERi0=")]);
     let facts = &document.facts;
     assert_eq!((facts.choices, facts.output_tokens_max), (3, Some(9)));
+    assert_eq!(facts.tools, ["f", "googleSearch"], "what the model is offered");
     let unscanned: Vec<String> = document.unscanned().into_iter().map(|entry| entry.path).collect();
     assert_eq!(unscanned, ["contents[1].parts[0].thoughtSignature", "tools[1].googleSearch"]);
 }
