@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use events::{InteractionId, KeyId, Provenance};
 
+pub(crate) use crate::cli_break_glass::{BreakGlassCommand, BreakGlassRequestArgs, KeyFromArgs};
+pub(crate) use crate::cli_secrets::{RotateProviderArgs, SecretsCommand};
+
 /// Bartizan stands between applications and AI models: it sees, judges, acts, records and proves.
 #[derive(Parser)]
 #[command(name = "bartizan", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -20,6 +23,9 @@ const EXIT_CODES: &str = "Exit codes: 0 fine, 1 findings or a failed check, 2 us
 pub(crate) enum Command {
     /// Run the gateway
     Up(UpArgs),
+    /// Let rules go for a while, for somebody, because two people say so
+    #[command(subcommand)]
+    BreakGlass(BreakGlassCommand),
     /// Check, explain or begin a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -30,7 +36,7 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Cut an upstream or a model off at once, or list what is cut off
     Isolate(IsolateArgs),
-    /// Make, list, rotate, audit and revoke virtual keys
+    /// Make, list, rotate, audit and revoke virtual keys; rotate keys of providers
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Read and verify the record
@@ -41,6 +47,9 @@ pub(crate) enum Command {
     Protect(ProtectCommand),
     /// Let what is isolated be used again
     Restore(RestoreArgs),
+    /// Keep the keys of providers, encrypted
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
 }
 
 /// How a report is printed.
@@ -67,7 +76,7 @@ impl FormatArgs {
     }
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct StateArgs {
     /// The data folder [default: what the configuration says, else `bartizan-data`]
     #[arg(long, value_name = "DIR")]
@@ -260,6 +269,8 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         format: FormatArgs,
     },
+    /// Have a provider make another key in the place of a sealed one, and delete the old one
+    RotateProvider(RotateProviderArgs),
     /// What keys are used for, and what should be done about them
     Audit {
         /// How many days of the record are read

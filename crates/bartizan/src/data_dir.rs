@@ -5,6 +5,7 @@
 //! DATA/first-key.txt      the first virtual key, mode 0600; yours to move
 //! DATA/state.db           control-plane documents (SQLite)
 //! DATA/keys/pepper        the pepper of virtual keys
+//! DATA/keys/sealing       the key that sealed secrets are encrypted with, unless another is configured
 //! DATA/keys/identity      the key under which end users, conversations and masks are hashed
 //! DATA/baselines.bin       what is ordinary traffic, as learnt; without it, it is learnt anew
 //! DATA/protected/NAME.corpus  fingerprints of protected documents
@@ -18,7 +19,9 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use stdx::Secret;
-use store::{KeysError, SECRET_BYTES, Store, StoreError, VirtualKeys, load_or_create_secret};
+use store::{
+    KeysError, SECRET_BYTES, Store, StoreError, VirtualKeys, load_or_create_secret, load_secret,
+};
 
 use crate::exit::Failure;
 use crate::protected::Protected;
@@ -96,6 +99,20 @@ impl DataDir {
         self.0.join("state.db").exists()
     }
 
+    /// The folder's own sealing key; made only if `may_create`: a new one opens nothing that is there.
+    pub(crate) fn sealing_secret(
+        &self,
+        may_create: bool,
+    ) -> Result<Secret<[u8; SECRET_BYTES]>, Failure> {
+        let path = self.0.join("keys").join("sealing");
+        let load = if may_create { load_or_create_secret } else { load_secret };
+        load(&path).map_err(|error| {
+            let help =
+                "restore the `keys` folder from its copy, or name the key in `[secrets] key`";
+            Failure::environment(error, help)
+        })
+    }
+
     /// The key under which end users, conversations and masks are hashed.
     pub(crate) fn identity_secret(&self) -> Result<Secret<[u8; SECRET_BYTES]>, Failure> {
         load_or_create_secret(&self.0.join("keys").join("identity"))
@@ -113,7 +130,8 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
         StoreError::Foreign { .. } => "move it away, or choose another folder with `--data DIR`",
         StoreError::SchemaTooNew { .. } => "run the newer Bartizan that wrote it",
         StoreError::Busy { .. } => "try again in a moment",
-        StoreError::NotFound { .. } => "`bartizan keys list` shows what there is",
+        StoreError::NotFound { .. } => "somebody removed it meanwhile: look again",
+        StoreError::AlreadyExists { .. } => "somebody made it meanwhile: look again",
         StoreError::VersionConflict { .. } => "look again, and repeat it if it is still wanted",
         _ => "check that the disk has space and is writable",
     };

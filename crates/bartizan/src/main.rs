@@ -6,13 +6,17 @@
 //! Not here: what the rooms below do; a command opens them, asks, and prints.
 
 mod cli;
+mod cli_break_glass;
+mod cli_secrets;
 mod commands;
 mod config;
 mod data_dir;
 mod exit;
 mod files;
+mod key_command;
 mod output;
 mod protected;
+mod rotation;
 mod telemetry;
 mod time;
 
@@ -26,6 +30,7 @@ use exit::Failure;
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Up(args) => commands::up::run(&args),
+        Command::BreakGlass(command) => commands::break_glass::run(&command),
         Command::Config(command) => commands::config::run(&command),
         Command::Feedback(command) => commands::feedback::run(&command),
         Command::Inspect(args) => commands::inspect::run(&args),
@@ -34,6 +39,7 @@ fn main() -> ExitCode {
         Command::Log(command) => commands::log::run(&command),
         Command::Protect(command) => commands::protect::run(&command),
         Command::Restore(args) => commands::isolate::restore(&args),
+        Command::Secrets(command) => commands::secrets::run(&command),
     };
     let exit = match ended {
         Ok(exit) => exit,

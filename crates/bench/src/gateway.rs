@@ -3,104 +3,28 @@
 //! INVARIANT: in every round every target meets every shape, the order of targets turning with the
 //! round, so that a machine that is slow for a while is slow for all of them.
 //!
-//! Not here: the tables (`report`).
+//! Not here: other gateways (`rivals`), what options add (`features`), many connections (`idle`), the tables (`report`).
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use testkit::target_binary;
 
-use crate::Failure;
-use crate::bodies::{Content, Template};
-use crate::load::{Budget, Connection, Measured, Shape, drive};
+use crate::bodies::{Content, Manners};
+use crate::load::{Budget, Shape};
 use crate::process::{self, Process};
 use crate::report::{Report, write_report};
 use crate::statistics::percentile;
+use crate::target::{Cells, CpuPerRequest, Refusals, Running, Target};
+use crate::{Failure, features, idle, rivals};
 
 /// Where the report goes unless told otherwise.
 const REPORT_FILE: &str = "docs/reference/benchmarks/gateway.md";
 /// How long the processes rest before their idle memory is read.
 const REST: Duration = Duration::from_secs(2);
-/// How long after the last answer the work that belongs to it may go on.
-const SETTLE: Duration = Duration::from_millis(15);
-
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Target {
-    /// The mock itself.
-    Direct,
-    /// The bare proxy.
-    Bare,
-    /// The gateway.
-    Bartizan {
-        /// Whether guards run.
-        guards: bool,
-        /// Whether records are synced before an answer leaves.
-        sync: bool,
-    },
-}
-
-impl Target {
-    /// Every target, in the report's order.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Direct,
-        Self::Bare,
-        Self::Bartizan { guards: false, sync: false },
-        Self::Bartizan { guards: false, sync: true },
-        Self::Bartizan { guards: true, sync: false },
-        Self::Bartizan { guards: true, sync: true },
-    ];
-
-    /// As the report calls it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Bare => "bare hyper proxy",
-            Self::Bartizan { guards: false, sync: false } => "guards off, sync off",
-            Self::Bartizan { guards: false, sync: true } => "guards off, sync on",
-            Self::Bartizan { guards: true, sync: false } => "guards on, sync off",
-            Self::Bartizan { guards: true, sync: true } => "guards on, sync on",
-        }
-    }
-}
-
-/// What one target did with one shape in one round.
-#[derive(Clone, Debug)]
-pub(crate) struct Cell {
-    pub(crate) target: Target,
-    pub(crate) shape: Shape,
-    pub(crate) round: usize,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    pub(crate) first_p50_us: f64,
-    pub(crate) requests: usize,
-    pub(crate) failures: u64,
-    pub(crate) per_second: f64,
-    /// Of the target's process; 0 for the mock.
-    pub(crate) cpu_us_per_request: f64,
-}
-
-/// The processor time of single requests, one at a time.
-#[derive(Clone, Debug)]
-pub(crate) struct CpuPerRequest {
-    pub(crate) target: Target,
-    pub(crate) content: Content,
-    pub(crate) is_streamed: bool,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    pub(crate) requests: usize,
-}
-
-/// A target's memory in kibibytes.
-#[derive(Clone, Debug)]
-pub(crate) struct Memory {
-    pub(crate) target: Target,
-    pub(crate) idle_kib: u64,
-    pub(crate) loaded_kib: u64,
-    pub(crate) peak_kib: u64,
-}
 
 #[derive(Debug)]
 struct Options {
@@ -138,10 +62,6 @@ impl Options {
         Ok(options)
     }
 
-    const fn rounds(&self) -> usize {
-        if self.is_quick { 2 } else { 5 }
-    }
-
     const fn budget(&self, shape: Shape) -> Budget {
         let time = Duration::from_millis(if self.is_quick { 200 } else { 700 });
         Budget { requests: if shape.connections == 1 { 2000 } else { 12_000 }, time }
@@ -152,13 +72,47 @@ impl Options {
     }
 }
 
-/// The processes that are measured.
+/// What every part of the run shares.
 #[derive(Debug)]
-struct Running {
-    target: Target,
-    process: Process,
-    key: Option<String>,
-    idle_kib: u64,
+pub(crate) struct Plan {
+    /// A smoke run.
+    pub(crate) is_quick: bool,
+    /// The gateway's program.
+    pub(crate) binary: PathBuf,
+    /// Where state is kept, on a real disk.
+    pub(crate) folder: PathBuf,
+    /// What guards refused in all parts together.
+    pub(crate) refusals: Rc<Refusals>,
+}
+
+impl Plan {
+    /// How often everything is measured.
+    pub(crate) const fn rounds(&self) -> usize {
+        if self.is_quick { 2 } else { 5 }
+    }
+
+    /// A process, to be asked so.
+    pub(crate) fn running(&self, target: Target, process: Process, manners: Manners) -> Running {
+        Running { target, process, manners, idle_kib: 0, refusals: Rc::clone(&self.refusals) }
+    }
+
+    /// Our gateway with nothing in its configuration but this; its caller has a virtual key.
+    pub(crate) fn bartizan(&self, target: Target, config: &str) -> Result<Running, Failure> {
+        let folder = tempfile::Builder::new().prefix("up-").tempdir_in(&self.folder)?.keep();
+        self.bartizan_in(&folder, target, config)
+    }
+
+    /// The same in a folder that holds what the configuration refers to.
+    pub(crate) fn bartizan_in(
+        &self,
+        folder: &Path,
+        target: Target,
+        config: &str,
+    ) -> Result<Running, Failure> {
+        let gateway = testkit::Gateway::start_with(&self.binary, folder, config)?;
+        let (address, manners) = (gateway.address(), Manners::bearer(gateway.key()));
+        Ok(self.running(target, Process::new(gateway.child, address), manners))
+    }
 }
 
 /// Runs the whole bench.
@@ -168,9 +122,15 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
     // Beside the binaries, where a real disk is: a temporary folder may be memory, and syncs free.
     let beside = options.bartizan.parent().unwrap_or(Path::new("."));
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?;
+    let plan = Plan {
+        is_quick: options.is_quick,
+        binary: options.bartizan.clone(),
+        folder: folder.path().to_owned(),
+        refusals: Rc::default(),
+    };
     let sync_us = sync_time_us(folder.path())?;
-    let running = start_all(&options, folder.path())?;
-    let cells = measure(&options, &running)?;
+    let running = start_all(&plan)?;
+    let cells = measure(&options, &plan, &running)?;
     let singles = measure_singles(&options, &running)?;
     let report = Report {
         date: options.date.clone(),
@@ -179,12 +139,19 @@ pub(crate) fn run(words: &[&str]) -> Result<(), Failure> {
             if options.is_quick { " --quick" } else { "" }
         ),
         machine: process::machine(),
-        rounds: options.rounds(),
         sync_us,
-        took: started.elapsed(),
         cells,
         singles,
-        memory: running.iter().filter_map(Running::memory).collect(),
+        memory: running
+            .iter()
+            .filter(|one| one.target != Target::Direct)
+            .map(Running::memory)
+            .collect(),
+        contest: rivals::measure(&plan, &running)?,
+        features: features::measure(&plan)?,
+        idle: idle::measure(&plan)?,
+        refusals: plan.refusals.counted(),
+        took: started.elapsed(),
     };
     write_report(&report, &options.out)
 }
@@ -203,20 +170,24 @@ fn sync_time_us(folder: &Path) -> Result<f64, Failure> {
     Ok(percentile(&times, 50.0))
 }
 
-fn start_all(options: &Options, folder: &Path) -> Result<Vec<Running>, Failure> {
-    let mut running = Vec::new();
-    let mut mock = None;
-    for target in Target::ALL {
-        let (process, key) = match (target, mock) {
-            (Target::Bare, Some(mock)) => (Process::ours(&["proxy", &format!("{mock}")])?, None),
-            (Target::Bartizan { guards, sync }, Some(mock)) => {
-                let folder = folder.join(target.name().replace([' ', ','], "-"));
-                start_bartizan(&options.bartizan, &folder, mock, guards, sync)?
+fn start_all(plan: &Plan) -> Result<Vec<Running>, Failure> {
+    let direct = plan.running(Target::Direct, Process::ours(&["mock"])?, Manners::default());
+    let mock = direct.process.address;
+    let mut running = vec![direct];
+    for target in Target::OWN {
+        match target {
+            Target::Bare => {
+                let proxy = Process::ours(&["proxy", &mock.to_string()])?;
+                running.push(plan.running(target, proxy, Manners::default()));
             }
-            _ => (Process::ours(&["mock"])?, None),
-        };
-        mock = mock.or(Some(process.address));
-        running.push(Running { target, process, key, idle_kib: 0 });
+            Target::Bartizan { guards, sync } => {
+                let sync = if sync { "group" } else { "off" };
+                let more =
+                    format!("[guards]\nenabled = {guards}\n\n[journal]\nsync = \"{sync}\"\n");
+                running.push(plan.bartizan(target, &config(&[mock], "", &more))?);
+            }
+            _ => {}
+        }
     }
     std::thread::sleep(REST);
     for one in &mut running {
@@ -225,18 +196,25 @@ fn start_all(options: &Options, folder: &Path) -> Result<Vec<Running>, Failure> 
     Ok(running)
 }
 
-fn start_bartizan(
-    binary: &Path,
-    folder: &Path,
-    mock: SocketAddr,
-    guards: bool,
-    sync: bool,
-) -> Result<(Process, Option<String>), Failure> {
-    let sync = if sync { "group" } else { "off" };
-    let more = format!("[guards]\nenabled = {guards}\n\n[journal]\nsync = \"{sync}\"\n");
-    let gateway = testkit::Gateway::start(binary, folder, mock, &more)?;
-    let (address, key) = (gateway.address(), gateway.key().to_owned());
-    Ok((Process { child: gateway.child, address }, Some(key)))
+/// A configuration with these upstreams, all of which every model may go to, and more lines for `[server]` and the end.
+pub(crate) fn config(upstreams: &[SocketAddr], server: &str, more: &str) -> String {
+    let names = || (0..upstreams.len()).map(|number| format!("mock-{number}"));
+    let each = names().zip(upstreams);
+    let each = each.map(|(name, upstream)| {
+        format!("[[upstreams]]\nname = \"{name}\"\nbase_url = \"http://{upstream}/v1\"\n\n")
+    });
+    let upstreams: String = each.collect();
+    let mut config = format!("[server]\nlisten = \"127.0.0.1:0\"\n{server}\n{more}\n{upstreams}");
+    if names().len() > 1 {
+        let all: Vec<String> = names().map(|name| format!("{{ name = \"{name}\" }}")).collect();
+        let all = all.join(", ");
+        config = format!("{config}[[routes]]\nmodels = [\"*\"]\nupstreams = [{all}]\n");
+    }
+    // Unless it says otherwise, several gateways would want the same port for it.
+    if !more.contains("[metrics]") {
+        config += "[metrics]\nlisten = \"\"\n";
+    }
+    config
 }
 
 /// Every shape that is measured, for every target.
@@ -245,27 +223,27 @@ fn shapes() -> Vec<Shape> {
     for is_streamed in [false, true] {
         for content in [Content::Kb1, Content::Kb8] {
             for connections in [1, 16] {
-                shapes.push(Shape { is_slow: false, is_streamed, content, connections });
+                shapes.push(Shape::closed(false, is_streamed, content, connections));
             }
         }
         for connections in [1, 16] {
-            let content = Content::Kb1;
-            shapes.push(Shape { is_slow: true, is_streamed, content, connections });
+            shapes.push(Shape::closed(true, is_streamed, Content::Kb1, connections));
         }
     }
     shapes
 }
 
-fn measure(options: &Options, running: &[Running]) -> Result<Vec<Cell>, Failure> {
-    let mut cells = Vec::new();
-    for round in 0..options.rounds() {
+fn measure(options: &Options, plan: &Plan, running: &[Running]) -> Result<Cells, Failure> {
+    let rounds = plan.rounds();
+    let mut cells = Cells { rounds, list: Vec::new() };
+    for round in 0..rounds {
         for shape in shapes() {
             for turn in 0..running.len() {
                 let Some(one) = running.get((turn + round) % running.len()) else { continue };
-                cells.push(one.cell(shape, options.budget(shape), round)?);
+                cells.list.push(one.cell(shape, options.budget(shape), round)?);
             }
         }
-        writeln!(std::io::stderr(), "round {} of {}", round + 1, options.rounds())?;
+        writeln!(std::io::stderr(), "round {} of {rounds}", round + 1)?;
     }
     Ok(cells)
 }
@@ -280,75 +258,4 @@ fn measure_singles(options: &Options, running: &[Running]) -> Result<Vec<CpuPerR
         }
     }
     Ok(singles)
-}
-
-impl Running {
-    fn cell(&self, shape: Shape, budget: Budget, round: usize) -> Result<Cell, Failure> {
-        let mut before = 0;
-        let measured = drive(self.process.address, self.key.as_deref(), shape, budget, || {
-            before = self.process.cpu_ns();
-        });
-        let Measured { latencies_us, first_us, wall, failures, failure } = measured;
-        std::thread::sleep(SETTLE);
-        let cpu_ns = self.process.cpu_ns().saturating_sub(before);
-        if let Some(failure) = failure {
-            let said = self.process.child.stderr();
-            let (target, shape) = (self.target.name(), shape.name());
-            return Err(format!("{target}, {shape}: {failures} failures: {failure}\n{said}").into());
-        }
-        let requests = latencies_us.len();
-        let cpu_us_per_request = match self.target {
-            Target::Direct => 0.0,
-            _ => cpu_ns as f64 / 1e3 / requests.max(1) as f64,
-        };
-        Ok(Cell {
-            target: self.target,
-            shape,
-            round,
-            p50_us: percentile(&latencies_us, 50.0),
-            p99_us: percentile(&latencies_us, 99.0),
-            first_p50_us: percentile(&first_us, 50.0),
-            requests,
-            failures,
-            per_second: requests as f64 / wall.as_secs_f64(),
-            cpu_us_per_request,
-        })
-    }
-
-    /// Requests one at a time, each with all the work it caused.
-    fn single(
-        &self,
-        content: Content,
-        is_streamed: bool,
-        requests: usize,
-    ) -> Result<CpuPerRequest, Failure> {
-        let host = self.process.address.to_string();
-        let template = Template::new(content, is_streamed, false, &host, self.key.as_deref());
-        let mut connection = Connection::open(self.process.address, template)?;
-        let mut times = Vec::new();
-        for _ in 0..requests {
-            let before = self.process.cpu_ns();
-            connection.ask()?;
-            std::thread::sleep(Duration::from_millis(2));
-            times.push(self.process.cpu_ns().saturating_sub(before) as f64 / 1e3);
-        }
-        times.sort_by(f64::total_cmp);
-        Ok(CpuPerRequest {
-            target: self.target,
-            content,
-            is_streamed,
-            p50_us: percentile(&times, 50.0),
-            p99_us: percentile(&times, 99.0),
-            requests,
-        })
-    }
-
-    fn memory(&self) -> Option<Memory> {
-        (self.target != Target::Direct).then(|| Memory {
-            target: self.target,
-            idle_kib: self.idle_kib,
-            loaded_kib: self.process.memory_kib("VmRSS"),
-            peak_kib: self.process.memory_kib("VmHWM"),
-        })
-    }
 }

@@ -1,9 +1,12 @@
 //! The load: raw sockets that are kept open, one request after the other on each.
 //!
-//! INVARIANT: a request counts only when its answer is 200 and complete; anything else is a failure
-//! and is reported.
+//! A closed loop asks as soon as it is answered, and says what a request costs. At a fixed rate requests are due at moments
+//! of their own, and one that has to wait for a connection has waited since it was due.
 //!
-//! Not here: an open loop. Closed loops of 1 and 16 say what a request costs, not what a queue does.
+//! INVARIANT: a request counts only when its answer is 200 and complete. One that a guard refused is counted apart;
+//! anything else is a failure and is reported.
+//!
+//! Not here: more than the connections of a shape at once, at whatever rate.
 
 use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use crate::bodies::{Content, Template};
+use crate::bodies::{Content, Manners, Template};
 
 /// Requests each connection sends before anything is measured.
 const WARM_UP_REQUESTS: u64 = 4;
@@ -34,14 +37,27 @@ pub(crate) struct Shape {
     pub(crate) content: Content,
     /// Connections at once.
     pub(crate) connections: usize,
+    /// Requests that are due in a second; a closed loop when there is none.
+    pub(crate) per_second: Option<u32>,
 }
 
 impl Shape {
+    /// A closed loop.
+    pub(crate) const fn closed(
+        is_slow: bool,
+        is_streamed: bool,
+        content: Content,
+        connections: usize,
+    ) -> Self {
+        Self { is_slow, is_streamed, content, connections, per_second: None }
+    }
+
     /// As the report calls it.
     pub(crate) fn name(self) -> String {
         let streamed = if self.is_streamed { "streamed" } else { "whole" };
         let connections = self.connections;
-        format!("{}, {streamed}, {connections} conn.", self.content.name())
+        let rate = self.per_second.map_or(String::new(), |rate| format!(", {rate}/s"));
+        format!("{}, {streamed}, {connections} conn.{rate}", self.content.name())
     }
 }
 
@@ -63,6 +79,8 @@ pub(crate) struct Measured {
     pub(crate) first_us: Vec<f64>,
     /// Time from the first request to the last answer.
     pub(crate) wall: Duration,
+    /// Requests that a guard refused.
+    pub(crate) refusals: u64,
     /// Requests that were not answered as they should be.
     pub(crate) failures: u64,
     /// The first failure, in words.
@@ -72,14 +90,14 @@ pub(crate) struct Measured {
 /// Sends requests of one shape until the budget is spent. `at_start` runs after the warm-up.
 pub(crate) fn drive(
     address: SocketAddr,
-    key: Option<&str>,
+    manners: &Manners,
     shape: Shape,
     budget: Budget,
     at_start: impl FnOnce(),
 ) -> Measured {
     let start = Arc::new(Barrier::new(shape.connections + 1));
     let go = Arc::new(Barrier::new(shape.connections + 1));
-    let left = Arc::new(AtomicU64::new(budget.requests));
+    let schedule = Arc::new(Schedule::new(shape, budget));
     let workers: Vec<_> = (0..shape.connections)
         .map(|_| {
             let template = Template::new(
@@ -87,10 +105,11 @@ pub(crate) fn drive(
                 shape.is_streamed,
                 shape.is_slow,
                 &address.to_string(),
-                key,
+                manners,
             );
-            let (start, go, left) = (Arc::clone(&start), Arc::clone(&go), Arc::clone(&left));
-            std::thread::spawn(move || work(address, template, budget.time, [&start, &go], &left))
+            let (start, go) = (Arc::clone(&start), Arc::clone(&go));
+            let schedule = Arc::clone(&schedule);
+            std::thread::spawn(move || work(address, template, [&start, &go], &schedule))
         })
         .collect();
     start.wait();
@@ -103,6 +122,7 @@ pub(crate) fn drive(
             Ok(measured) => {
                 all.latencies_us.extend(measured.latencies_us);
                 all.first_us.extend(measured.first_us);
+                all.refusals += measured.refusals;
                 all.failures += measured.failures;
                 all.failure = all.failure.or(measured.failure);
             }
@@ -118,9 +138,8 @@ pub(crate) fn drive(
 fn work(
     address: SocketAddr,
     template: Template,
-    time: Duration,
     [start, go]: [&Barrier; 2],
-    left: &AtomicU64,
+    schedule: &Schedule,
 ) -> Measured {
     let mut measured = Measured::default();
     let mut connection = Connection::open(address, template);
@@ -138,13 +157,18 @@ fn work(
             return measured;
         }
     };
-    let deadline = Instant::now() + time;
-    while Instant::now() < deadline && take(left) {
+    if let Err(error) = connection.renew() {
+        measured.fail(&error);
+        return measured;
+    }
+    let begun = Instant::now();
+    while let Some(late) = schedule.wait(begun) {
         match connection.ask() {
-            Ok(answer) => {
-                measured.latencies_us.push(microseconds(answer.whole));
-                measured.first_us.extend(answer.first.map(microseconds));
+            Ok(Answer::Given { whole, first }) => {
+                measured.latencies_us.push(microseconds(late + whole));
+                measured.first_us.extend(first.map(|first| microseconds(late + first)));
             }
+            Ok(Answer::Refused) => measured.refusals += 1,
             Err(error) => {
                 measured.fail(&error);
                 // A connection that failed once is not asked again: its answers are out of step.
@@ -153,6 +177,44 @@ fn work(
         }
     }
     measured
+}
+
+/// When the requests of a cell are sent.
+struct Schedule {
+    left: AtomicU64,
+    next: AtomicU64,
+    interval: Option<Duration>,
+    time: Duration,
+}
+
+impl Schedule {
+    fn new(shape: Shape, budget: Budget) -> Self {
+        let interval = shape.per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
+        Self {
+            left: AtomicU64::new(budget.requests),
+            next: AtomicU64::new(0),
+            interval,
+            time: budget.time,
+        }
+    }
+
+    /// Waits until a request is to be sent, and says how late it is; nothing when the budget is spent.
+    fn wait(&self, begun: Instant) -> Option<Duration> {
+        let Some(interval) = self.interval else {
+            return (begun.elapsed() < self.time && take(&self.left)).then_some(Duration::ZERO);
+        };
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let due = interval * u32::try_from(number).ok()?;
+        if due >= self.time {
+            return None;
+        }
+        // What sleeping takes too long is this program's fault, and does not count.
+        let late = begun.elapsed().checked_sub(due);
+        if late.is_none() {
+            std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        }
+        Some(late.unwrap_or_default())
+    }
 }
 
 impl Measured {
@@ -170,13 +232,18 @@ fn microseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// How long an answer took.
+/// What became of a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer {
-    /// To its last byte.
-    pub(crate) whole: Duration,
-    /// To its first text, when it was a stream.
-    pub(crate) first: Option<Duration>,
+pub(crate) enum Answer {
+    /// It was answered.
+    Given {
+        /// Time to the last byte.
+        whole: Duration,
+        /// Time to the first text, when it was a stream.
+        first: Option<Duration>,
+    },
+    /// A guard refused it.
+    Refused,
 }
 
 /// A connection and the request it repeats.
@@ -190,10 +257,18 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects, and asks nothing yet.
     pub(crate) fn open(address: SocketAddr, template: Template) -> Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, template, buffer: vec![0; ANSWER_BYTES_MAX] })
+        Ok(Self { stream: connect(address)?, template, buffer: vec![0; ANSWER_BYTES_MAX] })
+    }
+
+    /// Connects anew if the other end has closed the connection meanwhile: some wait for no more than seconds.
+    fn renew(&mut self) -> Result<()> {
+        self.stream.set_nonblocking(true)?;
+        let is_closed = matches!(self.stream.peek(&mut [0]), Ok(0));
+        self.stream.set_nonblocking(false)?;
+        if is_closed {
+            self.stream = connect(self.stream.peer_addr()?)?;
+        }
+        Ok(())
     }
 
     /// Sends the next request and reads its answer.
@@ -217,9 +292,14 @@ impl Connection {
             }
             match end_of(read) {
                 End::NotYet => {}
-                End::Whole => return Ok(Answer { whole: begun.elapsed(), first: None }),
-                End::Stream => return Ok(Answer { whole: begun.elapsed(), first }),
+                End::Whole => return Ok(Answer::Given { whole: begun.elapsed(), first: None }),
+                End::Stream => return Ok(Answer::Given { whole: begun.elapsed(), first }),
                 End::Refused => {
+                    // Whether it stays open is the gateway's to say; a new one asks on in any case.
+                    self.stream = connect(self.stream.peer_addr()?)?;
+                    return Ok(Answer::Refused);
+                }
+                End::Failed => {
                     let text = String::from_utf8_lossy(read);
                     let text: String = text.chars().take(400).collect();
                     return Err(std::io::Error::other(text));
@@ -227,6 +307,13 @@ impl Connection {
             }
         }
     }
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 const CONTENT: &[u8] = b"\"content\":\"";
@@ -243,17 +330,23 @@ enum End {
     Whole,
     Stream,
     Refused,
+    Failed,
 }
+
+/// What our gateway says of a message that policy refused.
+const REFUSED: &[u8] = b"x-bartizan-decision: refuse";
 
 /// Whether `read` is a whole answer.
 fn end_of(read: &[u8]) -> End {
     let Some(start) = read.windows(4).position(|window| window == b"\r\n\r\n") else {
         return End::NotYet;
     };
-    if !read.starts_with(b"HTTP/1.1 200") {
-        return End::Refused;
-    }
     let head = read.get(..start).unwrap_or_default();
+    if !read.starts_with(b"HTTP/1.1 200") {
+        let is_policy = read.starts_with(b"HTTP/1.1 403")
+            && head.windows(REFUSED.len()).any(|window| window.eq_ignore_ascii_case(REFUSED));
+        return if is_policy { End::Refused } else { End::Failed };
+    }
     let name = b"content-length:";
     let length = head
         .windows(name.len())
@@ -280,7 +373,30 @@ mod tests {
         let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
         assert_eq!(end_of(format!("{head}2\r\n{{}}\r\n").as_bytes()), End::NotYet);
         assert_eq!(end_of(format!("{head}2\r\n{{}}\r\n0\r\n\r\n").as_bytes()), End::Stream);
-        assert_eq!(end_of(b"HTTP/1.1 401 Unauthorized\r\n\r\n"), End::Refused);
+        assert_eq!(end_of(b"HTTP/1.1 401 Unauthorized\r\n\r\n"), End::Failed);
+        let refused = "HTTP/1.1 403 Forbidden\r\nX-Bartizan-Decision: refuse\r\n\r\n";
+        assert_eq!(end_of(refused.as_bytes()), End::Refused);
+        assert_eq!(end_of(b"HTTP/1.1 403 Forbidden\r\n\r\n"), End::Failed);
+    }
+
+    #[test]
+    fn at_a_fixed_rate_requests_are_due_and_may_be_late() {
+        let mut shape = Shape::closed(false, false, Content::Kb1, 1);
+        let budget = Budget { requests: 2, time: Duration::from_millis(100) };
+        let closed = Schedule::new(shape, budget);
+        let begun = Instant::now();
+        assert_eq!(closed.wait(begun), Some(Duration::ZERO));
+        assert_eq!(closed.wait(begun), Some(Duration::ZERO));
+        assert_eq!(closed.wait(begun), None, "two were all");
+        shape.per_second = Some(50);
+        let paced = Schedule::new(shape, budget);
+        let begun = Instant::now();
+        let late: Vec<_> = std::iter::from_fn(|| paced.wait(begun)).collect();
+        assert_eq!(late.len(), 5, "of 50 a second, in a tenth of one");
+        assert!(begun.elapsed() >= Duration::from_millis(80), "the last is due then");
+        let paced = Schedule::new(shape, budget);
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(paced.wait(begun) >= Some(Duration::from_millis(30)), "it was due at once");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What the gateway costs (`bench gateway`, which writes a report), what detection costs (`bench detect`, likewise)
-//! and what the gateway withstands (`bench kill`).
+//! and what the gateway withstands (`bench kill`, `bench soak`).
 //!
 //! `bench mock`, `bench proxy ADDRESS` and `bench memory KIND BYTES` are the processes that are compared and measured; it
 //! starts them itself.
@@ -11,14 +11,21 @@
 mod aim;
 mod bodies;
 mod detection;
+mod environment;
+mod features;
 mod gateway;
+mod idle;
 mod kill;
 mod load;
 mod mock;
 mod process;
 mod proxy;
 mod report;
+mod rivals;
+mod soak;
 mod statistics;
+mod target;
+mod trend;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -30,7 +37,8 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 const USAGE: &str = "usage: bench gateway [--quick] [--date YYYY-MM-DD] [--out FILE] [--bartizan FILE]\n       \
 bench detect [--quick] [--date YYYY-MM-DD] [--out FILE]\n       \
 bench memory KIND BYTES\n       \
-bench kill [--kills N] [--streams N] [--bartizan FILE]\n       bench mock\n       bench proxy ADDRESS";
+bench kill [--kills N] [--streams N] [--bartizan FILE]\n       \
+bench soak [--minutes N] [--bartizan FILE]\n       bench mock\n       bench proxy ADDRESS";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,6 +56,7 @@ fn main() -> ExitCode {
         ["detect", options @ ..] => detection::run(options),
         ["gateway", options @ ..] => gateway::run(options),
         ["kill", options @ ..] => kill::run(options),
+        ["soak", options @ ..] => soak::run(options),
         _ => Err(USAGE.into()),
     };
     match outcome {

@@ -20,10 +20,13 @@ const DELAY: Duration = Duration::from_millis(5);
 const INTERVAL: Duration = Duration::from_millis(1);
 /// Deltas of a stream.
 pub(crate) const DELTAS: usize = 24;
+/// Room for a request at first.
+const REQUEST_BYTES: usize = 64 * 1024;
 /// Longest request, in bytes.
-const REQUEST_BYTES_MAX: usize = 1024 * 1024;
-/// Where a request says what it wants: the first bytes of the body.
-const PREFIX_BYTES: usize = 96;
+const REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Where a request says what it wants: this much of the body's beginning and of its end. Some gateways write the
+/// members in another order.
+const EDGE_BYTES: usize = 128;
 
 const ANSWER: &str = "The ferry to the islands leaves the north quay at seven, and again at noon when \
 the tide allows. Bring a coat, since the wind on deck is colder than it looks from the harbour.";
@@ -82,7 +85,7 @@ fn answers() -> Answers {
 
 fn converse(mut stream: TcpStream, answers: &Answers) -> Result<()> {
     stream.set_nodelay(true)?;
-    let mut buffer = vec![0; REQUEST_BYTES_MAX];
+    let mut buffer = vec![0; REQUEST_BYTES];
     loop {
         let Some((is_streamed, is_slow)) = receive(&mut stream, &mut buffer)? else {
             return Ok(());
@@ -105,9 +108,15 @@ fn converse(mut stream: TcpStream, answers: &Answers) -> Result<()> {
 }
 
 /// Reads one request: whether it wants a stream, and whether of the model that takes its time.
-fn receive(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<Option<(bool, bool)>> {
+fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Option<(bool, bool)>> {
     let mut length = 0;
     loop {
+        if length > REQUEST_BYTES_MAX {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        if length == buffer.len() {
+            buffer.resize(2 * length, 0);
+        }
         let free = buffer.get_mut(length..).unwrap_or_default();
         let count = stream.read(free)?;
         if count == 0 {
@@ -119,10 +128,18 @@ fn receive(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<Option<(bool, bo
         if length < end {
             continue;
         }
-        let body = read.get(start..end.min(start + PREFIX_BYTES)).unwrap_or_default();
-        let has = |wanted: &[u8]| body.windows(wanted.len()).any(|window| window == wanted);
-        return Ok(Some((has(b"\"stream\":true"), has(b"after5"))));
+        return Ok(Some(wanted(read.get(start..end).unwrap_or_default())));
     }
+}
+
+/// Whether a body asks for a stream, and for the model that takes its time.
+fn wanted(body: &[u8]) -> (bool, bool) {
+    let begin = body.get(..EDGE_BYTES).unwrap_or(body);
+    let end = body.get(body.len().saturating_sub(EDGE_BYTES)..).unwrap_or(body);
+    let has = |wanted: &[u8]| {
+        [begin, end].iter().any(|edge| edge.windows(wanted.len()).any(|window| window == wanted))
+    };
+    (has(b"\"stream\":true") || has(b"\"stream\": true"), has(b"after5"))
 }
 
 /// Where the body starts and ends, once the head is complete.
@@ -153,6 +170,16 @@ mod tests {
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(body["choices"][0]["message"]["content"], ANSWER);
         assert!(answers.deltas.len() >= DELTAS / 2);
+    }
+
+    #[test]
+    fn what_is_wanted_is_read_from_either_end() {
+        let long = "x".repeat(2 * EDGE_BYTES);
+        let first = format!(r#"{{"model":"mock-after5","stream":true,"messages":["{long}"]}}"#);
+        assert_eq!(wanted(first.as_bytes()), (true, true));
+        let last = format!(r#"{{"messages":["{long}"],"model":"mock","stream": true}}"#);
+        assert_eq!(wanted(last.as_bytes()), (true, false));
+        assert_eq!(wanted(br#"{"model":"mock","stream":false}"#), (false, false));
     }
 
     #[test]

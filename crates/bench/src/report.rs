@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::aim::{Aim, Bound, publish, table};
 use crate::bodies::Content;
-use crate::gateway::{Cell, CpuPerRequest, Memory, Target};
+use crate::features::Features;
+use crate::idle::Idle;
 use crate::load::Shape;
-use crate::statistics::Spread;
+use crate::rivals::Contest;
+use crate::target::{Cells, CpuPerRequest, Memory, Target};
 
 /// The crates a request passes through: a change to one makes the figures stale.
 const CRATES: [&str; 8] =
@@ -24,6 +26,8 @@ const CPU_RATIO_AIM: f64 = 1.5;
 const ADDED_US_AIM: f64 = 100.0;
 /// Processor time of a guarded request of 8 KB at the 99th percentile, in microseconds.
 const GUARDED_CPU_US_AIM: f64 = 1000.0;
+/// Ordinary requests that guards refuse, in percent: the rate of false alarms that the rules are set for.
+const REFUSED_PERCENT_AIM: f64 = 0.1;
 /// Resident memory of an idle gateway, in MiB.
 const IDLE_MIB_AIM: f64 = 40.0;
 
@@ -36,12 +40,16 @@ pub(crate) struct Report {
     pub(crate) date: String,
     pub(crate) command: String,
     pub(crate) machine: String,
-    pub(crate) rounds: usize,
     pub(crate) sync_us: f64,
     pub(crate) took: Duration,
-    pub(crate) cells: Vec<Cell>,
+    pub(crate) cells: Cells,
     pub(crate) singles: Vec<CpuPerRequest>,
     pub(crate) memory: Vec<Memory>,
+    pub(crate) contest: Contest,
+    pub(crate) features: Features,
+    pub(crate) idle: Idle,
+    /// How many requests were sent with guards on, and how many of them were refused.
+    pub(crate) refusals: (u64, u64),
 }
 
 /// Writes the page and the figures.
@@ -51,12 +59,11 @@ pub(crate) fn write_report(report: &Report, file: &Path) -> Result<(), Failure> 
 
 impl Report {
     fn page(&self) -> String {
-        let failures: u64 = self.cells.iter().map(|cell| cell.failures).sum();
-        let requests: usize = self.cells.iter().map(|cell| cell.requests).sum();
+        let requests = self.cells.requests();
         let mut page = format!(
             "# What the gateway costs\n\nWritten by `{}` on {}. Machine: {}; a kilobyte appended and synced \
              takes {:.0} µs there. Gateway, mock and load share it, so read ratios, not absolute times.\n\n\
-             {} rounds in turns, {requests} requests, {failures} failures, {:.0} s. Values are the median of \
+             {} rounds in turns, {requests} requests, no failure, {:.0} s with all parts. Values are the median of \
              the rounds, with the lowest and highest in brackets where they matter. *Direct* is the mock \
              without anything in between; *bare hyper proxy* is hyper on both sides with a pool and nothing \
              else. *Sync* is the record's sync to disk before an answer leaves.\n\n",
@@ -64,10 +71,16 @@ impl Report {
             self.date,
             self.machine,
             self.sync_us,
-            self.rounds,
+            self.cells.rounds,
             self.took.as_secs_f64(),
         );
         page.push_str(&table(&self.aims()));
+        page.push('\n');
+        page.push_str(&self.contest.section());
+        page.push('\n');
+        page.push_str(&self.features.section());
+        page.push('\n');
+        page.push_str(&self.idle.section());
         page.push_str(
             "\n## An upstream that takes 5 ms, its deltas 1 ms apart\n\nWork of the upstream is what the \
              sync overlaps. Added times are against the same round's direct call and bare proxy.\n\n",
@@ -103,7 +116,8 @@ impl Report {
             ),
             bound: Bound::AtMost(CPU_RATIO_AIM),
             measured: Ok(self
-                .ratio(OFF, shape(false, is_streamed, Content::Kb1, 16), |cell| {
+                .cells
+                .ratio(OFF, Target::Bare, shape(false, is_streamed, Content::Kb1, 16), |cell| {
                     cell.cpu_us_per_request
                 })
                 .median),
@@ -113,6 +127,7 @@ impl Report {
             what: format!("pass-through, added at p50 over {content}, 1 KB, 1 conn."),
             bound: Bound::AtMost(ADDED_US_AIM),
             measured: Ok(self
+                .cells
                 .added(OFF, over, shape(true, false, Content::Kb1, 1), |cell| cell.p50_us)
                 .median),
             unit: "µs",
@@ -133,7 +148,7 @@ impl Report {
         };
         let idle =
             self.memory.iter().filter(|memory| matches!(memory.target, Target::Bartizan { .. }));
-        vec![
+        let mut aims = vec![
             cpu("whole", false),
             cpu("streamed", true),
             added(Target::Direct, "a direct call"),
@@ -149,7 +164,23 @@ impl Report {
                     .fold(0.0, f64::max)),
                 unit: "MiB",
             },
-        ]
+        ];
+        aims.extend(self.contest.aims());
+        aims.extend(self.idle.aims());
+        let (asked, refused) = self.refusals;
+        aims.push(Aim {
+            what: format!("ordinary requests refused by guards ({refused} of {asked}; above 1 % there is no report)"),
+            bound: Bound::AtMost(REFUSED_PERCENT_AIM),
+            measured: Ok(self.refused_percent()),
+            unit: "%",
+        });
+        aims
+    }
+
+    /// Share of the requests with guards on that were refused, in percent.
+    fn refused_percent(&self) -> f64 {
+        let (asked, refused) = self.refusals;
+        refused as f64 * 100.0 / asked.max(1) as f64
     }
 
     fn latency_table(&self, page: &mut String, is_slow: bool) {
@@ -157,26 +188,26 @@ impl Report {
             "| request | target | p50 µs | p99 µs | added over direct p50 / p99 | added over bare p50 / p99 | \
              first text p50 µs | requests/s |\n|---|---|---|---|---|---|---|---|\n",
         );
-        for shape in self.shapes().into_iter().filter(|shape| shape.is_slow == is_slow) {
-            for target in Target::ALL {
-                let p50 = self.spread(target, shape, |cell| cell.p50_us);
-                let p99 = self.spread(target, shape, |cell| cell.p99_us);
+        for shape in self.cells.shapes().into_iter().filter(|shape| shape.is_slow == is_slow) {
+            for target in Target::OWN {
+                let p50 = self.cells.spread(target, shape, |cell| cell.p50_us);
+                let p99 = self.cells.spread(target, shape, |cell| cell.p99_us);
                 let over = |other| {
-                    let p50 = self.added(target, other, shape, |cell| cell.p50_us).median;
-                    let p99 = self.added(target, other, shape, |cell| cell.p99_us).median;
+                    let p50 = self.cells.added(target, other, shape, |cell| cell.p50_us).median;
+                    let p99 = self.cells.added(target, other, shape, |cell| cell.p99_us).median;
                     if target == other || target == Target::Direct {
                         "–".to_owned()
                     } else {
                         format!("{p50:+.0} / {p99:+.0}")
                     }
                 };
-                let first = self.spread(target, shape, |cell| cell.first_p50_us);
+                let first = self.cells.spread(target, shape, |cell| cell.first_p50_us);
                 let first = if shape.is_streamed {
                     format!("{:.0}", first.median)
                 } else {
                     "–".to_owned()
                 };
-                let per_second = self.spread(target, shape, |cell| cell.per_second);
+                let per_second = self.cells.spread(target, shape, |cell| cell.per_second);
                 let _ = writeln!(
                     page,
                     "| {} | {} | {} | {} | {} | {} | {first} | {:.0} |",
@@ -197,10 +228,11 @@ impl Report {
             "| request | target | µs per request | × bare proxy | requests per second and core |\n\
              |---|---|---|---|---|\n",
         );
-        for shape in self.shapes().into_iter().filter(|shape| !shape.is_slow) {
-            for target in Target::ALL.into_iter().filter(|target| *target != Target::Direct) {
-                let cpu = self.spread(target, shape, |cell| cell.cpu_us_per_request);
-                let ratio = self.ratio(target, shape, |cell| cell.cpu_us_per_request);
+        for shape in self.cells.shapes().into_iter().filter(|shape| !shape.is_slow) {
+            for target in Target::OWN.into_iter().filter(|target| *target != Target::Direct) {
+                let cpu = self.cells.spread(target, shape, |cell| cell.cpu_us_per_request);
+                let ratio =
+                    self.cells.ratio(target, Target::Bare, shape, |cell| cell.cpu_us_per_request);
                 let _ = writeln!(
                     page,
                     "| {} | {} | {} | {} | {:.0} |",
@@ -232,52 +264,17 @@ impl Report {
         }
     }
 
-    fn shapes(&self) -> Vec<Shape> {
-        let mut shapes: Vec<Shape> = self.cells.iter().map(|cell| cell.shape).collect();
-        shapes.sort_unstable();
-        shapes.dedup();
-        shapes
-    }
-
-    fn value(&self, target: Target, shape: Shape, round: usize, of: impl Fn(&Cell) -> f64) -> f64 {
-        let cell = self
-            .cells
-            .iter()
-            .find(|cell| cell.target == target && cell.shape == shape && cell.round == round);
-        cell.map_or(f64::NAN, of)
-    }
-
-    fn spread(&self, target: Target, shape: Shape, of: impl Fn(&Cell) -> f64) -> Spread {
-        Spread::of((0..self.rounds).map(|round| self.value(target, shape, round, &of)))
-    }
-
-    /// How much more than `over`, round by round.
-    fn added(
-        &self,
-        target: Target,
-        over: Target,
-        shape: Shape,
-        of: impl Fn(&Cell) -> f64,
-    ) -> Spread {
-        Spread::of((0..self.rounds).map(|round| {
-            self.value(target, shape, round, &of) - self.value(over, shape, round, &of)
-        }))
-    }
-
-    /// How many times the bare proxy, round by round.
-    fn ratio(&self, target: Target, shape: Shape, of: impl Fn(&Cell) -> f64) -> Spread {
-        Spread::of((0..self.rounds).map(|round| {
-            self.value(target, shape, round, &of) / self.value(Target::Bare, shape, round, &of)
-        }))
-    }
-
     fn figures(&self) -> Value {
         let aims: Vec<Value> = self.aims().iter().map(Aim::figure).collect();
-        let failures: u64 = self.cells.iter().map(|cell| cell.failures).sum();
-        json!({ "crates": CRATES, "aims": aims, "rounds": self.rounds, "failures": failures })
+        let (asked, refused) = self.refusals;
+        json!({
+            "crates": CRATES, "aims": aims, "rounds": self.cells.rounds, "failures": 0,
+            "requests_with_guards": asked, "refused_by_guards": refused, "other_gateways": self.contest.figures(),
+            "features_add": self.features.figures(), "connections_that_rest": self.idle.figures(),
+        })
     }
 }
 
 const fn shape(is_slow: bool, is_streamed: bool, content: Content, connections: usize) -> Shape {
-    Shape { is_slow, is_streamed, content, connections }
+    Shape::closed(is_slow, is_streamed, content, connections)
 }

@@ -37,6 +37,12 @@ impl Spread {
         let Self { min, median, max } = self;
         format!("{median:.decimals$} ({min:.decimals$}–{max:.decimals$})")
     }
+
+    /// `+12 (-3 to +14)`: of differences.
+    pub(crate) fn signed(self, decimals: usize) -> String {
+        let Self { min, median, max } = self;
+        format!("{median:+.decimals$} ({min:+.decimals$} to {max:+.decimals$})")
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +54,7 @@ mod tests {
         let spread = Spread::of([3.0, 1.0, 9.0]);
         assert_eq!(spread, Spread { min: 1.0, median: 3.0, max: 9.0 });
         assert_eq!(spread.text(0), "3 (1–9)");
+        assert_eq!(spread.signed(0), "+3 (+1 to +9)");
         assert!((percentile(&[1.0, 2.0, 3.0, 4.0, 5.0], 99.0) - 5.0).abs() < 1e-9);
         assert!(percentile(&[], 50.0).abs() < 1e-9);
         assert!(Spread::of([]).median.is_nan());

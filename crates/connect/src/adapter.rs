@@ -4,7 +4,10 @@
 //! returns an error for whatever is not the contract, and never takes silence for a pass.
 
 use events::Provenance;
+use http::{HeaderName, HeaderValue, header};
 use serde_json::Value;
+use stdx::Secret;
+use zeroize::Zeroizing;
 
 use crate::error::Unreadable;
 use crate::mark::Mark;
@@ -24,6 +27,24 @@ pub(crate) enum KeyHeader {
     Bearer,
     /// A header of its own.
     Named(&'static str),
+}
+
+impl KeyHeader {
+    /// The header that carries this key, if one can.
+    pub(crate) fn header(self, key: &Secret<String>) -> Option<(HeaderName, HeaderValue)> {
+        let (name, value) = match self {
+            Self::Bearer => {
+                let value = Zeroizing::new(format!("Bearer {}", key.expose()));
+                (header::AUTHORIZATION, HeaderValue::from_str(&value))
+            }
+            Self::Named(name) => {
+                (HeaderName::from_static(name), HeaderValue::from_str(key.expose()))
+            }
+        };
+        let mut value = value.ok()?;
+        value.set_sensitive(true);
+        Some((name, value))
+    }
 }
 
 /// A detail that a service may or must be told.

@@ -59,6 +59,12 @@ pub(crate) enum Failure {
     /// The network.
     #[error("{}", endpoint_code(.0))]
     Endpoint(#[from] EndpointError),
+    /// The service's key is not there.
+    #[error("key_missing")]
+    KeyMissing,
+    /// The service's key cannot stand in a header.
+    #[error("key_unusable")]
+    KeyUnusable,
     /// Nobody asked it.
     #[error("not_asked")]
     NotAsked,
@@ -79,7 +85,14 @@ pub(crate) enum Failure {
 impl Failure {
     /// Whether the service is to blame, so that it may be left alone.
     pub(crate) const fn is_the_services(&self) -> bool {
-        !matches!(self, Self::CircuitOpen | Self::NotAsked | Self::TooLong)
+        !matches!(
+            self,
+            Self::CircuitOpen
+                | Self::KeyMissing
+                | Self::KeyUnusable
+                | Self::NotAsked
+                | Self::TooLong
+        )
     }
 }
 
@@ -90,4 +103,21 @@ const fn endpoint_code(error: &EndpointError) -> &'static str {
         EndpointError::TooLarge { .. } => "answer_too_large",
         EndpointError::TimedOut { .. } => "timed_out",
     }
+}
+
+/// Limits cannot be shared as the settings say. The operator's to mend; the process must not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SharedLimitsError {
+    /// The host or the certificates.
+    #[error(transparent)]
+    Dial(#[from] UpstreamError),
+    /// This host gives no random numbers.
+    #[error("this host gives no random numbers")]
+    Randomness,
+    /// Not where a store can be. The URL may hold a password, so it is not repeated.
+    #[error("this is not the URL of a store: {why}")]
+    Url {
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }

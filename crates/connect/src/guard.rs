@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use events::{Finding, Kind, Rank, Span};
 use futures_util::{StreamExt as _, stream};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::HeaderMap;
 use net::{Endpoint, EndpointSettings};
 use ring::hmac;
+use stdx::SharedSecret;
 use tokio::sync::Semaphore;
 
-use crate::adapter::{Adapter, KeyHeader, Piece};
+use crate::adapter::{Adapter, Piece};
 use crate::cache::{Cache, CacheKey};
 use crate::circuit::{Change, Circuit};
 use crate::consultation::Passage;
@@ -43,9 +44,9 @@ pub(crate) struct ExternalGuard {
     cache: Cache,
     circuit: Circuit,
     details: Details,
+    api_key: Option<SharedSecret>,
     endpoint: Endpoint,
     grey_band: Option<GreyBand>,
-    headers: HeaderMap,
     pub(crate) name: String,
     pub(crate) on_failure: OnFailure,
     path: String,
@@ -93,12 +94,12 @@ impl ExternalGuard {
             connect_time_max: settings.time_max,
             url: settings.url.clone(),
         })?;
-        Ok(Self {
+        let guard = Self {
             adapter,
+            api_key: settings.api_key.clone(),
             cache: Cache::new(settings.cache, cache_key),
             circuit: Circuit::new(settings.circuit),
             endpoint,
-            headers: headers(adapter, &settings)?,
             path: (adapter.path)(&settings.details),
             questions: Semaphore::new(settings.concurrency_max.min(Semaphore::MAX_PERMITS)),
             reading: reading(adapter, &settings)?,
@@ -114,7 +115,12 @@ impl ExternalGuard {
             questions_max: settings.questions_max,
             stages: settings.stages,
             time_max: settings.time_max,
-        })
+        };
+        match guard.headers() {
+            Err(Failure::KeyUnusable) => Err(GuardError::Key { name: guard.name }),
+            // A key may be there later than the guard.
+            Ok(_) | Err(_) => Ok(guard),
+        }
     }
 
     /// Whether it makes a difference to it what was found in a text before.
@@ -212,12 +218,22 @@ impl ExternalGuard {
         (question, answer)
     }
 
+    /// The key as it is now, in the way that the service wants it.
+    fn headers(&self) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::new();
+        let Some(key) = &self.api_key else { return Ok(headers) };
+        let key = key.current().ok_or(Failure::KeyMissing)?;
+        let (name, value) = self.adapter.key.header(&key).ok_or(Failure::KeyUnusable)?;
+        headers.insert(name, value);
+        Ok(headers)
+    }
+
     async fn ask(&self, piece: Piece<'_>) -> Result<Vec<Finding>, Failure> {
         let body = serde_json::to_vec(&(self.adapter.ask)(&self.details, piece))
             .map_err(|error| Failure::from(Unreadable::from(error)))?;
         // The semaphore is never closed; without a permit the question would only be asked sooner.
         let _permit = self.questions.acquire().await.ok();
-        let headers = self.headers.clone();
+        let headers = self.headers()?;
         let asked = self.endpoint.post_json(
             &self.path,
             headers,
@@ -285,23 +301,6 @@ fn starred(passage: &Passage) -> Cow<'_, str> {
         Some(Ok(starred)) => Cow::Owned(starred),
         Some(Err(_)) => Cow::Owned("*".repeat(text.len())),
     }
-}
-
-fn headers(adapter: &Adapter, settings: &GuardSettings) -> Result<HeaderMap, GuardError> {
-    let mut headers = HeaderMap::new();
-    let Some(key) = &settings.api_key else { return Ok(headers) };
-    let (name, value) = match adapter.key {
-        KeyHeader::Bearer => {
-            (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", key.expose())))
-        }
-        KeyHeader::Named(name) => {
-            (HeaderName::from_static(name), HeaderValue::from_str(key.expose()))
-        }
-    };
-    let mut value = value.map_err(|_| GuardError::Key { name: settings.name.clone() })?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
-    Ok(headers)
 }
 
 pub(crate) fn reading(adapter: &Adapter, settings: &GuardSettings) -> Result<Reading, GuardError> {

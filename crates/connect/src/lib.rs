@@ -1,4 +1,5 @@
-//! What talks out: guards that run as services of their own, and the keys of issuers of tokens.
+//! What talks out: guards that run as services of their own, the keys of issuers of tokens, providers that exchange
+//! their keys, and limits that several gateways share.
 //!
 //! Read `guard.rs` for how one guard is asked, `adapter.rs` for what its services have in common, and
 //! one file of `adapters/` for each vendor's contract.
@@ -19,17 +20,31 @@ mod error;
 mod guard;
 mod key_source;
 mod label;
+mod limit_metrics;
+mod limit_store;
+mod limit_words;
 mod mark;
+mod provider;
+mod providers;
 mod reference;
 mod settings;
+mod shared_limits;
 mod window;
 
 pub use adapter::GuardKind;
 pub use consultation::{Consultation, Consulted, ExternalGuards, Passage, Refused, Stage};
-pub use error::GuardError;
+pub use error::{GuardError, SharedLimitsError};
 pub use key_source::{FETCH_TIME_MAX, KeySource, KeySourceSettings};
 pub use label::KIND_BYTES_MAX;
+pub use limit_words::{
+    COUNT_MAX, Maxima, Maximum, PER_MINUTE_MAX, SharedAmount, SharedCounter, SharedLimitsSettings,
+    SharedUse,
+};
+pub use provider::{
+    NewKey, ProviderAdmin, ProviderError, ProviderKind, ProviderSettings, ProviderSettingsError,
+};
 pub use reference::reference_markdown;
 pub use settings::{
     CacheSettings, CircuitSettings, Details, GreyBand, GuardSettings, OnFailure, Stages,
 };
+pub use shared_limits::{Lease, OWED_MAX, SharedLimits, Verdict, WAITING_MAX};

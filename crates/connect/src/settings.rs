@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use events::{Provenance, Rank};
-use stdx::Secret;
+use stdx::SharedSecret;
 
 use crate::GuardKind;
 
 /// One external guard.
 #[expect(missing_debug_implementations, reason = "holds the service's key")]
 pub struct GuardSettings {
-    /// The service's key, sent as its kind wants it.
-    pub api_key: Option<Secret<String>>,
+    /// The service's key, sent as its kind wants it. It may be replaced; as long as it is taken away, the service is not
+    /// asked, and what follows is what `on_failure` says.
+    pub api_key: Option<SharedSecret>,
     /// PEM certificates to trust instead of the host's.
     pub ca_pem: Option<Vec<u8>>,
     /// What is remembered.

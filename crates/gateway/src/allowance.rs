@@ -11,11 +11,11 @@ use store::{Grant, Quota};
 use wire::{Document, Operation};
 
 use crate::{
-    exchange::now_ms,
     quota::{Ask, Reservation, Uses},
     refusal::Refusal,
     service::Shared,
     settings::Route,
+    shared_quota::Allowance,
     ways_in::Caller,
 };
 
@@ -34,9 +34,10 @@ const NO_QUOTA: Quota = Quota {
 pub(crate) fn within_limits(
     shared: &Shared,
     caller: &Caller,
+    allowance: &mut Allowance,
     document: &Document<'_>,
     (operation, model, route): (Operation, Option<&str>, &Route),
-) -> Result<Option<Reservation>, Refusal> {
+) -> Result<(), Refusal> {
     let facts = &document.facts;
     let answers = u64::from(facts.choices.max(1)) * u64::from(facts.prompts.max(1));
     let ask = Ask {
@@ -49,11 +50,14 @@ pub(crate) fn within_limits(
         output_tokens_max: facts.output_tokens_max,
         uses: uses(operation),
     };
-    Ok(shared.quotas.reserve(&ask, now_ms())?)
+    allowance.claim(&shared.quotas, &ask)
 }
 
 /// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
-pub(crate) fn to_report(shared: &Shared, caller: &Caller) -> Result<Option<Reservation>, Refusal> {
+pub(crate) async fn to_report(
+    shared: &Shared,
+    caller: &Caller,
+) -> Result<Option<Reservation>, Refusal> {
     let ask = Ask {
         principal: &caller.counted,
         of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
@@ -64,7 +68,10 @@ pub(crate) fn to_report(shared: &Shared, caller: &Caller) -> Result<Option<Reser
         output_tokens_max: None,
         uses: Uses::Nothing,
     };
-    Ok(shared.quotas.reserve(&ask, now_ms())?)
+    match shared.quotas.claim(&ask)? {
+        None => Ok(None),
+        Some(claim) => Ok(Some(shared.quotas.ask(claim).await?)),
+    }
 }
 
 /// What an operation uses of limits.
@@ -80,7 +87,11 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::Detokenize
         | Operation::GeminiModelList
         | Operation::GeminiModelShow
-        | Operation::GeminiCountTokens => Uses::Nothing,
+        | Operation::GeminiCountTokens
+        | Operation::OllamaTags
+        | Operation::OllamaShow
+        | Operation::OllamaPs
+        | Operation::OllamaVersion => Uses::Nothing,
         Operation::Embeddings
         | Operation::Moderations
         | Operation::Score
@@ -88,7 +99,12 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::Pooling
         | Operation::ImageGenerations
         | Operation::EmbedContent
-        | Operation::BatchEmbedContents => Uses::Input,
+        | Operation::BatchEmbedContents
+        | Operation::OllamaEmbed
+        | Operation::OllamaEmbeddings
+        | Operation::ImageEdits
+        | Operation::ImageVariations
+        | Operation::AudioSpeech => Uses::Input,
         Operation::ChatCompletions
         | Operation::Completions
         | Operation::Responses
@@ -96,7 +112,11 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::GenerateContent
         | Operation::StreamGenerateContent
         | Operation::Converse
-        | Operation::ConverseStream => Uses::InputAndOutput,
+        | Operation::ConverseStream
+        | Operation::OllamaChat
+        | Operation::OllamaGenerate
+        | Operation::AudioTranscriptions
+        | Operation::AudioTranslations => Uses::InputAndOutput,
     }
 }
 
@@ -104,7 +124,7 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
 pub(crate) fn grants(grant: Option<&Grant>, operation: Operation) -> Arc<Grants> {
     match grant {
         None => Arc::new(Grants::UNLIMITED),
-        Some(grant) if operation.lists_models() => {
+        Some(grant) if operation.is_for_no_model() => {
             Arc::new(Grants { models: None, ..(*grant.limits).clone() })
         }
         Some(grant) => Arc::clone(&grant.limits),
@@ -119,7 +139,9 @@ pub(crate) const fn verb(operation: Operation) -> Verb {
         | Operation::Rerank
         | Operation::Pooling
         | Operation::EmbedContent
-        | Operation::BatchEmbedContents => Verb::Embed,
+        | Operation::BatchEmbedContents
+        | Operation::OllamaEmbed
+        | Operation::OllamaEmbeddings => Verb::Embed,
         _ => Verb::Infer,
     }
 }

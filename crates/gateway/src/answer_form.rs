@@ -1,8 +1,8 @@
 //! Which form a request asks its answer to have.
 //!
 //! Read is `response_format` of chat completions and `text.format` of responses: `json_object`, and `json_schema` with
-//! its schema; the format of messages (`output_config.format`, and `output_format` before it); and Gemini's
-//! `responseMimeType` with `responseJsonSchema`.
+//! its schema; the format of messages (`output_config.format`, and `output_format` before it); Gemini's `responseMimeType`
+//! with `responseJsonSchema`; and Ollama's `format`, which is `json` or a schema.
 //!
 //! INVARIANT: what cannot be read asks for nothing: whether a request is well formed is for `wire` and the upstream to say.
 //!
@@ -13,11 +13,12 @@ use serde_json::Value;
 use wire::{Channel, Dialect, Operation};
 
 /// Where a body asks for a form, by dialect: the name without which it does not, and the place.
-const PLACES: [(Dialect, &[u8], &str); 4] = [
+const PLACES: [(Dialect, &[u8], &str); 5] = [
     (Dialect::OpenAi, b"\"response_format\"", "/response_format"),
     (Dialect::OpenAi, b"\"format\"", "/text/format"),
     (Dialect::Anthropic, b"\"output_config\"", "/output_config/format"),
     (Dialect::Anthropic, b"\"output_format\"", "/output_format"),
+    (Dialect::Ollama, b"\"format\"", "/format"),
 ];
 
 /// The form that the body of a request asks for.
@@ -33,6 +34,13 @@ pub(crate) fn answer_form(operation: Operation, body: &[u8]) -> Option<AnswerFor
     places.peek()?;
     let body: Value = serde_json::from_slice(body).ok()?;
     let asked = places.find_map(|place| body.pointer(place))?;
+    if operation.dialect() == Dialect::Ollama {
+        return match asked {
+            Value::String(word) if word == "json" => Some(AnswerForm::object()),
+            Value::Object(_) => Some(AnswerForm::of_schema(asked)),
+            _ => None,
+        };
+    }
     match asked.get("type")?.as_str()? {
         "json_object" => Some(AnswerForm::object()),
         "json_schema" => {
@@ -97,6 +105,19 @@ mod tests {
         check(&json!({"model": "m", "messages": [{"content": "\"response_format\""}]}), None);
         assert_eq!(answer_form(Operation::ChatCompletions, b"{\"response_format\":"), None);
     }
+
+    #[test]
+    fn forms_are_read_from_requests_of_ollamas() {
+        let of = |format: Value| {
+            let body = json!({"model": "m", "prompt": "x", "format": format}).to_string();
+            answer_form(Operation::OllamaGenerate, body.as_bytes())
+        };
+        let schema = json!({"type": "object"});
+        assert_eq!(of(schema.clone()), Some(AnswerForm::of_schema(&schema)));
+        assert_eq!(of(json!("json")), Some(AnswerForm::object()));
+        assert_eq!(of(json!("")), None);
+    }
+
     #[test]
     fn forms_are_read_from_the_configuration_of_gemini() {
         let schema = json!({"type": "object"});

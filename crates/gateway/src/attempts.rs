@@ -50,6 +50,10 @@ pub(crate) async fn ask(
     let mut order = prepared.targets.clone();
     let model = named(received.operation, &prepared.subject.model);
     order.retain(|target| !isolation.holds(target.name(), model));
+    if received.caller.provider_key.is_none() && order.iter().any(|target| !target.lacks_key()) {
+        // If none has one, the request is refused for that.
+        order.retain(|target| !target.lacks_key());
+    }
     by_health(&mut order, begun);
     if order.first().is_some_and(|first| !first.health.admit(begun)) {
         // Another has begun the trial meanwhile, or all are out.

@@ -26,14 +26,14 @@ pub(crate) fn start(routes: &Routes, tasks: &Tasks, shutdown: &Shutdown) {
 /// Checks the upstream until the gateway stops.
 async fn check(target: Arc<Target>, shutdown: Shutdown) {
     let (Some(check), Some(dialect)) = (&target.check, target.dialects.first()) else { return };
-    let mut headers = HeaderMap::new();
-    headers.insert(header::USER_AGENT, USER_AGENT);
-    // A key that no header can hold fails every request too, and says so there.
-    let _unusable = add_key(&mut headers, *dialect, None, &target).is_err();
     let mut was_well = true;
     loop {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, USER_AGENT);
+        // A key that is not there or that no header can hold fails every request too, and says so there.
+        let _unusable = add_key(&mut headers, *dialect, None, &target).is_err();
         let answer = tokio::select! {
-            answer = target.upstream.probe(&check.path, headers.clone(), check.interval) => answer,
+            answer = target.upstream.probe(&check.path, headers, check.interval) => answer,
             () = shutdown.begun() => return,
         };
         let is_well = answer.as_ref().is_ok_and(StatusCode::is_success);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use net::{Endpoint, EndpointError, EndpointSettings, Shutdown, UpstreamError};
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use telemetry::{Resource, Span, otlp_metrics, otlp_traces};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -48,11 +48,11 @@ const OWN_HEADERS: [&str; 7] = [
 ];
 
 /// A collector of OpenTelemetry.
-#[derive(Clone, Debug)]
+#[expect(missing_debug_implementations, reason = "holds the collector's keys")]
+#[derive(Clone)]
 pub struct CollectorSettings {
     endpoint: Endpoint,
-    /// Secrets; their values are marked as sensitive.
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, SharedSecret)>,
     interval: Duration,
 }
 
@@ -60,19 +60,32 @@ impl CollectorSettings {
     /// A collector at an address, below which are `/v1/traces` and `/v1/metrics`; what families say is sent every
     /// `interval`. Nothing is connected yet.
     pub fn new(settings: &EndpointSettings, interval: Duration) -> Result<Self, UpstreamError> {
-        Ok(Self { endpoint: Endpoint::new(settings)?, headers: HeaderMap::new(), interval })
+        Ok(Self { endpoint: Endpoint::new(settings)?, headers: Vec::new(), interval })
     }
 
-    /// Adds a header to everything that is sent. Whether it can be one.
-    pub fn add_header(&mut self, name: &str, value: &Secret<String>) -> bool {
+    /// Adds a header to everything that is sent; it is left out while its value is not there. Whether it can be one.
+    pub fn add_header(&mut self, name: &str, value: SharedSecret) -> bool {
         let name = name.parse::<HeaderName>().ok();
         let name = name.filter(|name| !OWN_HEADERS.contains(&name.as_str()));
-        let (Some(name), Ok(mut value)) = (name, HeaderValue::from_str(value.expose())) else {
+        let is_value = |value: &Secret<String>| HeaderValue::from_str(value.expose()).is_ok();
+        let Some(name) = name.filter(|_| value.current().is_none_or(|value| is_value(&value)))
+        else {
             return false;
         };
-        value.set_sensitive(true);
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         true
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let value = value.current().and_then(|value| value.expose().parse().ok());
+            if let Some(mut value) = value {
+                HeaderValue::set_sensitive(&mut value, true);
+                headers.insert(name, value);
+            }
+        }
+        headers
     }
 }
 
@@ -137,7 +150,7 @@ impl Collector {
         for attempt in 1..=ATTEMPTS_MAX {
             let is_stopping = self.shutdown.has_begun();
             let time_max = if is_stopping { LAST_ATTEMPT_TIME_MAX } else { ATTEMPT_TIME_MAX };
-            let headers = self.settings.headers.clone();
+            let headers = self.settings.headers();
             let endpoint = &self.settings.endpoint;
             let sent =
                 endpoint.post_json(path, headers, body.clone(), ANSWER_BYTES_MAX, time_max).await;

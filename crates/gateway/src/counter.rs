@@ -2,16 +2,21 @@
 //!
 //! INVARIANT: pure: time is passed in, and a clock that is set back fills nothing and empties nothing.
 
+use connect::Maximum;
 use serde::{Deserialize, Serialize};
 use store::Quota;
 
 const MINUTE_MS: u64 = 60_000;
+/// When to try again if too many requests are under way.
+const CONCURRENT_PAUSE_MS: u64 = 1_000;
 pub(crate) const DAY_MS: u64 = 86_400_000;
-const MICROUSD_NANO: u64 = 1_000;
+pub(crate) const MICROUSD_NANO: u64 = 1_000;
 
 /// Why a request is not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum QuotaRefusal {
+    /// The limits are shared, and their store is away.
+    Away,
     /// Later it may be.
     Later { limit: String, what: &'static str, after_ms: u64 },
     /// The day's or month's budget is used up.
@@ -22,6 +27,28 @@ pub(crate) enum QuotaRefusal {
     NoPrice { limit: String },
     /// There is no counter left.
     Full,
+}
+
+impl QuotaRefusal {
+    /// Why a limit does not let a request in: this maximum, for so long; nothing is for good.
+    pub(crate) const fn of(limit: String, maximum: Maximum, after_ms: Option<u64>) -> Self {
+        let what = match maximum {
+            Maximum::Concurrent => "requests under way",
+            Maximum::RequestsPerMinute => "requests in a minute",
+            Maximum::TokensPerMinute => "tokens in a minute",
+            Maximum::TokensPerDay => "tokens in a day",
+            Maximum::TokensPerMonth => "tokens in a month",
+            Maximum::MoneyPerDay => "money in a day",
+            Maximum::MoneyPerMonth => "money in a month",
+        };
+        match (maximum, after_ms) {
+            (_, Some(after_ms)) => Self::Later { limit, what, after_ms },
+            (Maximum::Concurrent | Maximum::RequestsPerMinute | Maximum::TokensPerMinute, None) => {
+                Self::TooLarge { limit, what }
+            }
+            _ => Self::UsedUp { limit, what },
+        }
+    }
 }
 
 /// How much one subject has used of one limit.
@@ -66,13 +93,25 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// What was used in the window `number`; an older one is over.
+    /// What was used in the window `number`.
+    pub(crate) const fn of(number: u64, used: Amount) -> Self {
+        Self { number, used }
+    }
+
+    /// Whether it counts in the window `number`. An older one is over; one that is a single one ahead counts too: the
+    /// clock was set back across its beginning.
+    const fn counts_in(self, number: u64) -> bool {
+        self.number == number || self.number == number + 1
+    }
+
+    /// What was used in the window `number`.
     pub(crate) const fn used_in(self, number: u64) -> Amount {
-        if self.number == number { self.used } else { Amount { tokens: 0, nanousd: 0 } }
+        if self.counts_in(number) { self.used } else { Amount { tokens: 0, nanousd: 0 } }
     }
 
     const fn add(&mut self, number: u64, amount: Amount) {
-        *self = Self { number, used: self.used_in(number).plus(amount) };
+        let kept = if self.counts_in(number) { self.number } else { number };
+        *self = Self { number: kept, used: self.used_in(number).plus(amount) };
     }
 }
 
@@ -124,37 +163,32 @@ impl Counter {
         cost: Amount,
         now_ms: u64,
     ) -> Result<(), QuotaRefusal> {
-        let limit = || limit.to_owned();
+        let refused =
+            |maximum, after_ms| Err(QuotaRefusal::of(limit.to_owned(), maximum, after_ms));
         if quota.concurrent_max.is_some_and(|max| self.concurrent >= max) {
-            return Err(QuotaRefusal::Later {
-                limit: limit(),
-                what: "requests under way",
-                after_ms: 1_000,
-            });
+            return refused(Maximum::Concurrent, Some(CONCURRENT_PAUSE_MS));
         }
-        for (size, bucket, amount, what) in [
-            (quota.requests_per_minute, self.requests, 1, "requests in a minute"),
-            (quota.tokens_per_minute, self.tokens, cost.tokens, "tokens in a minute"),
+        for (size, bucket, amount, maximum) in [
+            (quota.requests_per_minute, self.requests, 1, Maximum::RequestsPerMinute),
+            (quota.tokens_per_minute, self.tokens, cost.tokens, Maximum::TokensPerMinute),
         ] {
             let Some(size) = size.filter(|_| amount > 0) else { continue };
             match bucket.wait_ms(now_ms, size, amount) {
                 Some(0) => {}
-                Some(after_ms) => {
-                    return Err(QuotaRefusal::Later { limit: limit(), what, after_ms });
-                }
-                None => return Err(QuotaRefusal::TooLarge { limit: limit(), what }),
+                after_ms => return refused(maximum, after_ms),
             }
         }
         let day = self.day.used_in(day(now_ms)).plus(self.reserved).plus(cost);
         let month = self.month.used_in(month(now_ms)).plus(self.reserved).plus(cost);
-        for (max, amount, sum, what) in [
-            (quota.tokens_per_day, cost.tokens, day.tokens, "tokens in a day"),
-            (quota.tokens_per_month, cost.tokens, month.tokens, "tokens in a month"),
-            (in_nanousd(quota.microusd_per_day), cost.nanousd, day.nanousd, "money in a day"),
-            (in_nanousd(quota.microusd_per_month), cost.nanousd, month.nanousd, "money in a month"),
+        let (microusd_day, microusd_month) = (quota.microusd_per_day, quota.microusd_per_month);
+        for (max, amount, sum, maximum) in [
+            (quota.tokens_per_day, cost.tokens, day.tokens, Maximum::TokensPerDay),
+            (quota.tokens_per_month, cost.tokens, month.tokens, Maximum::TokensPerMonth),
+            (in_nanousd(microusd_day), cost.nanousd, day.nanousd, Maximum::MoneyPerDay),
+            (in_nanousd(microusd_month), cost.nanousd, month.nanousd, Maximum::MoneyPerMonth),
         ] {
             if amount > 0 && max.is_some_and(|max| sum > max) {
-                return Err(QuotaRefusal::UsedUp { limit: limit(), what });
+                return refused(maximum, None);
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Attempt, Credentials, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, KeyId, LocatedFinding, Outcome, Principal, Trace, Unscanned,
+    InteractionOpened, LocatedFinding, Outcome, Principal, Trace, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::{Reservoir, Secret};
@@ -21,7 +21,7 @@ use wire::{Dialect, Document, Lane};
 use crate::{
     answer::Verdict,
     blank::{closing, opening},
-    exposure::Exposures,
+    exposure::{Exposed, Exposures},
     not_scanned,
     quota::Reservation,
     risk::Turn,
@@ -59,7 +59,7 @@ pub(crate) struct Exchange {
     content_bytes_max: usize,
     early: Box<Early>,
     /// Virtual keys that were seen in it.
-    exposed: Vec<KeyId>,
+    exposed: Vec<Exposed>,
     exposures: Exposures,
     /// Whether an upstream may have processed it.
     is_processed: bool,
@@ -77,6 +77,8 @@ pub(crate) struct Exchange {
     state: State,
     observed: Box<Observed>,
     tally: Tally,
+    /// Bytes of its request that are text.
+    text_bytes: Option<u64>,
     ticket: Option<Ticket>,
     turn: Option<Turn>,
     /// The one that the open record names.
@@ -159,6 +161,7 @@ impl Exchange {
             state: State::Unopened,
             observed: Box::default(),
             tally: Tally::default(),
+            text_bytes: None,
             ticket: None,
             turn: None,
             upstream: None,
@@ -186,6 +189,11 @@ impl Exchange {
     /// Takes over what its limits hold for it until it ends.
     pub(crate) fn holds(&mut self, reservation: Option<Reservation>) {
         self.reservation = reservation;
+    }
+
+    /// Notes how many bytes of its request are text, if that is known.
+    pub(crate) const fn says(&mut self, text_bytes: Option<u64>) {
+        self.text_bytes = text_bytes;
     }
 
     /// Notes that an upstream is asked. Attempts of one request are few: `attempts`.
@@ -279,7 +287,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Puts on record, and tells, which of these texts seen in it are virtual keys.
+    /// Puts on record, and tells, which of these texts seen in it are keys of ours.
     pub(crate) fn exposes(&mut self, texts: &[Secret<String>]) {
         let known = self.exposed.len();
         self.exposures.note(self.close.interaction, texts, &mut self.exposed);
@@ -369,7 +377,7 @@ impl Exchange {
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
         close.usage = self.tally.counted();
-        let tokens = self.tally.tokens(self.request_bytes);
+        let tokens = self.tally.tokens(self.text_bytes.unwrap_or(self.request_bytes));
         // What an upstream refused costs nothing; what may have been processed does.
         let is_owed = self.sent_on_at.is_some()
             && (self.is_processed || !self.tally.is_empty() || ending != Ending::UpstreamFailed);

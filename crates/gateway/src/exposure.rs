@@ -1,11 +1,14 @@
-//! Virtual keys of ours that are seen where keys do not belong: in prompts, tool results, files, answers and users' reports.
+//! Keys that are seen where keys do not belong, in prompts, tool results, files, answers and users' reports: virtual keys of ours,
+//! and the sealed keys of providers.
 //!
 //! INVARIANT: a key counts as exposed only if the whole of it is right, so that nobody who knows its public id alone can
-//! have it revoked. INVARIANT: bounded: [`EXPOSED_KEYS_MAX`] keys of one interaction; it is on record with all its
+//! have it revoked; a provider's, only if it is the one in use. INVARIANT: bounded: [`EXPOSED_KEYS_MAX`] keys of one interaction; it is on record with all its
 //! findings in any case.
 //!
 //! Not here: keys inside encodings (they are found and masked, but not told apart), what follows (`bartizan`).
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,8 +17,9 @@ use events::{
     VIRTUAL_KEY_PREFIX,
 };
 use journal::Journal;
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use store::KeySnapshot;
+use subtle::ConstantTimeEq as _;
 use tokio::sync::mpsc;
 use wire::Document;
 
@@ -23,43 +27,66 @@ use crate::exchange::now_ms;
 use crate::files::Files;
 use crate::judge::{Inspected, Place};
 
-/// The operation of a record: a virtual key was seen in plain text. Its actor is the interaction.
+/// The operation of a record: a key was seen in plain text. Its actor is the interaction.
 pub const KEY_EXPOSED: &str = "key.exposed";
-/// The kind that our own keys are found as.
-const KIND: &str = "secret.bartizan_key";
+/// The family of kinds that keys are found as.
+const FAMILY: &str = "secret";
 /// Keys of one interaction that are told apart.
 const EXPOSED_KEYS_MAX: usize = 16;
+
+/// A key that was seen in plain text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exposed {
+    /// The key of a provider that is sealed under this name.
+    Sealed(String),
+    /// A virtual key.
+    VirtualKey(KeyId),
+}
+
+impl fmt::Display for Exposed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sealed(name) => write!(formatter, "sealed:{name}"),
+            Self::VirtualKey(id) => write!(formatter, "{id}"),
+        }
+    }
+}
 
 /// Where exposed keys are put on record and told. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Exposures {
     pub(crate) journal: Journal,
     pub(crate) keys: Arc<ArcSwap<KeySnapshot>>,
-    pub(crate) told: mpsc::Sender<KeyId>,
+    /// The keys of providers that are sealed, by name.
+    pub(crate) sealed: Arc<BTreeMap<String, SharedSecret>>,
+    pub(crate) told: mpsc::Sender<Exposed>,
 }
 
 impl Exposures {
+    pub(crate) fn new(
+        journal: &Journal,
+        keys: &Arc<ArcSwap<KeySnapshot>>,
+        sealed: BTreeMap<String, SharedSecret>,
+        told: mpsc::Sender<Exposed>,
+    ) -> Self {
+        let (journal, keys) = (journal.clone(), Arc::clone(keys));
+        Self { journal, keys, sealed: Arc::new(sealed), told }
+    }
+
     /// Puts on record, and tells, which of these texts are keys that would open something, except those of the interaction
     /// that are `known` already.
     pub(crate) fn note(
         &self,
         interaction: InteractionId,
         texts: &[Secret<String>],
-        known: &mut Vec<KeyId>,
+        known: &mut Vec<Exposed>,
     ) {
-        if texts.is_empty() {
-            return;
-        }
-        let keys = self.keys.load();
         for text in texts {
-            let Ok(grant) = keys.authenticate(text.expose(), now_ms()) else { continue };
-            let Some(key) = grant.principal.key.filter(|key| !known.contains(key)) else {
-                continue;
-            };
+            let Some(key) = self.key(text).filter(|key| !known.contains(key)) else { continue };
             if known.len() == EXPOSED_KEYS_MAX {
                 return;
             }
-            known.push(key);
+            known.push(key.clone());
             let exposed = Administration {
                 actor: interaction.to_string(),
                 operation: KEY_EXPOSED.to_owned(),
@@ -72,15 +99,30 @@ impl Exposures {
             }
             if self.told.try_send(key).is_err() {
                 // They are slow, or nobody wants to know; it is on record.
-                tracing::debug!(%key, "nobody was told of an exposed key");
+                tracing::debug!(%interaction, "nobody was told of an exposed key");
             }
         }
+    }
+
+    /// The key that this text is, if it is one that opens something.
+    fn key(&self, text: &Secret<String>) -> Option<Exposed> {
+        let text = text.expose();
+        if text.starts_with(VIRTUAL_KEY_PREFIX) {
+            let grant = self.keys.load().authenticate(text, now_ms()).ok()?;
+            return grant.principal.key.map(Exposed::VirtualKey);
+        }
+        let is_it = |place: &SharedSecret| {
+            let key = place.current();
+            key.is_some_and(|key| bool::from(key.expose().as_bytes().ct_eq(text.as_bytes())))
+        };
+        let (name, _) = self.sealed.iter().find(|(_, place)| is_it(place))?;
+        Some(Exposed::Sealed(name.clone()))
     }
 }
 
 /// Whether the finding may be a key of ours.
 pub(crate) fn is_key(finding: &Finding) -> bool {
-    finding.kind.as_str() == KIND
+    finding.kind.family() == FAMILY
 }
 
 /// What of a text may be a key of ours.

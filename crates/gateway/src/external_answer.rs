@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use connect::{Consulted, ExternalGuards, Passage, Stage};
 use events::{Finding, GuardReport, Provenance, Unscanned};
 use journal::Journal;
-use wire::{Delivery, Document, Lane, Operation, StreamPart, Transcript, Unescaped};
+use wire::{Delivery, Document, Lane, StreamPart, Transcript, Unescaped};
 
 use crate::{
     answer::AnswerGuard,
@@ -28,6 +28,7 @@ use crate::{
     external::{add_reports, record, refusal},
     judge::Judge,
     refusal::Refusal,
+    reply::Asked,
     service::Shared,
 };
 
@@ -52,7 +53,7 @@ struct LaneOf {
 /// whoever reads it next.
 pub(crate) async fn ask_whole(
     shared: &Shared,
-    operation: Operation,
+    asked: Asked,
     body: &[u8],
     guard: &mut AnswerGuard,
     exchange: &mut Exchange,
@@ -65,8 +66,7 @@ pub(crate) async fn ask_whole(
         return Ok(external.switched_off(Stage::Answer));
     }
     let read = || {
-        let unknown = wire::UnknownFields::Scan;
-        let document = wire::read_response(operation, body, unknown, &shared.read_limits).ok()?;
+        let document = asked.read(body, &shared.read_limits).ok()?;
         let of_lane = |field: &wire::Field<'_>| {
             let lane = field.lane?;
             let at = LaneOf { lane, path: document.path_of(field) };

@@ -92,7 +92,7 @@ impl Isolation {
 
 /// The model that a request names; nothing where it leaves that to the upstream. Who lists models asks for none.
 pub(crate) fn named(operation: Operation, model: &str) -> Option<&str> {
-    Some(model).filter(|model| !model.is_empty() || operation.lists_models())
+    Some(model).filter(|model| !model.is_empty() || operation.is_for_no_model())
 }
 
 fn holds(isolated: &[Isolated], upstream: &str, model: Option<&str>) -> bool {

@@ -13,14 +13,15 @@ use events::{
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};
 
-use crate::{exchange::now_ms, files::Files, request::FINDINGS_MAX};
+use crate::{break_glass::BreakGlass, exchange::now_ms, files::Files, request::FINDINGS_MAX};
 
 /// The detectors and the policy of this process.
 pub struct Judge {
     detect: detect::Engine,
     /// Whether detectors run at all.
     guards: bool,
-    policy: policy::Engine,
+    break_glass: BreakGlass,
+    policy: Arc<policy::Engine>,
 }
 
 impl std::fmt::Debug for Judge {
@@ -97,8 +98,23 @@ pub(crate) struct Inspected {
 
 impl Judge {
     /// A judge with these engines; without `guards`, detectors do not run.
-    pub const fn new(detect: detect::Engine, policy: policy::Engine, guards: bool) -> Self {
-        Self { detect, guards, policy }
+    pub fn new(
+        detect: detect::Engine,
+        policy: impl Into<Arc<policy::Engine>>,
+        guards: bool,
+    ) -> Self {
+        Self { break_glass: BreakGlass::default(), detect, guards, policy: policy.into() }
+    }
+
+    /// The same, with what lets rules go for a while.
+    #[must_use]
+    pub fn breaking(self, break_glass: BreakGlass) -> Self {
+        Self { break_glass, ..self }
+    }
+
+    /// What lets rules go.
+    pub(crate) const fn break_glass(&self) -> &BreakGlass {
+        &self.break_glass
     }
 
     /// Whether detectors run.
@@ -231,7 +247,7 @@ impl Judge {
     }
 
     fn judge(&self, subject: &Subject, findings: &[LocatedFinding], stage: Stage) -> Judgement {
-        self.policy.judge(&Facts {
+        let facts = Facts {
             action: subject.verb,
             client_address: subject.client_address,
             findings,
@@ -251,7 +267,12 @@ impl Judge {
             tools: &subject.tools,
             unknown_fields: subject.unknown_fields,
             unscanned: subject.unscanned,
-        })
+        };
+        // Asked now and not when the request came: an answer may take long.
+        match self.break_glass.now(now_ms()) {
+            None => self.policy.judge(&facts),
+            Some(suspensions) => self.policy.judge_with(&facts, &suspensions),
+        }
     }
 
     /// What each guard did, for the record.

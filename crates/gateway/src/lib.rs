@@ -15,6 +15,7 @@ mod answer;
 mod answer_form;
 mod attempts;
 mod blank;
+mod break_glass;
 mod check;
 mod collector;
 mod conversation;
@@ -38,6 +39,7 @@ mod owners;
 mod provider_keys;
 mod quota;
 mod refusal;
+mod reload;
 mod reply;
 mod report;
 mod request;
@@ -45,6 +47,7 @@ mod risk;
 mod routing;
 mod service;
 mod settings;
+mod shared_quota;
 mod sigv4;
 mod spans;
 mod speech;
@@ -58,42 +61,43 @@ mod watch;
 mod watch_task;
 mod ways_in;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use connect::ExternalGuards;
 use journal::Journal;
 use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use store::KeySnapshot;
 use telemetry::Span;
 use tokio::sync::mpsc::Receiver;
 use wire::ReadLimits;
 
 pub use addresses::{AddressRules, AddressSettings};
+pub use break_glass::{BREAK_GLASS_PREFIX, BreakGlass};
 pub use collector::CollectorSettings;
-pub use exposure::KEY_EXPOSED;
+pub use exposure::{Exposed, KEY_EXPOSED};
 pub use isolation::{Isolated, IsolatedError, Isolation};
 pub use judge::Judge;
 pub use loopback::{LOOPBACK_DIALECTS, LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
+pub use reload::{Configured, Reloader};
 pub use settings::{
     Accept, HealthCheck, Limits, MaskStyle, RetrySettings, RouteSettings, Settings, SettingsError,
     UpstreamKind, UpstreamOptions,
 };
+pub use shared_quota::{OnAway, SharedQuota};
 pub use sigv4::AwsCredentials;
 pub use ways_in::{IdentitySettings, TokenIssuer};
 
 use collector::Collector;
 use cpu::Cpu;
-use exchange::Randomness;
 use exposure::Exposures;
 use metrics::Metrics;
 use metrics_page::MetricsPage;
-use provider_keys::ProviderKeys;
 use risk::Conversations;
-use service::{Service, Shared};
+use service::{Front, Shared};
 use settings::Routes;
 use spans::Spans;
 use watch::Watch;
@@ -113,14 +117,16 @@ pub struct Parts {
     pub journal: Journal,
     /// The detectors and the policy.
     pub judge: Judge,
-    /// Told which virtual keys were seen in plain text. What does not fit is on record only.
-    pub exposed: tokio::sync::mpsc::Sender<events::KeyId>,
+    /// Told which keys were seen in plain text. What does not fit is on record only.
+    pub exposed: tokio::sync::mpsc::Sender<Exposed>,
     /// The virtual keys, swapped when they change.
     pub keys: Arc<ArcSwap<KeySnapshot>>,
     /// The limits and budgets, and what was used of them.
-    pub quotas: Arc<Quotas>,
+    pub quotas: Quotas,
     /// The key under which end users, conversations and masks are hashed.
     pub secret: Secret<[u8; 32]>,
+    /// The keys of providers that are sealed, by name; it is noticed where they are seen.
+    pub sealed: BTreeMap<String, SharedSecret>,
     /// The configuration.
     pub settings: Settings,
     /// Tells the gateway to stop.
@@ -140,13 +146,15 @@ pub enum StartError {
     Settings(#[from] SettingsError),
 }
 
-/// Where a gateway listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A gateway that listens.
+#[derive(Debug)]
 pub struct Started {
-    /// For callers.
+    /// Where, for callers.
     pub address: SocketAddr,
-    /// For those who read its metrics.
+    /// Where, for those who read its metrics.
     pub metrics: Option<SocketAddr>,
+    /// Gives it another configuration.
+    pub reloader: Reloader,
 }
 
 /// Starts the gateway within the current runtime; returns the addresses it listens on.
@@ -162,15 +170,17 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         judge,
         keys,
         quotas,
+        sealed,
         secret,
         mut settings,
         shutdown,
         tasks,
     } = parts;
-    let metrics = Arc::new(Metrics::new(&settings, Arc::clone(&quotas)));
+    let metrics = Metrics::new(&settings, quotas.clone());
+    let metrics = Arc::new(metrics.watching(judge.break_glass()));
     let collector = settings.collector.take();
     let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
-    let routes = Routes::new(&mut settings)?;
+    let routes = Routes::new(&mut settings, None)?;
     let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at))).transpose()?;
     let Settings { addresses, identity, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(listener_settings(listen, &limits, &addresses, tls))?;
@@ -180,22 +190,15 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let measured =
         MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics));
     let read_at = publish(measured, page, collector.zip(ended_spans), (&tasks, &shutdown));
-    let (watch, waiting) = Watch::new(Arc::clone(&metrics), spans);
-    let watch_task = WatchTask {
-        baselines: watch_task::load(baselines.as_deref()),
-        file: baselines,
-        journal: journal.clone(),
-        lost: Arc::clone(&watch.lost),
-        metrics,
-        shutdown: shutdown.clone(),
-        waiting,
-    };
-    let shared = Arc::new(Shared {
+    let (watch, watch_task) = watching(baselines, &journal, (metrics, spans), &shutdown);
+    let generation = reload::generation(&tasks, &shutdown);
+    let ways_in = WaysIn::new(identity, key_for("tokens", &secret), &tasks, &generation);
+    let shared = Shared {
         addresses,
         bodies,
         conversations: Arc::new(Conversations::default()),
         cpu: Cpu::new(limits.inline_inspection_bytes_max),
-        exposures: Exposures { journal: journal.clone(), keys: Arc::clone(&keys), told: exposed },
+        exposures: Exposures::new(&journal, &keys, sealed, exposed),
         external,
         hash_key: key_for("identity", &secret),
         isolation,
@@ -204,21 +207,43 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         keys,
         mask_key: key_for("masks", &secret),
         mask_style: masks,
-        provider_keys: ProviderKeys::default(),
+        provider_keys: Arc::default(),
         quotas,
-        randomness: Randomness::default(),
+        randomness: Arc::default(),
         read_limits: read_limits(&limits),
         limits,
         routes,
         shutdown: shutdown.clone(),
         unknown_fields,
         watch,
-        ways_in: WaysIn::new(identity, key_for("tokens", &secret), &tasks, &shutdown),
-    });
-    check::start(&shared.routes, &tasks, &shutdown);
+        ways_in: Arc::new(ways_in),
+    };
+    reload::begin(&shared, &tasks, &generation);
     tasks.spawn(watch_task.run());
-    tasks.spawn(listener.serve(Arc::new(Service(shared)), tasks.clone(), shutdown));
-    Ok(Started { address, metrics: read_at })
+    let front = Arc::new(Front(ArcSwap::from_pointee(shared)));
+    let reloader = Reloader::new(&front, listener.conduct(), &tasks, generation);
+    tasks.spawn(listener.serve(front, tasks.clone(), shutdown));
+    Ok(Started { address, metrics: read_at, reloader })
+}
+
+/// Where interactions are noted, and the task that compares them with baselines.
+fn watching(
+    baselines: Option<PathBuf>,
+    journal: &Journal,
+    (metrics, spans): (Arc<Metrics>, Option<Spans>),
+    shutdown: &Shutdown,
+) -> (Watch, WatchTask) {
+    let (watch, waiting) = Watch::new(Arc::clone(&metrics), spans);
+    let task = WatchTask {
+        baselines: watch_task::load(baselines.as_deref()),
+        file: baselines,
+        journal: journal.clone(),
+        lost: Arc::clone(&watch.lost),
+        metrics,
+        shutdown: shutdown.clone(),
+        waiting,
+    };
+    (watch, task)
 }
 
 /// Shows what is measured to those who collect it; returns where it can be read.

@@ -3,12 +3,13 @@
 //! It says plainly what it is, and answers from the prompt. The last user message may begin with a
 //! request: `/echo TEXT` repeats it, `/slow TEXT` repeats it a word every tenth of a second,
 //! `/tool TEXT` calls the first offered tool (or `lookup`) with the text as its argument, `/long N`
-//! writes N sentences. It speaks both dialects.
+//! writes N sentences. It speaks every dialect.
 //!
 //! INVARIANT: it is reached through a socket on the loopback interface like any other upstream, so
 //! the data path has no special case for it. INVARIANT: it keeps nothing and reaches nothing.
 
 mod messages;
+mod ollama;
 mod responses;
 
 use std::{
@@ -96,14 +97,19 @@ impl Handler for Loopback {
                 (Method::POST, "/v1/moderations") => whole(&responses::moderation()),
                 (Method::POST, "/v1/messages") => Chat::plan(&asked).answer_as_message(),
                 (Method::POST, "/v1/messages/count_tokens") => Chat::plan(&asked).count(),
-                _ => {
-                    let mut response = whole(&json!({ "error": { "message": "not found" } }));
-                    *response.status_mut() = StatusCode::NOT_FOUND;
-                    response
+                (method, path) if path.starts_with("/api/") => {
+                    ollama::answer(&method, path, &asked)
                 }
+                _ => not_found(&json!({ "message": "not found" })),
             }
         })
     }
+}
+
+fn not_found(error: &Value) -> Response<Body> {
+    let mut response = whole(&json!({ "error": error }));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }
 
 fn whole(value: &Value) -> Response<Body> {
@@ -253,10 +259,18 @@ impl Chat {
 }
 
 fn streamed(queue: VecDeque<Bytes>, pause: Option<Duration>) -> Response<Body> {
+    streamed_as("text/event-stream", queue, pause)
+}
+
+fn streamed_as(
+    content_type: &'static str,
+    queue: VecDeque<Bytes>,
+    pause: Option<Duration>,
+) -> Response<Body> {
     let frames = Frames { queue, pause, sleep: None };
     let mut response = Response::new(frames.boxed_unsync());
-    let events = header::HeaderValue::from_static("text/event-stream");
-    response.headers_mut().insert(header::CONTENT_TYPE, events);
+    let content_type = header::HeaderValue::from_static(content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
 

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use events::{
     Action, Decision, Ending, GuardReport, InteractionClosed, InteractionOpened, LocatedFinding,
     Outcome,
@@ -18,6 +19,7 @@ use telemetry::{
     About, Counter, Family, FamilySnapshot, Gauge, Histogram, Kind, Meter, Names, Unit, names,
 };
 
+use crate::break_glass::{self, BreakGlass};
 use crate::quota::Quotas;
 use crate::settings::{Settings, UpstreamKind};
 use crate::spans::Naming;
@@ -38,6 +40,8 @@ const INSPECTION_BOUNDS_US: &[u64] = &[
 /// Everything that is counted.
 pub(crate) struct Metrics {
     anomalies: Family<Counter, 1>,
+    break_glass: Arc<Gauge>,
+    break_glass_uses: Family<Counter, 1>,
     cost: Family<Counter, 1>,
     duration: Family<Histogram, 2>,
     exposures: Family<Counter, 0>,
@@ -50,8 +54,7 @@ pub(crate) struct Metrics {
     operation: Family<Histogram, 4>,
     first_chunk: Family<Histogram, 3>,
     pub(crate) open: Arc<Gauge>,
-    prices: Arc<Quotas>,
-    providers: HashMap<String, UpstreamKind>,
+    named: ArcSwap<MetricNames>,
     refusals: Family<Counter, 1>,
     requests: Family<Counter, 6>,
     restored: Family<Counter, 0>,
@@ -60,6 +63,20 @@ pub(crate) struct Metrics {
     tokens: Family<Histogram, 4>,
     unscanned: Family<Counter, 1>,
     watch_lost: Family<Counter, 0>,
+}
+
+/// What the configuration says of upstreams and models.
+pub(crate) struct MetricNames {
+    prices: Quotas,
+    providers: HashMap<String, UpstreamKind>,
+}
+
+impl MetricNames {
+    fn of(settings: &Settings, prices: Quotas) -> Self {
+        let upstreams = settings.upstreams.iter();
+        let providers = upstreams.map(|one| (one.settings.name.clone(), one.kind)).collect();
+        Self { prices, providers }
+    }
 }
 
 /// What an open record says that is wanted again when the interaction ends.
@@ -91,9 +108,17 @@ const DURATION: About = about(
     Kind::Histogram,
     Unit::Seconds,
 );
+const BREAK_GLASS: About =
+    about("bartizan.break_glass.open", "Break-glass that holds now.", Kind::Gauge, Unit::Count);
+const BREAK_GLASS_USES: About = about(
+    "bartizan.break_glass.uses",
+    "Decisions about requests and answers in which a rule was let go by break-glass.",
+    Kind::Counter,
+    Unit::Count,
+);
 const EXPOSURES: About = about(
     "bartizan.keys.exposed",
-    "Virtual keys seen in plain text in requests.",
+    "Keys of ours, and sealed keys of providers, seen in plain text.",
     Kind::Counter,
     Unit::Count,
 );
@@ -187,22 +212,17 @@ fn family<V: Meter, const N: usize>(
 
 impl Metrics {
     /// Everything at rest. Models that routes and prices name are told apart whatever else is asked for.
-    pub(crate) fn new(settings: &Settings, prices: Arc<Quotas>) -> Self {
+    pub(crate) fn new(settings: &Settings, prices: Quotas) -> Self {
         let models = Names::new(MODELS_MAX);
-        let patterns = settings.routes.iter().flat_map(|route| &route.models);
-        for pattern in patterns.chain(prices.priced()) {
-            if !pattern.as_str().contains('*') {
-                models.admit(pattern.as_str());
-            }
-        }
-        let upstreams = settings.upstreams.iter();
-        let providers = upstreams.map(|one| (one.settings.name.clone(), one.kind)).collect();
+        tell_apart(&models, settings, &prices);
         let long = names::DURATION_BOUNDS_US;
         let short = INSPECTION_BOUNDS_US;
         let (operation, provider) = (names::OPERATION_NAME, names::PROVIDER_NAME);
         let model = names::REQUEST_MODEL;
         Self {
             anomalies: family(ANOMALIES, &[], ["kind"]),
+            break_glass: Arc::default(),
+            break_glass_uses: family(BREAK_GLASS_USES, &[], ["stage"]),
             cost: family(COST, &[], ["model"]),
             duration: family(DURATION, long, ["operation", "streamed"]),
             exposures: family(EXPOSURES, &[], []),
@@ -215,8 +235,7 @@ impl Metrics {
             models,
             open: Arc::default(),
             operation: family(OPERATION, long, [operation, provider, model, names::ERROR_TYPE]),
-            prices,
-            providers,
+            named: ArcSwap::from_pointee(MetricNames::of(settings, prices)),
             refusals: family(REFUSALS, &[], ["code"]),
             requests: family(
                 REQUESTS,
@@ -236,10 +255,27 @@ impl Metrics {
         }
     }
 
+    /// What another configuration says. Models that it names are told apart, as far as there is room.
+    pub(crate) fn names(&self, settings: &Settings, prices: Quotas) -> MetricNames {
+        tell_apart(&self.models, settings, &prices);
+        MetricNames::of(settings, prices)
+    }
+
+    /// The configuration is another from now on; what was counted stays.
+    pub(crate) fn change(&self, names: MetricNames) {
+        self.named.store(Arc::new(names));
+    }
+
+    /// The same, with how much break-glass there is.
+    pub(crate) fn watching(self, glass: &BreakGlass) -> Self {
+        Self { break_glass: Arc::clone(&glass.gauge), ..self }
+    }
+
     /// An interaction begins.
     pub(crate) fn opened(&self, opened: &InteractionOpened) -> Labels {
         self.seen("request", &opened.findings, opened.unscanned.len(), &opened.guards);
         self.masked.with(["request"]).add(u64::from(opened.masked));
+        self.let_go("request", &opened.decision);
         Labels {
             decision: decision(&opened.decision),
             dialect: opened.dialect.clone(),
@@ -256,6 +292,7 @@ impl Metrics {
     pub(crate) fn closed(&self, one: &Labels, closed: &InteractionClosed, observed: &Observed) {
         self.seen("answer", &closed.findings, closed.unscanned.len(), &closed.guards);
         self.masked.with(["answer"]).add(u64::from(closed.masked));
+        self.let_go("answer", &closed.decision);
         self.restored.with([]).add(u64::from(closed.restored));
         let decision = whole_decision(one, closed);
         let class = status_class(closed.status);
@@ -292,7 +329,7 @@ impl Metrics {
         if let Some(chunk) = observed.first_chunk.filter(|_| one.is_streamed) {
             self.first_chunk.with([operation, provider, model]).observe(microseconds(chunk));
         }
-        if let Some(nanousd) = self.prices.cost_of(asked, observed.tokens)
+        if let Some(nanousd) = self.named.load().prices.cost_of(asked, observed.tokens)
             && observed.is_owed
         {
             self.cost.with([model]).add(nanousd);
@@ -327,7 +364,8 @@ impl Metrics {
 
     /// Whose service an interaction was sent to.
     fn provider(&self, one: &Labels) -> Option<&'static str> {
-        let kind = self.providers.get(one.upstream.as_deref()?)?;
+        let named = self.named.load();
+        let kind = named.providers.get(one.upstream.as_deref()?)?;
         Some(names::provider_name(&one.dialect, kind.is_azure()))
     }
 
@@ -347,6 +385,12 @@ impl Metrics {
         for report in guards {
             let reason = report.reason.as_deref().unwrap_or_default();
             self.guards.with([&*report.guard, stage, report.status.as_str(), reason]).add(1);
+        }
+    }
+
+    fn let_go(&self, stage: &str, decision: &Decision) {
+        if break_glass::named(decision).is_some() {
+            self.break_glass_uses.with([stage]).add(1);
         }
     }
 
@@ -374,7 +418,7 @@ impl Metrics {
 
     /// What all of it says now.
     pub(crate) fn snapshot(&self) -> Vec<FamilySnapshot> {
-        vec![
+        let mut families = vec![
             self.requests.snapshot(),
             self.refusals.snapshot(),
             self.duration.snapshot(),
@@ -393,9 +437,23 @@ impl Metrics {
             self.cost.snapshot(),
             self.anomalies.snapshot(),
             self.exposures.snapshot(),
+            FamilySnapshot::point(BREAK_GLASS, self.break_glass.point()),
+            self.break_glass_uses.snapshot(),
             self.watch_lost.snapshot(),
             self.spans_lost.snapshot(),
-        ]
+        ];
+        families.extend(self.named.load().prices.shared_snapshot());
+        families
+    }
+}
+
+/// Models that routes and prices name are told apart whatever else is asked for.
+fn tell_apart(models: &Names, settings: &Settings, prices: &Quotas) {
+    let patterns = settings.routes.iter().flat_map(|route| &route.models);
+    for pattern in patterns.chain(prices.priced()) {
+        if !pattern.as_str().contains('*') {
+            models.admit(pattern.as_str());
+        }
     }
 }
 
@@ -482,7 +540,7 @@ pub(crate) fn at_rest() -> Metrics {
     };
     let prices = vec![price("priced"), price("m-*")];
     let quotas = crate::QuotaSettings { prices, ..crate::QuotaSettings::default() };
-    Metrics::new(&settings, Arc::new(Quotas::new(quotas)))
+    Metrics::new(&settings, Quotas::new(quotas))
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@
 //! beyond, and then it is counted. INVARIANT: who takes nothing of a limit is not refused by it. INVARIANT: bounded:
 //! [`SUBJECTS_MAX`] counters; if all of them are in use, requests that need another are refused, and no others.
 //!
-//! Not here: counters shared by several gateways; the counters' file (`bartizan`).
+//! Not here: counters shared by several gateways (`shared_quota`); the counters' file (`bartizan`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use connect::Lease;
 use events::{Principal, TokenUsage};
 use policy::NamePattern;
 use serde::{Deserialize, Serialize};
@@ -22,14 +23,15 @@ use store::Quota;
 
 use crate::counter::{Amount, Counter, QuotaRefusal, Window, cost, month};
 use crate::exchange::now_ms;
+use crate::shared_quota::{self, SharedQuota};
 use crate::tally::TOKEN_BYTES;
 
 /// Counters in use at a time, some 300 bytes each.
 pub const SUBJECTS_MAX: usize = 200_000;
 /// Time between two searches for counters at rest, in milliseconds.
 const SWEEP_PAUSE_MS: u64 = 1_000;
-/// A limit by the key's own quota, not by the configuration.
-const OF_KEY: u32 = u32::MAX;
+/// What refusals call the limit of a key's own quota.
+const OF_KEY: &str = "of this key";
 
 /// What a limit counts separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +85,14 @@ pub struct QuotaSettings {
     pub limits: Vec<LimitSettings>,
     /// The first that fits counts.
     pub prices: Vec<Price>,
+    /// Where gateways count together; without it, each for itself.
+    pub shared: Option<SharedQuota>,
 }
 
 impl Default for QuotaSettings {
     fn default() -> Self {
-        Self { assumed_output_tokens: 1_024, limits: Vec::new(), prices: Vec::new() }
+        let (limits, prices) = (Vec::new(), Vec::new());
+        Self { assumed_output_tokens: 1_024, limits, prices, shared: None }
     }
 }
 
@@ -118,49 +123,78 @@ pub(crate) struct Ask<'a> {
     pub(crate) uses: Uses,
 }
 
-/// Every counter.
-#[derive(Debug, Default)]
+/// The limits, and every counter. Cheap to clone; clones share the counters.
+#[derive(Clone, Debug, Default)]
 pub struct Quotas {
-    settings: QuotaSettings,
-    counters: Mutex<HashMap<CounterId, Counter>>,
+    counters: Arc<Counters>,
+    pub(crate) settings: Arc<QuotaSettings>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    map: Mutex<HashMap<CounterId, Counter>>,
     /// When counters at rest were searched for, in milliseconds since 1970.
     swept_ms: AtomicU64,
 }
 
 /// Which limit, and whose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct CounterId {
-    limit: u32,
-    subject: String,
+pub(crate) struct CounterId {
+    /// The name of a limit of the configuration; nothing for a key's own quota.
+    pub(crate) limit: Option<String>,
+    pub(crate) subject: String,
+}
+
+impl CounterId {
+    /// What refusals call the limit.
+    pub(crate) fn name(&self) -> &str {
+        self.limit.as_deref().unwrap_or(OF_KEY)
+    }
+}
+
+/// What a request wants of its limits.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) counters: Vec<(CounterId, Quota)>,
+    price: (u64, u64),
+    pub(crate) reserved: Amount,
+    uses: Uses,
 }
 
 /// What a request holds until it ends.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    quotas: Arc<Quotas>,
-    counters: Vec<(CounterId, Quota)>,
-    price: (u64, u64),
-    uses: Uses,
-    reserved: Amount,
+    claim: Claim,
+    counters: Arc<Counters>,
+    /// What it holds of limits that are shared.
+    lease: Option<Lease>,
     used: Amount,
 }
 
 impl Reservation {
     /// The request was sent, and has used so many tokens with its answer.
     pub(crate) const fn used(&mut self, tokens: TokenUsage) {
-        if !matches!(self.uses, Uses::Nothing) {
-            self.used = cost(tokens.input, tokens.output, self.price);
+        if !matches!(self.claim.uses, Uses::Nothing) {
+            self.used = cost(tokens.input, tokens.output, self.claim.price);
+            if let Some(lease) = &mut self.lease {
+                lease.used(shared_quota::amount(self.used));
+            }
         }
+    }
+
+    /// It is counted together with other gateways.
+    pub(crate) fn holds(&mut self, lease: Lease) {
+        self.lease = Some(lease);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         let now_ms = now_ms();
-        let mut counters = self.quotas.counters();
-        for (id, quota) in &self.counters {
+        let mut counters = self.counters.map();
+        for (id, quota) in &self.claim.counters {
             if let Some(counter) = counters.get_mut(id) {
-                counter.settle(quota, self.reserved, self.used, now_ms);
+                counter.settle(quota, self.claim.reserved, self.used, now_ms);
             }
         }
     }
@@ -187,25 +221,27 @@ struct SavedCounter {
 impl Quotas {
     /// Counters at rest.
     pub fn new(settings: QuotaSettings) -> Self {
-        Self { settings, ..Self::default() }
+        Self { settings: Arc::new(settings), ..Self::default() }
     }
 
-    /// Lets a request in, or says which limit does not.
-    pub(crate) fn reserve(
-        self: &Arc<Self>,
-        ask: &Ask<'_>,
-        now_ms: u64,
-    ) -> Result<Option<Reservation>, QuotaRefusal> {
-        let limits = self.limits_of(ask);
-        if limits.is_empty() {
+    /// Other limits over the same counters: those of limits that keep their name go on.
+    #[must_use]
+    pub fn with(&self, settings: QuotaSettings) -> Self {
+        Self { counters: Arc::clone(&self.counters), settings: Arc::new(settings) }
+    }
+
+    /// What a request wants of its limits; nothing, if none counts it.
+    pub(crate) fn claim(&self, ask: &Ask<'_>) -> Result<Option<Claim>, QuotaRefusal> {
+        let counters = self.limits_of(ask);
+        if counters.is_empty() {
             return Ok(None);
         }
         let price = self.price_of(ask.model);
-        if let (None, Some((name, ..))) =
-            (price, limits.iter().find(|(_, _, quota)| quota.limits_money()))
+        if let (None, Some((id, _))) =
+            (price, counters.iter().find(|(_, quota)| quota.limits_money()))
             && ask.uses != Uses::Nothing
         {
-            return Err(QuotaRefusal::NoPrice { limit: (*name).to_owned() });
+            return Err(QuotaRefusal::NoPrice { limit: id.name().to_owned() });
         }
         let price = price.unwrap_or_default();
         let input_tokens = ask.request_bytes.div_ceil(TOKEN_BYTES);
@@ -215,48 +251,72 @@ impl Quotas {
             Uses::Input => cost(input_tokens, 0, price),
             Uses::InputAndOutput => cost(input_tokens, each.saturating_mul(ask.answers), price),
         };
-        let mut counters = self.counters();
-        for (name, id, quota) in &limits {
-            counters.get(id).copied().unwrap_or_default().admits(name, quota, reserved, now_ms)?;
+        Ok(Some(Claim { counters, price, reserved, uses: ask.uses }))
+    }
+
+    /// Lets a request in by the counters of this process, or says which limit does not.
+    pub(crate) fn admit(&self, claim: Claim, now_ms: u64) -> Result<Reservation, QuotaRefusal> {
+        let mut counters = self.counters.map();
+        for (id, quota) in &claim.counters {
+            let counter = counters.get(id).copied().unwrap_or_default();
+            counter.admits(id.name(), quota, claim.reserved, now_ms)?;
         }
-        let new = limits.iter().filter(|(_, id, _)| !counters.contains_key(id)).count();
+        self.hold(&mut counters, claim, now_ms)
+    }
+
+    /// Counts a request that was let in by counters elsewhere, of which this is known: what was used of each, in its day and
+    /// month.
+    pub(crate) fn follow(
+        &self,
+        claim: Claim,
+        used: &[(Window, Window)],
+        now_ms: u64,
+    ) -> Result<Reservation, QuotaRefusal> {
+        let mut counters = self.counters.map();
+        let reservation = self.hold(&mut counters, claim, now_ms)?;
+        for ((id, _), (day, month)) in reservation.claim.counters.iter().zip(used) {
+            if let Some(counter) = counters.get_mut(id) {
+                (counter.day, counter.month) = (*day, *month);
+            }
+        }
+        Ok(reservation)
+    }
+
+    fn hold(
+        &self,
+        counters: &mut HashMap<CounterId, Counter>,
+        claim: Claim,
+        now_ms: u64,
+    ) -> Result<Reservation, QuotaRefusal> {
+        let new = claim.counters.iter().filter(|(id, _)| !counters.contains_key(id)).count();
         if new > 0 && counters.len() + new > SUBJECTS_MAX {
-            self.sweep(&mut counters, now_ms);
+            self.counters.sweep(counters, now_ms);
             if counters.len() + new > SUBJECTS_MAX {
                 return Err(QuotaRefusal::Full);
             }
         }
-        let mut held = Vec::with_capacity(limits.len());
-        for (_, id, quota) in limits {
-            counters.entry(id.clone()).or_default().reserve(quota, reserved, now_ms);
-            held.push((id, quota.clone()));
+        for (id, quota) in &claim.counters {
+            let counter = counters.entry(id.clone()).or_default();
+            counter.reserve(quota, claim.reserved, now_ms);
         }
-        drop(counters);
-        let (quotas, used, uses) = (Arc::clone(self), Amount::default(), ask.uses);
-        Ok(Some(Reservation { quotas, counters: held, price, uses, reserved, used }))
+        let (counters, used) = (Arc::clone(&self.counters), Amount::default());
+        Ok(Reservation { claim, counters, lease: None, used })
     }
 
-    /// Forgets counters at rest, unless that was just done.
-    fn sweep(&self, counters: &mut HashMap<CounterId, Counter>, now_ms: u64) {
-        // Only who holds the counters comes here.
-        if now_ms.abs_diff(self.swept_ms.load(Ordering::Relaxed)) < SWEEP_PAUSE_MS {
-            return;
-        }
-        counters.retain(|_, counter| !counter.is_at_rest(now_ms));
-        self.swept_ms.store(now_ms, Ordering::Relaxed);
-    }
-
-    /// The limits that count a request: what refusals call them, whose counter, how much.
-    fn limits_of<'a>(&'a self, ask: &'a Ask<'_>) -> Vec<(&'a str, CounterId, &'a Quota)> {
+    /// The limits that count a request, and how much they allow.
+    fn limits_of(&self, ask: &Ask<'_>) -> Vec<(CounterId, Quota)> {
         let mut limits = Vec::new();
         if !ask.of_key.is_unlimited() {
-            let id = CounterId { limit: OF_KEY, subject: subject(Per::Key, ask) };
-            limits.push(("of this key", id, ask.of_key));
+            let id = CounterId { limit: None, subject: subject(Per::Key, ask) };
+            limits.push((id, ask.of_key.clone()));
         }
-        for (index, limit) in self.settings.limits.iter().enumerate() {
+        for limit in &self.settings.limits {
             if limit.models.iter().any(|pattern| pattern.matches(ask.model)) {
-                let id = CounterId { limit: index as u32, subject: subject(limit.per, ask) };
-                limits.push((&*limit.name, id, &limit.quota));
+                let subject = subject(limit.per, ask);
+                limits.push((
+                    CounterId { limit: Some(limit.name.clone()), subject },
+                    limit.quota.clone(),
+                ));
             }
         }
         limits
@@ -282,18 +342,13 @@ impl Quotas {
     pub fn snapshot(&self) -> QuotaSnapshot {
         let this_month = month(now_ms());
         let mut counters: Vec<SavedCounter> = self
-            .counters()
+            .counters
+            .map()
             .iter()
             .filter(|(_, counter)| counter.month.used_in(this_month) != Amount::default())
-            .filter_map(|(id, counter)| {
-                let named = self.settings.limits.get(id.limit as usize);
-                let limit = match named {
-                    Some(limit) => Some(limit.name.clone()),
-                    None if id.limit == OF_KEY => None,
-                    None => return None,
-                };
-                let (day, month) = (counter.day, counter.month);
-                Some(SavedCounter { limit, subject: id.subject.clone(), day, month })
+            .map(|(id, counter)| {
+                let CounterId { limit, subject } = id.clone();
+                SavedCounter { limit, subject, day: counter.day, month: counter.month }
             })
             .collect();
         counters.sort_by(|a, b| (&a.limit, &a.subject).cmp(&(&b.limit, &b.subject)));
@@ -302,25 +357,32 @@ impl Quotas {
 
     /// Goes on from what was kept. Limits that are no longer there are forgotten.
     pub fn restore(&self, snapshot: QuotaSnapshot) {
-        let mut counters = self.counters();
+        let mut counters = self.counters.map();
         for saved in snapshot.counters.into_iter().take(SUBJECTS_MAX) {
-            let limit = match &saved.limit {
-                None => Some(OF_KEY),
-                Some(name) => {
-                    let found = self.settings.limits.iter().position(|limit| limit.name == *name);
-                    found.map(|index| index as u32)
-                }
-            };
-            let Some(limit) = limit else { continue };
-            let id = CounterId { limit, subject: saved.subject };
-            let counter = Counter { day: saved.day, month: saved.month, ..Counter::default() };
-            counters.insert(id, counter);
+            let is_known = |name: &String| self.settings.limits.iter().any(|it| it.name == *name);
+            if saved.limit.as_ref().is_none_or(is_known) {
+                let id = CounterId { limit: saved.limit, subject: saved.subject };
+                let counter = Counter { day: saved.day, month: saved.month, ..Counter::default() };
+                counters.insert(id, counter);
+            }
         }
     }
+}
 
-    fn counters(&self) -> MutexGuard<'_, HashMap<CounterId, Counter>> {
+impl Counters {
+    fn map(&self) -> MutexGuard<'_, HashMap<CounterId, Counter>> {
         // Every change is made whole.
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets counters at rest, unless that was just done.
+    fn sweep(&self, counters: &mut HashMap<CounterId, Counter>, now_ms: u64) {
+        // Only who holds the counters comes here.
+        if now_ms.abs_diff(self.swept_ms.load(Ordering::Relaxed)) < SWEEP_PAUSE_MS {
+            return;
+        }
+        counters.retain(|_, counter| !counter.is_at_rest(now_ms));
+        self.swept_ms.store(now_ms, Ordering::Relaxed);
     }
 }
 

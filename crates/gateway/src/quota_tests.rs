@@ -8,7 +8,7 @@ use crate::counter::DAY_MS;
 /// 2026-11-23 14:05:09 UTC.
 const NOW_MS: u64 = 1_795_442_709_000;
 
-fn quotas(limits: &[(&str, Per, Quota)]) -> Arc<Quotas> {
+fn quotas(limits: &[(&str, Per, Quota)]) -> Quotas {
     let limits = limits.iter().map(|(name, per, quota)| LimitSettings {
         name: (*name).to_owned(),
         per: *per,
@@ -17,11 +17,7 @@ fn quotas(limits: &[(&str, Per, Quota)]) -> Arc<Quotas> {
     });
     let prices =
         vec![Price { models: vec!["gpt-*".into()], input_nanousd: 1_000, output_nanousd: 2_000 }];
-    Arc::new(Quotas::new(QuotaSettings {
-        limits: limits.collect(),
-        prices,
-        ..QuotaSettings::default()
-    }))
+    Quotas::new(QuotaSettings { limits: limits.collect(), prices, ..QuotaSettings::default() })
 }
 
 fn team(name: &str) -> Principal {
@@ -52,12 +48,21 @@ const UNLIMITED: Quota = Quota {
     microusd_per_month: None,
 };
 
+fn reserve(
+    quotas: &Quotas,
+    ask: &Ask<'_>,
+    now_ms: u64,
+) -> Result<Option<Reservation>, QuotaRefusal> {
+    let claim = quotas.claim(ask)?;
+    claim.map(|claim| quotas.admit(claim, now_ms)).transpose()
+}
+
 fn admitted(
-    quotas: &Arc<Quotas>,
+    quotas: &Quotas,
     principal: &Principal,
     now_ms: u64,
 ) -> Result<Option<Reservation>, QuotaRefusal> {
-    quotas.reserve(&ask(principal, &UNLIMITED), now_ms)
+    reserve(quotas, &ask(principal, &UNLIMITED), now_ms)
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn what_was_not_used_is_given_back() {
     drop(second);
     first.used(TokenUsage { input: 90, output: 60 });
     drop(first);
-    let counter = *quotas.counters().values().next().expect("one");
+    let counter = *quotas.counters.map().values().next().expect("one");
     assert_eq!(
         (counter.month.used.tokens, counter.reserved, counter.concurrent),
         (150, Amount::default(), 0)
@@ -111,8 +116,8 @@ fn what_may_be_used_is_reserved_for_every_answer() {
     ] {
         let quotas = quotas(&[("r", Per::All, Quota { concurrent_max: Some(9), ..UNLIMITED })]);
         let asked = Ask { answers, output_tokens_max, uses, ..ask(&anybody, &UNLIMITED) };
-        let held = quotas.reserve(&asked, NOW_MS).expect("let in").expect("counted");
-        assert_eq!(held.reserved.tokens, expected, "{uses:?} {answers}");
+        let held = reserve(&quotas, &asked, NOW_MS).expect("let in").expect("counted");
+        assert_eq!(held.claim.reserved.tokens, expected, "{uses:?} {answers}");
     }
 }
 
@@ -133,11 +138,11 @@ fn who_uses_nothing_is_not_refused_for_what_others_used() {
     assert!(admitted(&quotas, &anybody, NOW_MS).is_err());
     let nothing = Ask { uses: Uses::Nothing, model: "o3", ..ask(&anybody, &UNLIMITED) };
     for _ in 0..2 {
-        let mut held = quotas.reserve(&nothing, NOW_MS).expect("let in").expect("counted");
+        let mut held = reserve(&quotas, &nothing, NOW_MS).expect("let in").expect("counted");
         held.used(TokenUsage { input: 1_000, output: 1_000 });
     }
-    assert_eq!(quotas.counters().values().next().expect("one").month.used.tokens, 2_000);
-    let refused = quotas.reserve(&nothing, NOW_MS).expect_err("the fourth request");
+    assert_eq!(quotas.counters.map().values().next().expect("one").month.used.tokens, 2_000);
+    let refused = reserve(&quotas, &nothing, NOW_MS).expect_err("the fourth request");
     assert!(matches!(refused, QuotaRefusal::Later { what: "requests in a minute", .. }));
 }
 
@@ -155,7 +160,7 @@ fn money_needs_a_price() {
     );
     drop(held);
     let unpriced = Ask { model: "o3", ..ask(&anybody, &UNLIMITED) };
-    let refused = quotas.reserve(&unpriced, NOW_MS).expect_err("no price");
+    let refused = reserve(&quotas, &unpriced, NOW_MS).expect_err("no price");
     assert_eq!(refused, QuotaRefusal::NoPrice { limit: "spend".to_owned() });
 }
 
@@ -164,20 +169,20 @@ fn a_key_has_a_quota_of_its_own_and_all_limits_count_or_none() {
     let quotas = quotas(&[("all", Per::All, Quota { concurrent_max: Some(2), ..UNLIMITED })]);
     let of_key = Quota { tokens_per_minute: Some(300), ..UNLIMITED };
     let principal = Principal { key: Some(events::KeyId::new(7)), ..Principal::default() };
-    let held = quotas.reserve(&ask(&principal, &of_key), NOW_MS).expect("let in");
-    let refused = quotas.reserve(&ask(&principal, &of_key), NOW_MS).expect_err("400 tokens");
+    let held = reserve(&quotas, &ask(&principal, &of_key), NOW_MS).expect("let in");
+    let refused = reserve(&quotas, &ask(&principal, &of_key), NOW_MS).expect_err("400 tokens");
     let (limit, what) = ("of this key".to_owned(), "tokens in a minute");
     assert_eq!(refused, QuotaRefusal::Later { limit, what, after_ms: 20_000 });
-    let all = CounterId { limit: 0, subject: String::new() };
-    assert_eq!(quotas.counters()[&all].concurrent, 1, "what was refused is not under way");
+    let all = CounterId { limit: Some("all".to_owned()), subject: String::new() };
+    assert_eq!(quotas.counters.map()[&all].concurrent, 1, "what was refused is not under way");
     let other = admitted(&quotas, &team("a"), NOW_MS).expect("let in");
     let refused = admitted(&quotas, &team("b"), NOW_MS).expect_err("the third");
     assert!(matches!(refused, QuotaRefusal::Later { what: "requests under way", .. }));
     drop((held, other));
-    assert_eq!(quotas.counters()[&all].concurrent, 0);
+    assert_eq!(quotas.counters.map()[&all].concurrent, 0);
 
     let small = Quota { tokens_per_minute: Some(199), ..UNLIMITED };
-    let refused = quotas.reserve(&ask(&principal, &small), NOW_MS).expect_err("never");
+    let refused = reserve(&quotas, &ask(&principal, &small), NOW_MS).expect_err("never");
     assert!(matches!(refused, QuotaRefusal::TooLarge { what: "tokens in a minute", .. }));
 }
 
@@ -191,20 +196,57 @@ fn months_are_those_of_the_calendar() {
 }
 
 #[test]
+fn a_clock_that_jumps_neither_forgets_a_budget_nor_shuts_anybody_out_for_good() {
+    let day_begins = NOW_MS - NOW_MS % DAY_MS;
+    // 2026-12-01: the day and the month begin.
+    let month_begins = 20_788 * DAY_MS;
+    let per_day = Quota { tokens_per_day: Some(100), ..UNLIMITED };
+    let per_month = Quota { tokens_per_month: Some(100), ..UNLIMITED };
+    let (second, day) = (1_000, DAY_MS);
+    for (quota, used_at, asked_at, is_let_in, case) in [
+        (&per_day, day_begins + second, day_begins + 2 * second, false, "the same day"),
+        (&per_day, day_begins - second, day_begins + second, true, "the next day"),
+        (&per_day, day_begins + second, day_begins - second, false, "set back across midnight"),
+        (&per_day, day_begins + second, day_begins - second - day, true, "set back by two days"),
+        (&per_day, day_begins, day_begins + 400 * day, true, "set forward by a year"),
+        (
+            &per_month,
+            month_begins + second,
+            month_begins - second,
+            false,
+            "set back across a month",
+        ),
+        (&per_month, month_begins - second, month_begins + second, true, "the next month"),
+        (&per_month, month_begins, month_begins - 70 * day, true, "set back by months"),
+    ] {
+        let tokens = |tokens| Amount { tokens, nanousd: 0 };
+        let mut counter = Counter::default();
+        counter.reserve(quota, tokens(100), used_at);
+        counter.settle(quota, tokens(100), tokens(100), used_at);
+        let admitted = counter.admits("house", quota, tokens(1), asked_at);
+        assert_eq!(admitted.is_ok(), is_let_in, "{case}");
+        // What is used while the clock is wrong is not forgotten when it is right again.
+        counter.reserve(quota, tokens(0), asked_at);
+        counter.settle(quota, tokens(0), tokens(1), asked_at);
+        assert!(counter.month.used_in(month(asked_at)).tokens > 0, "{case}");
+    }
+}
+
+#[test]
 fn what_was_used_outlives_the_process() {
     let limits = [("month", Per::Team, Quota { tokens_per_month: Some(500), ..UNLIMITED })];
     let before = quotas(&limits);
     let mut held =
-        before.reserve(&ask(&team("a"), &UNLIMITED), now_ms()).expect("let in").expect("counted");
+        reserve(&before, &ask(&team("a"), &UNLIMITED), now_ms()).expect("let in").expect("counted");
     held.used(TokenUsage { input: 400, output: 50 });
     drop(held);
     let text = serde_json::to_string(&before.snapshot()).expect("text");
     let after = quotas(&limits);
     after.restore(serde_json::from_str(&text).expect("a snapshot"));
     assert_eq!(after.snapshot(), before.snapshot());
-    let refused = after.reserve(&ask(&team("a"), &UNLIMITED), now_ms()).expect_err("450 of 500");
+    let refused = reserve(&after, &ask(&team("a"), &UNLIMITED), now_ms()).expect_err("450 of 500");
     assert!(matches!(refused, QuotaRefusal::UsedUp { .. }));
-    assert!(after.reserve(&ask(&team("b"), &UNLIMITED), now_ms()).is_ok());
+    assert!(reserve(&after, &ask(&team("b"), &UNLIMITED), now_ms()).is_ok());
 }
 
 #[test]
@@ -212,15 +254,18 @@ fn counters_are_limited_and_those_at_rest_make_room() {
     let quotas =
         quotas(&[("each", Per::Team, Quota { requests_per_minute: Some(9), ..UNLIMITED })]);
     {
-        let mut counters = quotas.counters();
+        let mut counters = quotas.counters.map();
         let busy = Counter { concurrent: 1, ..Counter::default() };
         for number in 0..SUBJECTS_MAX {
-            counters.insert(CounterId { limit: 0, subject: number.to_string() }, busy);
+            counters.insert(
+                CounterId { limit: Some("each".to_owned()), subject: number.to_string() },
+                busy,
+            );
         }
     }
     assert_eq!(admitted(&quotas, &team("new"), NOW_MS).expect_err("full"), QuotaRefusal::Full);
     assert!(admitted(&quotas, &team("7"), NOW_MS).is_ok(), "who has a counter keeps it");
-    for counter in quotas.counters().values_mut().take(10) {
+    for counter in quotas.counters.map().values_mut().take(10) {
         counter.concurrent = 0;
     }
     let soon = admitted(&quotas, &team("new"), NOW_MS + SWEEP_PAUSE_MS - 1);
@@ -244,7 +289,7 @@ proptest! {
             let asked = Ask { request_bytes: bytes, output_tokens_max: Some(output), ..ask(&anybody, &UNLIMITED) };
             let most = bytes.div_ceil(4) + output;
             let under_way: u64 = held.iter().map(|(_, most)| most).sum();
-            match quotas.reserve(&asked, now) {
+            match reserve(&quotas, &asked, now) {
                 Ok(reservation) => {
                     prop_assert!(used + under_way + most <= max);
                     held.push((reservation.expect("counted"), most));
@@ -259,7 +304,7 @@ proptest! {
             }
         }
         held.clear();
-        let counter = quotas.counters().values().next().copied().unwrap_or_default();
+        let counter = quotas.counters.map().values().next().copied().unwrap_or_default();
         prop_assert_eq!((counter.reserved, counter.concurrent), (Amount::default(), 0));
         prop_assert_eq!(counter.month.used.tokens, used);
     }

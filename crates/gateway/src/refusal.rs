@@ -153,6 +153,10 @@ impl From<QuotaRefusal> for Refusal {
             ..Self::request(StatusCode::FORBIDDEN, code, message)
         };
         match refusal {
+            QuotaRefusal::Away => Self::internal(
+                "limits_unavailable",
+                "the limits cannot be counted now, so it is refused; try again, or tell your platform team",
+            ),
             QuotaRefusal::Later { limit, what, after_ms } => Self {
                 ending: Ending::Refused,
                 kind: "rate_limit_error",

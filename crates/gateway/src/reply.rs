@@ -13,7 +13,10 @@ use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
-use wire::{AddressStyle, Dialect, Echoes, Edit, Operation, UnknownFields};
+use wire::{
+    AddressStyle, AnswerShape, Document, Echoes, Edit, Framing, Operation, ReadError, ReadLimits,
+    UnknownFields,
+};
 
 use crate::{
     answer::{AnswerGuard, Passed, Verdict},
@@ -38,6 +41,9 @@ pub(crate) const USER_AGENT: HeaderValue =
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 const FRAMES: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 /// Answers are never refused for fields that the content map does not know: they are scanned in every
 /// mode, since the provider and not the caller decides what is in an answer.
@@ -63,7 +69,7 @@ pub(crate) fn outgoing(
     prepared: &Prepared,
     target: &Target,
 ) -> Result<Request<Bytes>, Refusal> {
-    let Received { caller, operation, place, speech, .. } = received;
+    let Received { boundary, caller, operation, place, speech, .. } = received;
     let (below, is_beside) = below(received, target);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
@@ -77,7 +83,7 @@ pub(crate) fn outgoing(
     headers.insert(header::USER_AGENT, USER_AGENT);
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if !prepared.body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, JSON);
+        headers.insert(header::CONTENT_TYPE, content_type(boundary.as_deref())?);
     }
     speech.add_to(headers);
     if let Some(place) = place {
@@ -92,6 +98,13 @@ pub(crate) fn outgoing(
         sigv4::sign(&mut request, place, aws, now_ms() / 1000)?;
     }
     Ok(request)
+}
+
+/// The content type of what is sent on.
+fn content_type(boundary: Option<&str>) -> Result<HeaderValue, Refusal> {
+    let Some(boundary) = boundary else { return Ok(JSON) };
+    HeaderValue::from_str(&wire::Form::content_type(boundary))
+        .map_err(|_| Refusal::internal("internal_request", "the request could not be built"))
 }
 
 /// Path and query at the upstream, and whether they stand beside the version of its base URL.
@@ -147,7 +160,7 @@ pub(crate) async fn reply(
     let cut = Box::pin(shared.isolation.cut(target.name(), model));
     let replying = Replying { cut, exchange, operation, reference, subject, vault };
     let (head, body) = answer.into_parts();
-    match kind(operation.dialect(), &head.headers, head.status) {
+    match kind(operation.dialect().framing(), &head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
             Ok(stream(shared, replying, head.status, &head.headers, body))
         }
@@ -165,7 +178,8 @@ enum Kind {
     Whole,
 }
 
-fn kind(dialect: Dialect, headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
+/// What an answer is, by its head. Servers of Ollama's dialect send some errors that are one document as lines.
+fn kind(framing: Framing, headers: &HeaderMap, status: StatusCode) -> Result<Kind, Refusal> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
         return Err(Refusal::upstream(
             "upstream_encoding",
@@ -178,11 +192,17 @@ fn kind(dialect: Dialect, headers: &HeaderMap, status: StatusCode) -> Result<Kin
             "the upstream redirected; redirects are not followed",
         ));
     }
-    let stream = headers
+    let streams = match framing {
+        Framing::Events => "text/event-stream",
+        Framing::Frames => "application/vnd.amazon.eventstream",
+        Framing::Lines if !status.is_success() => return Ok(Kind::Whole),
+        Framing::Lines => "application/x-ndjson",
+    };
+    let is_stream = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.trim_start().starts_with(dialect.stream_type()));
-    Ok(if stream { Kind::Stream } else { Kind::Whole })
+        .is_some_and(|value| value.trim_start().starts_with(streams));
+    Ok(if is_stream { Kind::Stream } else { Kind::Whole })
 }
 
 fn stream(
@@ -199,8 +219,12 @@ fn stream(
     let mut response = Response::new(());
     *response.status_mut() = status;
     forward_headers(headers, response.headers_mut());
-    let kind = if operation.dialect() == Dialect::Bedrock { FRAMES } else { EVENT_STREAM };
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let content_type = match operation.dialect().framing() {
+        Framing::Events => EVENT_STREAM,
+        Framing::Frames => FRAMES,
+        Framing::Lines => JSON_LINES,
+    };
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     say_not_scanned(shared, &exchange, response.headers_mut());
     let parts = StreamParts {
@@ -219,6 +243,45 @@ fn stream(
     };
     let body = GuardedStream::new(parts, upstream);
     response.map(|()| body.boxed_unsync())
+}
+
+/// What was asked, and so how a whole answer to it is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    operation: Operation,
+    shape: AnswerShape,
+}
+
+impl Asked {
+    /// Reads a whole answer.
+    pub(crate) fn read<'a>(
+        self,
+        body: &'a [u8],
+        limits: &ReadLimits,
+    ) -> Result<Document<'a>, ReadError> {
+        wire::read_answer(self.operation, self.shape, body, ANSWER_UNKNOWN_FIELDS, limits)
+    }
+}
+
+/// What a whole answer is, by its head. Errors are JSON.
+fn shape(operation: Operation, status: StatusCode, headers: &HeaderMap) -> AnswerShape {
+    let stated = stated_type(headers).unwrap_or_default();
+    if status.is_success() { wire::shape_of_answer(operation, stated) } else { AnswerShape::Json }
+}
+
+fn stated_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
+}
+
+/// The content type that a client is told. The upstream's own counts where the shape was read from it.
+fn type_of_answer(shape: AnswerShape, headers: &HeaderMap) -> HeaderValue {
+    let stated = stated_type(headers).filter(|stated| wire::is_media_type(stated));
+    let stated = stated.and_then(|stated| HeaderValue::from_str(stated).ok());
+    match shape {
+        AnswerShape::Json => JSON,
+        AnswerShape::Opaque(_) => stated.unwrap_or(BYTES),
+        AnswerShape::Text => stated.unwrap_or(TEXT),
+    }
 }
 
 async fn whole(
@@ -242,26 +305,26 @@ async fn whole(
             return Err((exchange, cut_short(&error)));
         }
     };
+    let asked = Asked { operation, shape: shape(operation, status, headers) };
     let began = Instant::now();
     let guarded = if !shared.judge.guards() && vault.is_empty() && status.is_success() {
         exchange.guards(shared.judge.report());
-        count_unguarded(shared, operation, &body, &mut exchange).await;
+        count_unguarded(shared, asked, &body, &mut exchange).await;
         Ok(body)
     } else {
         let mut guard = AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference);
         let outside = tokio::select! {
-            outside = ask_whole(shared, operation, &body, &mut guard, &mut exchange) => outside,
+            outside = ask_whole(shared, asked, &body, &mut guard, &mut exchange) => outside,
             () = &mut cut => Err(Refusal::isolated()),
         };
         let outside = match outside {
             Ok(reports) => reports,
             Err(refusal) => {
-                count_unguarded(shared, operation, &body, &mut exchange).await;
+                count_unguarded(shared, asked, &body, &mut exchange).await;
                 return Err((exchange, refusal));
             }
         };
-        let guard =
-            || guard_whole(shared, operation, (guard, outside), &body, status, &mut exchange);
+        let guard = || guard_whole(shared, asked, (guard, outside), &body, status, &mut exchange);
         shared.cpu.inspect(body.len(), guard).await
     };
     exchange.inspected(began.elapsed());
@@ -279,7 +342,9 @@ async fn whole(
             let mut response = response.map(|()| net::full_with(bytes, share));
             *response.status_mut() = status;
             forward_headers(headers, response.headers_mut());
-            response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, type_of_answer(asked.shape, headers));
             Ok(response)
         }
         Err(refusal) => Err((exchange, refusal)),
@@ -287,15 +352,9 @@ async fn whole(
 }
 
 /// Counts a whole answer that no guard reads, or that was refused before one did. What cannot be read is not counted.
-async fn count_unguarded(
-    shared: &Shared,
-    operation: Operation,
-    body: &Bytes,
-    exchange: &mut Exchange,
-) {
+async fn count_unguarded(shared: &Shared, asked: Asked, body: &Bytes, exchange: &mut Exchange) {
     let count = || {
-        let unknown = ANSWER_UNKNOWN_FIELDS;
-        if let Ok(document) = wire::read_response(operation, body, unknown, &shared.read_limits) {
+        if let Ok(document) = asked.read(body, &shared.read_limits) {
             exchange.counts(&document, |_| false);
         }
     };
@@ -305,14 +364,14 @@ async fn count_unguarded(
 /// Reads a whole answer, or an upstream's error, and edits it.
 fn guard_whole(
     shared: &Shared,
-    operation: Operation,
+    asked: Asked,
     (mut guard, outside): (AnswerGuard, Vec<events::GuardReport>),
     body: &Bytes,
     status: StatusCode,
     exchange: &mut Exchange,
 ) -> Result<Bytes, Refusal> {
-    let document = wire::read_response(operation, body, ANSWER_UNKNOWN_FIELDS, &shared.read_limits)
-        .map_err(|error| unreadable(status, &error))?;
+    let document =
+        asked.read(body, &shared.read_limits).map_err(|error| unreadable(status, &error))?;
     exchange.counts(&document, |_| false);
     exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
@@ -383,7 +442,7 @@ fn stopped(exchange: &mut Exchange, verdict: Verdict) -> Refusal {
 
 /// An answer that is not of the dialect. The status is kept when it already is an error, because
 /// clients decide by it whether to try again.
-fn unreadable(status: StatusCode, error: &wire::ReadError) -> Refusal {
+fn unreadable(status: StatusCode, error: &ReadError) -> Refusal {
     let mut refusal = Refusal::upstream(
         if status.is_success() { "upstream_garbage" } else { "upstream_error" },
         format!("the upstream's answer could not be read: {error}"),

@@ -89,7 +89,7 @@ async fn take(
     if grant.is_some_and(|grant| !grant.limits.allow_use(early.client_address, now_ms())) {
         return Err(Refusal::policy("not_authorised".into(), ""));
     }
-    let _reservation = allowance::to_report(shared, &caller)?;
+    let _reservation = allowance::to_report(shared, &caller).await?;
     request::check_headers(wire::Operation::ChatCompletions, &head.headers)?;
     let mut share = BodyShare::default();
     let time_max = shared.limits.body_time_max;

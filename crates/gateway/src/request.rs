@@ -2,7 +2,8 @@
 //!
 //! INVARIANT: everything here is done before the open record is written, and nothing here sends
 //! anything anywhere. INVARIANT: [`examine`] is plain computation on owned bytes, so that large
-//! messages can be examined on the CPU pool. With guards outside it is done in two goes: `external`.
+//! messages can be examined on the CPU pool. With guards outside it is done in two goes, `external`, and so it is with
+//! limits that are shared, `shared_quota`.
 //!
 //! Not here: who asks (`ways_in`).
 
@@ -17,7 +18,7 @@ use http::{HeaderMap, StatusCode, header};
 use net::BodyShare;
 use policy::Judgement;
 use stdx::Secret;
-use wire::{Document, Echoes, Edit, Embedded, Operation};
+use wire::{Document, Echoes, Edit, Embedded, Form, Operation};
 
 use crate::{
     allowance,
@@ -27,12 +28,12 @@ use crate::{
     files::{self, Files},
     judge::{Inspected, Place, Subject},
     mask::Masker,
-    quota::Reservation,
     refusal::Refusal,
     risk::Turn,
     routing::{check_model, judge_each, plan, route_of},
     service::Shared,
     settings::Route,
+    shared_quota::Allowance,
     speech::Speech,
     target::Target,
     trace,
@@ -43,8 +44,11 @@ use crate::{
 /// Findings of one request; more is refused.
 pub(crate) const FINDINGS_MAX: usize = 100_000;
 
-/// What the body must be, by its headers.
-pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result<(), Refusal> {
+/// What the body must be, by its headers: JSON, or a form, and then its boundary.
+pub(crate) fn check_headers(
+    operation: Operation,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Refusal> {
     let unsupported =
         |code, message| Err(Refusal::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message));
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
@@ -54,17 +58,30 @@ pub(crate) fn check_headers(operation: Operation, headers: &HeaderMap) -> Result
         );
     }
     if operation.method() == "GET" {
-        return Ok(());
+        return Ok(None);
     }
-    let json = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"));
-    if json {
-        Ok(())
-    } else {
-        unsupported("content_type", "the body must be sent as `content-type: application/json`")
+    let mut stated = headers.get_all(header::CONTENT_TYPE).iter();
+    let content_type = stated.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if stated.next().is_some() {
+        return unsupported("content_type", "`content-type` was sent twice; send one");
+    }
+    let kind = content_type.split(';').next().unwrap_or_default();
+    if operation.takes_json() && kind.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(None);
+    }
+    if !operation.takes_form() {
+        return unsupported(
+            "content_type",
+            "the body must be sent as `content-type: application/json`",
+        );
+    }
+    match wire::boundary_of(content_type) {
+        Some(boundary) => Ok(Some(boundary.to_owned())),
+        None => unsupported(
+            "content_type",
+            "the body must be sent as `content-type: multipart/form-data`, with a boundary of at most 70 \
+             letters, digits and `'()+_,-./:=?`",
+        ),
     }
 }
 
@@ -83,7 +100,11 @@ pub(crate) struct Prepared {
 
 /// A request that was received: what is known of it, for examining and for the record.
 pub(crate) struct Received {
+    /// What its limits hold for it.
+    pub(crate) allowance: Allowance,
     pub(crate) body: Bytes,
+    /// What stands between the parts of its body, if that is a form.
+    pub(crate) boundary: Option<String>,
     pub(crate) caller: Caller,
     pub(crate) client_address: Option<IpAddr>,
     pub(crate) external: External,
@@ -95,12 +116,12 @@ pub(crate) struct Received {
     pub(crate) path: String,
     /// Where it stands in a trace.
     pub(crate) place: Option<Box<trace::Place>>,
-    /// What its limits hold for it.
-    pub(crate) reservation: Option<Reservation>,
     /// What the body takes of the memory for all bodies.
     pub(crate) share: BodyShare,
     /// What of its head is sent on.
     pub(crate) speech: Speech,
+    /// Bytes of what was read of its body: without the files of a form.
+    pub(crate) text_bytes: Option<u64>,
     /// What it adds to its conversation, once that is known.
     pub(crate) turn: Option<Turn>,
 }
@@ -114,7 +135,9 @@ impl Received {
         path: &str,
     ) -> Self {
         Self {
+            allowance: Allowance::default(),
             body: Bytes::new(),
+            boundary: None,
             caller: Caller::default(),
             client_address,
             external: External::default(),
@@ -123,9 +146,9 @@ impl Received {
             operation,
             path: path.to_owned(),
             place: None,
-            reservation: None,
             share: BodyShare::default(),
             speech: Speech::default(),
+            text_bytes: None,
             turn: None,
         }
     }
@@ -146,10 +169,15 @@ pub(crate) fn examine(
     received: &mut Received,
     worker: Worker,
 ) -> Result<Option<Prepared>, Refusal> {
-    let Received { body, caller, client_address, external, opened, operation, path, .. } = received;
-    let operation = *operation;
+    let Received {
+        allowance, body, caller, client_address, external, opened, operation, path, ..
+    } = received;
+    let (operation, limits) = (*operation, &shared.read_limits);
     opened.request_bytes = body.len() as u64;
-    let document = wire::read_request(operation, body, shared.unknown_fields, &shared.read_limits)?;
+    let form = form_of(operation, received.boundary.as_deref(), body, limits)?;
+    let read = form.as_ref().map_or(&body[..], |form| form.json().as_bytes());
+    let document = wire::read_request(operation, read, shared.unknown_fields, limits)?;
+    received.text_bytes = Some(read.len() as u64);
     let is_guarded = shared.judge.guards();
     if worker == Worker::Io && is_guarded && files::are_to_be_opened(&document) {
         return Ok(None);
@@ -160,7 +188,7 @@ pub(crate) fn examine(
     let model = address.model.as_deref().or(facts.model.as_deref()).or(shown.as_deref());
     check_name(shared, model, &mut received.keys_seen)?;
     opened.model = model.map(str::to_owned);
-    note_document(opened, operation, &document);
+    note_document(opened, &document);
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
@@ -171,10 +199,8 @@ pub(crate) fn examine(
     let conversation = *opened.conversation.insert(identify(shared, caller, &document));
     let mut targets = plan(&shared.isolation, route, (operation, &document), opened)?;
     let asks = (operation, model, &**route);
+    allowance::within_limits(shared, caller, allowance, &document, asks)?;
     let is_first_go = external.is_first_go();
-    if is_first_go {
-        received.reservation = allowance::within_limits(shared, caller, &document, asks)?;
-    }
     let seen = external.look(shared, &document, opened)?;
     received.keys_seen = exposure::keys_in(&document, &seen.files, &seen.inspected);
     opened.guards = shared.judge.report();
@@ -200,9 +226,8 @@ pub(crate) fn examine(
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
     let masked = mask(&document, &files, &inspected, &judgement, &masker);
     opened.findings = std::mem::take(&mut inspected.findings);
-    let form = answer_form(operation, body);
-    let (body, vault) = outgoing(operation, body, &document, masked, opened)?;
-    let reference = reference(shared, &document, &files, form, &vault);
+    let (body, vault) = outgoing(operation, (body, form.as_ref()), &document, masked, opened)?;
+    let reference = reference(shared, &document, &files, answer_form(operation, read), &vault);
     if is_first_go {
         external.leave(shared, &document, Seen { files, inspected }, opened)?;
     }
@@ -215,6 +240,17 @@ pub(crate) fn examine(
         targets,
         vault: Arc::new(vault),
     }))
+}
+
+/// The form that a body with a boundary is.
+fn form_of(
+    operation: Operation,
+    boundary: Option<&str>,
+    body: &[u8],
+    limits: &wire::ReadLimits,
+) -> Result<Option<Form>, Refusal> {
+    let read = |boundary| Form::read(operation, boundary, body, limits);
+    Ok(boundary.map(read).transpose()?)
 }
 
 /// Judges a request for its upstreams. What is known of it goes with the judgement, for its answer.
@@ -264,8 +300,8 @@ fn check_name(
 }
 
 /// What the record says of a message before anybody looked into it.
-fn note_document(opened: &mut InteractionOpened, operation: Operation, document: &Document<'_>) {
-    opened.streamed = document.facts.stream || operation.is_stream();
+fn note_document(opened: &mut InteractionOpened, document: &Document<'_>) {
+    opened.streamed = document.facts.stream;
     opened.unknown_fields = document.unknown();
     opened.unscanned = document.unscanned();
 }
@@ -284,7 +320,7 @@ fn reference(
 /// What is sent on: what was received, unless something in it is masked.
 fn outgoing(
     operation: Operation,
-    body: &Bytes,
+    (body, form): (&Bytes, Option<&Form>),
     document: &Document<'_>,
     masked: Result<(Vec<Edit>, Vault), Refusal>,
     opened: &mut InteractionOpened,
@@ -300,7 +336,11 @@ fn outgoing(
     if edits.is_empty() {
         return Ok((body.clone(), vault));
     }
-    let spliced = wire::splice(document, &edits, Echoes::OfEdited).map_err(|error| {
+    let spliced = match form {
+        Some(form) => form.splice(body, document, &edits),
+        None => wire::splice(document, &edits, Echoes::OfEdited),
+    };
+    let spliced = spliced.map_err(|error| {
         tracing::error!(interaction = %opened.interaction, %error, "splice failed");
         Refusal::internal("internal_splice", "the request could not be masked; nothing was sent")
     })?;

@@ -7,7 +7,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
-use events::{Decision, InteractionId};
+use events::{Decision, Ending, InteractionId};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, Handler, Incoming};
@@ -17,7 +17,7 @@ use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, Unkno
 
 use crate::{
     addresses::AddressSettings,
-    allowance,
+    allowance, break_glass,
     cpu::Cpu,
     exchange::{Early, Exchange, Randomness},
     exposure::Exposures,
@@ -38,8 +38,10 @@ use crate::{
 
 const INTERACTION_HEADER: &str = "x-bartizan-interaction";
 const DECISION_HEADER: &str = "x-bartizan-decision";
+const BREAK_GLASS_HEADER: &str = "x-bartizan-break-glass";
 
-/// What every request shares.
+/// What every request under one configuration shares.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) addresses: AddressSettings,
     pub(crate) bodies: BodyBudget,
@@ -55,15 +57,15 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
-    pub(crate) provider_keys: ProviderKeys,
-    pub(crate) quotas: Arc<Quotas>,
-    pub(crate) randomness: Randomness,
+    pub(crate) provider_keys: Arc<ProviderKeys>,
+    pub(crate) quotas: Quotas,
+    pub(crate) randomness: Arc<Randomness>,
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
     pub(crate) shutdown: net::Shutdown,
     pub(crate) unknown_fields: UnknownFields,
     pub(crate) watch: Watch,
-    pub(crate) ways_in: WaysIn,
+    pub(crate) ways_in: Arc<WaysIn>,
 }
 
 impl Shared {
@@ -80,24 +82,21 @@ impl Shared {
     }
 }
 
-/// Answers requests.
-pub(crate) struct Service(pub(crate) Arc<Shared>);
+/// Answers requests, each under the configuration that holds when it arrives.
+pub(crate) struct Front(pub(crate) ArcSwap<Shared>);
 
-impl Handler for Service {
+impl Handler for Front {
     fn handle(
         &self,
         arrival: Arrival,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
-        Box::pin(async move {
-            match arrival.request.uri().path() {
-                "/healthz" => plain(StatusCode::OK, "ok\n"),
-                "/readyz" => self.ready(),
-                report::PATH => Box::pin(report::report(self, arrival)).await,
-                _ => Box::pin(self.interact(arrival)).await,
-            }
-        })
+        let service = Service(self.0.load_full());
+        Box::pin(async move { service.answer(arrival).await })
     }
 }
+
+/// Answers a request, under one configuration to its end.
+pub(crate) struct Service(pub(crate) Arc<Shared>);
 
 /// A request on its way: its record, and what is known of it.
 struct Journey {
@@ -106,6 +105,15 @@ struct Journey {
 }
 
 impl Service {
+    async fn answer(&self, arrival: Arrival) -> Response<Body> {
+        match arrival.request.uri().path() {
+            "/healthz" => plain(StatusCode::OK, "ok\n"),
+            "/readyz" => self.ready(),
+            report::PATH => Box::pin(report::report(self, arrival)).await,
+            _ => Box::pin(self.interact(arrival)).await,
+        }
+    }
+
     fn ready(&self) -> Response<Body> {
         if self.0.shutdown.has_begun() {
             plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
@@ -126,7 +134,7 @@ impl Service {
         };
         let (operation, dialect) = match route {
             WireRoute::Known(operation) => (operation.as_str(), operation.dialect()),
-            WireRoute::WrongMethod { .. } | WireRoute::Unknown => {
+            WireRoute::WrongMethod { .. } | WireRoute::Denied { .. } | WireRoute::Unknown => {
                 ("unknown", wire::dialect_of(head.uri.path()))
             }
         };
@@ -144,6 +152,7 @@ impl Service {
                 self.guarded(journey, (&head, &shown), body).await
             }
             WireRoute::WrongMethod { allow } => Err((journey, wrong_method(allow))),
+            WireRoute::Denied { why } => Err((journey, denied_path(why))),
             WireRoute::Unknown => Err((journey, unknown_path())),
         };
         let mut response = match result {
@@ -206,13 +215,17 @@ impl Service {
         let Journey { mut exchange, received } = journey;
         let began = Instant::now();
         let (mut received, mut prepared) = self.examine(received).await;
-        if received.external.ask(&shared.journal).await {
+        // What has to be asked is asked once each: shared limits, then guards outside.
+        while received.allowance.ask(&shared.quotas).await
+            || received.external.ask(&shared.journal).await
+        {
             (received, prepared) = self.examine(received).await;
         }
         exchange.examined(began.elapsed());
         exchange.counted_as(&received.caller.counted);
         exchange.turn(received.turn.take());
-        exchange.holds(received.reservation.take());
+        exchange.holds(received.allowance.take());
+        exchange.says(received.text_bytes);
         let mut journey = Journey { exchange, received };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -223,6 +236,7 @@ impl Service {
         }
         journey.exchange.examined(began.elapsed());
         let decision = decision_words(prepared.judgement.decision());
+        let let_go = break_glass::named(prepared.judgement.decision()).map(str::to_owned);
         let (operation, interaction) = (journey.received.operation, journey.exchange.interaction());
         let replied = reply::reply(shared, &journey.received, prepared, journey.exchange).await;
         // Lists of models are public at some providers.
@@ -232,6 +246,9 @@ impl Service {
         match replied {
             Ok(mut response) => {
                 insert(&mut response, DECISION_HEADER, &decision);
+                if let Some(id) = let_go {
+                    insert(&mut response, BREAK_GLASS_HEADER, &id);
+                }
                 Ok(response)
             }
             Err((exchange, refusal)) => {
@@ -256,7 +273,7 @@ impl Service {
         exchange.asked_by(&received.caller);
         exchange.counted_as(&received.caller.counted);
         received.speech = Speech::of(operation, head)?;
-        request::check_headers(operation, &head.headers)?;
+        received.boundary = request::check_headers(operation, &head.headers)?;
         let limits = &self.0.limits;
         let (bytes_max, time_max) = (limits.body_bytes_max, limits.body_time_max);
         let share = &mut received.share;
@@ -355,6 +372,18 @@ fn wrong_method(allow: &'static str) -> Refusal {
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             format!("this path takes {allow}"),
+        )
+    }
+}
+
+fn denied_path(why: &str) -> Refusal {
+    Refusal {
+        ending: Ending::Refused,
+        kind: "policy_violation",
+        ..Refusal::request(
+            StatusCode::FORBIDDEN,
+            "endpoint_denied",
+            format!("this endpoint is never forwarded: {why}"),
         )
     }
 }

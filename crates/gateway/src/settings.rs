@@ -6,13 +6,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use net::{TlsSettings, Upstream, UpstreamError, UpstreamSettings};
 use policy::NamePattern;
-use stdx::Secret;
+use stdx::SharedSecret;
 use wire::{Dialect, UnknownFields};
 
 use crate::{
     addresses::{AddressRules, AddressSettings},
     collector::CollectorSettings,
-    health::Health,
     sigv4::AwsCredentials,
     target::{Seed, Target, spread},
     ways_in::IdentitySettings,
@@ -114,8 +113,9 @@ impl Default for Limits {
 /// One place requests may go.
 #[expect(missing_debug_implementations, reason = "holds the provider's key")]
 pub struct UpstreamOptions {
-    /// The provider's key, sent as the dialect has it: as a bearer token, or as `x-api-key`.
-    pub api_key: Option<Secret<String>>,
+    /// The provider's key, sent as the dialect has it: as a bearer token, or as `x-api-key`. It may be replaced while
+    /// the gateway runs; as long as it is taken away, requests to this upstream are refused.
+    pub api_key: Option<SharedSecret>,
     /// With whose keys its requests are signed, if it is a service of Amazon's.
     pub aws: Option<AwsCredentials>,
     /// How it is asked whether it is well, if at all.
@@ -278,19 +278,28 @@ pub(crate) enum NoRoute {
 }
 
 /// All routes, in order.
+#[derive(Clone)]
 pub(crate) struct Routes(Vec<Arc<Route>>);
 
 impl Routes {
-    pub(crate) fn new(settings: &mut Settings) -> Result<Self, SettingsError> {
+    /// The routes of a configuration. What is known of the health of upstreams that stay where they were, stays.
+    pub(crate) fn new(
+        settings: &mut Settings,
+        before: Option<&Self>,
+    ) -> Result<Self, SettingsError> {
+        let known = before.map(Self::targets).unwrap_or_default();
         let mut targets = Vec::new();
         for options in settings.upstreams.drain(..) {
+            let UpstreamSettings { base_url, name, .. } = &options.settings;
+            let same = known.iter().find(|one| one.name() == *name && one.place == *base_url);
             targets.push(Arc::new(Target {
-                api_key: options.api_key.map(Arc::new),
+                api_key: options.api_key,
                 aws: options.aws,
                 check: options.check,
                 dialects: options.dialects,
-                health: Health::default(),
+                health: same.map(|one| Arc::clone(&one.health)).unwrap_or_default(),
                 kind: options.kind,
+                place: base_url.clone(),
                 upstream: Upstream::new(&options.settings)?,
             }));
         }

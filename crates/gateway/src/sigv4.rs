@@ -8,12 +8,13 @@
 //! Not here: where the keys come from (the configuration).
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use ring::digest::{SHA256, digest};
 use ring::hmac::{self, HMAC_SHA256};
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 
 use crate::counter::civil;
 use crate::refusal::Refusal;
@@ -24,15 +25,16 @@ const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 /// Seconds of a day.
 const DAY_S: u64 = 86_400;
 
-/// With whose keys requests to an upstream are signed, and for which service.
+/// With whose keys requests to an upstream are signed, and for which service. The keys may be replaced while the gateway
+/// runs; as long as one is taken away, requests to this upstream are refused.
 #[expect(missing_debug_implementations, reason = "holds keys")]
 pub struct AwsCredentials {
     /// The access key's id.
-    pub access_key_id: Secret<String>,
+    pub access_key_id: SharedSecret,
     /// The access key.
-    pub secret_access_key: Secret<String>,
+    pub secret_access_key: SharedSecret,
     /// Of temporary keys: their token.
-    pub session_token: Option<Secret<String>>,
+    pub session_token: Option<SharedSecret>,
     /// `eu-central-1`.
     pub region: String,
     /// The name that the service signs by: `bedrock`.
@@ -55,15 +57,16 @@ pub(crate) fn sign<B: AsRef<[u8]>>(
     insert(headers, header::HOST, host)?;
     insert(headers, DATE, &moment)?;
     if let Some(token) = &credentials.session_token {
-        insert(headers, TOKEN, token.expose())?;
+        insert(headers, TOKEN, current(token)?.expose())?;
     }
     let (named, signed) = signed_headers(headers);
     let canonical = format!("{method}\n{}\n{query}\n{named}\n{signed}\n{payload}", encoded(&path));
     let scope = format!("{date}/{}/{}/aws4_request", credentials.region, credentials.service);
     let text = format!("{ALGORITHM}\n{moment}\n{scope}\n{}", hex_digest(canonical.as_bytes()));
-    let key = signing_key(credentials, &date);
+    let key = signing_key(credentials, &date)?;
     let signature = HEXLOWER.encode(hmac::sign(&key, text.as_bytes()).as_ref());
-    let id = credentials.access_key_id.expose();
+    let id = current(&credentials.access_key_id)?;
+    let id = id.expose();
     let authorization = format!(
         "{ALGORITHM} Credential={id}/{scope}, SignedHeaders={signed}, Signature={signature}"
     );
@@ -85,13 +88,21 @@ fn signed_headers(headers: &HeaderMap) -> (String, String) {
     (named, signed.join(";"))
 }
 
-fn signing_key(credentials: &AwsCredentials, date: &str) -> hmac::Key {
-    let first = Secret::new(format!("AWS4{}", credentials.secret_access_key.expose()));
+fn signing_key(credentials: &AwsCredentials, date: &str) -> Result<hmac::Key, Refusal> {
+    let secret = current(&credentials.secret_access_key)?;
+    let first = Secret::new(format!("AWS4{}", secret.expose()));
     let mut key = hmac::Key::new(HMAC_SHA256, first.expose().as_bytes());
     for part in [date, &credentials.region, &credentials.service, "aws4_request"] {
         key = hmac::Key::new(HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
     }
-    key
+    Ok(key)
+}
+
+/// A key as it is now.
+fn current(secret: &SharedSecret) -> Result<Arc<Secret<String>>, Refusal> {
+    secret
+        .current()
+        .ok_or_else(|| Refusal::internal("upstream_key_missing", "the provider's key is not there"))
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), Refusal> {
@@ -137,11 +148,15 @@ mod tests {
     /// 2015-08-30 12:36:00, when the test suite signs.
     const NOW_S: u64 = 1_440_938_160;
 
+    fn shared(key: &str) -> SharedSecret {
+        SharedSecret::new(Secret::new(key.to_owned()))
+    }
+
     fn credentials(region: &str, service: &str, token: Option<&str>) -> AwsCredentials {
         AwsCredentials {
-            access_key_id: Secret::new("AKIDEXAMPLE".to_owned()),
-            secret_access_key: Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned()),
-            session_token: token.map(|token| Secret::new(token.to_owned())),
+            access_key_id: shared("AKIDEXAMPLE"),
+            secret_access_key: shared("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+            session_token: token.map(shared),
             region: region.to_owned(),
             service: service.to_owned(),
         }

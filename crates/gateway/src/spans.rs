@@ -6,7 +6,9 @@
 //! Not here: how spans are written (`telemetry`), the collector (`collector`).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use events::{Ending, InteractionClosed, InteractionOpened};
 use telemetry::{Attribute, Span, names};
 use tokio::sync::mpsc;
@@ -24,9 +26,11 @@ const MILLISECOND_US: u64 = 1_000;
 #[derive(Clone)]
 pub(crate) struct Spans {
     sender: mpsc::Sender<Span>,
-    /// Host and port of each upstream.
-    servers: std::sync::Arc<HashMap<String, (String, u16)>>,
+    servers: Arc<ArcSwap<Servers>>,
 }
+
+/// Host and port of each upstream.
+pub(crate) type Servers = HashMap<String, (String, u16)>;
 
 /// What an interaction is called where only few names may be.
 pub(crate) struct Naming<'a> {
@@ -39,15 +43,13 @@ pub(crate) struct Naming<'a> {
 impl Spans {
     /// The queue's two ends.
     pub(crate) fn new(upstreams: &[UpstreamOptions]) -> (Self, mpsc::Receiver<Span>) {
-        let server = |one: &UpstreamOptions| {
-            let base = one.settings.base_url.parse::<http::Uri>().ok()?;
-            let port = if base.scheme_str() == Some("https") { 443 } else { 80 };
-            let server = (base.host()?.to_owned(), base.port_u16().unwrap_or(port));
-            Some((one.settings.name.clone(), server))
-        };
-        let servers = upstreams.iter().filter_map(server).collect::<HashMap<_, _>>();
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        (Self { sender, servers: std::sync::Arc::new(servers) }, receiver)
+        (Self { sender, servers: Arc::new(ArcSwap::from_pointee(servers(upstreams))) }, receiver)
+    }
+
+    /// The upstreams are others from now on.
+    pub(crate) fn change(&self, servers: Servers) {
+        self.servers.store(Arc::new(servers));
     }
 
     /// What is known as an interaction begins; nothing, if it is in no trace.
@@ -69,7 +71,8 @@ impl Spans {
         if let (Some(model), Some(_)) = (&opened.model, &opened.upstream) {
             text(names::REQUEST_MODEL, model);
         }
-        let server = opened.upstream.as_ref().and_then(|name| self.servers.get(name));
+        let servers = self.servers.load();
+        let server = opened.upstream.as_ref().and_then(|name| servers.get(name));
         if let Some((host, port)) = server {
             text(names::SERVER_ADDRESS, host);
             attributes.push((names::SERVER_PORT, Attribute::Whole(u64::from(*port))));
@@ -145,4 +148,15 @@ impl Spans {
         }
         self.sender.try_send(span).is_ok()
     }
+}
+
+/// Where upstreams are.
+pub(crate) fn servers(upstreams: &[UpstreamOptions]) -> Servers {
+    let server = |one: &UpstreamOptions| {
+        let base = one.settings.base_url.parse::<http::Uri>().ok()?;
+        let port = if base.scheme_str() == Some("https") { 443 } else { 80 };
+        let server = (base.host()?.to_owned(), base.port_u16().unwrap_or(port));
+        Some((one.settings.name.clone(), server))
+    };
+    upstreams.iter().filter_map(server).collect()
 }

@@ -43,7 +43,7 @@ const fn key_header(dialect: Dialect) -> HeaderName {
     match dialect {
         Dialect::Anthropic | Dialect::Bedrock => X_API_KEY,
         Dialect::Gemini => GOOGLE_KEY,
-        Dialect::OpenAi => AZURE_KEY,
+        Dialect::Ollama | Dialect::OpenAi => AZURE_KEY,
     }
 }
 
@@ -139,7 +139,7 @@ pub(crate) fn no_key(dialect: Dialect) -> Refusal {
             "`Authorization: Bearer btz_…` (clients of Amazon's: AWS_BEARER_TOKEN_BEDROCK)"
         }
         Dialect::Gemini => "`x-goog-api-key: btz_…` or `Authorization: Bearer btz_…`",
-        Dialect::OpenAi => "`Authorization: Bearer btz_…`",
+        Dialect::Ollama | Dialect::OpenAi => "`Authorization: Bearer btz_…`",
     };
     Refusal::unauthenticated(format!("no key was given; send {how} (see `bartizan keys create`)"))
 }
@@ -227,10 +227,16 @@ pub(crate) fn add_key(
     let is_bearer = match (dialect, callers) {
         (Dialect::Bedrock, _) => true,
         (_, Some(key)) => key.is_bearer,
-        (_, None) => dialect == Dialect::OpenAi && target.kind != UpstreamKind::Azure,
+        (Dialect::Anthropic | Dialect::Gemini, None) => false,
+        (Dialect::Ollama | Dialect::OpenAi, None) => target.kind != UpstreamKind::Azure,
     };
-    let own = target.api_key.as_deref();
-    let Some(key) = callers.map(|key| &key.secret).or(own) else { return Ok(()) };
+    let own = match (callers, &target.api_key) {
+        (None, Some(own)) => Some(own.current().ok_or_else(|| {
+            Refusal::internal("upstream_key_missing", "the provider's key is not there")
+        })?),
+        _ => None,
+    };
+    let Some(key) = callers.map(|key| &key.secret).or(own.as_deref()) else { return Ok(()) };
     let key = key.expose();
     let (name, value) = if is_bearer {
         (header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")))

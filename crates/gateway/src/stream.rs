@@ -197,7 +197,7 @@ impl Machine {
             _open: parts.open,
             operation: parts.operation,
             out: BytesMut::new(),
-            reader: StreamReader::new(parts.operation.dialect(), parts.event_bytes_max),
+            reader: StreamReader::new(parts.operation.dialect().framing(), parts.event_bytes_max),
             share: BodyShare::default(),
             unfinished: BTreeSet::new(),
             unknown: parts.unknown,
@@ -257,10 +257,8 @@ impl Machine {
                 self.end(Ending::UpstreamFailed, Some("upstream_error"));
             }
             Ok(StreamEvent::Last(mut document)) => {
-                if self.may_end() {
-                    self.chunk(event, &mut document);
-                    self.end(Ending::Answered, None);
-                }
+                self.chunk(event, &mut document);
+                self.end(Ending::Answered, None);
             }
             Ok(StreamEvent::Done) => {
                 if self.may_end() {
@@ -318,6 +316,9 @@ impl Machine {
             self.unfinished.remove(&finish.choice);
             self.finished.insert(finish.choice);
         }
+        if document.facts.last && !self.may_end() {
+            return;
+        }
         self.envelope.begun |= document.facts.id.is_some() || document.facts.opens;
         self.choices.extend(document.facts.begun);
         self.unfinished.extend(document.facts.begun);
@@ -331,8 +332,9 @@ impl Machine {
             document.renumber(number);
         }
         self.envelope.sent(false);
-        // What repeats text passes only beside text that passed unchanged.
-        let is_silent = document.fields.iter().all(|field| field.lane.is_none());
+        // What repeats text passes only beside text that passed unchanged; at the end, all that was said is beside it.
+        let says_nothing = document.fields.iter().all(|field| field.lane.is_none());
+        let is_silent = says_nothing && !(document.facts.last && self.is_unabridged());
         let drops_echoes = !document.echoes.is_empty() && (is_silent || !edits.is_empty());
         if edits.is_empty() && !drops_echoes && self.envelope.added == 0 {
             self.out.extend_from_slice(&event.frame());
@@ -346,6 +348,11 @@ impl Machine {
                 self.fail("internal_splice");
             }
         }
+    }
+
+    /// Whether nothing was removed so far.
+    fn is_unabridged(&self) -> bool {
+        self.guard.as_ref().is_none_or(|guard| guard.verdict.masked == 0)
     }
 
     /// Passes the event's text through its lanes. `None` when the stream was stopped.
@@ -454,12 +461,16 @@ impl Machine {
     }
 }
 
-/// Whether the event ends the lane's choice, and this field is the lane's last in it.
+/// Whether the event ends the lane's choice, or everything, and this field is the lane's last in it.
 fn ends_here(document: &Document<'_>, index: usize, lane: Lane) -> bool {
-    document.facts.finished.iter().any(|finish| finish.choice == lane.choice)
+    let facts = &document.facts;
+    (facts.last || facts.finished.iter().any(|finish| finish.choice == lane.choice))
         && document.fields[index + 1..].iter().all(|later| later.lane != Some(lane))
 }
 
+#[cfg(test)]
+#[path = "stream_lines_tests.rs"]
+mod lines_tests;
 #[cfg(test)]
 #[path = "stream_tests.rs"]
 mod tests;

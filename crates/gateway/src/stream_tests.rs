@@ -21,9 +21,9 @@ use crate::exposure::Exposures;
 use crate::watch::Watch;
 
 /// Cases of a property; each passes two to four streams.
-const CASES: u32 = 500;
+pub(super) const CASES: u32 = 500;
 
-fn journal() -> Journal {
+pub(super) fn journal() -> Journal {
     let settings = JournalSettings::default();
     let opened = Journal::open("/record".as_ref(), settings, Arc::new(FaultDisk::new()));
     opened.expect("a journal").0
@@ -43,14 +43,15 @@ fn exposures(journal: &Journal) -> Exposures {
         Arc::new(ArcSwap::from_pointee(snapshot))
     });
     let told = tokio::sync::mpsc::channel(1).0;
-    Exposures { journal: journal.clone(), keys: Arc::clone(keys), told }
+    let sealed = Arc::default();
+    Exposures { journal: journal.clone(), keys: Arc::clone(keys), sealed, told }
 }
 
 fn machine(journal: &Journal) -> Machine {
     machine_with(journal, connect::ExternalGuards::default(), Operation::Messages)
 }
 
-fn machine_with(
+pub(super) fn machine_with(
     journal: &Journal,
     external: connect::ExternalGuards,
     operation: Operation,
@@ -88,7 +89,10 @@ fn machine_with(
 
 /// What the client gets for upstream bytes that come in these pieces.
 fn pass(journal: &Journal, pieces: &[&[u8]]) -> Vec<u8> {
-    let mut machine = machine(journal);
+    pass_through(machine(journal), pieces)
+}
+
+pub(super) fn pass_through(mut machine: Machine, pieces: &[&[u8]]) -> Vec<u8> {
     for piece in pieces {
         machine.read(piece);
     }
@@ -107,7 +111,7 @@ const KINDS: [(&str, &str, &str); 3] = [
     ("tool_use", "input_json_delta", "partial_json"),
 ];
 
-fn split<'t>(text: &'t str, cuts: &[prop::sample::Index]) -> Vec<&'t str> {
+pub(super) fn split<'t>(text: &'t str, cuts: &[prop::sample::Index]) -> Vec<&'t str> {
     let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let mut at: Vec<usize> = cuts.iter().map(|cut| ends[cut.index(ends.len())]).collect();
     at.extend([0, text.len()]);
@@ -172,7 +176,7 @@ fn joined(bytes: &[u8]) -> BTreeMap<u64, String> {
     joined
 }
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     // Letters that spell no name of a secret: beside one, a mask with letters before it is taken for the secret's value.
     let piece = prop_oneof![
         4 => "[h-né ]{0,12}",

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use net::Upstream;
 use ring::digest::{SHA256, digest};
-use stdx::Secret;
+use stdx::SharedSecret;
 use wire::Dialect;
 
 use crate::{
@@ -23,12 +23,14 @@ use crate::{
 
 /// An upstream, with its key.
 pub(crate) struct Target {
-    pub(crate) api_key: Option<Arc<Secret<String>>>,
+    pub(crate) api_key: Option<SharedSecret>,
     pub(crate) aws: Option<AwsCredentials>,
     pub(crate) check: Option<HealthCheck>,
     pub(crate) dialects: Vec<Dialect>,
-    pub(crate) health: Health,
+    pub(crate) health: Arc<Health>,
     pub(crate) kind: UpstreamKind,
+    /// Where it is, as the configuration says it.
+    pub(crate) place: String,
     pub(crate) upstream: Upstream,
 }
 
@@ -36,6 +38,11 @@ impl Target {
     /// The configured name.
     pub(crate) fn name(&self) -> &str {
         self.upstream.name()
+    }
+
+    /// Whether its key was taken away.
+    pub(crate) fn lacks_key(&self) -> bool {
+        self.api_key.as_ref().is_some_and(|key| key.current().is_none())
     }
 }
 

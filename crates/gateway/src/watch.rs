@@ -16,10 +16,12 @@ use tokio::sync::mpsc;
 
 use crate::{
     exchange::now_ms,
-    metrics::{Labels, Metrics},
+    metrics::{Labels, MetricNames, Metrics},
     owners::Owners,
+    quota::Quotas,
     refusal::ISOLATED,
-    spans::Spans,
+    settings::Settings,
+    spans::{self, Spans},
 };
 
 /// Interactions that have ended and wait to be compared; about two megabytes.
@@ -37,6 +39,12 @@ pub(crate) struct Watch {
     pub(crate) owners: Arc<Owners>,
     /// Where spans go, if anywhere.
     spans: Option<Spans>,
+}
+
+/// What a configuration says of upstreams and models.
+pub(crate) struct WatchNames {
+    metrics: MetricNames,
+    spans: spans::Servers,
 }
 
 /// What an open record says that is wanted again when the interaction ends.
@@ -76,6 +84,22 @@ impl Watch {
     ) -> (Self, mpsc::Receiver<Ended>) {
         let (ended, waiting) = mpsc::channel(WAITING_MAX);
         (Self { ended, lost: Arc::default(), metrics, owners: Arc::default(), spans }, waiting)
+    }
+
+    /// What another configuration says of upstreams and models.
+    pub(crate) fn names(&self, settings: &Settings, quotas: &Quotas) -> WatchNames {
+        WatchNames {
+            metrics: self.metrics.names(settings, quotas.clone()),
+            spans: spans::servers(&settings.upstreams),
+        }
+    }
+
+    /// The configuration is another from now on.
+    pub(crate) fn change(&self, names: WatchNames) {
+        self.metrics.change(names.metrics);
+        if let Some(spans) = &self.spans {
+            spans.change(names.spans);
+        }
     }
 
     /// An interaction begins, of whom baselines count as `counted`; with a span, if its trace is sampled.
@@ -204,11 +228,11 @@ mod tests {
             trace: Some(place.record()),
             ..crate::blank::opening(closed.interaction, String::new(), "models")
         };
-        for _ in 0..crate::spans::WAITING_MAX + 5 {
+        for _ in 0..spans::WAITING_MAX + 5 {
             let one = watch.opened(&opened, &opened.principal, true);
             watch.closed(one, &closed, None, &Observed::default());
         }
-        assert_eq!(queue.len(), crate::spans::WAITING_MAX);
+        assert_eq!(queue.len(), spans::WAITING_MAX);
         let families = metrics.snapshot();
         let lost = families.iter().find(|family| family.about.name == "bartizan.spans.lost");
         let point = lost.map(|family| family.series[0].point.clone());

@@ -84,6 +84,7 @@ impl Caller {
 
 /// The ways in, ready to be taken.
 pub(crate) struct WaysIn {
+    key: hmac::Key,
     settings: IdentitySettings,
     verified: Verified,
 }
@@ -115,7 +116,22 @@ impl WaysIn {
         for issuer in &settings.issuers {
             tasks.spawn(issuer.keys.clone().run(shutdown.clone()));
         }
-        Self { settings, verified: Verified::new(key) }
+        Self { key: key.clone(), settings, verified: Verified::new(key) }
+    }
+
+    /// Other ways in. Issuers that are asked where they were go on with their keys; what tokens open is found out anew.
+    pub(crate) fn changed(
+        &self,
+        settings: IdentitySettings,
+        tasks: &Tasks,
+        shutdown: &Shutdown,
+    ) -> Self {
+        for issuer in &settings.issuers {
+            for before in &self.settings.issuers {
+                issuer.keys.inherit(&before.keys);
+            }
+        }
+        Self::new(settings, self.key.clone(), tasks, shutdown)
     }
 
     /// Whom a token lets in; nothing, if this is no token, or one of somebody else.

@@ -73,6 +73,20 @@ pub enum EndpointError {
     },
 }
 
+/// What is asked of an endpoint.
+#[expect(missing_debug_implementations, reason = "its body may hold a credential")]
+#[derive(Clone, Default)]
+pub struct Question {
+    /// A path, and a query, below the URL.
+    pub below: String,
+    /// What is sent along; the headers say of which type it is.
+    pub body: Bytes,
+    /// Headers besides those of every question.
+    pub headers: HeaderMap,
+    /// What is done.
+    pub method: Method,
+}
+
 impl Endpoint {
     /// Prepares the endpoint; nothing is connected yet.
     pub fn new(settings: &EndpointSettings) -> Result<Self, UpstreamError> {
@@ -103,8 +117,9 @@ impl Endpoint {
     ) -> Result<(StatusCode, Bytes), EndpointError> {
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::CONTENT_TYPE, json);
-        let request = self.request(Method::POST, below, headers, body)?;
-        self.exchange(request, bytes_max, time_max).await
+        let method = Method::POST;
+        let question = Question { below: below.to_owned(), body, headers, method };
+        self.ask(question, bytes_max, time_max).await
     }
 
     /// Asks for what is at a path (and query) below the URL; the status and the body of the answer.
@@ -114,7 +129,18 @@ impl Endpoint {
         bytes_max: usize,
         time_max: Duration,
     ) -> Result<(StatusCode, Bytes), EndpointError> {
-        let request = self.request(Method::GET, below, HeaderMap::new(), Bytes::new())?;
+        let question = Question { below: below.to_owned(), ..Question::default() };
+        self.ask(question, bytes_max, time_max).await
+    }
+
+    /// Asks; the status and the body of the answer.
+    pub async fn ask(
+        &self,
+        question: Question,
+        bytes_max: usize,
+        time_max: Duration,
+    ) -> Result<(StatusCode, Bytes), EndpointError> {
+        let request = self.request(question)?;
         self.exchange(request, bytes_max, time_max).await
     }
 
@@ -144,13 +170,8 @@ impl Endpoint {
         }
     }
 
-    fn request(
-        &self,
-        method: Method,
-        below: &str,
-        mut headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, EndpointError> {
+    fn request(&self, question: Question) -> Result<Request<Full<Bytes>>, EndpointError> {
+        let Question { below, body, mut headers, method } = question;
         headers.insert(header::USER_AGENT, USER_AGENT);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));

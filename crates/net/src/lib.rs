@@ -10,8 +10,10 @@
 //! (`gateway`).
 
 mod body;
+mod dial;
 mod endpoint;
 mod error;
+mod http2;
 mod in_place;
 mod listener;
 mod patience;
@@ -24,9 +26,10 @@ pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, r
 /// A body as it comes in, from a client or an upstream.
 pub use hyper::body::Incoming;
 
-pub use endpoint::{Endpoint, EndpointError, EndpointSettings};
+pub use dial::{Dial, DialSettings};
+pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Question};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
-pub use listener::{Arrival, Handler, Listener, ListenerSettings, Shutdown};
+pub use listener::{Arrival, Handler, Listener, ListenerConduct, ListenerSettings, Shutdown};
 pub use tasks::Tasks;
 pub use tls::{CertificatePin, ClientCertificates, ClientIdentity, TlsSettings, server_config};
 pub use upstream::{BesideVersion, Upstream, UpstreamSettings};

@@ -1,4 +1,4 @@
-//! Listeners: accept, optionally TLS, HTTP/1.1, hand each request to one handler.
+//! Listeners: accept, optionally TLS, HTTP/1.1 (or HTTP/2, where TLS agreed on it), hand each request to one handler.
 //!
 //! INVARIANT: at most `connections_max` connections are open; further ones wait in the kernel's
 //! queue. INVARIANT: a connection that does not finish a request's head within `head_time_max` is
@@ -25,10 +25,12 @@ use policy::AddressRange;
 use telemetry::Gauge;
 
 use crate::{
-    Body, ListenError, Tasks, TlsSettings, in_place::InPlace, patience::Patience, proxy_protocol,
-    proxy_protocol::Client,
+    Body, ListenError, Tasks, TlsSettings, http2, in_place::InPlace, patience::Patience,
+    proxy_protocol, proxy_protocol::Client,
 };
 
+/// What TLS calls HTTP/2.
+const HTTP_2: &[u8] = b"h2";
 /// The kernel's queue of connections not yet accepted.
 const BACKLOG_CONNECTIONS: i32 = 1024;
 /// After a failed accept (out of file descriptors), wait before the next.
@@ -131,9 +133,24 @@ impl Shutdown {
 /// An open listener.
 #[derive(Debug)]
 pub struct Listener {
+    conduct: ListenerConduct,
     connections: Arc<Gauge>,
-    settings: ListenerSettings,
     socket: TcpListener,
+}
+
+/// How an open listener treats its connections, which can be changed while it listens. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ListenerConduct(Arc<watch::Sender<Arc<ListenerSettings>>>);
+
+impl ListenerConduct {
+    /// Connections that are accepted from now on are treated so; its address and the number of its connections stay.
+    pub fn change(&self, settings: ListenerSettings) {
+        self.0.send_replace(Arc::new(settings));
+    }
+
+    fn now(&self) -> Arc<ListenerSettings> {
+        Arc::clone(&self.0.borrow())
+    }
 }
 
 impl Listener {
@@ -141,7 +158,13 @@ impl Listener {
     pub fn bind(settings: ListenerSettings) -> Result<Self, ListenError> {
         let address = settings.address;
         let socket = open(address).map_err(|source| ListenError::Bind { address, source })?;
-        Ok(Self { connections: Arc::default(), settings, socket })
+        let conduct = ListenerConduct(Arc::new(watch::Sender::new(Arc::new(settings))));
+        Ok(Self { conduct, connections: Arc::default(), socket })
+    }
+
+    /// How it treats its connections.
+    pub fn conduct(&self) -> ListenerConduct {
+        self.conduct.clone()
     }
 
     /// How many connections it has open, to be asked at any time.
@@ -151,13 +174,12 @@ impl Listener {
 
     /// The address it listens on, with the port the kernel chose.
     pub fn local_address(&self) -> SocketAddr {
-        self.socket.local_addr().unwrap_or(self.settings.address)
+        self.socket.local_addr().unwrap_or(self.conduct.now().address)
     }
 
     /// Accepts and serves until the shutdown begins; open requests are then finished by `tasks`.
     pub async fn serve(self, handler: Arc<dyn Handler>, tasks: Tasks, shutdown: Shutdown) {
-        let permits = Arc::new(Semaphore::new(self.settings.connections_max));
-        let settings = Arc::new(self.settings);
+        let permits = Arc::new(Semaphore::new(self.conduct.now().connections_max));
         loop {
             let permit = tokio::select! {
                 permit = Arc::clone(&permits).acquire_owned() => permit,
@@ -178,8 +200,9 @@ impl Listener {
             let connection = Connection {
                 handler: Arc::clone(&handler),
                 peer,
-                settings: Arc::clone(&settings),
+                settings: self.conduct.now(),
                 shutdown: shutdown.clone(),
+                tasks: tasks.clone(),
             };
             let open = self.connections.hold();
             tasks.spawn(async move {
@@ -208,6 +231,7 @@ struct Connection {
     peer: SocketAddr,
     settings: Arc<ListenerSettings>,
     shutdown: Shutdown,
+    tasks: Tasks,
 }
 
 impl Connection {
@@ -234,11 +258,24 @@ impl Connection {
             Ok(Ok(stream)) => {
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certificate = shown.map(|certificate| Arc::from(certificate.as_ref()));
+                if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) {
+                    return self.speak_http2(stream, certificate).await;
+                }
                 self.speak(stream, certificate).await;
             }
             Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(peer = %self.peer, "TLS handshake took too long"),
         }
+    }
+
+    async fn speak_http2(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        certificate: Option<Arc<[u8]>>,
+    ) {
+        let client = http2::Client { certificate, peer: self.peer };
+        let (settings, shutdown) = (&self.settings, &self.shutdown);
+        Box::pin(http2::serve(stream, client, self.handler, settings, self.tasks, shutdown)).await;
     }
 
     async fn speak(

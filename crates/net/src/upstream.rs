@@ -277,7 +277,7 @@ impl Connector {
         })
     }
 
-    async fn connect(self) -> std::io::Result<TokioIo<Stream>> {
+    pub(crate) async fn connect(self) -> std::io::Result<TokioIo<Stream>> {
         let attempt = async {
             let stream = TcpStream::connect((&*self.host, self.port)).await?;
             stream.set_nodelay(true)?;

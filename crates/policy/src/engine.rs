@@ -15,12 +15,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::card::is_of_kind;
 use crate::compile::{self, Rule, Source};
-use crate::exceptions::{self, Exception};
+use crate::exceptions::{self, Exception, Suspensions};
 use crate::memo::Memo;
 use crate::reads::Reads;
 use crate::request::Names;
 use crate::view::View;
-use crate::{Facts, Judgement, PolicyError, PolicyOptions, Preset, RuleCard};
+use crate::{ExceptionOptions, Facts, Judgement, PolicyError, PolicyOptions, Preset, RuleCard};
 
 /// The code of a refusal by a consequence.
 pub const REASON_BLOCK: &str = "policy_block";
@@ -108,12 +108,23 @@ impl Engine {
         })
     }
 
+    /// Exceptions that can hold besides the engine's own, checked as those are. Several may have one id.
+    pub fn suspensions(&self, options: &[ExceptionOptions]) -> Result<Suspensions, PolicyError> {
+        exceptions::read_each(options, &self.rules)
+    }
+
     /// Judges one message. Never fails: what cannot be judged is refused, with [`REASON_ERROR`].
     pub fn judge(&self, facts: &Facts<'_>) -> Judgement {
+        self.judge_with(facts, &Suspensions::default())
+    }
+
+    /// The same, while these hold too.
+    pub fn judge_with(&self, facts: &Facts<'_>, suspensions: &Suspensions) -> Judgement {
         let held = self.held(facts, |_| true);
         let holding: Vec<&Exception> = self
             .exceptions
             .iter()
+            .chain(suspensions.exceptions())
             .filter(|one| held.rules.contains(&one.rule) && one.holds(facts))
             .collect();
         if holding.is_empty() {

@@ -49,6 +49,32 @@ impl Exception {
     }
 }
 
+/// Exceptions that hold besides those that an engine was built with: see [`crate::Engine::suspensions`].
+#[derive(Clone, Debug, Default)]
+pub struct Suspensions(Vec<Exception>);
+
+impl Suspensions {
+    pub(crate) fn exceptions(&self) -> &[Exception] {
+        &self.0
+    }
+}
+
+impl<'a> FromIterator<&'a Self> for Suspensions {
+    fn from_iter<I: IntoIterator<Item = &'a Self>>(all: I) -> Self {
+        Self(all.into_iter().flat_map(|one| one.0.iter().cloned()).collect())
+    }
+}
+
+/// Checks exceptions one by one: several may have the same id.
+pub(crate) fn read_each(
+    options: &[ExceptionOptions],
+    rules: &[Rule],
+) -> Result<Suspensions, PolicyError> {
+    let read = options.iter().map(|one| read(std::slice::from_ref(one), rules));
+    let read: Result<Vec<_>, _> = read.collect();
+    Ok(Suspensions(read?.concat()))
+}
+
 /// Checks the exceptions and finds their rules.
 pub(crate) fn read(
     options: &[ExceptionOptions],

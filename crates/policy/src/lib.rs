@@ -36,7 +36,7 @@ pub use card::{Coverage, RuleCard, RuleSet, Severity};
 pub use compile::{NESTING_MAX, RULE_BYTES_MAX, RULE_DEPTH_MAX, RULES_MAX, SOURCE_BYTES_MAX};
 pub use engine::{Engine, REASON_BLOCK, REASON_ERROR, REASON_NOT_AUTHORISED};
 pub use error::{Place, PolicyError};
-pub use exceptions::EXCEPTIONS_MAX;
+pub use exceptions::{EXCEPTIONS_MAX, Suspensions};
 pub use facts::{Facts, Resource, Stage, Verb};
 pub use grants::{AddressRange, Grants, Hours, ParseAddressRangeError, ParseHoursError};
 pub use judgement::{Cleared, Judgement};

@@ -7,6 +7,8 @@
 
 mod reservoir;
 mod secret;
+mod shared_secret;
 
 pub use reservoir::Reservoir;
 pub use secret::Secret;
+pub use shared_secret::SharedSecret;

@@ -6,7 +6,8 @@
 //! INVARIANT: every change runs in one write transaction that also appends to the history and raises
 //! the change counter. INVARIANT: a version number is never used twice for one id, even across a
 //! deletion. INVARIANT: SQLite runs in WAL mode with full synchronisation: a change that was
-//! acknowledged survives a power cut, and readers never wait for writers.
+//! acknowledged survives a power cut, and readers never wait for writers. INVARIANT: of kinds without
+//! history nothing is kept but the current body; freed pages are written over.
 //!
 //! Not here: what the documents mean.
 
@@ -41,17 +42,31 @@ const OPEN_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// A family of documents, as its owner names it: `virtual key`. Also the word in error messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DocumentKind(&'static str);
+pub struct DocumentKind {
+    /// Whether what was written before is kept.
+    keeps_history: bool,
+    name: &'static str,
+}
 
 impl DocumentKind {
     /// A kind; the name is stored, so it never changes.
     pub const fn new(name: &'static str) -> Self {
-        Self(name)
+        Self { keeps_history: true, name }
+    }
+
+    /// A kind whose history says when it was changed and not what was there: what is replaced or deleted is gone.
+    pub const fn without_history(name: &'static str) -> Self {
+        Self { keeps_history: false, name }
     }
 
     /// The stored name.
     pub const fn as_str(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// What the history keeps of a body.
+    const fn kept(self, body: Option<&str>) -> Option<&str> {
+        if self.keeps_history || body.is_none() { body } else { Some("null") }
     }
 }
 
@@ -75,7 +90,7 @@ pub struct Document {
 pub struct DocumentVersion {
     /// Which version this was.
     pub version: u64,
-    /// The content, or `None` if this version is the deletion.
+    /// The content, or `None` if this version is the deletion; `null` where the kind keeps no history.
     pub body: Option<Value>,
     /// When this version was written, in milliseconds since 1970.
     pub changed_ms: u64,
@@ -119,6 +134,8 @@ impl Store {
             .busy_timeout(BUSY_TIMEOUT)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // What was deleted or replaced may be a sealed key: its bytes are written over.
+            .pragma("secure_delete", "ON")
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
@@ -374,7 +391,7 @@ impl Store {
         .bind(kind.as_str())
         .bind(id)
         .bind(version.cast_signed())
-        .bind(body)
+        .bind(kind.kept(body))
         .bind(now_ms.cast_signed())
         .execute(&mut *transaction)
         .await

@@ -59,10 +59,11 @@ pub fn load_or_create_secret(path: &Path) -> Result<Secret<[u8; SECRET_BYTES]>, 
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => create(path)?,
         _ => {}
     }
-    read(path)
+    load_secret(path)
 }
 
-fn read(path: &Path) -> Result<Secret<[u8; SECRET_BYTES]>, SecretFileError> {
+/// Reads the secret in `path`, which has to be there: a new one could not open what the lost one closed.
+pub fn load_secret(path: &Path) -> Result<Secret<[u8; SECRET_BYTES]>, SecretFileError> {
     let failed = |source| SecretFileError::Io { doing: "read", path: path.to_path_buf(), source };
     let file = std::fs::File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
@@ -74,9 +75,13 @@ fn read(path: &Path) -> Result<Secret<[u8; SECRET_BYTES]>, SecretFileError> {
     file.take(SECRET_FILE_BYTES_MAX).read_to_string(&mut text).map_err(|error| {
         if error.kind() == std::io::ErrorKind::InvalidData { malformed() } else { failed(error) }
     })?;
-    let bytes = Zeroizing::new(HEXLOWER.decode(text.trim_end().as_bytes()).unwrap_or_default());
-    let bytes: [u8; SECRET_BYTES] = bytes.as_slice().try_into().map_err(|_| malformed())?;
-    Ok(Secret::new(bytes))
+    parse_secret(text.trim_end()).ok_or_else(malformed)
+}
+
+/// The secret that 64 hexadecimal digits stand for.
+pub fn parse_secret(text: &str) -> Option<Secret<[u8; SECRET_BYTES]>> {
+    let bytes = Zeroizing::new(HEXLOWER.decode(text.as_bytes()).ok()?);
+    bytes.as_slice().try_into().ok().map(Secret::new)
 }
 
 /// Makes the file, unless another process does so first.

@@ -112,7 +112,13 @@ impl Child {
 
     /// SIGTERM: the child may end in its own way.
     pub fn terminate(&self) -> Result<()> {
-        let status = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status()?;
+        self.signal("TERM")
+    }
+
+    /// Any signal, by its name without `SIG`: `HUP`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let id = self.id().to_string();
+        let status = Command::new("kill").arg(format!("-{name}")).arg(id).status()?;
         if status.success() { Ok(()) } else { Err(std::io::Error::other("no such process")) }
     }
 

@@ -47,6 +47,12 @@ impl Gateway {
         let config = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n\n[metrics]\nlisten = \"127.0.0.1:0\"\n\n[[upstreams]]\nname = \"test\"\nbase_url = \"http://{upstream}/v1\"\n\n{more}"
         );
+        Self::start_with(binary, folder, &config)
+    }
+
+    /// Starts `binary` with its state in `folder` and nothing in its configuration but `config`, and waits until it
+    /// listens.
+    pub fn start_with(binary: &Path, folder: &Path, config: &str) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         std::fs::write(folder.join("bartizan.toml"), config)?;
         let mut child =

@@ -3,7 +3,8 @@
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
 //! `/v1/moderations`, `/v1/models` (in Anthropic's and Google's shapes too), `/v1/messages` and `/v1/messages/count_tokens`, the first of
-//! them where Azure has them, Gemini's methods of `/v1beta/models/…`, and Bedrock's `/model/…/converse` and `converse-stream`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
+//! them where Azure has them, Ollama's native API below `/api/`, Gemini's methods of `/v1beta/models/…`, and Bedrock's `/model/…/converse`
+//! and `converse-stream`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
@@ -31,6 +32,7 @@ use crate::{Kind, Scenario};
 
 mod answer;
 mod clouds;
+mod ollama;
 
 use answer::{Answer, Body};
 
@@ -288,7 +290,11 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream, connection: u64) -> Result<()>
     stream.set_write_timeout(Some(WRITE_MAX))?;
     let mut reader = Reader::new(stream);
     while let Some(request) = receive(&mut reader, connection)? {
-        let answer = answer_to(&request, &shared.scenario);
+        let answer = if request.target.starts_with("/api/") {
+            ollama::answer_to(&request, &shared.scenario)
+        } else {
+            answer_to(&request, &shared.scenario)
+        };
         shared.record(request);
         if !answer.send(reader.stream(), |time| shared.wait(time))? {
             break;

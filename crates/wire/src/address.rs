@@ -12,8 +12,17 @@ use std::borrow::Cow;
 use crate::route::{is_model_name, percent_decoded};
 
 /// What can be asked of one deployment.
-const OF_DEPLOYMENTS: [&str; 4] =
-    ["chat/completions", "completions", "embeddings", "images/generations"];
+const OF_DEPLOYMENTS: [&str; 9] = [
+    "audio/speech",
+    "audio/transcriptions",
+    "audio/translations",
+    "chat/completions",
+    "completions",
+    "embeddings",
+    "images/edits",
+    "images/generations",
+    "images/variations",
+];
 /// What Azure has without a deployment and without the version in the path.
 const WITHOUT_VERSION: [&str; 3] = ["responses", "responses/input_tokens", "models"];
 

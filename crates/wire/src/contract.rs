@@ -12,7 +12,7 @@ use crate::table::{MessageTable, Origin, Row, Rule};
 /// What the content map says about one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractRow {
-    /// `anthropic`, `bedrock`, `gemini`, `openai`.
+    /// `anthropic`, `bedrock`, `gemini`, `ollama`, `openai`.
     pub dialect: &'static str,
     /// `chat.completions`, `embeddings`, `messages`, `models`.
     pub operation: &'static str,
@@ -72,7 +72,7 @@ const PREFACE: &str = "\
 # Content map
 
 Every field of every message that passes, and what is done with it. This page is generated from the tables that the
-reader runs on (`crates/wire/src/openai/`, `anthropic/`, `gemini/`, `bedrock/`); a canary is planted in every guarded path in the tests.
+reader runs on (`openai/`, `anthropic/`, `bedrock/`, `gemini/` and `ollama/` in `crates/wire/src`); a canary is planted in every guarded path in the tests.
 
 - **guarded**: text. Every guard reads it, under the provenance named here; in answers on the lane named here.
 - **file**: base64. If it is a document or text, every guard reads what it says, under the provenance `file`, and a
@@ -133,7 +133,7 @@ fn described(table: &MessageTable, row: &Row) -> Option<ContractRow> {
         }
         Rule::Echo(_, why) => ContractRow { typing: "opaque", note: why, ..bare },
         Rule::Denied(why) => ContractRow { typing: "denied", note: why, ..bare },
-        Rule::Presence(None) => return None,
+        Rule::Presence(None) | Rule::Repeats(_) => return None,
     })
 }
 

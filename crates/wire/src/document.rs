@@ -132,6 +132,8 @@ pub enum Literal {
     Text,
     /// The key of an object whose keys the caller chooses.
     Key,
+    /// The text as it stands, in a message that is not JSON.
+    Plain,
     /// A number of seven digits or more in free-form content (a card number needs no quotes). An edit
     /// turns it into a string.
     Number,
@@ -213,6 +215,8 @@ pub struct Facts<'a> {
     pub id: Option<Cow<'a, str>>,
     /// Answer: when it was made, in seconds since 1970.
     pub created: Option<u64>,
+    /// Answer: when it was made, as the upstream writes it, in dialects that write it in words.
+    pub created_at: Option<Cow<'a, str>>,
     /// Answer: `system_fingerprint`.
     pub system_fingerprint: Option<Cow<'a, str>>,
     /// Answer: token counts.
@@ -264,6 +268,31 @@ impl<'a> Document<'a> {
             unscanned: Vec::new(),
             renumbered: None,
         }
+    }
+
+    /// A transcript that is no more than its text.
+    pub(crate) fn of_text(source: &'a str) -> Self {
+        let mut document = Self { source, ..Self::empty() };
+        if !source.is_empty() {
+            document.fields.push(Field {
+                provenance: Provenance::Output,
+                lane: Some(Lane { choice: 0, channel: Channel::Transcript }),
+                text: source.into(),
+                source: 0..source.len(),
+                embedded: Embedded::Plain,
+                literal: Literal::Plain,
+                repeats: false,
+                path: PathId::ROOT,
+                pending: Pending::Nothing,
+            });
+        }
+        document
+    }
+
+    /// A message of which nothing can be read.
+    pub(crate) fn of_opaque(why: &'static str) -> Self {
+        let unscanned = vec![(PathId::ROOT, why)];
+        Self { unscanned, ..Self::empty() }
     }
 
     /// Splicing gives the event this number in its stream, if it has one.

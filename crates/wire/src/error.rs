@@ -29,6 +29,14 @@ pub enum ReadError {
         /// What stands there or is missing.
         what: &'static str,
     },
+    /// Not a form as in RFC 7578, or one that readers of forms understand differently.
+    #[error("the body is not a form as it must be: {what} (at byte {offset})")]
+    MalformedForm {
+        /// Where.
+        offset: usize,
+        /// What stands there or is missing.
+        what: &'static str,
+    },
     /// The same key twice in an object, after escapes: readers disagree about which one counts.
     #[error("a key stands twice in one object: `{path}`")]
     DuplicateKey {
@@ -83,6 +91,7 @@ impl ReadError {
             Self::TooLarge { .. } => "body_too_large",
             Self::InvalidUtf8 { .. } => "invalid_utf8",
             Self::Malformed { .. } => "invalid_json",
+            Self::MalformedForm { .. } => "invalid_form",
             Self::DuplicateKey { .. } => "duplicate_key",
             Self::Limit { .. } => "limit_exceeded",
             Self::WrongBody { .. } => "invalid_body",

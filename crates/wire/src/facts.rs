@@ -49,7 +49,9 @@ pub(crate) fn apply_text<'a>(
         }
         Fact::Id => facts.id = Some(value),
         Fact::ItemId => facts.item_id = Some(value),
+        Fact::StreamFormat => facts.stream = value == "sse",
         Fact::Fingerprint => facts.system_fingerprint = Some(value),
+        Fact::CreatedAt => facts.created_at = Some(value),
         Fact::EndUser(rank) if prefers(&mut ranks.end_user, rank) => facts.end_user = Some(value),
         Fact::Conversation(rank) if prefers(&mut ranks.conversation, rank) => {
             facts.conversation = Some(value);

@@ -299,6 +299,12 @@ impl<'a> Tokenizer<'a> {
     }
 }
 
+/// Whether `text` is one number and nothing else.
+pub(crate) fn is_number(text: &str) -> bool {
+    let mut tokenizer = Tokenizer::new(text, &ReadLimits::default());
+    matches!(tokenizer.number(), Ok(Token::Number { end, .. }) if end == text.len())
+}
+
 /// The length of `uXXXX`, or of `uXXXX\uXXXX` for a pair of surrogates, at the start of `rest`.
 fn unicode_length(rest: &[u8]) -> Option<usize> {
     let unit = |from: usize| {

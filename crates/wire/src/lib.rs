@@ -1,4 +1,4 @@
-//! Bytes to typed messages and back: content maps, a span-yielding tokenizer, server-sent events.
+//! Bytes to typed messages and back: content maps, a span-yielding tokenizer, events of streams.
 //!
 //! One call reads a message: [`read_request`], [`read_response`] or, for each event of a stream,
 //! [`read_stream_event`]. The answer is a [`Document`]: every piece of text in it as a [`Field`] with
@@ -6,7 +6,7 @@
 //! against decoded text go back into the original bytes with [`splice`] and [`splice_event`].
 //!
 //! What is text, what is a setting, what cannot be read and what is refused stands in one declarative
-//! table per message (`openai/`, `anthropic/`, `gemini/`, `bedrock/`). The tables are the contract: [`contract`] prints them, and the tests
+//! table per message (`openai/`, `anthropic/`, `bedrock/`, `gemini/`, `ollama/`). The tables are the contract: [`contract`] prints them, and the tests
 //! plant a canary in every path they name.
 //!
 //! INVARIANT: nothing is skipped: each value of a message is matched by a row of its table or is
@@ -27,6 +27,8 @@ mod error;
 mod event_stream;
 mod facts;
 mod form;
+mod form_head;
+mod form_object;
 mod frames;
 mod gemini;
 mod json;
@@ -35,6 +37,7 @@ mod lane;
 mod limits;
 mod machine;
 mod maps;
+mod ollama;
 mod openai;
 mod path;
 mod plant;
@@ -60,16 +63,19 @@ pub use error::ReadError;
 pub use event_stream::{
     EventFrame, FrameError, FrameKind, FrameReader, HEADERS_BYTES_MAX, HEADERS_MAX,
 };
+pub use form::is_media_type;
+pub use form_head::FORM_HEAD_BYTES_MAX;
+pub use form_object::{FORM_BOUNDARY_BYTES_MAX, FORM_PARTS_MAX, Form, boundary_of};
 pub use lane::{Channel, Delivery, Lane};
 pub use limits::{
     BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
     ReadLimits, UnknownFields, VALUES_MAX,
 };
 pub use plant::{Planting, plantings};
-pub use reader::{read_request, read_response};
+pub use reader::{AnswerShape, read_answer, read_request, read_response, shape_of_answer};
 pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_model};
 pub use splice::{Echoes, Edit, SpliceError, splice};
-pub use sse::{EVENT_BYTES_MAX, EventReader, SseError, SseEvent};
+pub use sse::{EVENT_BYTES_MAX, EventReader, Framing, SseError, SseEvent};
 pub use stream::{
     StreamError, StreamEvent, StreamPart, StreamReader, read_stream_event, splice_event,
 };

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::document::EchoOf;
 use crate::json_text::key_hash;
 use crate::route::Direction;
 use crate::table::{MessageTable, Origin, Row, Rule, Scope, Segment, segments};
@@ -28,6 +29,8 @@ pub(crate) struct Node {
     pub(crate) flag: Option<&'static Row>,
     pub(crate) whole: Option<&'static Row>,
     pub(crate) presence: Option<&'static Row>,
+    /// What stands here repeats this, and is looked into.
+    pub(crate) repeats: Option<EchoOf>,
     /// The row that says what keys without a state of their own are.
     pub(crate) keys: Option<&'static Row>,
     pub(crate) scope: Option<Scope>,
@@ -44,6 +47,7 @@ static NOWHERE: Node = Node {
     flag: None,
     whole: None,
     presence: None,
+    repeats: None,
     keys: None,
     scope: None,
     named: false,
@@ -314,6 +318,9 @@ impl Builder {
             if taken && slot.is_none() {
                 *slot = Some(row);
             }
+        }
+        if let Rule::Repeats(of) = row.rule {
+            node.repeats = Some(of);
         }
         if let Some(below) = below {
             node.any_key.get_or_insert(below);

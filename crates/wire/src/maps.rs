@@ -8,13 +8,14 @@ use crate::anthropic;
 use crate::bedrock;
 use crate::gemini;
 use crate::machine::Machine;
+use crate::ollama;
 use crate::openai;
 use crate::route::{Direction, Operation};
 use crate::table::MessageTable;
 
 /// The tables of each dialect.
-static DIALECTS: [&[&MessageTable]; 4] =
-    [openai::TABLES, anthropic::TABLES, gemini::TABLES, bedrock::TABLES];
+static DIALECTS: [&[&MessageTable]; 5] =
+    [openai::TABLES, anthropic::TABLES, bedrock::TABLES, gemini::TABLES, ollama::TABLES];
 
 static MACHINES: LazyLock<Vec<Machine>> =
     LazyLock::new(|| tables().map(Machine::compile).collect());

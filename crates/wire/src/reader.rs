@@ -7,7 +7,7 @@
 //! a constrained value of another form is refused; in an answer it is read as text of an unknown
 //! field, because an upstream's garbage must be seen and cannot be argued with.
 //!
-//! Not here: which rows there are (`openai/`, `anthropic/`, `gemini/`, `bedrock/`), what is kept of them (`collect`), JSON itself (`json`).
+//! Not here: which rows there are (`openai/`, `anthropic/`, `bedrock/`, `gemini/`, `ollama/`), what is kept of them (`collect`), JSON itself (`json`).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -60,6 +60,54 @@ pub fn read_response<'a>(
     }
 }
 
+/// What the body of an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AnswerShape {
+    /// A document of JSON.
+    Json,
+    /// What no guard can read; why, for the record.
+    Opaque(&'static str),
+    /// One text, as it stands.
+    Text,
+}
+
+/// Types of answers that are text: a transcript, or subtitles.
+const TEXT_TYPES: [&str; 5] =
+    ["text/plain", "text/vtt", "text/srt", "application/x-subrip", "application/srt"];
+
+/// What the body of a good answer is, by its content type. What is not known for something else is read as JSON.
+pub fn shape_of_answer(operation: Operation, content_type: &str) -> AnswerShape {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match operation {
+        Operation::AudioTranscriptions | Operation::AudioTranslations
+            if TEXT_TYPES.contains(&kind.as_str()) =>
+        {
+            AnswerShape::Text
+        }
+        Operation::AudioSpeech
+            if kind.starts_with("audio/") || kind == "application/octet-stream" =>
+        {
+            AnswerShape::Opaque("opaque: audio that says the input")
+        }
+        _ => AnswerShape::Json,
+    }
+}
+
+/// Reads a whole answer of this shape.
+pub fn read_answer<'a>(
+    operation: Operation,
+    shape: AnswerShape,
+    bytes: &'a [u8],
+    unknown: UnknownFields,
+    limits: &ReadLimits,
+) -> Result<Document<'a>, ReadError> {
+    match shape {
+        AnswerShape::Json => read_response(operation, bytes, unknown, limits),
+        AnswerShape::Text => Ok(Document::of_text(text_of(bytes, limits)?)),
+        AnswerShape::Opaque(why) => Ok(Document::of_opaque(why)),
+    }
+}
+
 fn text_of<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<&'a str, ReadError> {
     let bytes_max = limits.body_bytes_max.min(u32::MAX as usize);
     if bytes.len() > bytes_max {
@@ -88,15 +136,19 @@ pub(crate) fn read_named<'a>(
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
     let mut tokenizer = Tokenizer::new(source, limits);
+    let mut document = Document { source, ..Document::empty() };
+    let table = machine.table;
+    document.facts.stream =
+        table.direction == Direction::Request && table.operation.streams_unless_told();
     let mut reader = Reader {
         machine,
-        request: machine.table.direction == Direction::Request,
+        request: table.direction == Direction::Request,
         refuse_unknown: unknown == UnknownFields::Refuse,
         fields_max: limits.fields_max,
         frames: Vec::with_capacity(16),
         scopes: Vec::with_capacity(4),
         opening: Opening::Before,
-        document: Document { source, ..Document::empty() },
+        document,
         ranks: Ranks::default(),
         name: name.map(|name| (name, marks)),
     };
@@ -210,6 +262,9 @@ impl<'a> Reader<'a> {
                 self.refuse_misfit(place)?;
                 self.note_unknown()?;
                 node = UNKNOWN;
+            } else if let Some(of) = place.repeats {
+                self.room_for(self.document.echoes.len())?;
+                echo = Some((start, of));
             } else if let Some(row) = place.presence.filter(|_| object) {
                 self.presence(row)?;
             } else if place.text.is_some_and(|row| row.fact == Some(Fact::Opening))
@@ -350,6 +405,7 @@ impl<'a> Reader<'a> {
                     scope.kind = Some(THOUGHT.into());
                 }
             }
+            Some(Fact::Last) => self.document.facts.last = value,
             _ => {}
         }
         Ok(())

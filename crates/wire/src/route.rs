@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 use crate::address::{AddressStyle, OF_BEDROCK, address, is_googles};
 use crate::form::Form;
+use crate::ollama;
+use crate::sse::Framing;
 
 /// A family of wire formats that share error and stream shapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,13 +22,16 @@ pub enum Dialect {
     Bedrock,
     /// Google's Gemini API, and Vertex AI's form of it.
     Gemini,
+    /// Ollama's native API.
+    Ollama,
     /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
     OpenAi,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 4] = [Self::Anthropic, Self::Bedrock, Self::Gemini, Self::OpenAi];
+    pub const ALL: [Self; 5] =
+        [Self::Anthropic, Self::Bedrock, Self::Gemini, Self::Ollama, Self::OpenAi];
 
     /// Whether its streams say of each choice that it begins, and of themselves that they end.
     pub const fn says_what_begins(self) -> bool {
@@ -38,18 +43,19 @@ impl Dialect {
         matches!(self, Self::Bedrock)
     }
 
-    /// The media type of its streams.
-    pub const fn stream_type(self) -> &'static str {
-        match self {
-            Self::Bedrock => "application/vnd.amazon.eventstream",
-            _ => "text/event-stream",
-        }
-    }
-
     /// Whether its servers read messages as protocol buffers in JSON: every key of a table may also be written with
     /// underscores, and in requests an object stands for an array of one.
     pub(crate) const fn is_protobuf(self) -> bool {
         matches!(self, Self::Gemini)
+    }
+
+    /// How its streams are cut into events.
+    pub const fn framing(self) -> Framing {
+        match self {
+            Self::Ollama => Framing::Lines,
+            Self::Bedrock => Framing::Frames,
+            Self::Anthropic | Self::Gemini | Self::OpenAi => Framing::Events,
+        }
     }
 
     /// The name in events and contracts.
@@ -58,6 +64,7 @@ impl Dialect {
             Self::Anthropic => "anthropic",
             Self::Bedrock => "bedrock",
             Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
             Self::OpenAi => "openai",
         }
     }
@@ -120,11 +127,37 @@ pub enum Operation {
     Converse,
     /// `POST /model/{modelId}/converse-stream` (Bedrock).
     ConverseStream,
+    /// `POST /api/chat`, streamed or not (Ollama).
+    OllamaChat,
+    /// `POST /api/generate`, streamed or not (Ollama).
+    OllamaGenerate,
+    /// `POST /api/embed` (Ollama).
+    OllamaEmbed,
+    /// `POST /api/embeddings` (Ollama).
+    OllamaEmbeddings,
+    /// `GET /api/tags` (Ollama).
+    OllamaTags,
+    /// `POST /api/show` (Ollama).
+    OllamaShow,
+    /// `GET /api/ps` (Ollama).
+    OllamaPs,
+    /// `GET /api/version` (Ollama).
+    OllamaVersion,
+    /// `POST /v1/images/edits`, streamed or not.
+    ImageEdits,
+    /// `POST /v1/images/variations`.
+    ImageVariations,
+    /// `POST /v1/audio/transcriptions`, streamed or not.
+    AudioTranscriptions,
+    /// `POST /v1/audio/translations`, streamed or not.
+    AudioTranslations,
+    /// `POST /v1/audio/speech`, streamed or not.
+    AudioSpeech,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 40] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -152,13 +185,26 @@ impl Operation {
         Self::GeminiModelShow,
         Self::Converse,
         Self::ConverseStream,
+        Self::OllamaChat,
+        Self::OllamaGenerate,
+        Self::OllamaEmbed,
+        Self::OllamaEmbeddings,
+        Self::OllamaTags,
+        Self::OllamaShow,
+        Self::OllamaPs,
+        Self::OllamaVersion,
+        Self::ImageEdits,
+        Self::ImageVariations,
+        Self::AudioTranscriptions,
+        Self::AudioTranslations,
+        Self::AudioSpeech,
     ];
 
     /// The name in events, contracts and policies.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat.completions",
-            Self::Embeddings => "embeddings",
+            Self::Embeddings | Self::OllamaEmbeddings => "embeddings",
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
@@ -184,6 +230,18 @@ impl Operation {
             Self::BatchEmbedContents => "batch_embed_contents",
             Self::Converse => "converse",
             Self::ConverseStream => "converse_stream",
+            Self::OllamaChat => "chat",
+            Self::OllamaGenerate => "generate",
+            Self::OllamaEmbed => "embed",
+            Self::OllamaTags => "tags",
+            Self::OllamaShow => "show",
+            Self::OllamaPs => "ps",
+            Self::OllamaVersion => "version",
+            Self::ImageEdits => "images.edits",
+            Self::ImageVariations => "images.variations",
+            Self::AudioTranscriptions => "audio.transcriptions",
+            Self::AudioTranslations => "audio.translations",
+            Self::AudioSpeech => "audio.speech",
         }
     }
 
@@ -202,6 +260,14 @@ impl Operation {
             | Self::GeminiModelList
             | Self::GeminiModelShow => Dialect::Gemini,
             Self::Converse | Self::ConverseStream => Dialect::Bedrock,
+            Self::OllamaChat
+            | Self::OllamaGenerate
+            | Self::OllamaEmbed
+            | Self::OllamaEmbeddings
+            | Self::OllamaTags
+            | Self::OllamaShow
+            | Self::OllamaPs
+            | Self::OllamaVersion => Dialect::Ollama,
             _ => Dialect::OpenAi,
         }
     }
@@ -247,7 +313,10 @@ impl Operation {
             | Self::AnthropicModelList
             | Self::AnthropicModelShow
             | Self::GeminiModelList
-            | Self::GeminiModelShow => "GET",
+            | Self::GeminiModelShow
+            | Self::OllamaTags
+            | Self::OllamaPs
+            | Self::OllamaVersion => "GET",
             _ => "POST",
         }
     }
@@ -259,13 +328,41 @@ impl Operation {
 
     /// Whether events of its stream repeat text that earlier events have said piece by piece.
     pub const fn repeats_itself(self) -> bool {
-        matches!(self, Self::Responses)
+        matches!(self, Self::Responses | Self::AudioTranscriptions | Self::AudioTranslations)
+    }
+
+    /// Whether its request may be a form.
+    pub const fn takes_form(self) -> bool {
+        matches!(
+            self,
+            Self::AudioTranscriptions
+                | Self::AudioTranslations
+                | Self::ImageEdits
+                | Self::ImageVariations
+        )
+    }
+
+    /// Whether its request may be JSON.
+    pub const fn takes_json(self) -> bool {
+        !self.takes_form() || matches!(self, Self::ImageEdits)
     }
 
     /// Whether its answer may be a stream.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages)
-            || self.is_stream()
+        matches!(
+            self,
+            Self::ChatCompletions
+                | Self::Completions
+                | Self::Responses
+                | Self::Messages
+                | Self::OllamaChat
+                | Self::OllamaGenerate
+                | Self::ImageGenerations
+                | Self::ImageEdits
+                | Self::AudioTranscriptions
+                | Self::AudioTranslations
+                | Self::AudioSpeech
+        ) || self.is_stream()
     }
 
     /// Whether asking for it is asking for a stream, whatever the body says.
@@ -273,9 +370,22 @@ impl Operation {
         matches!(self, Self::StreamGenerateContent | Self::ConverseStream)
     }
 
-    /// Whether it asks which models there are, and for none in particular.
-    pub const fn lists_models(self) -> bool {
-        matches!(self, Self::ModelList | Self::AnthropicModelList | Self::GeminiModelList)
+    /// Whether its answer is a stream unless the request says otherwise.
+    pub const fn streams_unless_told(self) -> bool {
+        matches!(self, Self::OllamaChat | Self::OllamaGenerate) || self.is_stream()
+    }
+
+    /// Whether it asks for no model in particular.
+    pub const fn is_for_no_model(self) -> bool {
+        matches!(
+            self,
+            Self::ModelList
+                | Self::AnthropicModelList
+                | Self::GeminiModelList
+                | Self::OllamaTags
+                | Self::OllamaPs
+                | Self::OllamaVersion
+        )
     }
 }
 
@@ -314,6 +424,11 @@ pub enum Route {
         /// The method that is allowed.
         allow: &'static str,
     },
+    /// A path that is known and never forwarded: answer 403 in the shape of [`dialect_of`] it.
+    Denied {
+        /// In words.
+        why: &'static str,
+    },
     /// Anything else: answer 404 in the shape of [`dialect_of`] the path.
     Unknown,
 }
@@ -324,13 +439,15 @@ pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
 const MODELS: &str = "/v1/models/";
 const MESSAGES: &str = "/v1/messages";
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
-
+/// Below it is Ollama's native API.
+const OLLAMA: &str = "/api/";
 /// The dialect in which whoever asks for `path` expects to be answered.
 pub fn dialect_of(path: &str) -> Dialect {
     match path.strip_prefix(MESSAGES) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => Dialect::Anthropic,
         _ if is_googles(path) => Dialect::Gemini,
         _ if path.starts_with(OF_BEDROCK) => Dialect::Bedrock,
+        _ if path.starts_with(OLLAMA) => Dialect::Ollama,
         _ => Dialect::OpenAi,
     }
 }
@@ -364,10 +481,19 @@ pub fn route(method: &str, path: &str) -> Route {
         "/rerank" | "/v1/rerank" | "/v2/rerank" => Operation::Rerank,
         "/pooling" => Operation::Pooling,
         "/v1/images/generations" => Operation::ImageGenerations,
+        "/v1/images/edits" => Operation::ImageEdits,
+        "/v1/images/variations" => Operation::ImageVariations,
+        "/v1/audio/transcriptions" => Operation::AudioTranscriptions,
+        "/v1/audio/translations" => Operation::AudioTranslations,
+        "/v1/audio/speech" => Operation::AudioSpeech,
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
         path if shown_model(path).is_some() => Operation::ModelShow,
-        _ => return Route::Unknown,
+        path => match path.strip_prefix(OLLAMA).map(ollama::route) {
+            Some(Route::Known(operation)) => operation,
+            Some(other) => return other,
+            None => return Route::Unknown,
+        },
     };
     of_method(method, Some(operation))
 }
@@ -495,6 +621,11 @@ mod tests {
             ("POST", "/v1/messages", Operation::Messages),
             ("POST", "/v1/messages/count_tokens", Operation::CountTokens),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
+            ("POST", "/api/chat", Operation::OllamaChat),
+            ("POST", "/api/embeddings", Operation::OllamaEmbeddings),
+            ("GET", "/api/tags", Operation::OllamaTags),
+            ("POST", "/v1/audio/transcriptions", Operation::AudioTranscriptions),
+            ("POST", "/v1/images/edits", Operation::ImageEdits),
             ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
         ] {
             assert_eq!(route(method, path), Route::Known(operation), "{path}");
@@ -531,11 +662,36 @@ mod tests {
             "/v1/models/a%00b",
             "/v1/models/%+1",
             "/v1/models/a b",
+            "/api",
+            "/api/",
+            "/api/chat/",
+            "/api/Chat",
+            "/api/chat/completions",
         ] {
             assert_eq!(route("POST", path), Route::Unknown, "{path}");
         }
         let long = format!("/v1/models/{}", "a".repeat(257));
         assert_eq!(route("GET", &long), Route::Unknown, "longer than a model's name");
+    }
+
+    #[test]
+    fn what_manages_a_server_of_ollama_is_denied_whatever_the_method() {
+        for path in [
+            "/api/pull",
+            "/api/push",
+            "/api/create",
+            "/api/copy",
+            "/api/delete",
+            "/api/blobs/sha256:0a",
+            "/api/me",
+            "/api/user/keys/k",
+            "/api/experimental/web_search",
+        ] {
+            for method in ["POST", "GET", "HEAD", "DELETE"] {
+                assert!(matches!(route(method, path), Route::Denied { .. }), "{method} {path}");
+            }
+            assert_eq!(dialect_of(path), Dialect::Ollama, "{path}");
+        }
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::borrow::Cow;
 
 use events::Provenance;
 
-use crate::document::{Document, Embedded, FilePart, Pending};
+use crate::document::{Document, Embedded, FilePart, Finish, Pending};
 use crate::json_text::key_hash;
 use crate::lane::Channel;
-use crate::table::{EventKind, Scope};
+use crate::table::{Ends, EventKind, Scope};
 
 /// The type of a source whose data is base64.
 const BASE64_SOURCE: &str = "base64";
@@ -174,12 +174,20 @@ impl<'a> ScopeFrame<'a> {
         // Text of a type that nobody told us of may be cut like any other.
         let (stem, step) = name.rsplit_once('.').unwrap_or_default();
         let is_unlisted = said.is_none() && matches!(step, "delta" | "done");
-        let has_pieces = matches!(step, "delta" | "added");
+        // What has no type is no event that says something again.
+        let has_pieces = name.is_empty() || matches!(step, "delta" | "added");
         if is_unlisted {
             document.facts.unlisted = Some(stem.to_owned().into());
         }
         document.facts.item = self.index;
-        document.facts.last = kind.is_some_and(|kind| kind.ends);
+        match kind.map_or(Ends::Nothing, |kind| kind.ends) {
+            Ends::Nothing => {}
+            Ends::Answer => {
+                let choice = self.index.unwrap_or_default();
+                document.facts.finished.push(Finish { choice, reason: name.clone() });
+            }
+            Ends::Stream => document.facts.last = true,
+        }
         document.facts.error |= name == "error";
         for field in &mut document.fields {
             field.repeats = !has_pieces;

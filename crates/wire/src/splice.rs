@@ -76,6 +76,9 @@ pub enum SpliceError {
         /// The index.
         field: usize,
     },
+    /// An edit of a form would end the part it is in.
+    #[error("an edit holds the boundary of its form")]
+    Boundary,
     /// Edited keys of one object became equal.
     #[error("an edit makes two keys of one object equal")]
     DuplicateKey,
@@ -100,11 +103,12 @@ pub fn splice(
     let repeated = repeated(document, &edits);
     for echo in &document.echoes {
         if echoes == Echoes::All || repeated.contains(&(echo.choice, echo.of)) {
-            changes.push(Change { range: echo.source.clone(), bytes: b"null".to_vec() });
+            let (range, bytes) = (echo.source.clone(), b"null".to_vec());
+            changes.push(Change { range, bytes, is_echo: true });
         }
     }
     if let (Some(number), Some((_, range))) = (document.renumbered, &document.facts.sequence) {
-        changes.push(Change { range: range.clone(), bytes: number.to_string().into_bytes() });
+        changes.push(Change::new(range.clone(), number.to_string().into_bytes()));
     }
     changes.sort_by_key(|change| change.range.start);
     let result = assembled(document.source, &changes);
@@ -134,14 +138,28 @@ fn repeated(document: &Document<'_>, edits: &[&Edit]) -> BTreeSet<(u32, EchoOf)>
 struct Change {
     range: Range<usize>,
     bytes: Vec<u8>,
+    /// What is changed inside goes with it.
+    is_echo: bool,
+}
+
+impl Change {
+    const fn new(range: Range<usize>, bytes: Vec<u8>) -> Self {
+        Self { range, bytes, is_echo: false }
+    }
 }
 
 fn assembled(source: &str, changes: &[Change]) -> Vec<u8> {
     let source = source.as_bytes();
     let grown: usize = changes.iter().map(|change| change.bytes.len()).sum();
     let mut result = Vec::with_capacity(source.len() + grown);
-    let mut at = 0;
+    let (mut at, mut gone_to) = (0, 0);
     for change in changes {
+        if change.range.start < gone_to {
+            continue;
+        }
+        if change.is_echo {
+            gone_to = change.range.end;
+        }
         result.extend_from_slice(source.get(at..change.range.start).unwrap_or_default());
         result.extend_from_slice(&change.bytes);
         at = change.range.end;
@@ -178,13 +196,19 @@ fn change_field(
             whole.push_str(field.text.get(done..start).unwrap_or_default());
             whole.push_str(&replacement);
         } else {
-            let (Some(from), Some(to)) = (places.raw_offset(start), places.raw_offset(end)) else {
-                return Err(bad);
+            let (range, bytes) = if field.literal == Literal::Plain {
+                (start..end, replacement.as_bytes().to_vec())
+            } else {
+                let (Some(from), Some(to)) = (places.raw_offset(start), places.raw_offset(end))
+                else {
+                    return Err(bad);
+                };
+                let mut bytes = Vec::with_capacity(replacement.len() + 2);
+                push_escaped(&mut bytes, &replacement);
+                (from..to, bytes)
             };
-            let mut bytes = Vec::with_capacity(replacement.len() + 2);
-            push_escaped(&mut bytes, &replacement);
             let base = field.source.start;
-            changes.push(Change { range: base + from..base + to, bytes });
+            changes.push(Change::new(base + range.start..base + range.end, bytes));
         }
         done = end.max(given.end);
     }
@@ -192,7 +216,7 @@ fn change_field(
         whole.push_str(field.text.get(done..).unwrap_or_default());
         let mut bytes = Vec::with_capacity(whole.len() + 2);
         push_string(&mut bytes, &whole);
-        changes.push(Change { range: field.source.clone(), bytes });
+        changes.push(Change::new(field.source.clone(), bytes));
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Server-sent events, decoded as they arrive (WHATWG HTML, §9.2 "Server-sent events").
+//! Events of a stream, decoded as they arrive: server-sent events (WHATWG HTML, §9.2 "Server-sent events"), or lines
+//! of JSON (<https://github.com/ndjson/ndjson-spec>), each of which is an event that is nothing but its data.
 //!
 //! INVARIANT: the events depend on the bytes and never on how they were cut. INVARIANT: the raw bytes
 //! of the events, with what [`EventReader::finish`] returns, are the bytes that were pushed. INVARIANT: an
@@ -14,21 +15,33 @@ use crate::form::Form;
 /// Bytes of one event, with its comments. Inline audio dominates.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
 
+/// How a stream is cut into events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Framing {
+    /// `text/event-stream`: server-sent events.
+    #[default]
+    Events,
+    /// `application/x-ndjson`: one JSON document a line, and every line ends.
+    Lines,
+    /// `application/vnd.amazon.eventstream`: binary frames, which [`crate::FrameReader`] cuts.
+    Frames,
+}
+
 /// Why a stream cannot be read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SseError {
     /// An event is larger than the limit.
-    #[error("a server-sent event is larger than {bytes_max} bytes")]
+    #[error("an event of the stream is larger than {bytes_max} bytes")]
     TooLarge {
         /// The limit.
         bytes_max: usize,
     },
     /// An event is not UTF-8.
-    #[error("a server-sent event is not UTF-8")]
+    #[error("an event of the stream is not UTF-8")]
     InvalidUtf8,
 }
 
-/// One event, or a block of comments: everything up to and including a blank line.
+/// One event, or a block of comments: everything up to and including a blank line; or one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SseEvent {
     raw: String,
@@ -38,6 +51,7 @@ pub struct SseEvent {
     retry: Option<Range<usize>>,
     /// No line could carry text beside the data.
     clean: bool,
+    framing: Framing,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +98,18 @@ impl SseEvent {
     /// The event with other data; everything else is kept as in [`SseEvent::frame`].
     pub fn with_data(&self, data: &str) -> Vec<u8> {
         match &self.data {
-            Data::Line(range) if self.clean && !data.contains(['\n', '\r']) => {
+            Data::Line(range) if self.may_hold(data) => {
                 let part = |range: Range<usize>| self.raw.get(range).unwrap_or_default().as_bytes();
                 [part(0..range.start), data.as_bytes(), part(range.end..self.raw.len())].concat()
             }
             _ => self.framed(data),
         }
+    }
+
+    /// Whether the data can stand where its one line of data stands. A line of JSON holds a line feed nowhere,
+    /// changed or not, and a carriage return only where it means nothing.
+    fn may_hold(&self, data: &str) -> bool {
+        self.framing == Framing::Lines || (self.clean && !data.contains(['\n', '\r']))
     }
 
     fn framed(&self, data: &str) -> Vec<u8> {
@@ -114,6 +134,7 @@ impl SseEvent {
             id: None,
             retry: None,
             clean: true,
+            framing: Framing::Events,
             raw: String::new(),
         };
         // A byte order mark may start the stream, and is a character anywhere else.
@@ -126,6 +147,15 @@ impl SseEvent {
         }
         event.raw = raw;
         event
+    }
+
+    /// A line of JSON; nothing, if there is nothing on it.
+    fn of_line(raw: String) -> Self {
+        let end = raw.trim_end_matches(['\n', '\r']).len();
+        let is_blank = raw.trim_ascii().is_empty();
+        let data = if is_blank { Data::None } else { Data::Line(0..end) };
+        let framing = Framing::Lines;
+        Self { data, name: None, id: None, retry: None, clean: true, framing, raw }
     }
 
     fn line(&mut self, raw: &str, line: Range<usize>) {
@@ -179,6 +209,7 @@ const fn ends_line(byte: u8) -> bool {
 #[derive(Debug)]
 pub struct EventReader {
     event_bytes_max: usize,
+    framing: Framing,
     buffer: Vec<u8>,
     /// Where the event that is read now starts.
     event: usize,
@@ -209,10 +240,16 @@ impl Default for EventReader {
 }
 
 impl EventReader {
-    /// A reader of events of at most `event_bytes_max` bytes.
+    /// A reader of server-sent events of at most `event_bytes_max` bytes.
     pub const fn new(event_bytes_max: usize) -> Self {
+        Self::of(Framing::Events, event_bytes_max)
+    }
+
+    /// A reader of events of at most `event_bytes_max` bytes.
+    pub const fn of(framing: Framing, event_bytes_max: usize) -> Self {
         Self {
             event_bytes_max,
+            framing,
             buffer: Vec::new(),
             event: 0,
             line: 0,
@@ -247,9 +284,19 @@ impl EventReader {
             }
         };
         if event.is_err() {
-            *self = Self { failed: true, ..Self::new(self.event_bytes_max) };
+            *self = Self { failed: true, ..Self::of(self.framing, self.event_bytes_max) };
         }
         Some(event)
+    }
+
+    /// What has to be sent before an event of our own, where what came was sent on unread: the end of an event that
+    /// may have broken off.
+    pub fn closing(&self) -> &'static [u8] {
+        match self.framing {
+            Framing::Events | Framing::Frames => b"\n\n",
+            Framing::Lines if self.failed || self.buffer.len() > self.event => b"\n",
+            Framing::Lines => b"",
+        }
     }
 
     /// The bytes of an event that was never finished. A client that follows the standard drops it, so
@@ -267,7 +314,10 @@ impl EventReader {
         let raw = String::from_utf8(raw.to_vec()).map_err(|_| SseError::InvalidUtf8)?;
         (self.event, self.line, self.searched) = (end, end, end);
         let first = !std::mem::replace(&mut self.started, true);
-        Ok(SseEvent::parse(raw, first))
+        Ok(match self.framing {
+            Framing::Events | Framing::Frames => SseEvent::parse(raw, first),
+            Framing::Lines => SseEvent::of_line(raw),
+        })
     }
 
     /// The end of the event that is read now, past its blank line; `None` if it has not come.
@@ -276,6 +326,12 @@ impl EventReader {
     /// and never by whether it has come yet: so the cut does not show, and a stream whose lines end with
     /// CR alone is not held up for a LF that never comes.
     fn event_end(&mut self) -> Option<usize> {
+        if self.framing == Framing::Lines {
+            let unseen = self.buffer.get(self.searched..).unwrap_or_default();
+            let found = memchr::memchr(b'\n', unseen).map(|at| self.searched + at + 1);
+            self.searched = found.unwrap_or(self.buffer.len());
+            return found;
+        }
         loop {
             let from = self.searched;
             let at = from + line_length(self.buffer.get(from..).unwrap_or_default());

@@ -17,12 +17,12 @@ use crate::openai::DONE;
 use crate::reader::{read, read_named};
 use crate::route::{Dialect, Direction, Operation};
 use crate::splice::{Echoes, Edit, SpliceError, splice};
-use crate::sse::{EventReader, SseError, SseEvent};
+use crate::sse::{EventReader, Framing, SseError, SseEvent};
 
 /// Cuts the stream of an operation's answer into its parts.
 #[derive(Debug)]
 pub enum StreamReader {
-    /// Server-sent events.
+    /// Server-sent events, or lines.
     Sse(EventReader),
     /// Frames of Amazon's event stream encoding.
     Frames(FrameReader),
@@ -49,11 +49,22 @@ pub enum StreamPart {
 }
 
 impl StreamReader {
-    /// A reader of answers in `dialect` with events of at most `event_bytes_max` bytes.
-    pub const fn new(dialect: Dialect, event_bytes_max: usize) -> Self {
-        match dialect {
-            Dialect::Bedrock => Self::Frames(FrameReader::new(event_bytes_max)),
-            _ => Self::Sse(EventReader::new(event_bytes_max)),
+    /// A reader of streams of this framing with events of at most `event_bytes_max` bytes.
+    pub const fn new(framing: Framing, event_bytes_max: usize) -> Self {
+        match framing {
+            Framing::Frames => Self::Frames(FrameReader::new(event_bytes_max)),
+            Framing::Events | Framing::Lines => {
+                Self::Sse(EventReader::of(framing, event_bytes_max))
+            }
+        }
+    }
+
+    /// What has to be sent before an event of our own, where what came was sent on unread.
+    pub fn closing(&self) -> &'static [u8] {
+        match self {
+            Self::Sse(reader) => reader.closing(),
+            // Nothing mends a frame that broke off: its reader fails by its length.
+            Self::Frames(_) => b"",
         }
     }
 

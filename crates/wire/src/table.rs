@@ -9,7 +9,7 @@
 //! guard can read, forwarded and listed. *Denied*: never forwarded. `null` is accepted everywhere and says
 //! nothing.
 //!
-//! Not here: the tables themselves (`openai/`, `anthropic/`), how they are matched (`machine`).
+//! Not here: the tables themselves (`openai/`, `anthropic/`, `ollama/`), how they are matched (`machine`).
 
 use events::Provenance;
 
@@ -69,6 +69,8 @@ pub(crate) enum Rule {
     Attachment(&'static str),
     /// A repetition of guarded text in another form.
     Echo(EchoOf, &'static str),
+    /// A repetition of guarded text, piece by piece: other rows read what is inside.
+    Repeats(EchoOf),
     /// Never forwarded.
     Denied(&'static str),
     /// The presence of this object lets content in that no guard can read (or is a fact).
@@ -146,19 +148,34 @@ pub(crate) struct EventKind {
     pub(crate) name: &'static str,
     /// The channel of what the event says itself.
     pub(crate) channel: Option<Channel>,
-    /// Nothing comes after it.
-    pub(crate) ends: bool,
+    /// What it ends.
+    pub(crate) ends: Ends,
+}
+
+/// What an event ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Nothing,
+    /// The answer: only what says that the stream has ended may come after it.
+    Answer,
+    /// The stream.
+    Stream,
 }
 
 impl EventKind {
     /// An event that says something itself.
     pub(crate) const fn saying(name: &'static str, channel: Channel) -> Self {
-        Self { name, channel: Some(channel), ends: false }
+        Self { name, channel: Some(channel), ends: Ends::Nothing }
     }
 
     /// An event that nothing comes after.
     pub(crate) const fn ending(name: &'static str) -> Self {
-        Self { name, channel: None, ends: true }
+        Self { name, channel: None, ends: Ends::Stream }
+    }
+
+    /// An event after which nothing more is said.
+    pub(crate) const fn finishing(name: &'static str, channel: Option<Channel>) -> Self {
+        Self { name, channel, ends: Ends::Answer }
     }
 }
 
@@ -184,6 +201,8 @@ pub(crate) enum Mark {
 pub(crate) enum Fact {
     Model,
     Stream,
+    /// `sse`: a stream is asked for.
+    StreamFormat,
     IncludeUsage,
     Choices,
     OutputTokensMax,
@@ -204,11 +223,15 @@ pub(crate) enum Fact {
     Tool,
     Id,
     Created,
+    /// When the answer was made, as the upstream writes it.
+    CreatedAt,
     Fingerprint,
     /// Several of them add up.
     InputTokens,
     OutputTokens,
     Finish,
+    /// If set, nothing comes after this event.
+    Last,
     Error,
     /// `object`, which is `error` in some servers' errors.
     Object,
@@ -315,6 +338,10 @@ impl Row {
         Self::new(path, Rule::Echo(of, why))
     }
 
+    pub(crate) const fn repeats(path: &'static str, of: EchoOf) -> Self {
+        Self::new(path, Rule::Repeats(of))
+    }
+
     pub(crate) const fn denied(path: &'static str, why: &'static str) -> Self {
         Self::new(path, Rule::Denied(why))
     }
@@ -379,7 +406,9 @@ impl Row {
             Rule::Opaque(_) | Rule::Echo(..) | Rule::Denied(_) => {
                 Takes { text: false, number: false, flag: false, whole: true }
             }
-            Rule::Presence(_) => Takes { text: false, number: false, flag: false, whole: false },
+            Rule::Presence(_) | Rule::Repeats(_) => {
+                Takes { text: false, number: false, flag: false, whole: false }
+            }
         }
     }
 }

@@ -4,13 +4,14 @@
 //! INVARIANT: everything written here is one line of JSON per event, so it reads back as it was meant;
 //! text is escaped, whatever it holds.
 //!
-//! Not here: the shapes themselves (`openai/write`, `anthropic/write`, `gemini/write`, `bedrock/write`).
+//! Not here: the shapes themselves (`openai/write`, `anthropic/write`, `bedrock/write`, `gemini/write`, `ollama/write`).
 
 use crate::anthropic;
 use crate::bedrock;
 use crate::document::Facts;
 use crate::gemini;
 use crate::lane::Lane;
+use crate::ollama;
 use crate::openai;
 use crate::route::{Dialect, Operation};
 use crate::transcript::Transcript;
@@ -26,6 +27,8 @@ pub struct Envelope {
     pub model: String,
     /// When it was made, in seconds since 1970.
     pub created: u64,
+    /// When it was made, in dialects that write it in words.
+    pub created_at: String,
     /// `system_fingerprint`, when the upstream states one.
     pub system_fingerprint: Option<String>,
     /// What was sent so far, in dialects that say it again.
@@ -47,6 +50,9 @@ impl Envelope {
         }
         if let (0, Some(created)) = (self.created, facts.created) {
             self.created = created;
+        }
+        if let (true, Some(created_at)) = (self.created_at.is_empty(), &facts.created_at) {
+            self.created_at.push_str(created_at);
         }
         if let (None, Some(fingerprint)) = (&self.system_fingerprint, &facts.system_fingerprint) {
             self.system_fingerprint = Some(fingerprint.clone().into_owned());
@@ -116,6 +122,7 @@ pub fn delta_event(
         Dialect::Anthropic => anthropic::delta_event(lane, text),
         Dialect::Bedrock => bedrock::delta_event(lane, text),
         Dialect::Gemini => gemini::delta_event(envelope, lane, text),
+        Dialect::Ollama => ollama::delta_event(operation, envelope, lane, text),
         Dialect::OpenAi => openai::delta_event(operation, envelope, lane, text),
     }
 }
@@ -143,6 +150,7 @@ pub fn blocked_ending(
         Dialect::Anthropic => anthropic::blocked_ending(envelope, choices.open, notice),
         Dialect::Bedrock => bedrock::blocked_ending(envelope, choices.open, notice),
         Dialect::Gemini => gemini::blocked_ending(envelope, choices, notice),
+        Dialect::Ollama => ollama::blocked_ending(operation, envelope, notice),
         Dialect::OpenAi => openai::blocked_ending(operation, envelope, choices, notice),
     }
 }
@@ -153,6 +161,7 @@ pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
         Dialect::Anthropic => anthropic::error_event(shape),
         Dialect::Bedrock => bedrock::error_event(shape),
         Dialect::Gemini => gemini::error_event(shape),
+        Dialect::Ollama => ollama::error_event(shape),
         Dialect::OpenAi => openai::error_event(shape),
     }
 }
@@ -163,6 +172,7 @@ pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
         Dialect::Anthropic => anthropic::error_body(shape),
         Dialect::Bedrock => bedrock::error_body(shape),
         Dialect::Gemini => gemini::error_body(shape),
+        Dialect::Ollama => ollama::error_body(shape),
         Dialect::OpenAi => openai::error_body(shape),
     }
 }

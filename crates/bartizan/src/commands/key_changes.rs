@@ -97,7 +97,7 @@ pub(crate) fn record_change(data: &Path, body: EventBody, what: &str) -> Result<
 }
 
 /// Opens the record; another command holds it for a moment only, a gateway for long.
-fn open_patiently(data: &Path) -> Result<(Journal, Recovery), JournalError> {
+pub(super) fn open_patiently(data: &Path) -> Result<(Journal, Recovery), JournalError> {
     let open = || Journal::open(data, JournalSettings::default(), Arc::new(RealDisk));
     for _ in 0..OPEN_TRIES {
         match open() {

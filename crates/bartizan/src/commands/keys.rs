@@ -1,4 +1,4 @@
-//! `bartizan keys create|list|show|rotate|audit|revoke`.
+//! `bartizan keys create|list|show|rotate|audit|revoke`; `rotate-provider` has a file of its own.
 //!
 //! A running gateway notices and records each change within a second; none of these commands talks to it.
 //! When none runs, they record it themselves.
@@ -42,6 +42,11 @@ pub(crate) fn run(command: KeysCommand) -> Result<Exit, Failure> {
         }
         KeysCommand::Audit { days, state, format } => {
             let exit = audit(days, &state, format.is_json(), &mut output)?;
+            output.finish()?;
+            return Ok(exit);
+        }
+        KeysCommand::RotateProvider(args) => {
+            let exit = super::rotate_provider::run(&args, &mut output)?;
             output.finish()?;
             return Ok(exit);
         }

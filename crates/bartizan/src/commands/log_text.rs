@@ -8,6 +8,7 @@ use events::{
     Anomaly, Credentials, Decision, Ending, EventBody, GuardReport, GuardStatus, InteractionClosed,
     InteractionOpened, LocatedFinding, Outcome, Principal, Rank, Trace, Unscanned, UserReport,
 };
+use gateway::BREAK_GLASS_PREFIX;
 use journal::verify::{Truncation, Verdict, VerifyReport};
 use journal::{DecisionStatement, Record};
 
@@ -69,6 +70,10 @@ fn open_words(opened: &InteractionOpened) -> String {
     let found = found_words(&opened.findings);
     if !found.is_empty() {
         let _never_fails = write!(words, " [{found}]");
+    }
+    let exceptions = opened.decision.rules.iter().filter_map(|rule| rule.exception.as_deref());
+    if let Some(glass) = exceptions.into_iter().find(|id| id.starts_with(BREAK_GLASS_PREFIX)) {
+        let _never_fails = write!(words, " under {glass}");
     }
     if let Some(key) = &opened.principal.key {
         let _never_fails = write!(words, " key {key}");

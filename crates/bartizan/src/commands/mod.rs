@@ -1,6 +1,9 @@
 //! The commands. One file each: it opens what it needs from the rooms below, asks, and prints.
 
+pub(crate) mod break_glass;
+mod break_glass_changes;
 pub(crate) mod config;
+mod exposed_keys;
 pub(crate) mod feedback;
 mod feedback_proposal;
 pub(crate) mod inspect;
@@ -22,7 +25,12 @@ mod log_text;
 mod process_limits;
 pub(crate) mod protect;
 mod quota_file;
+mod rotate_provider;
+pub(crate) mod sealed_changes;
+pub(crate) mod secrets;
 pub(crate) mod up;
+mod up_followed;
+mod up_reload;
 mod up_welcome;
 
 use std::future::Future;
@@ -45,5 +53,6 @@ fn variable(name: &str) -> Option<String> {
 
 /// What the configuration of this process depends on.
 fn surroundings() -> crate::config::Surroundings<'static> {
-    crate::config::Surroundings { variable: &variable, now_ms: crate::time::now_ms() }
+    let sealed = std::collections::BTreeMap::new();
+    crate::config::Surroundings { variable: &variable, now_ms: crate::time::now_ms(), sealed }
 }

@@ -5,7 +5,6 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::{QuotaSnapshot, Quotas, SUBJECTS_MAX};
@@ -40,7 +39,7 @@ pub(crate) fn restore(data: &Path, quotas: &Quotas) -> Result<(), Failure> {
 }
 
 /// Writes the file while the gateway runs, and once more when it stops taking requests.
-pub(crate) async fn keep(data: PathBuf, quotas: Arc<Quotas>, shutdown: Shutdown) {
+pub(crate) async fn keep(data: PathBuf, quotas: Quotas, shutdown: Shutdown) {
     let mut written = quotas.snapshot();
     loop {
         let is_last = tokio::select! {

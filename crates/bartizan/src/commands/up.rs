@@ -3,6 +3,8 @@
 //! INVARIANT: nothing listens before the keys, the record, the detectors and the rules are ready; what
 //! cannot be opened is a problem at the start and not a surprise in traffic. INVARIANT: SIGINT and
 //! SIGTERM let open requests end, within the configured time; a second signal does not wait.
+//!
+//! Not here: what SIGHUP does (`up_reload`).
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,20 +12,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use events::{Event, EventBody, KeyId};
-use gateway::{Isolation, Judge, Parts, Quotas, UpstreamKind, UpstreamOptions};
+use events::{Event, EventBody};
+use gateway::{Judge, Parts, Quotas, Reloader, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
 use net::{Shutdown, Tasks, UpstreamSettings};
-use store::{Isolations, KeySnapshot, VirtualKeys};
+use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::Receiver;
 
-use super::isolation_changes::Follower;
+use super::break_glass_changes::Ruled;
+use super::up_followed::Followed;
+use super::up_reload::Reload;
 use super::{key_changes, process_limits, quota_file, up_welcome};
-use crate::cli::UpArgs;
+use crate::cli::{StateArgs, UpArgs};
 use crate::config;
-use crate::config::settings::Settings;
-use crate::data_dir::{DataDir, keys_failure, store_failure};
+use crate::config::settings::{Guards, Settings};
+use crate::data_dir::{DataDir, keys_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::note;
 use crate::telemetry;
@@ -31,7 +34,7 @@ use crate::time::now_ms;
 
 /// How often changes of keys by other processes are looked for.
 const KEYS_PAUSE: Duration = Duration::from_millis(250);
-/// Exposed keys that wait to be revoked.
+/// Exposed keys that wait for what follows.
 const EXPOSED_KEYS_WAITING_MAX: usize = 1_024;
 /// How often expired content is destroyed.
 const EXPIRY_PAUSE: Duration = Duration::from_mins(10);
@@ -53,71 +56,82 @@ pub(crate) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let runtime = runtime.map_err(|error| {
         Failure::environment(format!("cannot start: {error}"), "check the limits of this process")
     })?;
-    runtime.block_on(Box::pin(serve(settings)))
+    runtime.block_on(Box::pin(serve(settings, args.state.clone())))
 }
 
-async fn serve(settings: Settings) -> Result<Exit, Failure> {
+async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     let mut signals = Signals::new()?;
     let data = DataDir::create(&settings.data_dir)?;
     let keys = data.keys().await?;
     let secret = data.identity_secret()?;
-    let protected = data.protected().load()?;
-    let detect_settings = settings.guards.detect.clone().protecting(Arc::new(protected));
-    let detect = detect::Engine::new(&detect_settings)
-        .map_err(|error| Failure::environment(error, "the program is damaged: install it again"))?;
+    let detect = detectors(&data, &settings.guards)?;
     let (journal, recovery) = Journal::open(data.path(), settings.journal, Arc::new(RealDisk))
         .map_err(Failure::environment_as_told)?;
     let first_key = up_welcome::first_key(&data, &keys).await?;
     let snapshot = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.map_err(keys_failure)?));
 
-    let shutdown_time_max = settings.gateway.limits.shutdown_time_max;
-    let policy_digest = settings.guards.policy.digest();
     let welcome = up_welcome::Welcome::new(&settings);
+    let policy = Arc::new(settings.guards.policy);
+    let rules = Ruled::beginning(&policy);
+    let followed = Followed::start(&keys, &data, settings.secrets, (&rules, &journal)).await?;
+    let shutdown_time_max = settings.gateway.limits.shutdown_time_max;
+    let policy_digest = policy.digest();
     let (tasks, shutdown) = (Tasks::default(), Shutdown::default());
     let mut gateway = settings.gateway;
+    let mut loopback = None;
     if settings.loopback {
-        let base_url =
-            gateway::start_loopback(&tasks, &shutdown).map_err(Failure::environment_as_told)?;
-        gateway.upstreams.push(loopback_upstream(base_url));
+        loopback = Some(add_loopback(&mut gateway, None, &tasks, &shutdown)?);
     }
-    let quotas = Arc::new(Quotas::new(settings.quotas));
+    let quotas = Quotas::new(settings.quotas);
     quota_file::restore(data.path(), &quotas)?;
-    let isolation = Isolation::default();
-    let isolations = Isolations::new(keys.store().clone());
-    let follower = Follower::start(isolations, isolation.clone()).await.map_err(store_failure)?;
+    let sealed = followed.places();
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
     let parts = Parts {
         exposed,
         external: settings.external,
-        isolation,
+        isolation: followed.isolation(),
         baselines: Some(data.baselines_file()),
         journal: journal.clone(),
-        judge: Judge::new(detect, settings.guards.policy, gateway.guards),
+        judge: Judge::new(detect, policy, gateway.guards).breaking(rules.load().glass.clone()),
         keys: Arc::clone(&snapshot),
-        quotas: Arc::clone(&quotas),
+        quotas: quotas.clone(),
+        sealed: sealed.clone(),
         secret,
         settings: gateway,
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };
-    let address = start(parts)?;
+    let (address, reloader) = start(parts)?;
     record_start(&journal, address, policy_digest, &recovery)?;
     if let Some((id, _)) = &first_key {
         record(&journal, key_changes::administration("first-start", key_changes::CREATE, *id))?;
     }
-    let background = Background {
-        data: data.path().to_owned(),
-        journal: journal.clone(),
-        tasks: &tasks,
-        shutdown: &shutdown,
-    };
-    tasks.spawn(Box::pin(follower.follow(journal.clone(), shutdown.clone())));
-    background.start(keys, snapshot, &quotas, settings.revoke_exposed.then_some(seen));
+    let background = Background::new(&data, &journal, (&tasks, &shutdown));
+    let revokes = settings.revoke_exposed.then(|| keys.clone());
+    followed.follow((revokes, seen), &journal, (&tasks, &shutdown));
+    background.start(keys, snapshot, &quotas);
     welcome.print(address, &data, first_key)?;
 
-    let name = stop(&mut signals, &tasks, &shutdown, shutdown_time_max).await;
+    let reload = Reload {
+        data: data.clone(),
+        fixed: settings.fixed,
+        journal: journal.clone(),
+        loopback,
+        named,
+        reloader,
+        rules,
+        sealed,
+        shutdown: shutdown.clone(),
+        tasks: tasks.clone(),
+    };
+    let name = stop(&mut signals, reload, &tasks, &shutdown, shutdown_time_max).await;
     quota_file::finish(data.path(), &quotas).await;
-    record(&journal, key_changes::node("stopped", format!("after {name}")))?;
+    close(journal, name).await
+}
+
+/// Closes the record.
+async fn close(journal: Journal, signal: &str) -> Result<Exit, Failure> {
+    record(&journal, key_changes::node("stopped", format!("after {signal}")))?;
     tokio::task::spawn_blocking(move || journal.close())
         .await
         .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
@@ -125,9 +139,17 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// Starts the gateway; returns where it listens.
-fn start(parts: Parts) -> Result<SocketAddr, Failure> {
-    let gateway::Started { address, metrics } = gateway::start(parts).map_err(|error| {
+/// The detectors of a configuration, with the documents that are protected now.
+pub(crate) fn detectors(data: &DataDir, guards: &Guards) -> Result<detect::Engine, Failure> {
+    let protected = data.protected().load()?;
+    let settings = guards.detect.clone().protecting(Arc::new(protected));
+    detect::Engine::new(&settings)
+        .map_err(|error| Failure::environment(error, "the program is damaged: install it again"))
+}
+
+/// Starts the gateway; returns where it listens, and what reloads it.
+fn start(parts: Parts) -> Result<(SocketAddr, Reloader), Failure> {
+    let gateway::Started { address, metrics, reloader } = gateway::start(parts).map_err(|error| {
         let help =
             "stop what uses that address, or set another `[server] listen` or `[metrics] listen`";
         Failure::environment(error, help)
@@ -135,17 +157,24 @@ fn start(parts: Parts) -> Result<SocketAddr, Failure> {
     if let Some(metrics) = metrics {
         tracing::info!("metrics are at http://{metrics}/metrics");
     }
-    Ok(address)
+    Ok((address, reloader))
 }
 
-/// Waits for a signal, then for open requests, and says which signal it was.
+/// Waits for a signal to stop, reloading meanwhile, then for open requests, and says which signal it was.
 async fn stop(
     signals: &mut Signals,
+    mut reload: Reload,
     tasks: &Tasks,
     shutdown: &Shutdown,
     time_max: Duration,
 ) -> &'static str {
-    let name = signals.next().await;
+    let name = loop {
+        match signals.reload_or_stop().await {
+            Some(name) => break name,
+            None => reload.again().await,
+        }
+    };
+    drop(reload);
     tracing::info!("{name}: finishing open requests; again to stop at once");
     shutdown.begin();
     let left = tokio::select! {
@@ -169,22 +198,36 @@ struct Background<'a> {
     shutdown: &'a Shutdown,
 }
 
-impl Background<'_> {
-    fn start(
-        self,
-        keys: VirtualKeys,
-        snapshot: Arc<ArcSwap<KeySnapshot>>,
-        quotas: &Arc<Quotas>,
-        exposed: Option<Receiver<KeyId>>,
-    ) {
+impl<'a> Background<'a> {
+    fn new(
+        data: &DataDir,
+        journal: &Journal,
+        (tasks, shutdown): (&'a Tasks, &'a Shutdown),
+    ) -> Self {
+        Self { data: data.path().to_owned(), journal: journal.clone(), tasks, shutdown }
+    }
+
+    fn start(self, keys: VirtualKeys, snapshot: Arc<ArcSwap<KeySnapshot>>, quotas: &Quotas) {
         let Self { data, journal, tasks, shutdown } = self;
-        if let Some(exposed) = exposed {
-            tasks.spawn(revoke_exposed(keys.clone(), exposed, journal.clone(), shutdown.clone()));
-        }
         tasks.spawn(Box::pin(follow_keys(keys, snapshot, journal.clone(), shutdown.clone())));
         tasks.spawn(expire_content(journal, shutdown.clone()));
-        tasks.spawn(quota_file::keep(data, Arc::clone(quotas), shutdown.clone()));
+        tasks.spawn(quota_file::keep(data, quotas.clone(), shutdown.clone()));
     }
+}
+
+/// Adds the built-in model as an upstream: where it is known to run, or started now. Where that is.
+pub(crate) fn add_loopback(
+    gateway: &mut gateway::Settings,
+    known: Option<String>,
+    tasks: &Tasks,
+    shutdown: &Shutdown,
+) -> Result<String, Failure> {
+    let url = match known {
+        Some(url) => url,
+        None => gateway::start_loopback(tasks, shutdown).map_err(Failure::environment_as_told)?,
+    };
+    gateway.upstreams.push(loopback_upstream(url.clone()));
+    Ok(url)
 }
 
 fn loopback_upstream(base_url: String) -> UpstreamOptions {
@@ -202,8 +245,9 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
     UpstreamOptions { api_key: None, aws: None, check: None, dialects, kind, settings }
 }
 
-/// The signals that ask the process to end.
+/// The signals that ask the process to end, or to read its configuration again.
 struct Signals {
+    hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
 }
@@ -217,15 +261,26 @@ impl Signals {
             })
         };
         Ok(Self {
+            hangup: listen(SignalKind::hangup())?,
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
         })
     }
 
+    /// The name of the signal to stop.
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+
+    /// The name of the signal to stop; nothing, if the configuration is to be read again.
+    async fn reload_or_stop(&mut self) -> Option<&'static str> {
+        tokio::select! {
+            _ = self.interrupt.recv() => Some("SIGINT"),
+            _ = self.terminate.recv() => Some("SIGTERM"),
+            _ = self.hangup.recv() => None,
         }
     }
 }
@@ -276,31 +331,6 @@ async fn follow_keys(
         }
         if is_last {
             return;
-        }
-    }
-}
-
-/// Revokes keys that were seen in plain text. Those who use them find out within a quarter of a second.
-async fn revoke_exposed(
-    keys: VirtualKeys,
-    mut seen: Receiver<KeyId>,
-    journal: Journal,
-    shutdown: Shutdown,
-) {
-    loop {
-        let id = tokio::select! {
-            id = seen.recv() => id,
-            () = shutdown.begun() => None,
-        };
-        let Some(id) = id else { return };
-        match keys.revoke(id, now_ms()).await {
-            Ok(_) => tracing::warn!(key = %id, "was seen in plain text and is revoked"),
-            Err(error) => {
-                tracing::error!(key = %id, %error, "was seen in plain text and could not be revoked");
-                let detail = format!("the exposed key {id} could not be revoked: {error}");
-                let noted = record(&journal, key_changes::node("degraded", detail));
-                tracing::debug!(is_noted = noted.is_ok());
-            }
         }
     }
 }

@@ -72,8 +72,14 @@ impl Welcome {
         let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
         let is_spoken =
             |dialect: &Dialect| settings.upstreams.iter().any(|one| one.dialects.contains(dialect));
-        let preferred = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini, Dialect::Bedrock];
-        let dialect = preferred.into_iter().find(is_spoken).unwrap_or(Dialect::OpenAi);
+        let known = [
+            Dialect::OpenAi,
+            Dialect::Anthropic,
+            Dialect::Gemini,
+            Dialect::Bedrock,
+            Dialect::Ollama,
+        ];
+        let dialect = known.into_iter().find(is_spoken).unwrap_or(Dialect::OpenAi);
         let model = match (settings.loopback, named, dialect) {
             (true, ..) => gateway::LOOPBACK_MODEL,
             (false, Some(model), _) => model,
@@ -81,6 +87,7 @@ impl Welcome {
             (false, None, Dialect::Anthropic) => "claude-haiku-4-5",
             (false, None, Dialect::Gemini) => "gemini-2.5-flash",
             (false, None, Dialect::Bedrock) => "anthropic.claude-3-haiku-20240307-v1:0",
+            (false, None, Dialect::Ollama) => "llama3.2",
         };
         let names: Vec<&str> = settings.upstreams.iter().map(|one| one.name.as_str()).collect();
         Self {
@@ -159,6 +166,11 @@ impl Welcome {
                 format!("{root}/model/{model}/converse"),
                 "",
                 r#"{"messages":[{"role":"user","content":[{"text":"PROMPT"}]}]}"#.to_owned(),
+            ),
+            Dialect::Ollama => (
+                format!("{root}/api/chat"),
+                "",
+                format!(r#"{{"model":"{model}","stream":false,{messages}}}"#),
             ),
         };
         let mut text = String::from("\nTry it:\n");

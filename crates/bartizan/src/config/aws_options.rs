@@ -22,7 +22,7 @@ pub(crate) struct AwsOptions {
     /// The access key.
     #[schemars(example = &"env:AWS_SECRET_ACCESS_KEY")]
     pub(crate) secret_access_key: SecretReference,
-    /// The token of temporary keys. They expire, and are read when the process starts.
+    /// The token of temporary keys, which expire: the three are replaced together.
     #[schemars(example = &"env:AWS_SESSION_TOKEN")]
     pub(crate) session_token: Option<SecretReference>,
     /// The name that the service signs by.

@@ -22,6 +22,8 @@ use super::options::{
 };
 use super::parse::keyword;
 use super::schema::schema;
+use super::secrets_options::{RotationOptions, SecretsOptions};
+use super::shared_limit_options::SharedLimitsOptions;
 use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 const COLUMNS_MAX: usize = 100;
@@ -34,7 +36,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 15] {
+fn sections() -> [(&'static str, &'static [&'static str]); 17] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
@@ -44,7 +46,9 @@ fn sections() -> [(&'static str, &'static [&'static str]); 15] {
         ("keys", declared_keys::<KeyOptions>()),
         ("identity", declared_keys::<IdentityOptions>()),
         ("limits", declared_keys::<LimitOptions>()),
+        ("shared_limits", declared_keys::<SharedLimitsOptions>()),
         ("prices", declared_keys::<PriceOptions>()),
+        ("secrets", declared_keys::<SecretsOptions>()),
         ("guards", declared_keys::<GuardOptions>()),
         ("exceptions", declared_keys::<ExceptionOptions>()),
         ("journal", declared_keys::<JournalOptions>()),
@@ -55,13 +59,14 @@ fn sections() -> [(&'static str, &'static [&'static str]); 15] {
 }
 
 /// The keys of each list of tables within another.
-fn lists() -> [(&'static str, &'static [&'static str]); 7] {
+fn lists() -> [(&'static str, &'static [&'static str]); 8] {
     [
         ("upstreams", declared_keys::<RouteUpstreamOptions>()),
         ("patterns", declared_keys::<PatternOptions>()),
         ("dictionaries", declared_keys::<DictionaryOptions>()),
         ("allow", declared_keys::<AllowOptions>()),
         ("external", declared_keys::<ExternalOptions>()),
+        ("rotations", declared_keys::<RotationOptions>()),
         ("jwt", declared_keys::<JwtOptions>()),
         ("certificates", declared_keys::<GrantRowOptions>()),
     ]

@@ -12,6 +12,7 @@ pub(crate) mod coverage;
 pub(crate) mod example;
 pub(crate) mod external;
 mod external_options;
+pub(crate) mod fixed;
 mod guards;
 pub(crate) mod identity;
 mod identity_options;
@@ -26,18 +27,26 @@ mod route_options;
 mod routes;
 pub(crate) mod schema;
 mod secret;
+pub(crate) mod secrets;
+mod secrets_options;
 pub(crate) mod settings;
+mod shared_limit_options;
 pub(crate) mod summary;
 mod telemetry;
 mod telemetry_options;
 mod upstreams;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use stdx::SharedSecret;
 
 use crate::exit::{Exit, Failure, Problem};
 use crate::files::read_text;
 use options::ConfigOptions;
 use parse::ConfigText;
+pub(crate) use secret::SecretReference;
+use secrets::SecretsSettings;
 use settings::{Checker, Guards, Settings};
 
 /// The file that is used when none is named and it is there.
@@ -51,6 +60,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
     /// Now, in milliseconds since 1970.
     pub(crate) now_ms: u64,
+    /// The sealed secrets that are known already, by name.
+    pub(crate) sealed: BTreeMap<String, SharedSecret>,
 }
 
 /// Where the settings came from.
@@ -84,6 +95,34 @@ pub(crate) fn load_guards(path: &Path, surroundings: &Surroundings<'_>) -> Resul
     let mut config = ConfigText::new(&name, &text);
     let options = config.parse().map_err(wrong)?;
     Checker::new(&config, Some(path), surroundings).check_guards(&options).map_err(wrong)
+}
+
+/// Only the rules: of the named file, else of the one that is used when none is named, else those that are shipped.
+pub(crate) fn load_policy(
+    named: Option<&Path>,
+    surroundings: &Surroundings<'_>,
+) -> Result<policy::Engine, Failure> {
+    match named.map(Path::to_path_buf).or_else(default_file) {
+        Some(path) => load_guards(&path, surroundings).map(|guards| guards.policy),
+        None => policy::Engine::new(&policy::PolicyOptions::default())
+            .map_err(Failure::environment_as_told),
+    }
+}
+
+/// Only what opens sealed secrets and rotates them; without a file, the defaults.
+pub(crate) fn load_secrets(
+    named: Option<&Path>,
+    surroundings: &Surroundings<'_>,
+) -> Result<SecretsSettings, Failure> {
+    let Some(path) = named.map(Path::to_path_buf).or_else(default_file) else {
+        let config = ConfigText::new("defaults", "");
+        let checker = Checker::new(&config, None, surroundings);
+        return checker.check_secrets(ConfigOptions::default()).map_err(wrong);
+    };
+    let (name, text) = read(&path)?;
+    let mut config = ConfigText::new(&name, &text);
+    let options = config.parse().map_err(wrong)?;
+    Checker::new(&config, Some(&path), surroundings).check_secrets(options).map_err(wrong)
 }
 
 fn wrong(problems: Vec<Problem>) -> Failure {
@@ -143,7 +182,7 @@ mod tests {
     /// What is said about any text as a configuration.
     fn said(text: &str) -> String {
         let mut config = ConfigText::new("bartizan.toml", text);
-        let surroundings = Surroundings { variable: &|_| None, now_ms: 0 };
+        let surroundings = Surroundings { variable: &|_| None, now_ms: 0, sealed: BTreeMap::new() };
         let checked = config.parse().and_then(|options| {
             Checker::new(&config, None, &surroundings).check(options).map(|_| ())
         });

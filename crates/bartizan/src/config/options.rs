@@ -22,6 +22,8 @@ pub(super) use super::route_options::{
     AcceptOption, RouteOptions, RouteUpstreamOptions, every_model,
 };
 use super::secret::SecretReference;
+use super::secrets_options::SecretsOptions;
+use super::shared_limit_options::SharedLimitsOptions;
 use super::telemetry_options::{MetricsOptions, TelemetryOptions};
 
 /// The whole file. Every part may be left out.
@@ -57,8 +59,15 @@ pub(crate) struct ConfigOptions {
     /// and of answers those that the upstream counts. Callers with provider keys of their own are counted
     /// together, all of a route as one, until the provider has accepted their key.
     pub(crate) limits: Vec<LimitOptions>,
+    /// Where several gateways count these limits, and those of keys, together. A request asks once when it comes and tells
+    /// once when it ends. Without this section each gateway counts for itself.
+    #[schemars(default)]
+    pub(crate) shared_limits: Option<SharedLimitsOptions>,
     /// What models cost, for limits that count money. The first that fits counts.
     pub(crate) prices: Vec<PriceOptions>,
+    /// The keys of providers that `bartizan secrets` keeps, encrypted; referred to as `sealed:NAME` wherever a key is
+    /// referred to.
+    pub(crate) secrets: SecretsOptions,
     /// What is looked for, and what follows from it.
     pub(crate) guards: GuardOptions,
     /// Rules switched off, for somebody, until some day.
@@ -164,7 +173,7 @@ pub(crate) struct UpstreamOptions {
     /// Where it is, up to and including the version. For Azure the resource's endpoint is enough.
     #[schemars(example = &"https://api.openai.com/v1")]
     pub(crate) base_url: String,
-    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`, in `gemini`, as `x-goog-api-key`: `env:NAME` reads a variable, `file:PATH` a file. A key written here as such
+    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`, in `gemini`, as `x-goog-api-key`: `env:NAME` reads a variable, `file:PATH` a file, `sealed:NAME` what `bartizan secrets` keeps. A key written here as such
     /// must be marked as meant: `literal:KEY`.
     #[schemars(example = &"env:OPENAI_API_KEY")]
     pub(crate) api_key: Option<SecretReference>,
@@ -219,6 +228,9 @@ pub(crate) enum DialectOption {
     /// Amazon Bedrock's Converse API (`https://bedrock-runtime.REGION.amazonaws.com`).
     #[serde(rename = "bedrock")]
     Bedrock,
+    /// Ollama's native API; its `base_url` has no version: `http://localhost:11434`.
+    #[serde(rename = "ollama")]
+    Ollama,
 }
 
 /// Whose service an upstream is.

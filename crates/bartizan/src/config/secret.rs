@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use stdx::Secret;
+use store::check_name;
 
 /// Bytes of a file that holds a secret.
 pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 16 << 10;
@@ -22,21 +23,26 @@ pub(crate) enum SecretReference {
     File(PathBuf),
     /// Here.
     Literal(Secret<String>),
+    /// In the data folder, sealed: `bartizan secrets add`.
+    Sealed(String),
 }
 
 /// What is said about a reference that is none.
 pub(crate) const NOT_A_REFERENCE: &str = "not a reference to a secret: write `env:NAME` to read \
-     an environment variable or `file:PATH` to read a file; a key that has to stand in the \
-     configuration itself is written `literal:KEY`";
+     an environment variable, `file:PATH` to read a file or `sealed:NAME` for what `bartizan secrets \
+     add NAME` was given; a key that has to stand in the configuration itself is written \
+     `literal:KEY`";
 
 impl SecretReference {
-    fn parse(text: &str) -> Option<Self> {
+    /// What the text refers to, if it is a reference.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;
         match scheme {
             _ if rest.is_empty() => None,
             "env" => Some(Self::Env(rest.to_owned())),
             "file" => Some(Self::File(PathBuf::from(rest))),
             "literal" => Some(Self::Literal(Secret::new(rest.to_owned()))),
+            "sealed" => Some(Self::Sealed(rest.to_owned())).filter(|_| check_name(rest).is_ok()),
             _ => None,
         }
     }
@@ -47,6 +53,7 @@ impl SecretReference {
             Self::Env(name) => format!("env:{name}"),
             Self::File(path) => format!("file:{}", path.display()),
             Self::Literal(_) => String::from("literal:…"),
+            Self::Sealed(name) => format!("sealed:{name}"),
         }
     }
 }
@@ -91,7 +98,7 @@ pub(crate) fn shown(text: &str) -> String {
 /// Whether a value only says where a secret is.
 fn is_reference(value: &str) -> bool {
     let value = value.trim_start().trim_start_matches(['"', '\'']);
-    value.starts_with("env:") || value.starts_with("file:")
+    ["env:", "file:", "sealed:"].iter().any(|scheme| value.starts_with(scheme))
 }
 
 #[cfg(test)]
@@ -104,6 +111,8 @@ mod tests {
             ("env:OPENAI_API_KEY", Some("env:OPENAI_API_KEY")),
             ("file:/run/secrets/openai", Some("file:/run/secrets/openai")),
             ("literal:sk-live", Some("literal:…")),
+            ("sealed:openai", Some("sealed:openai")),
+            ("sealed:sk-Live", None),
             ("sk-live", None),
             ("sk:live", None),
             ("env:", None),

@@ -5,6 +5,7 @@
 //!
 //! Not here: opening ports and databases, which only the commands that need them do.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,9 +16,11 @@ use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
 use net::ClientCertificates;
 use policy::PolicyOptions;
+use stdx::SharedSecret;
 
 use super::address_range::AddressRange;
 use super::external::ExternalCard;
+use super::fixed::{Fixed, fixed};
 use super::guards::unknown_fields;
 use super::identity::IssuerCard;
 use super::identity_options::ClientCertificatesOption;
@@ -26,6 +29,8 @@ use super::options::{
     SyncOption, TlsOptions,
 };
 use super::parse::ConfigText;
+use super::secrets::SecretsSettings;
+use super::shared_limit_options::SharedLimitsOptions;
 use super::{Origin, Surroundings};
 use crate::exit::Problem;
 use crate::files::read_bounded;
@@ -51,8 +56,12 @@ pub(crate) struct Settings {
     pub(crate) gateway: gateway::Settings,
     /// Whether keys that are seen in requests are revoked.
     pub(crate) revoke_exposed: bool,
+    /// The keys of providers that are sealed.
+    pub(crate) secrets: SecretsSettings,
     /// How much may be used.
     pub(crate) quotas: gateway::QuotaSettings,
+    /// Where limits are shared, as it may be shown.
+    pub(crate) shared_limits: Option<String>,
     /// Whether the built-in loopback model is the upstream.
     pub(crate) loopback: bool,
     /// Whose tokens are taken, as they may be shown.
@@ -75,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) journal: JournalSettings,
     /// What to report on standard error.
     pub(crate) filter: String,
+    /// What holds until the process is started again.
+    pub(crate) fixed: Fixed,
     /// What is allowed but worth knowing.
     pub(crate) warnings: Vec<String>,
 }
@@ -135,6 +146,8 @@ pub(crate) struct Checker<'a> {
     path: Option<&'a Path>,
     pub(super) surroundings: &'a Surroundings<'a>,
     problems: Vec<Problem>,
+    /// What the configuration refers to as `sealed:NAME`.
+    pub(super) sealed: BTreeMap<String, SharedSecret>,
     warnings: Vec<String>,
 }
 
@@ -144,11 +157,19 @@ impl<'a> Checker<'a> {
         path: Option<&'a Path>,
         surroundings: &'a Surroundings<'a>,
     ) -> Self {
-        Self { config, path, surroundings, problems: Vec::new(), warnings: Vec::new() }
+        Self {
+            config,
+            path,
+            surroundings,
+            problems: Vec::new(),
+            sealed: surroundings.sealed.clone(),
+            warnings: Vec::new(),
+        }
     }
 
     /// The settings, or everything that is wrong.
     pub(crate) fn check(mut self, mut options: ConfigOptions) -> Result<Settings, Vec<Problem>> {
+        let fixed = fixed(&options);
         let data_dir = data_dir(&options, self.config, self.path);
         let listen = self.listen(&options.server);
         let limits = self.limits(&options.server, &options.journal);
@@ -160,13 +181,15 @@ impl<'a> Checker<'a> {
             self.identity(options.identity, listen, client_certificates.is_some());
         let (upstreams, cards, loopback) = self.upstreams(options.upstreams, listen);
         let routes = self.routes(&options.routes, &cards);
-        let quotas = self.quotas(&options.limits, &options.prices);
+        let shared_limits = options.shared_limits.as_ref().map(SharedLimitsOptions::describe);
+        let quotas = self.quotas(&options.limits, &options.prices, options.shared_limits);
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);
         let metrics = self.metrics(&options.metrics, listen);
         let collector_url = options.telemetry.as_ref().map(|one| one.otlp_endpoint.clone());
         let collector = options.telemetry.and_then(|options| self.collector(options));
+        let secrets = self.secrets(options.secrets);
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -195,20 +218,32 @@ impl<'a> Checker<'a> {
                 upstreams,
             },
             revoke_exposed: options.keys.revoke_exposed,
+            secrets,
             issuers,
             client_certificates,
             external,
             external_cards,
             collector_url,
             quotas,
+            shared_limits,
             loopback,
             upstreams: cards,
             guards,
             detectors_off: options.guards.detectors_off,
             journal,
             filter: options.diagnostics.filter,
+            fixed,
             warnings: self.warnings,
         })
+    }
+
+    /// Only what opens sealed secrets and rotates them.
+    pub(crate) fn check_secrets(
+        mut self,
+        options: ConfigOptions,
+    ) -> Result<SecretsSettings, Vec<Problem>> {
+        let secrets = self.secrets(options.secrets);
+        if self.problems.is_empty() { Ok(secrets) } else { Err(self.problems) }
     }
 
     /// Only what is looked for and what follows, for commands that open and call nothing.

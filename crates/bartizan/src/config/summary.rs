@@ -25,6 +25,8 @@ struct Summary<'a> {
     metrics: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     telemetry: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_limits: Option<&'a str>,
     tls: bool,
     upstreams: Vec<UpstreamSummary<'a>>,
     routes: Vec<RouteSummary<'a>>,
@@ -180,6 +182,7 @@ fn summary(settings: &Settings) -> Summary<'_> {
         listen: gateway.listen.to_string(),
         metrics: gateway.metrics.map(|address| format!("http://{address}/metrics")),
         telemetry: settings.collector_url.as_deref(),
+        shared_limits: settings.shared_limits.as_deref(),
         tls: gateway.tls.is_some(),
         upstreams: settings
             .upstreams
@@ -251,6 +254,9 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
     if let Some(collector) = summary.telemetry {
         table.row(["telemetry".into(), format!("traces and metrics to {collector}")]);
     }
+    if let Some(shared) = summary.shared_limits {
+        table.row(["shared limits".into(), shared.to_owned()]);
+    }
     table.row(["data".into(), summary.data_dir.clone()]);
     for upstream in &summary.upstreams {
         let key = upstream.api_key.map(|key| format!(", key from {key}")).unwrap_or_default();
@@ -297,17 +303,20 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
             ),
         ]);
     }
-    let journal = &summary.journal;
+    table.row(["record".into(), record_words(&summary.journal)]);
+    for warning in summary.warnings {
+        table.row(["warning".into(), warning.clone()]);
+    }
+    output.text(&table.render())
+}
+
+fn record_words(journal: &JournalSummary) -> String {
     let sync = if journal.sync == "group" { "synced before answers" } else { "not synced" };
     let content = match journal.content_retention_hours {
         0 => String::from("no content kept"),
         hours => format!("encrypted content kept for {hours} h"),
     };
-    table.row(["record".into(), format!("{sync}, {content}")]);
-    for warning in summary.warnings {
-        table.row(["warning".into(), warning.clone()]);
-    }
-    output.text(&table.render())
+    format!("{sync}, {content}")
 }
 
 /// Whose tokens and certificates are taken.

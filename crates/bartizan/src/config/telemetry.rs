@@ -69,7 +69,7 @@ impl Checker<'_> {
         for (name, reference) in options.otlp_headers {
             let path = format!("telemetry.otlp_headers.{name}");
             let Some(secret) = self.secret(&path, reference) else { continue };
-            if !collector.add_header(&name, &secret) {
+            if !collector.add_header(&name, secret) {
                 let help = "name a header that the collector asks for, such as `authorization`";
                 self.problem(&path, format!("`{name}` cannot be sent"), help);
             }

@@ -1,7 +1,7 @@
 //! Upstreams: where requests may go, and with whose key.
 //!
 //! INVARIANT: an upstream that is the gateway itself is refused: requests would go round for ever.
-//! INVARIANT: a key is read once, here, and held as a secret from then on.
+//! INVARIANT: a key is read once, here, and held as a secret from then on; a sealed one is a place that is filled later.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use gateway::{AwsCredentials, HealthCheck, UpstreamKind, UpstreamOptions as UpstreamWithKey};
 use net::{CertificatePin, ClientIdentity, Upstream, UpstreamSettings};
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use wire::Dialect;
 
 use super::aws_options::AwsOptions;
@@ -236,13 +236,31 @@ impl Checker<'_> {
         pins
     }
 
+    /// What is referred to; a sealed secret is put there when the data folder is open.
     pub(super) fn secret(
+        &mut self,
+        path: &str,
+        reference: SecretReference,
+    ) -> Option<SharedSecret> {
+        match reference {
+            SecretReference::Sealed(name) => Some(self.sealed.entry(name).or_default().clone()),
+            reference => self.secret_at_hand(path, reference).map(SharedSecret::new),
+        }
+    }
+
+    /// What is referred to, read now.
+    pub(super) fn secret_at_hand(
         &mut self,
         path: &str,
         reference: SecretReference,
     ) -> Option<Secret<String>> {
         let text = match reference {
             SecretReference::Literal(secret) => return Some(secret),
+            SecretReference::Sealed(_) => {
+                let message = "what opens sealed secrets cannot be sealed itself";
+                self.problem(path, message, "write `env:NAME` or `file:PATH`");
+                return None;
+            }
             SecretReference::Env(name) => {
                 let Some(value) = (self.surroundings.variable)(&name) else {
                     let message = format!("the environment variable `{name}` is not set");
@@ -272,6 +290,7 @@ const fn dialect(option: DialectOption) -> Dialect {
         DialectOption::Anthropic => Dialect::Anthropic,
         DialectOption::Bedrock => Dialect::Bedrock,
         DialectOption::Gemini => Dialect::Gemini,
+        DialectOption::Ollama => Dialect::Ollama,
         DialectOption::OpenAi => Dialect::OpenAi,
     }
 }

@@ -223,6 +223,7 @@ route     * to openai, for virtual keys
         "refused   requests in the dialect `anthropic`: no upstream speaks it\n",
         "refused   requests in the dialect `bedrock`: no upstream speaks it\n",
         "refused   requests in the dialect `gemini`: no upstream speaks it\n",
+        "refused   requests in the dialect `ollama`: no upstream speaks it\n",
         "record    not synced, no content kept\n",
         "warning   upstream `local` is reached without TLS\n",
         "warning   `journal.sync` is off: a power cut can lose the last records\n",
@@ -235,7 +236,8 @@ route     * to openai, for virtual keys
     assert_eq!(json["routes"][0]["accept"], "provider");
     assert_eq!(json["upstreams"][0]["api_key"], "literal:…");
     assert_eq!(json["upstreams"][0]["dialects"], serde_json::json!(["openai"]));
-    assert_eq!(json["refused_dialects"], serde_json::json!(["anthropic", "bedrock", "gemini"]));
+    let refused = ["anthropic", "bedrock", "gemini", "ollama"];
+    assert_eq!(json["refused_dialects"], serde_json::json!(refused));
     assert!(!json.to_string().contains("sk-secret"));
 }
 
@@ -289,6 +291,37 @@ fn a_collector_of_telemetry_is_checked() {
         (format!("{good}otlp_interval_ms = 999\n"), "choose between 1000 and 86400000"),
         (good.replace("x-key", "host"), "`host` cannot be sent"),
         (good.replace("literal:hush", "env:NOT_THERE"), "`NOT_THERE` is not set"),
+    ];
+    for (config, expected) in wrong {
+        let (code, said) = check(&config);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
+}
+
+#[test]
+fn the_store_of_shared_limits_is_checked() {
+    let home = Home::new();
+    let check = |options: &str| {
+        home.write("bartizan.toml", format!("[shared_limits]\n{options}"));
+        let ran = home.run(&["config", "check"]);
+        (ran.code, format!("{}{}", ran.stdout, ran.stderr))
+    };
+    let good = "url = \"redis://10.0.0.9\"\npassword = \"literal:hush\"\nfallback = \"local\"\n";
+    let (code, said) = check(good);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("the store of shared limits is reached without TLS"), "{said}");
+    assert!(said.contains("in redis://10.0.0.9; while it is away, each gateway"), "{said}");
+    assert!(!said.contains("hush"), "{said}");
+    let wrong = [
+        ("timeout_ms = 5\n".to_owned(), "the key `url` is missing"),
+        (good.replace("redis:", "http:"), "it must begin with redis:// or rediss://"),
+        (good.replace("10.0.0.9", "user:hush@10.0.0.9"), "put it in `password`"),
+        (format!("{good}timeout_ms = 10001\n"), "choose between 1 and 10000"),
+        (format!("{good}lease_ms = 2999\n"), "choose between 3000 and 86400000"),
+        (format!("{good}key_prefix = \"\"\n"), "write 1 to 64 bytes"),
+        (good.replace("password", "user").replace("literal:", ""), "set `password` too"),
+        (good.replace("\"local\"", "\"open\""), "`refuse`"),
     ];
     for (config, expected) in wrong {
         let (code, said) = check(&config);

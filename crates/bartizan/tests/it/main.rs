@@ -5,8 +5,10 @@
     reason = "fixtures fail the test by panicking; nothing here meets hostile input"
 )]
 
+mod break_glass;
 mod config;
 mod feedback;
+mod full_disk;
 mod identity;
 mod inspect;
 mod keys;
@@ -15,6 +17,8 @@ mod log;
 mod own_detection;
 mod protect;
 mod reference;
+mod reload;
+mod secrets;
 mod up;
 
 use std::io::Write as _;

@@ -8,19 +8,19 @@ use testkit::{Child, Client, Request};
 
 use crate::Home;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A gateway with the built-in model, on a port of its own.
-struct Gateway {
-    child: Child,
-    address: SocketAddr,
+pub(crate) struct Gateway {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
 }
 
 fn start(home: &Home) -> Gateway {
     start_with(home, "")
 }
 
-fn start_with(home: &Home, more: &str) -> Gateway {
+pub(crate) fn start_with(home: &Home, more: &str) -> Gateway {
     home.write(
         "bartizan.toml",
         format!("[metrics]\nlisten = \"127.0.0.1:0\"\n[server]\nlisten = \"127.0.0.1:0\"\n{more}"),
@@ -34,7 +34,7 @@ fn start_with(home: &Home, more: &str) -> Gateway {
     Gateway { child, address }
 }
 
-fn first_key(home: &Home) -> String {
+pub(crate) fn first_key(home: &Home) -> String {
     let path = home.path("bartizan-data/first-key.txt");
     let mode = std::fs::metadata(&path).expect("the first key").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -44,7 +44,7 @@ fn first_key(home: &Home) -> String {
     key.trim_end().to_owned()
 }
 
-fn ask(gateway: &Gateway, key: &str) -> u16 {
+pub(crate) fn ask(gateway: &Gateway, key: &str) -> u16 {
     let request = Request::chat("loopback", "What is a bartizan?", &serde_json::json!({})).key(key);
     Client::new(gateway.address).send(&request).expect("answered").status
 }

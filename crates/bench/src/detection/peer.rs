@@ -1,21 +1,20 @@
-//! presidio-analyzer on the same texts: its Python environment, which the bench makes for itself, and its process.
+//! presidio-analyzer on the same texts, in a process of its own.
 //!
-//! INVARIANT: the package index is asked only while the environment is made; nothing is fetched while texts are read.
-//! INVARIANT: whatever is missing is a reason, never a figure.
+//! INVARIANT: nothing is fetched while texts are read. INVARIANT: whatever is missing is a reason, never a figure.
+//!
+//! Not here: its Python environment (`environment`).
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::texts::Kind;
+use crate::environment;
 
-/// What is installed; everything it needs comes in the versions it asks for.
+/// What is installed.
 pub(super) const PACKAGES: [&str; 3] =
     ["presidio-analyzer==2.2.366", "spacy==3.8.18", "tldextract==5.4.0"];
 /// Beside the programs that cargo builds.
 const ENVIRONMENT: &str = "bench-presidio";
-/// Written last: an environment without it is not whole.
-const READY: &str = "ready";
 const SCRIPT: &str = include_str!("presidio.py");
 
 /// A running analyser.
@@ -31,8 +30,7 @@ pub(super) struct Peer {
 impl Peer {
     /// Makes the environment if there is none, and starts the analyser on the texts; or why that was not possible.
     pub(super) fn start(kinds: &[Kind]) -> Result<Self, String> {
-        let folder = folder()?;
-        make(&folder)?;
+        let folder = environment::python(ENVIRONMENT, &PACKAGES)?;
         let texts = folder.join("texts.jsonl");
         let lines: String =
             kinds.iter().map(|kind| serde_json::json!(kind.texts).to_string() + "\n").collect();
@@ -74,35 +72,4 @@ impl Drop for Peer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn folder() -> Result<PathBuf, String> {
-    let program = std::env::current_exe().map_err(|error| format!("no folder: {error}"))?;
-    let beside = program.parent().and_then(Path::parent).ok_or("no folder for its environment")?;
-    Ok(beside.join(ENVIRONMENT))
-}
-
-/// Makes the environment unless one with these packages is there.
-fn make(folder: &Path) -> Result<(), String> {
-    let (ready, packages) = (folder.join(READY), PACKAGES.join("\n"));
-    if ready.metadata().is_ok_and(|file| file.len() == packages.len() as u64) {
-        return Ok(());
-    }
-    let mut venv = Command::new("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(folder);
-    succeed(venv, "`python3 -m venv`")?;
-    let mut install = Command::new(folder.join("bin/python"));
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
-    succeed(install, "`pip install`")?;
-    std::fs::write(ready, packages).map_err(|error| format!("no environment: {error}"))
-}
-
-fn succeed(mut command: Command, what: &str) -> Result<(), String> {
-    let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).output();
-    let ended = ended.map_err(|error| format!("{what} does not start: {error}"))?;
-    if ended.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&ended.stderr);
-    Err(format!("{what} failed: {}", said.lines().last().unwrap_or("it says nothing")))
 }

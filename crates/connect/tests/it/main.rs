@@ -7,4 +7,6 @@
 
 mod faults;
 mod keys;
+mod providers;
 mod questions;
+mod shared_limits;

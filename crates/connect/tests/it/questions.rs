@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use connect::{CacheSettings, GreyBand, GuardKind, GuardSettings, Passage, Stage, Stages};
 use events::{Finding, GuardStatus, Kind, Provenance, Rank, Score, Span};
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use testkit::{FakeService, RecordedRequest, Served};
 
 use crate::faults::{ask, did, guards, passage, settings};
@@ -159,7 +159,7 @@ async fn keys_go_where_the_vendor_wants_them_and_nothing_else_goes() {
     ] {
         let service = FakeService::start(move |_| Served::new(200, answer)).expect("a service");
         let settings = GuardSettings {
-            api_key: Some(Secret::new("k-1".to_owned())),
+            api_key: Some(SharedSecret::new(Secret::new("k-1".to_owned()))),
             ..GuardSettings::new("own", kind, &format!("{}/base", service.url()))
         };
         assert_eq!(did(&ask(&guards(settings), "hello").await).0, GuardStatus::Ran);

@@ -3,9 +3,9 @@
 use events::Span;
 use wire::{
     Channel, Choices, Dialect, Direction, Document, Echoes, Edit, EmbeddedJson, Envelope,
-    ErrorShape, EventReader, FrameReader, Lane, Notice, Operation, ReadLimits, StreamEvent,
-    StreamPart, Unescaped, UnknownFields, blocked_ending, delta_event, error_event, plantings,
-    read_request, read_response, read_stream_event, route, splice,
+    ErrorShape, EventReader, FrameReader, Framing, Lane, Notice, Operation, ReadLimits,
+    StreamEvent, StreamPart, Unescaped, UnknownFields, blocked_ending, delta_event, error_event,
+    plantings, read_request, read_response, read_stream_event, route, splice,
 };
 
 use crate::engine::{Outcome, Target, fingerprint, mixed};
@@ -107,6 +107,17 @@ fn streamed() -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// A line of each streamed message of the dialect that streams lines, and an end.
+fn lines() -> Vec<Vec<u8>> {
+    let operations = [Operation::OllamaChat, Operation::OllamaGenerate];
+    let planted =
+        operations.into_iter().flat_map(|one| plantings(one, Direction::Stream, "a canary"));
+    planted
+        .step_by(3)
+        .map(|planting| [&planting.message[..], b"\r\n\n{\"done\":true}\n"].concat())
+        .collect()
+}
+
 pub(crate) const REQUEST: Target = Target {
     name: "wire_request",
     seeds: || planted(Direction::Request),
@@ -137,16 +148,30 @@ pub(crate) const RESPONSE: Target = Target {
         })
     },
 };
-pub(crate) const STREAM: Target =
-    Target { name: "wire_stream", seeds: streamed, dictionary: DICTIONARY, run: stream };
+pub(crate) const STREAM: Target = Target {
+    name: "wire_stream",
+    seeds: streamed,
+    dictionary: DICTIONARY,
+    run: |input| stream(Framing::Events, input),
+};
+pub(crate) const LINES: Target = Target {
+    name: "wire_lines",
+    seeds: lines,
+    dictionary: DICTIONARY,
+    run: |input| mixed(stream(Framing::Lines, input), cut_anywhere(Framing::Lines, input)),
+};
 pub(crate) const SPLICE: Target = Target {
     name: "wire_splice",
     seeds: || planted(Direction::Request),
     dictionary: DICTIONARY,
     run: edited,
 };
-pub(crate) const EVENTS: Target =
-    Target { name: "wire_sse", seeds: streamed, dictionary: DICTIONARY, run: cut_anywhere };
+pub(crate) const EVENTS: Target = Target {
+    name: "wire_sse",
+    seeds: streamed,
+    dictionary: DICTIONARY,
+    run: |input| cut_anywhere(Framing::Events, input),
+};
 pub(crate) const FRAMES: Target =
     Target { name: "wire_frames", seeds: in_frames, dictionary: DICTIONARY, run: frames };
 pub(crate) const EMBEDDED: Target = Target {
@@ -207,6 +232,11 @@ fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> O
         Operation::GenerateContent,
         Operation::BatchEmbedContents,
         Operation::Converse,
+        Operation::OllamaChat,
+        Operation::OllamaGenerate,
+        Operation::OllamaShow,
+        Operation::AudioTranscriptions,
+        Operation::ImageEdits,
     ] {
         for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
             outcome = mixed(outcome, read(operation, unknown));
@@ -228,17 +258,27 @@ fn said(document: &Document<'_>) -> Outcome {
     mixed(outcome, document.unknown().len() as u64)
 }
 
-fn stream(input: &[u8]) -> Outcome {
-    let mut reader = EventReader::new(EVENT_BYTES_MAX);
+fn stream(framing: Framing, input: &[u8]) -> Outcome {
+    let operations: &[Operation] = match framing {
+        Framing::Events => &[
+            Operation::ChatCompletions,
+            Operation::Messages,
+            Operation::AudioTranscriptions,
+            Operation::ImageEdits,
+            Operation::StreamGenerateContent,
+        ],
+        // They have a target of their own.
+        Framing::Frames => &[],
+        Framing::Lines => &[Operation::OllamaChat, Operation::OllamaGenerate],
+    };
+    let mut reader = EventReader::of(framing, EVENT_BYTES_MAX);
     reader.push(input);
     let mut outcome = 0;
     while let Some(Ok(event)) = reader.next_event() {
         let event = event.into();
-        for operation in
-            [Operation::ChatCompletions, Operation::Messages, Operation::StreamGenerateContent]
-        {
+        for operation in operations {
             let limits = ReadLimits::default();
-            let read = read_stream_event(operation, &event, UnknownFields::Scan, &limits);
+            let read = read_stream_event(*operation, &event, UnknownFields::Scan, &limits);
             outcome = mixed(
                 outcome,
                 match read {
@@ -344,9 +384,9 @@ fn edited(input: &[u8]) -> Outcome {
 }
 
 /// However the bytes are cut, the events are the same, and together they are the bytes.
-fn cut_anywhere(input: &[u8]) -> Outcome {
+fn cut_anywhere(framing: Framing, input: &[u8]) -> Outcome {
     let events = |cuts: &mut dyn FnMut(usize) -> usize| {
-        let mut reader = EventReader::new(EVENT_BYTES_MAX);
+        let mut reader = EventReader::of(framing, EVENT_BYTES_MAX);
         let (mut events, mut at) = (Vec::new(), 0);
         while at < input.len() {
             let end = (at + cuts(at).max(1)).min(input.len());

@@ -4,6 +4,7 @@
 
 mod detection;
 mod documents;
+mod form_objects;
 mod forms;
 mod messages;
 mod policies;
@@ -23,6 +24,8 @@ pub(crate) const ALL: &[Target] = &[
     messages::REQUEST,
     messages::RESPONSE,
     messages::STREAM,
+    messages::LINES,
+    form_objects::FORM,
     messages::SPLICE,
     messages::EVENTS,
     messages::FRAMES,

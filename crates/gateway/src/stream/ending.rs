@@ -3,7 +3,7 @@
 //! INVARIANT: the first ending counts, and the exchange is closed with it once.
 
 use events::Ending;
-use wire::{Choices, Dialect, ErrorShape, Notice, StreamReader};
+use wire::{Choices, ErrorShape, Notice, StreamReader};
 
 use super::{Held, Machine};
 use crate::refusal::Refusal;
@@ -41,7 +41,7 @@ impl Machine {
             return self.end(Ending::Answered, None);
         }
         let dialect = self.operation.dialect();
-        let reader = std::mem::replace(&mut self.reader, StreamReader::new(dialect, 0));
+        let reader = std::mem::replace(&mut self.reader, StreamReader::new(dialect.framing(), 0));
         let has_ended = if dialect.says_that_it_closes() {
             self.closed
         } else {
@@ -74,9 +74,9 @@ impl Machine {
             param: None,
             status: 0,
         };
-        if self.unread && self.operation.dialect() != Dialect::Bedrock {
-            // The upstream may have broken off within a line.
-            self.out.extend_from_slice(b"\n\n");
+        if self.unread {
+            // The upstream may have broken off within an event.
+            self.out.extend_from_slice(self.reader.closing());
         }
         self.out.extend_from_slice(&wire::error_event(self.operation.dialect(), &shape));
         self.end(refusal.ending, Some(&refusal.code));

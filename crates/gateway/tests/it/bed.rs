@@ -23,7 +23,7 @@ use net::{
     UpstreamSettings,
 };
 use policy::{PolicyOptions, PolicySource, Preset};
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use store::{GrantOptions, Store, VirtualKeys};
 use testkit::Client;
 use wire::{Dialect, UnknownFields};
@@ -43,7 +43,7 @@ pub(crate) struct Plan {
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) kind: UpstreamKind,
     pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) exposed: tokio::sync::mpsc::Sender<events::KeyId>,
+    pub(crate) exposed: tokio::sync::mpsc::Sender<gateway::Exposed>,
     pub(crate) external: Vec<connect::GuardSettings>,
     pub(crate) fallback: Vec<String>,
     pub(crate) grant: GrantOptions,
@@ -57,6 +57,7 @@ pub(crate) struct Plan {
     pub(crate) quotas: QuotaSettings,
     pub(crate) retries: RetrySettings,
     pub(crate) route_addresses: AddressRules,
+    pub(crate) sealed: std::collections::BTreeMap<String, SharedSecret>,
     pub(crate) tls: Option<net::TlsSettings>,
     pub(crate) unknown_fields: UnknownFields,
     /// Upstreams of the test's own instead of the one, and how they are spread over.
@@ -88,6 +89,7 @@ impl Default for Plan {
             quotas: QuotaSettings::default(),
             retries: RetrySettings::default(),
             route_addresses: AddressRules::default(),
+            sealed: std::collections::BTreeMap::new(),
             tls: None,
             unknown_fields: UnknownFields::Scan,
             upstreams: Vec::new(),
@@ -106,7 +108,8 @@ pub(crate) struct Bed {
     pub(crate) metrics: SocketAddr,
     /// A key of somebody else.
     pub(crate) other_key: String,
-    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) quotas: Quotas,
+    reloader: Option<gateway::Reloader>,
     runtime: Option<tokio::runtime::Runtime>,
     shutdown: Shutdown,
     tasks: Tasks,
@@ -123,18 +126,30 @@ impl Bed {
             .expect("a runtime");
         let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
         let disk = Arc::clone(&plan.disk);
-        let quotas = Arc::new(Quotas::new(plan.quotas.clone()));
+        let quotas = Quotas::new(plan.quotas.clone());
         let (started, key, other_key) = runtime.block_on(start(
             directory.path(),
             base_url,
-            (plan, Arc::clone(&quotas)),
+            (plan, quotas.clone()),
             shutdown.clone(),
             tasks.clone(),
         ));
-        let gateway::Started { address, metrics } = started;
+        let gateway::Started { address, metrics, reloader } = started;
         let metrics = metrics.expect("a page of metrics");
         let runtime = Some(runtime);
-        Self { address, directory, disk, key, metrics, other_key, quotas, runtime, shutdown, tasks }
+        Self {
+            address,
+            directory,
+            disk,
+            key,
+            metrics,
+            other_key,
+            quotas,
+            reloader: Some(reloader),
+            runtime,
+            shutdown,
+            tasks,
+        }
     }
 
     /// A client with the bed's virtual key.
@@ -174,6 +189,16 @@ impl Bed {
         panic!("fewer than {count} close records: {:?}", self.record())
     }
 
+    /// Gives it another plan, of which everything but the disk, the keys and the journal counts.
+    pub(crate) fn reload(&self, base_url: &str, plan: Plan) -> Result<(), gateway::SettingsError> {
+        let runtime = self.runtime.as_ref().expect("it runs");
+        let _within = runtime.enter();
+        let quotas = plan.quotas.clone();
+        let Planned { external, judge, settings } = planned(base_url, plan);
+        let reloader = self.reloader.as_ref().expect("it runs");
+        reloader.reload(gateway::Configured { external, judge, quotas, settings })
+    }
+
     /// The data directory.
     pub(crate) fn data(&self) -> &Path {
         self.directory.path()
@@ -183,6 +208,8 @@ impl Bed {
 impl Drop for Bed {
     fn drop(&mut self) {
         self.shutdown.begin();
+        // It could still bring requests in; what waits for the last of them would wait for it.
+        self.reloader = None;
         if let Some(runtime) = self.runtime.take() {
             runtime.block_on(self.tasks.wait(Duration::from_secs(2)));
             runtime.shutdown_timeout(Duration::from_secs(2));
@@ -193,19 +220,49 @@ impl Drop for Bed {
 async fn start(
     data: &Path,
     base_url: &str,
-    (plan, quotas): (Plan, Arc<Quotas>),
+    (plan, quotas): (Plan, Quotas),
     shutdown: Shutdown,
     tasks: Tasks,
 ) -> (gateway::Started, String, String) {
     let store = Store::open(&data.join("state.sqlite")).await.expect("a store");
     let keys = VirtualKeys::open(store, &data.join("pepper"), 1).await.expect("keys");
-    let grant = GrantOptions { name: "test".to_owned(), ..plan.grant };
+    let grant = GrantOptions { name: "test".to_owned(), ..plan.grant.clone() };
     let (_, key) = keys.create(grant, 1).await.expect("a key");
     let other = GrantOptions { name: "other".to_owned(), ..GrantOptions::default() };
     let (_, other) = keys.create(other, 1).await.expect("a key");
     let snapshot = keys.snapshot().await.expect("a snapshot");
     let (journal, _) =
-        Journal::open(data, JournalSettings::default(), plan.disk).expect("a journal");
+        Journal::open(data, JournalSettings::default(), Arc::clone(&plan.disk)).expect("a journal");
+    let (exposed, isolation) = (plan.exposed.clone(), plan.isolation.clone());
+    let sealed = plan.sealed.clone();
+    let Planned { external, judge, settings } = planned(base_url, plan);
+    let started = gateway::start(Parts {
+        exposed,
+        sealed,
+        external,
+        baselines: Some(data.join("baselines.bin")),
+        isolation,
+        journal,
+        judge,
+        keys: Arc::new(ArcSwap::from_pointee(snapshot)),
+        quotas,
+        secret: Secret::new([7; 32]),
+        settings,
+        shutdown,
+        tasks,
+    })
+    .expect("a free port");
+    (started, key.expose().clone(), other.expose().clone())
+}
+
+/// What of a plan is configuration.
+struct Planned {
+    external: connect::ExternalGuards,
+    judge: Judge,
+    settings: Settings,
+}
+
+fn planned(base_url: &str, plan: Plan) -> Planned {
     let detect = detect::Engine::new(&plan.detect).expect("a self-test");
     let options =
         PolicyOptions { preset: plan.preset, sources: plan.policies, ..PolicyOptions::default() };
@@ -238,28 +295,14 @@ async fn start(
         unknown_fields: plan.unknown_fields,
         upstreams,
     };
-    let started = gateway::start(Parts {
-        exposed: plan.exposed,
-        external: connect::ExternalGuards::new(plan.external).expect("guards"),
-        baselines: Some(data.join("baselines.bin")),
-        isolation: plan.isolation,
-        journal,
-        judge: Judge::new(detect, policy, plan.guards),
-        keys: Arc::new(ArcSwap::from_pointee(snapshot)),
-        quotas,
-        secret: Secret::new([7; 32]),
-        settings,
-        shutdown,
-        tasks,
-    })
-    .expect("a free port");
-    (started, key.expose().clone(), other.expose().clone())
+    let external = connect::ExternalGuards::new(plan.external).expect("guards");
+    Planned { external, judge: Judge::new(detect, policy, plan.guards), settings }
 }
 
 /// One upstream of a plan.
 pub(crate) fn upstream(name: &str, base_url: &str, key: &str) -> UpstreamOptions {
     UpstreamOptions {
-        api_key: Some(Secret::new(key.to_owned())),
+        api_key: Some(SharedSecret::new(Secret::new(key.to_owned()))),
         aws: None,
         check: None,
         dialects: Dialect::ALL.to_vec(),

@@ -5,7 +5,7 @@ use detect::DetectSettings;
 use events::{Ending, TokenUsage};
 use gateway::{Accept, AwsCredentials};
 use serde_json::{Value, json};
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use testkit::{
     Client, FakeUpstream, Lane, Request, Response, SseCollected, converse_frame, event_frame,
 };
@@ -73,12 +73,13 @@ fn a_benign_prompt_passes_byte_for_byte() {
 #[test]
 fn requests_are_signed_with_the_keys_of_the_upstream() {
     let fake = FakeUpstream::start().expect("an upstream");
+    let shared = |key: &str| SharedSecret::new(Secret::new(key.to_owned()));
     let mut options = upstream("signed", &upstream_at(fake.address()), "unused");
     options.api_key = None;
     options.aws = Some(AwsCredentials {
-        access_key_id: Secret::new("AKIDEXAMPLE".to_owned()),
-        secret_access_key: Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned()),
-        session_token: Some(Secret::new("a-session/token==".to_owned())),
+        access_key_id: shared("AKIDEXAMPLE"),
+        secret_access_key: shared("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+        session_token: Some(shared("a-session/token==")),
         region: "eu-central-1".to_owned(),
         service: "bedrock".to_owned(),
     });

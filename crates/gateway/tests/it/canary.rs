@@ -6,6 +6,7 @@ use testkit::Request;
 use wire::{Dialect, Direction, Operation};
 
 use crate::bed::{Bed, Canned, Plan};
+use crate::forms;
 
 const CANARY: &str = "eve.canary@example.net";
 
@@ -69,7 +70,26 @@ fn path(operation: Operation) -> &'static str {
         Operation::GeminiModelShow => "/v1beta/models/m",
         Operation::Converse => "/model/m/converse",
         Operation::ConverseStream => "/model/m/converse-stream",
+        Operation::OllamaChat => "/api/chat",
+        Operation::OllamaGenerate => "/api/generate",
+        Operation::OllamaEmbed => "/api/embed",
+        Operation::OllamaEmbeddings => "/api/embeddings",
+        Operation::OllamaTags => "/api/tags",
+        Operation::OllamaShow => "/api/show",
+        Operation::OllamaPs => "/api/ps",
+        Operation::OllamaVersion => "/api/version",
+        Operation::ImageEdits => "/v1/images/edits",
+        Operation::ImageVariations => "/v1/images/variations",
+        Operation::AudioTranscriptions => "/v1/audio/transcriptions",
+        Operation::AudioTranslations => "/v1/audio/translations",
+        Operation::AudioSpeech => "/v1/audio/speech",
     }
+}
+
+/// The stable code of an error, wherever the dialect has it.
+fn code_of(response: &testkit::Response) -> Option<String> {
+    let own = response.json()["code"].as_str().map(str::to_owned);
+    response.error_code().or(own)
 }
 
 #[test]
@@ -80,11 +100,22 @@ fn nothing_escapes_in_a_request() {
     for operation in Operation::ALL {
         for (form, canary) in forms() {
             for planting in wire::plantings(operation, Direction::Request, &canary) {
-                let request = Request::post(path(operation), planting.message.clone())
-                    .with_header("content-type", "application/json");
+                // Addresses of pictures come in JSON alone.
+                let is_form = operation.takes_form() && !planting.path.contains("image_url");
+                let request = if is_form {
+                    forms::request(path(operation), &planting.message)
+                } else {
+                    Request::post(path(operation), planting.message.clone())
+                        .with_header("content-type", "application/json")
+                };
                 let response = bed.client().send(&request).expect("an answer");
+                // Names of parts that are no words are refused whatever they say.
+                if operation.takes_form() && !planting.known && response.status == 400 {
+                    assert!(response.text().contains("invalid_form"), "{}", response.text());
+                    continue;
+                }
                 assert_eq!(
-                    (response.status, response.error_code().as_deref()),
+                    (response.status, code_of(&response).as_deref()),
                     (403, Some("policy_block")),
                     "{form} canary in {} of {operation:?} passed: {} {}",
                     planting.path,
@@ -135,29 +166,10 @@ fn nothing_escapes_in_a_stream() {
             // What is encoded is found when the lane ends, after it was sent: see THREATS.md.
             continue;
         }
-        let dialect = operation.dialect();
-        let end = match dialect {
-            Dialect::Bedrock => "",
-            Dialect::Anthropic => "event: message_stop\ndata: {\"type\":\"message_stop\"}",
-            Dialect::Gemini => {
-                r#"data: {"candidates":[{"content":{"role":"model"},"finishReason":"STOP","index":0}]}"#
-            }
-            Dialect::OpenAi => "data: [DONE]",
-        };
-        let name = match dialect {
-            Dialect::Anthropic => "event: content_block_delta\n",
-            Dialect::Bedrock | Dialect::Gemini | Dialect::OpenAi => "",
-        };
         for planting in wire::plantings(operation, Direction::Stream, &canary) {
             let event = String::from_utf8_lossy(&planting.message).into_owned();
-            let stream = if dialect == Dialect::Bedrock {
-                let frame = |name, payload| testkit::converse_frame("event", name, payload);
-                let said = frame("contentBlockDelta", &*planting.message);
-                [said, frame("messageStop", b"{\"stopReason\":\"end_turn\"}")].concat()
-            } else {
-                format!("{name}data: {event}\n\n{end}\n\n").into_bytes()
-            };
-            upstream.answer(dialect.stream_type(), stream);
+            let (content_type, stream) = stream_of(operation, &event);
+            upstream.answer(content_type, stream);
             let response = bed.client().send(&ask(operation, true)).expect("an answer");
             assert_eq!(response.status, 200);
             assert!(
@@ -180,25 +192,73 @@ fn nothing_escapes_in_a_stream() {
     }
 }
 
+/// The stream that is this event and an end.
+fn stream_of(operation: Operation, event: &str) -> (&'static str, Vec<u8>) {
+    let events = "text/event-stream";
+    let (content_type, stream) = match operation.dialect() {
+        Dialect::Bedrock => {
+            let frame = |name, payload: &[u8]| testkit::converse_frame("event", name, payload);
+            let said = frame("contentBlockDelta", event.as_bytes());
+            let stop = frame("messageStop", b"{\"stopReason\":\"end_turn\"}");
+            return ("application/vnd.amazon.eventstream", [said, stop].concat());
+        }
+        Dialect::Gemini => {
+            let stop =
+                r#"{"candidates":[{"content":{"role":"model"},"finishReason":"STOP","index":0}]}"#;
+            (events, format!("data: {event}\r\n\r\ndata: {stop}\r\n\r\n"))
+        }
+        Dialect::Anthropic => (
+            events,
+            format!(
+                "event: content_block_delta\ndata: {event}\n\n\
+                 event: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n"
+            ),
+        ),
+        Dialect::Ollama => ("application/x-ndjson", format!("{event}\n{{\"done\":true}}\n")),
+        Dialect::OpenAi => (events, format!("data: {event}\n\ndata: [DONE]\n\n")),
+    };
+    (content_type, stream.into_bytes())
+}
+
 fn ask(operation: Operation, streamed: bool) -> Request {
     if operation.method() == "GET" {
         let request = Request::get(path(operation));
         return match operation.dialect() {
             Dialect::Anthropic => request.with_header("anthropic-version", "2023-06-01"),
-            Dialect::Bedrock | Dialect::Gemini | Dialect::OpenAi => request,
+            Dialect::Bedrock | Dialect::Gemini | Dialect::Ollama | Dialect::OpenAi => request,
         };
     }
     let body = match operation {
         Operation::Embeddings
         | Operation::Pooling
         | Operation::Moderations
-        | Operation::ResponseInputTokens => {
+        | Operation::ResponseInputTokens
+        | Operation::OllamaEmbed => {
             serde_json::json!({ "model": "m", "input": "hello" })
         }
         Operation::Responses => {
             serde_json::json!({ "model": "m", "stream": streamed, "input": "hello" })
         }
-        Operation::Tokenize | Operation::ImageGenerations => {
+        Operation::AudioTranscriptions | Operation::AudioTranslations => {
+            let asked = serde_json::json!({ "model": "m", "stream": streamed, "file": { "filename": "a" } });
+            return forms::request(path(operation), asked.to_string().as_bytes());
+        }
+        Operation::ImageEdits | Operation::ImageVariations => {
+            let mut asked = serde_json::json!({ "model": "m", "image": { "filename": "a" } });
+            if streamed {
+                asked["stream"] = true.into();
+            }
+            return forms::request(path(operation), asked.to_string().as_bytes());
+        }
+        Operation::AudioSpeech => {
+            let format = if streamed { "sse" } else { "audio" };
+            serde_json::json!({ "model": "m", "input": "hello", "stream_format": format })
+        }
+        Operation::ImageGenerations => {
+            serde_json::json!({ "model": "m", "prompt": "hello", "stream": streamed })
+        }
+        Operation::OllamaShow => serde_json::json!({ "model": "m" }),
+        Operation::Tokenize | Operation::OllamaEmbeddings => {
             serde_json::json!({ "model": "m", "prompt": "hello" })
         }
         Operation::Converse | Operation::ConverseStream => {
@@ -220,7 +280,7 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         Operation::Rerank => {
             serde_json::json!({ "model": "m", "query": "a", "documents": ["b"] })
         }
-        Operation::Completions => {
+        Operation::Completions | Operation::OllamaGenerate => {
             serde_json::json!({ "model": "m", "stream": streamed, "prompt": "hello" })
         }
         _ => serde_json::json!({

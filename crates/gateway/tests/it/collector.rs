@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use gateway::CollectorSettings;
 use net::EndpointSettings;
 use serde_json::{Value, json};
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 use testkit::{Client, FakeCollector, FakeUpstream, Request};
 
 use crate::bed::{Bed, Plan};
@@ -17,7 +17,8 @@ fn plan(url: String) -> Plan {
     let endpoint = EndpointSettings { ca_pem: None, connect_time_max, url };
     let mut settings =
         CollectorSettings::new(&endpoint, Duration::from_secs(1)).expect("an address");
-    assert!(settings.add_header("authorization", &Secret::new("Bearer of-the-test".to_owned())));
+    let secret = SharedSecret::new(Secret::new("Bearer of-the-test".to_owned()));
+    assert!(settings.add_header("authorization", secret));
     Plan { collector: Some(settings), ..Plan::default() }
 }
 

@@ -1,6 +1,10 @@
-//! Virtual keys of ours that stand where keys do not belong: on record, told.
+//! Keys of ours that stand where keys do not belong: on record, told.
+
+use std::collections::BTreeMap;
 
 use events::{Administration, EventBody};
+use gateway::Exposed;
+use stdx::{Secret, SharedSecret};
 use testkit::Request;
 
 use crate::bed::{Bed, COMPLETION, Canned, Plan};
@@ -46,7 +50,7 @@ fn a_key_in_a_prompt_is_refused_told_and_on_record() {
     assert!(upstream.take_received().is_empty(), "nothing is sent on");
     bed.closed(3);
     assert_eq!(exposed(&bed), [id.to_string()], "once for each request");
-    assert_eq!(told.try_recv().ok(), Some(id));
+    assert_eq!(told.try_recv().ok(), Some(Exposed::VirtualKey(id)));
 }
 
 #[test]
@@ -108,7 +112,7 @@ fn a_key_in_an_answer_is_told_and_on_record_however_it_is_cut() {
             assert!(!answer.text().contains(key.as_str()), "{step:?}: {}", answer.text());
             count += 1;
             bed.closed(count);
-            let expected = exposes.then_some(id);
+            let expected = exposes.then_some(Exposed::VirtualKey(id));
             assert_eq!(told.try_recv().ok(), expected, "{step:?}");
             assert!(told.try_recv().is_err(), "once for each answer");
         }
@@ -130,6 +134,57 @@ fn a_key_in_the_comment_of_a_report_is_told_and_on_record() {
     let reported = bed.client().send(&Request::post("/v1/report", body.to_string()));
     assert_eq!(reported.expect("an answer").status, 200);
     let id = events::parse_virtual_key(&bed.key).expect("a key");
-    assert_eq!(told.try_recv().ok(), Some(id));
+    assert_eq!(told.try_recv().ok(), Some(Exposed::VirtualKey(id)));
     assert_eq!(exposed(&bed), [id.to_string()]);
+}
+
+/// What the gateway knows as sealed, and the key itself.
+fn sealed() -> (BTreeMap<String, SharedSecret>, String) {
+    let key = "sk-proj-Zr4Kq9Lw2Xc7Vb1Nm5Tg8Hj3Fd6Sa0PeYu4Iw8Oq2Rk6Ja9".to_owned();
+    let place = SharedSecret::new(Secret::new(key.clone()));
+    (BTreeMap::from([("openai".to_owned(), place)]), key)
+}
+
+#[test]
+fn a_sealed_key_in_a_prompt_is_told_and_on_record_as_long_as_it_is_in_use() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION);
+    let (sender, mut told) = tokio::sync::mpsc::channel(4);
+    let (places, key) = sealed();
+    let plan = Plan { exposed: sender, sealed: places.clone(), ..Plan::default() };
+    let bed = Bed::new(&upstream.base_url, plan);
+    let other = key.replace("Zr4K", "Zr4L");
+    for text in [format!("is {other} mine?"), format!("the first half is {}", &key[..24])] {
+        bed.client().send(&ask(&text)).expect("an answer");
+    }
+    assert!(exposed(&bed).is_empty() && told.try_recv().is_err(), "that is nobody's");
+    bed.client().send(&ask(&format!("why does {key} not work, {key}?"))).expect("an answer");
+    assert_eq!(told.try_recv().ok(), Some(Exposed::Sealed("openai".to_owned())));
+    assert!(told.try_recv().is_err(), "once for each request");
+    bed.closed(3);
+    assert_eq!(exposed(&bed), ["sealed:openai"]);
+    places["openai"].replace(Some(Secret::new("sk-another".to_owned())));
+    bed.client().send(&ask(&format!("and {key} now?"))).expect("an answer");
+    assert!(told.try_recv().is_err(), "what is no longer in use is no longer told");
+}
+
+#[test]
+fn a_sealed_key_in_an_answer_is_told_however_it_is_cut() {
+    let upstream = Canned::start();
+    let (sender, mut told) = tokio::sync::mpsc::channel(4);
+    let (places, key) = sealed();
+    let plan = Plan { exposed: sender, sealed: places, ..Plan::default() };
+    let bed = Bed::new(&upstream.base_url, plan);
+    for (index, step) in [None, Some(1), Some(7), Some(1000)].into_iter().enumerate() {
+        answer(&upstream, &format!("the key {key} works, {key}!"), step);
+        let messages = serde_json::json!([{"role": "user", "content": "which key works?"}]);
+        let body =
+            serde_json::json!({"model": "m", "stream": step.is_some(), "messages": messages});
+        let request = Request::post("/v1/chat/completions", body.to_string());
+        let answer = bed.client().send(&request).expect("an answer");
+        assert!(!answer.text().contains(&key), "{step:?}: {}", answer.text());
+        bed.closed(index + 1);
+        assert_eq!(told.try_recv().ok(), Some(Exposed::Sealed("openai".to_owned())), "{step:?}");
+        assert!(told.try_recv().is_err(), "{step:?}: once for each answer");
+    }
 }

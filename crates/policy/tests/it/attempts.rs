@@ -2,7 +2,8 @@
 
 use events::{Finding, Kind, LocatedFinding, Principal, Provenance, Rank, Score, Span};
 use policy::{
-    Engine, Facts, Grants, Judgement, PolicyOptions, PolicySource, Resource, Stage, Verb,
+    Engine, Facts, Grants, Judgement, PolicyOptions, PolicySource, Resource, Stage, Suspensions,
+    Verb,
 };
 
 /// One message.
@@ -55,7 +56,12 @@ impl Attempt {
     }
 
     pub(crate) fn judged_by(&self, engine: &Engine) -> Judgement {
-        engine.judge(&Facts {
+        self.judged_with(engine, &Suspensions::default())
+    }
+
+    /// While these hold too.
+    pub(crate) fn judged_with(&self, engine: &Engine, suspensions: &Suspensions) -> Judgement {
+        let facts = Facts {
             action: self.action,
             client_address: self.address,
             findings: &self.findings,
@@ -71,7 +77,8 @@ impl Attempt {
             tools: &self.tools,
             unknown_fields: self.unknown_fields,
             unscanned: 0,
-        })
+        };
+        engine.judge_with(&facts, suspensions)
     }
 }
 

@@ -159,3 +159,31 @@ fn an_exception_needs_a_rule_an_id_an_owner_a_reason_and_a_scope() {
         .collect();
     assert!(matches!(Engine::new(&with(many)), Err(PolicyError::Limit { .. })));
 }
+
+#[test]
+fn what_is_suspended_does_not_hold_for_whom_it_is_suspended_and_then_again() {
+    let engine = engine(&PolicyOptions::default());
+    let rules = ["injection-from-user", "suspicious-user-text"];
+    let options: Vec<_> = rules.iter().map(|rule| exception(rule, for_search())).collect();
+    let suspensions = engine.suspensions(&options).expect("rules of consequence");
+    let judged = |application: &str, time_ms| {
+        let principal =
+            Principal { application: Some(application.to_owned()), ..Principal::default() };
+        let attempt = Attempt { principal, time_ms, ..attack() };
+        let without = attempt.judged_by(&engine).is_allowed();
+        (attempt.judged_with(&engine, &suspensions), without)
+    };
+    let (judgement, without) = judged("search", 1_999);
+    assert!(judgement.is_allowed() && !without);
+    let named = |rule: &events::FiredRule| rule.exception.as_deref() == Some("waiver-7");
+    assert!(judgement.decision().rules.iter().all(named), "the record says why it was let go");
+    assert!(!judged("search", 2_000).0.is_allowed(), "its time is over");
+    assert!(!judged("other", 1_999).0.is_allowed(), "it is not for others");
+    for (rule, scope) in [
+        ("key-expired", for_search()),
+        ("no-such-rule", for_search()),
+        ("injection-from-user", ExceptionScope::default()),
+    ] {
+        assert!(engine.suspensions(&[exception(rule, scope)]).is_err(), "{rule}");
+    }
+}

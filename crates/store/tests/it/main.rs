@@ -6,8 +6,10 @@
     reason = "fixtures fail the test by panicking, and read only files they made"
 )]
 
+mod break_glass;
 mod documents;
 mod keys;
+mod sealed;
 
 use std::path::PathBuf;
 

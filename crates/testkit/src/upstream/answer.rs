@@ -30,6 +30,8 @@ pub(super) enum Body {
     Events(Vec<Event>),
     /// The binary frames of a stream.
     Frames(Vec<Vec<u8>>),
+    /// The lines of a stream, without their ends.
+    Lines(Vec<Vec<u8>>),
     /// No head and no framing: these bytes, and the connection closes.
     Raw(Vec<u8>),
     /// Nothing at all, for a while.
@@ -151,7 +153,7 @@ impl Answer {
             Body::Events(ref events) => {
                 let head = self.head("text/event-stream; charset=utf-8", None);
                 writer.write_all(head.as_bytes())?;
-                self.send_events(stream, &framed(events, &self.scenario), &wait)
+                self.send_events(stream, framed(events, &self.scenario), &wait)
             }
             Body::Frames(ref frames) => {
                 let head = self.head("application/vnd.amazon.eventstream", None);
@@ -162,7 +164,12 @@ impl Answer {
                     end += frame.len();
                     start..end
                 });
-                self.send_events(stream, &(frames.concat(), ranges.collect()), &wait)
+                self.send_events(stream, (frames.concat(), ranges.collect()), &wait)
+            }
+            Body::Lines(ref lines) => {
+                let head = self.head("application/x-ndjson", None);
+                writer.write_all(head.as_bytes())?;
+                self.send_events(stream, ended(lines), &wait)
             }
         }
     }
@@ -214,7 +221,7 @@ impl Answer {
     fn send_events(
         &self,
         stream: &TcpStream,
-        (body, ranges): &(Vec<u8>, Vec<Range<usize>>),
+        (body, ranges): (Vec<u8>, Vec<Range<usize>>),
         wait: &impl Fn(Duration) -> bool,
     ) -> Result<bool> {
         let until = self.stops_after(ranges.len());
@@ -318,6 +325,19 @@ fn framed(events: &[Event], scenario: &Scenario) -> (Vec<u8>, Vec<Range<usize>>)
         body.extend(data);
         body.extend(end);
         body.extend(end);
+        ranges.push(start..body.len());
+    }
+    (body, ranges)
+}
+
+/// The body of a stream of lines and the ranges of its lines.
+fn ended(lines: &[Vec<u8>]) -> (Vec<u8>, Vec<Range<usize>>) {
+    let mut body = Vec::new();
+    let mut ranges = Vec::new();
+    for line in lines {
+        let start = body.len();
+        body.extend(line);
+        body.push(b'\n');
         ranges.push(start..body.len());
     }
     (body, ranges)

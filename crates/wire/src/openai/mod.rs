@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: adding a message is adding a table here; nothing else in this crate names a field of it.
 
+mod audio;
 mod chat_answer;
 mod chat_request;
 mod completions;
@@ -52,6 +53,21 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &embeddings::POOLED,
     &images::REQUEST,
     &images::RESPONSE,
+    &images::EVENT,
+    &images::EDIT,
+    &images::EDITED,
+    &images::EDIT_EVENT,
+    &images::VARIATION,
+    &images::VARIED,
+    &audio::TRANSCRIPTION,
+    &audio::TRANSCRIBED,
+    &audio::TRANSCRIPT_EVENT,
+    &audio::TRANSLATION,
+    &audio::TRANSLATED,
+    &audio::TRANSLATION_EVENT,
+    &audio::SPEECH,
+    &audio::SPOKEN,
+    &audio::SPEECH_EVENT,
 ];
 
 pub(crate) const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";
@@ -99,6 +115,17 @@ const ERROR: &[Row] = &[
     Row::said("error.**"),
     Row::said("message"),
     Row::said("type"),
+    Row::said("param"),
+    Row::said("code"),
+    Row::said("detail.**").fact(Fact::Error),
+];
+
+/// An error in the place of an event, whose `type` is the event's.
+const ERROR_EVENT: &[Row] = &[
+    Row::presence("error", None).fact(Fact::Error),
+    Row::said("error").fact(Fact::Error),
+    Row::said("error.**"),
+    Row::said("message"),
     Row::said("param"),
     Row::said("code"),
     Row::said("detail.**").fact(Fact::Error),

@@ -10,6 +10,8 @@ use crate::write::{Choices, Envelope, ErrorShape, Notice};
 pub(crate) const DONE: &str = "[DONE]";
 
 const CHAT_CHUNK: &str = "chat.completion.chunk";
+/// A chunk of vLLM's transcripts.
+const TRANSCRIPT_CHUNK: &str = "transcription.chunk";
 
 /// See [`crate::delta_event`].
 pub(crate) fn delta_event(
@@ -21,11 +23,23 @@ pub(crate) fn delta_event(
     match operation {
         Operation::Completions => write_completions::delta_event(envelope, lane, text),
         Operation::Responses => write_responses::delta_event(envelope, lane, text),
-        _ => chat_delta_event(envelope, lane, text),
+        Operation::AudioTranscriptions | Operation::AudioTranslations
+            if lane.channel == Channel::Transcript =>
+        {
+            let mut event = br#"data: {"type":"transcript.text.delta","delta":"#.to_vec();
+            push_string(&mut event, text);
+            event.extend_from_slice(b"}\n\n");
+            Some(event)
+        }
+        Operation::AudioTranscriptions | Operation::AudioTranslations => {
+            chat_delta_event(TRANSCRIPT_CHUNK, envelope, lane, text)
+        }
+        Operation::ChatCompletions => chat_delta_event(CHAT_CHUNK, envelope, lane, text),
+        _ => None,
     }
 }
 
-fn chat_delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u8>> {
+fn chat_delta_event(object: &str, envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u8>> {
     let (before, after) = match lane.channel {
         Channel::Content => (r#"{"content":"#.to_owned(), "}"),
         Channel::Refusal => (r#"{"refusal":"#.to_owned(), "}"),
@@ -45,7 +59,7 @@ fn chat_delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u
         ),
         _ => return None,
     };
-    let mut event = chunk_start(envelope, CHAT_CHUNK, lane.choice);
+    let mut event = chunk_start(envelope, object, lane.choice);
     event.extend_from_slice(br#""delta":"#);
     event.extend_from_slice(before.as_bytes());
     push_string(&mut event, text);
@@ -54,7 +68,8 @@ fn chat_delta_event(envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u
     Some(event)
 }
 
-/// Every open choice ends with `content_filter` and says why (every choice, if none is open), then `[DONE]`.
+/// Every open choice ends with `content_filter` and says why (every choice, if none is open), then `[DONE]`. Transcripts,
+/// speech and pictures have no way to say that they were stopped but an error.
 pub(crate) fn blocked_ending(
     operation: Operation,
     envelope: &Envelope,
@@ -63,6 +78,15 @@ pub(crate) fn blocked_ending(
 ) -> Vec<u8> {
     if operation == Operation::Responses {
         return write_responses::blocked_ending(envelope, notice);
+    }
+    if !matches!(operation, Operation::ChatCompletions | Operation::Completions) {
+        return error_event(&ErrorShape {
+            message: notice.message,
+            kind: "policy_violation",
+            code: notice.code,
+            interaction: Some(notice.interaction),
+            ..ErrorShape::default()
+        });
     }
     let mut events = Vec::new();
     for choice in if choices.open.is_empty() { choices.seen } else { choices.open } {

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use wire::{
     Channel, Choices, Dialect, Echoes, Edit, Envelope, ErrorShape, EventFrame, FrameError,
-    FrameKind, FrameReader, HEADERS_BYTES_MAX, HEADERS_MAX, Lane, Notice, Operation, ReadError,
-    ReadLimits, StreamEvent, StreamPart, StreamReader, UnknownFields, blocked_ending, delta_event,
-    error_event, read_request, read_response, read_stream_event, splice_event,
+    FrameKind, FrameReader, Framing, HEADERS_BYTES_MAX, HEADERS_MAX, Lane, Notice, Operation,
+    ReadError, ReadLimits, StreamEvent, StreamPart, StreamReader, UnknownFields, blocked_ending,
+    delta_event, error_event, read_request, read_response, read_stream_event, splice_event,
 };
 
 /// CRC-32 (ISO 3309), bit by bit.
@@ -192,7 +192,7 @@ fn frames_that_are_wrong_are_errors() {
 }
 
 fn part(bytes: &[u8]) -> StreamPart {
-    let mut reader = StreamReader::new(Dialect::Bedrock, 1 << 20);
+    let mut reader = StreamReader::new(Framing::Frames, 1 << 20);
     reader.push(bytes);
     let part = reader.next_event().expect("a frame").expect("a good one");
     assert!(reader.is_between_events());

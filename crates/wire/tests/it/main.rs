@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests, where a panic is the failure")]
 
 mod bedrock;
+mod forms;
 mod gemini;
 mod hostile;
 mod messages;

@@ -2,8 +2,8 @@
 
 use events::Provenance;
 use wire::{
-    Channel, Document, EventReader, Lane, Literal, Operation, ReadLimits, StreamEvent, StreamPart,
-    UnknownFields, read_request, read_response, read_stream_event,
+    Channel, Dialect, Document, EventReader, Lane, Literal, Operation, ReadLimits, StreamEvent,
+    StreamPart, UnknownFields, read_request, read_response, read_stream_event,
 };
 
 const CHAT: Operation = Operation::ChatCompletions;
@@ -276,6 +276,10 @@ fn errors_in_the_place_of_answers_are_told() {
         r#"{"error":"m"}"#,
     ] {
         for operation in Operation::ALL {
+            // Ollama's servers have one way to say it.
+            if operation.dialect() == Dialect::Ollama && !body.contains("\"error\":") {
+                continue;
+            }
             let limits = ReadLimits::default();
             let document =
                 read_response(operation, body.as_bytes(), UnknownFields::Refuse, &limits)

@@ -47,7 +47,7 @@ pub(super) fn python(checkout: &Checkout) -> Installed {
         checkout,
         "python",
         &list,
-        "import anthropic, langchain_openai, openai, pytest, semantic_kernel",
+        "import anthropic, langchain_openai, ollama, openai, pytest, semantic_kernel",
     )
 }
 
@@ -191,6 +191,19 @@ fn kept(
 fn cache_folder(checkout: &Checkout) -> PathBuf {
     let named = std::env::var_os(CACHE_VARIABLE).filter(|value| !value.is_empty());
     named.map_or_else(|| checkout.target.join("clients"), PathBuf::from)
+}
+
+/// `redis-server` or `valkey-server`; why not, if neither is here nor can be installed.
+pub(super) fn redis(checkout: &Checkout) -> Result<(), String> {
+    let is_here = || {
+        let programs = ["redis-server", "valkey-server"];
+        programs.iter().any(|program| output_of(&checkout.root, program, &["--version"]).is_some())
+    };
+    if !is_here() {
+        apt_install(checkout, &["redis-server"]);
+    }
+    let why = "redis-server is not here and could not be installed with apt-get";
+    is_here().then_some(()).ok_or_else(|| why.to_owned())
 }
 
 /// Installs system packages, if this is a Debian-like system and we may. What matters is whether the

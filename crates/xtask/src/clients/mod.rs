@@ -22,7 +22,7 @@ const SCRIPTS_FOLDER: &str = "integrations/clients";
 /// Where the rails and the test of NeMo Guardrails are.
 const NEMO_FOLDER: &str = "integrations/guards/nemo";
 
-/// `openai`, `anthropic`, `langchain-openai` and Semantic Kernel, under pytest.
+/// `openai`, `anthropic`, `ollama`, `langchain-openai` and Semantic Kernel, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
     match install::python(checkout) {
         Installed::Ready(python) => run_python(checkout, &python, ".").into(),
@@ -64,6 +64,16 @@ pub(crate) fn nemo(checkout: &Checkout) -> Outcome {
         Installed::Ready(python) => nemo::run(checkout, &python).into(),
         Installed::Missing(why) | Installed::Broken(why) => Outcome::Skipped(why),
     }
+}
+
+/// A real Redis as the store of shared limits: the tests that are skipped without one. Skipped where it cannot be installed.
+pub(crate) fn redis(checkout: &Checkout) -> Outcome {
+    if let Err(why) = install::redis(checkout) {
+        return Outcome::Skipped(why);
+    }
+    let tests = ["test", "--locked", "-p", "connect", "-p", "gateway", "shared_"];
+    let step = Step::new(&checkout.root, "cargo").args(tests);
+    step.env("BARTIZAN_REDIS_REQUIRED", "1").run().into()
 }
 
 /// Runs the scripts in a folder of the Python ones.

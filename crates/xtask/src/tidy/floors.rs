@@ -71,6 +71,7 @@ const HEAVY_HOLDERS: &[(&str, &[&str])] = &[
     ("landlock", &["sandbox"]),
     ("miette", &["bartizan", "policy"]),
     ("proc-macro2", &["xtask"]),
+    ("redis", &["connect"]),
     ("rsigma", &["hunt"]),
     ("rustls", &["net"]),
     ("rustls-native-certs", &["net"]),
