@@ -108,6 +108,9 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::FileDelete
         | Operation::BatchShow
         | Operation::BatchCancel
+        | Operation::GeminiModelList
+        | Operation::GeminiModelShow
+        | Operation::GeminiCountTokens
         | Operation::OllamaTags
         | Operation::OllamaShow
         | Operation::OllamaPs
@@ -118,6 +121,8 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::Rerank
         | Operation::Pooling
         | Operation::ImageGenerations
+        | Operation::EmbedContent
+        | Operation::BatchEmbedContents
         | Operation::OllamaEmbed
         | Operation::OllamaEmbeddings
         | Operation::ImageEdits
@@ -130,6 +135,10 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::Completions
         | Operation::Responses
         | Operation::Messages
+        | Operation::GenerateContent
+        | Operation::StreamGenerateContent
+        | Operation::Converse
+        | Operation::ConverseStream
         | Operation::OllamaChat
         | Operation::OllamaGenerate
         | Operation::AudioTranscriptions
@@ -158,6 +167,8 @@ pub(crate) const fn verb(operation: Operation) -> Verb {
         | Operation::Score
         | Operation::Rerank
         | Operation::Pooling
+        | Operation::EmbedContent
+        | Operation::BatchEmbedContents
         | Operation::OllamaEmbed
         | Operation::OllamaEmbeddings => Verb::Embed,
         _ => Verb::Infer,

@@ -1,8 +1,8 @@
 //! Which form a request asks its answer to have.
 //!
 //! Read is `response_format` of chat completions and `text.format` of responses: `json_object`, and `json_schema` with
-//! its schema; the format of messages (`output_config.format`, and `output_format` before it); and Ollama's `format`, which
-//! is `json` or a schema.
+//! its schema; the format of messages (`output_config.format`, and `output_format` before it); Gemini's `responseMimeType`
+//! with `responseJsonSchema`; and Ollama's `format`, which is `json` or a schema.
 //!
 //! INVARIANT: what cannot be read asks for nothing: whether a request is well formed is for `wire` and the upstream to say.
 //!
@@ -23,6 +23,9 @@ const PLACES: [(Dialect, &[u8], &str); 5] = [
 
 /// The form that the body of a request asks for.
 pub(crate) fn answer_form(operation: Operation, body: &[u8]) -> Option<AnswerForm> {
+    if operation.dialect() == Dialect::Gemini {
+        return of_gemini(body);
+    }
     // Most requests ask for none, and are not parsed once more.
     let is_named = |(dialect, name, _): &&(Dialect, &[u8], &str)| {
         *dialect == operation.dialect() && memchr::memmem::find(body, name).is_some()
@@ -46,6 +49,19 @@ pub(crate) fn answer_form(operation: Operation, body: &[u8]) -> Option<AnswerFor
         }
         _ => None,
     }
+}
+
+/// The form that the Gemini API's `responseMimeType` asks for. Its own language for schemas says less than JSON Schema
+/// and in other words, so that of it only JSON is asked.
+fn of_gemini(body: &[u8]) -> Option<AnswerForm> {
+    memchr::memmem::find(body, b"application/json")?;
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let member = |of: &Value, names: [&str; 2]| names.iter().find_map(|name| of.get(name)).cloned();
+    let config = member(&body, ["generationConfig", "generation_config"])?;
+    let kind = member(&config, ["responseMimeType", "response_mime_type"])?;
+    let schema = member(&config, ["responseJsonSchema", "response_json_schema"]);
+    (kind == "application/json")
+        .then(|| schema.as_ref().map_or_else(AnswerForm::default, AnswerForm::of_schema))
 }
 
 /// Whether what is said in a channel has to have that form: the answer itself, not reasoning, refusals and calls of tools.
@@ -100,6 +116,23 @@ mod tests {
         assert_eq!(of(schema.clone()), Some(AnswerForm::of_schema(&schema)));
         assert_eq!(of(json!("json")), Some(AnswerForm::object()));
         assert_eq!(of(json!("")), None);
+    }
+
+    #[test]
+    fn forms_are_read_from_the_configuration_of_gemini() {
+        let schema = json!({"type": "object"});
+        let of = |config: Value| {
+            let body = json!({"contents": [], "generationConfig": config});
+            answer_form(Operation::GenerateContent, body.to_string().as_bytes())
+        };
+        let kind = "application/json";
+        let asked = json!({"responseMimeType": kind, "responseJsonSchema": schema});
+        assert_eq!(of(asked), Some(AnswerForm::of_schema(&schema)));
+        assert_eq!(of(json!({"response_mime_type": kind})), Some(AnswerForm::default()));
+        let other = json!({"responseMimeType": kind, "responseSchema": {"type": "OBJECT"}});
+        assert_eq!(of(other), Some(AnswerForm::default()));
+        assert_eq!(of(json!({"responseMimeType": "text/plain"})), None);
+        assert_eq!(of(json!({"stopSequences": [kind]})), None);
     }
 
     #[test]

@@ -235,14 +235,29 @@ const fn day(now_ms: u64) -> u64 {
     now_ms / DAY_MS
 }
 
-/// Months since March of the year 0, by the civil calendar (days from civil, Howard Hinnant).
+/// Months since March of the year 0.
 pub(crate) const fn month(now_ms: u64) -> u64 {
-    let days = day(now_ms) + 719_468;
+    let (year, day_of_year) = since_march(day(now_ms));
+    year * 12 + (5 * day_of_year + 2) / 153
+}
+
+/// Year, month and day of the month, of a day counted from 1970.
+pub(crate) const fn civil(days: u64) -> (u64, u64, u64) {
+    let (year, day_of_year) = since_march(days);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    // January and February end the year that began in March.
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
+}
+
+/// The year, which begins in March, and the day in it, of a day counted from 1970 (days from civil, Howard Hinnant).
+const fn since_march(days: u64) -> (u64, u64) {
+    let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era =
         (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    (era * 400 + year_of_era) * 12 + (5 * day_of_year + 2) / 153
+    (era * 400 + year_of_era, day_of_year)
 }
 
 /// What tokens of a request and an answer cost, at a price for each.

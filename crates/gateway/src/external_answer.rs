@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use connect::{Consulted, ExternalGuards, Passage, Stage};
 use events::{Finding, GuardReport, Provenance, Unscanned};
 use journal::Journal;
-use wire::{Delivery, Document, Lane, SseEvent, Transcript, Unescaped};
+use wire::{Delivery, Document, Lane, StreamPart, Transcript, Unescaped};
 
 use crate::{
     answer::AnswerGuard,
@@ -154,7 +154,7 @@ pub(crate) struct AtEnd {
 /// An event that ends something, held back until the guards have looked.
 struct Waiting {
     answer: Pin<Box<dyn Future<Output = Consulted> + Send>>,
-    event: SseEvent,
+    event: StreamPart,
     lanes: Vec<LaneOf>,
 }
 
@@ -179,7 +179,7 @@ impl AtEnd {
     /// to ask.
     pub(crate) fn holds(
         &mut self,
-        event: &SseEvent,
+        event: &StreamPart,
         document: Option<&Document<'_>>,
         is_last: bool,
         so_far: &SoFar<'_>,
@@ -259,7 +259,7 @@ impl AtEnd {
         &mut self,
         context: &mut Context<'_>,
         guard: Option<&mut AnswerGuard>,
-    ) -> Poll<Option<(SseEvent, Option<Refusal>)>> {
+    ) -> Poll<Option<(StreamPart, Option<Refusal>)>> {
         let (Some(waiting), Some(guard)) = (&mut self.waiting, guard) else {
             return Poll::Ready(None);
         };

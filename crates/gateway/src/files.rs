@@ -26,6 +26,8 @@ const FILES_TEXT_BYTES_MAX: usize = extract::TEXT_BYTES_MAX;
 const FILES_INFLATED_BYTES_MAX: usize = INFLATED_BYTES_MAX;
 /// Pieces of files that are listed as not scanned; what follows is of the same sort.
 const UNSCANNED_MAX: usize = 128;
+/// Formats of text, in dialects that declare formats and not media types.
+const TEXT_FORMATS: [&str; 4] = ["csv", "html", "md", "txt"];
 /// Characters of base64 that say what a file begins with: whole groups of four.
 const SNIFF_CHARACTERS: usize = SNIFF_BYTES.div_ceil(3) * 4;
 
@@ -222,8 +224,9 @@ impl Left {
             readings.push(self.within(reading)?);
         }
         // A text may begin like a document and be shown to a model as the text that it is.
-        let is_declared =
-            file.declared().get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("text/"));
+        let declared = file.declared();
+        let is_declared = TEXT_FORMATS.contains(&declared)
+            || declared.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("text/"));
         if (is_declared || readings.iter().all(|reading| reading.text.trim().is_empty()))
             && let Some(text) = extract::plain_text(&bytes)
         {

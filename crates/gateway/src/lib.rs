@@ -52,6 +52,7 @@ mod routing;
 mod service;
 mod settings;
 mod shared_quota;
+mod sigv4;
 mod spans;
 mod speech;
 mod stand_in;
@@ -83,7 +84,7 @@ pub use collector::CollectorSettings;
 pub use exposure::{Exposed, KEY_EXPOSED};
 pub use isolation::{Isolated, IsolatedError, Isolation};
 pub use judge::Judge;
-pub use loopback::{LOOPBACK_MODEL, start as start_loopback};
+pub use loopback::{LOOPBACK_DIALECTS, LOOPBACK_MODEL, start as start_loopback};
 pub use quota::{LimitSettings, Per, Price, QuotaSettings, QuotaSnapshot, Quotas, SUBJECTS_MAX};
 pub use reload::{Configured, Reloader};
 pub use settings::{
@@ -91,6 +92,7 @@ pub use settings::{
     UpstreamKind, UpstreamOptions,
 };
 pub use shared_quota::{OnAway, SharedQuota};
+pub use sigv4::AwsCredentials;
 pub use ways_in::{IdentitySettings, TokenIssuer};
 
 use collector::Collector;

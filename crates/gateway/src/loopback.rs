@@ -30,6 +30,7 @@ use net::{
     ListenerSettings, Shutdown, Tasks,
 };
 use serde_json::{Value, json};
+use wire::Dialect;
 
 /// Bytes of a request's body.
 const BODY_BYTES_MAX: usize = 64 << 20;
@@ -45,6 +46,8 @@ const CHOICES_MAX: u64 = 16;
 const EMBEDDING_NUMBERS: usize = 64;
 /// The model's name.
 pub const LOOPBACK_MODEL: &str = "loopback";
+/// The dialects it speaks.
+pub const LOOPBACK_DIALECTS: [Dialect; 2] = [Dialect::Anthropic, Dialect::OpenAi];
 
 /// Starts the model on a free port of the loopback interface; returns its base URL.
 pub fn start(tasks: &Tasks, shutdown: &Shutdown) -> Result<String, ListenError> {

@@ -517,6 +517,7 @@ pub(crate) fn at_rest() -> Metrics {
         tls: None,
         unknown_fields: wire::UnknownFields::Scan,
         upstreams: vec![crate::UpstreamOptions {
+            aws: None,
             api_key: None,
             check: None,
             dialects: Vec::new(),

@@ -20,7 +20,7 @@ use crate::{
     asked::Asked,
     attempts::{self, Answer},
     batch_output::guard_lines,
-    exchange::Exchange,
+    exchange::{Exchange, now_ms},
     external_answer::{AtEnd, ask_whole},
     handles::{self, Claims, Stored},
     isolation::named,
@@ -29,6 +29,7 @@ use crate::{
     refusal::Refusal,
     request::{Prepared, Received},
     service::Shared,
+    sigv4,
     speech::add_key,
     stream::{GuardedStream, StreamParts},
     target::Target,
@@ -39,6 +40,7 @@ pub(crate) const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const FRAMES: HeaderValue = HeaderValue::from_static("application/vnd.amazon.eventstream");
 const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 /// Answers are never refused for fields that the content map does not know: they are scanned in every
@@ -46,12 +48,14 @@ const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson")
 pub(crate) const ANSWER_UNKNOWN_FIELDS: UnknownFields = UnknownFields::Scan;
 
 /// Upstream headers that clients use; everything else stays here.
-const FORWARDED_HEADERS: [&str; 7] = [
+const FORWARDED_HEADERS: [&str; 9] = [
     "openai-model",
     "openai-processing-ms",
     "request-id",
     "retry-after",
     "retry-after-ms",
+    "x-amzn-errortype",
+    "x-amzn-requestid",
     "x-request-id",
     "x-should-retry",
 ];
@@ -90,6 +94,10 @@ pub(crate) fn outgoing(
     if is_beside {
         request.extensions_mut().insert(BesideVersion);
     }
+    if let Some(aws) = target.aws.as_ref().filter(|_| caller.provider_key.is_none()) {
+        let place = (target.upstream.host(), target.upstream.path());
+        sigv4::sign(&mut request, place, aws, now_ms() / 1000)?;
+    }
     Ok(request)
 }
 
@@ -114,6 +122,7 @@ fn below(received: &Received, target: &Target) -> (String, bool) {
         (AddressStyle::Azure | AddressStyle::AzureVersion1, false) => {
             (below.unwrap_or(&address.path).to_owned(), below.is_none())
         }
+        (AddressStyle::Gemini | AddressStyle::Bedrock, _) => (speech.target(&address.path), false),
         _ => (speech.target(below.unwrap_or(&address.path)), below.is_none()),
     }
 }
@@ -192,6 +201,7 @@ fn kind(framing: Framing, headers: &HeaderMap, status: StatusCode) -> Result<Kin
     }
     let streams = match framing {
         Framing::Events => "text/event-stream",
+        Framing::Frames => "application/vnd.amazon.eventstream",
         Framing::Lines if !status.is_success() => return Ok(Kind::Whole),
         Framing::Lines => "application/x-ndjson",
     };
@@ -218,6 +228,7 @@ fn stream(
     forward_headers(headers, response.headers_mut());
     let content_type = match operation.dialect().framing() {
         Framing::Events => EVENT_STREAM,
+        Framing::Frames => FRAMES,
         Framing::Lines => JSON_LINES,
     };
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);

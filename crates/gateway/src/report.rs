@@ -81,7 +81,7 @@ async fn take(
             )
         });
     }
-    let caller = ways_in::authenticate(shared, early.dialect, &head.headers, shown).await?;
+    let caller = ways_in::authenticate(shared, early.dialect, head, shown).await?;
     early.credentials = caller.credentials.clone();
     early.principal = caller.principal.clone();
     early.counted = caller.counted.clone();

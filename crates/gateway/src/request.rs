@@ -32,7 +32,7 @@ use crate::{
     mask::Masker,
     refusal::Refusal,
     risk::Turn,
-    routing::{check_deployment, judge_each, plan, route_of},
+    routing::{check_model, judge_each, plan, route_of},
     service::Shared,
     settings::Route,
     shared_quota::Allowance,
@@ -149,14 +149,14 @@ pub(crate) fn examine(
     let claims = received.stored.as_ref().map(|stored| &stored.claims);
     let (facts, address) = (&document.facts, wire::address(path));
     let shown = wire::shown_model(&address.path);
-    // A deployment is asked whatever model the body names.
-    let model = address.deployment.or(facts.model.as_deref()).or(shown.as_deref());
+    // What the path names is asked, whatever model the body names.
+    let model = address.model.as_deref().or(facts.model.as_deref()).or(shown.as_deref());
     check_name(shared, model, &mut received.keys_seen)?;
     note_document(opened, &document, model);
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
-    check_deployment(&address, facts.model.as_deref(), route)?;
+    check_model(&address, facts, route)?;
     route.addresses.check(*client_address)?;
     caller.takes(route);
     let conversation = *opened.conversation.insert(identify(shared, caller, &document));

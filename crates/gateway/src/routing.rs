@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Instant};
 use events::{ConversationId, InteractionOpened, LocatedFinding};
 use http::StatusCode;
 use policy::Judgement;
-use wire::{Address, Dialect, Document, Operation};
+use wire::{Address, AddressStyle, Dialect, Document, Facts, Operation};
 
 use crate::{
     attempts::by_health,
@@ -100,23 +100,38 @@ pub(crate) fn judge_each(
     judged.unwrap_or_else(|| judge.request(subject, findings))
 }
 
-/// Where there are no deployments the body's model is asked, so it must be the one that was judged.
-pub(crate) fn check_deployment(
+/// A path's model is the one that was judged. Whatever an upstream makes of another one in the body, it is refused: where
+/// there are no deployments that one would be asked, and the Gemini API has several places for it.
+pub(crate) fn check_model(
     address: &Address<'_>,
-    named: Option<&str>,
+    facts: &Facts<'_>,
     route: &Route,
 ) -> Result<(), Refusal> {
-    let have_deployments = route.targets().all(|target| target.kind.is_azure());
-    if have_deployments || address.deployment.is_none() || address.deployment == named {
+    let (in_path, named) = (address.model.as_deref(), facts.model.as_deref());
+    let (is_same, code, message) = match address.style {
+        // Its bodies name none.
+        AddressStyle::Bedrock => return Ok(()),
+        AddressStyle::Gemini => {
+            let bare =
+                named.map(|named| named.rsplit_once("models/").map_or(named, |(_, bare)| bare));
+            let is_same = bare.is_none() || (bare == in_path && !facts.names_two_models);
+            (is_same, "model_not_path", "name no other model in the body than in the path")
+        }
+        _ => {
+            let have_deployments = route.targets().all(|target| target.kind.is_azure());
+            (
+                have_deployments || in_path.is_none() || in_path == named,
+                "deployment_not_model",
+                "the upstream of this route has no deployments; name the same model in the path and in the body",
+            )
+        }
+    };
+    if is_same {
         return Ok(());
     }
     Err(Refusal {
         param: Some("model".to_owned()),
-        ..Refusal::request(
-            StatusCode::BAD_REQUEST,
-            "deployment_not_model",
-            "the upstream of this route has no deployments; name the same model in the path and in the body",
-        )
+        ..Refusal::request(StatusCode::BAD_REQUEST, code, message)
     })
 }
 

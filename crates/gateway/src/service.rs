@@ -269,8 +269,7 @@ impl Service {
         let Journey { exchange, received } = journey;
         self.0.addresses.rules.check(received.client_address)?;
         let operation = received.operation;
-        let (dialect, headers) = (operation.dialect(), &head.headers);
-        received.caller = ways_in::authenticate(&self.0, dialect, headers, shown).await?;
+        received.caller = ways_in::authenticate(&self.0, operation.dialect(), head, shown).await?;
         received.opened.credentials = received.caller.credentials.clone();
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller);
@@ -422,6 +421,10 @@ fn shape(dialect: Dialect, refusal: &Refusal, interaction: &str) -> Response<Bod
     if dialect == Dialect::Anthropic {
         // Its clients quote this one in their errors.
         insert(&mut response, "request-id", interaction);
+    }
+    if let Some(class) = wire::error_class(dialect, refusal.status.as_u16()) {
+        insert(&mut response, "x-amzn-errortype", class);
+        insert(&mut response, "x-amzn-requestid", interaction);
     }
     if refusal.status == StatusCode::UNAUTHORIZED {
         let challenge = match &*refusal.code {

@@ -12,6 +12,7 @@ use wire::{Dialect, UnknownFields};
 use crate::{
     addresses::{AddressRules, AddressSettings},
     collector::CollectorSettings,
+    sigv4::AwsCredentials,
     target::{Seed, Target, spread},
     ways_in::IdentitySettings,
 };
@@ -115,6 +116,8 @@ pub struct UpstreamOptions {
     /// The provider's key, sent as the dialect has it: as a bearer token, or as `x-api-key`. It may be replaced while
     /// the gateway runs; as long as it is taken away, requests to this upstream are refused.
     pub api_key: Option<SharedSecret>,
+    /// With whose keys its requests are signed, if it is a service of Amazon's.
+    pub aws: Option<AwsCredentials>,
     /// How it is asked whether it is well, if at all.
     pub check: Option<HealthCheck>,
     /// The wire formats it speaks.
@@ -291,6 +294,7 @@ impl Routes {
             let same = known.iter().find(|one| one.name() == *name && one.place == *base_url);
             targets.push(Arc::new(Target {
                 api_key: options.api_key,
+                aws: options.aws,
                 check: options.check,
                 dialects: options.dialects,
                 health: same.map(|one| Arc::clone(&one.health)).unwrap_or_default(),

@@ -15,8 +15,12 @@ use crate::target::Target;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const AZURE_KEY: HeaderName = HeaderName::from_static("api-key");
+const GOOGLE_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
+/// What the header of a request begins with that its sender has signed (AWS Signature Version 4).
+const SIGNED: &str = "AWS4-";
 
 /// Beta features that one request may name.
 const BETAS_MAX: usize = 64;
@@ -31,30 +35,41 @@ pub(crate) struct ProviderKey {
     pub(crate) secret: Secret<String>,
 }
 
-/// The header in which clients of a dialect send a key, if not as a bearer token: Anthropic's, or Azure's.
+/// The member of a query in which clients of the Gemini API may send a key, up to its value.
+const KEY_IN_QUERY: &str = "key=";
+
+/// The header in which clients of a dialect send a key, if not as a bearer token: Anthropic's, Google's, or Azure's.
 const fn key_header(dialect: Dialect) -> HeaderName {
     match dialect {
-        Dialect::Anthropic => X_API_KEY,
+        Dialect::Anthropic | Dialect::Bedrock => X_API_KEY,
+        Dialect::Gemini => GOOGLE_KEY,
         Dialect::Ollama | Dialect::OpenAi => AZURE_KEY,
     }
 }
 
-/// What a request asks for. Some paths belong to two dialects, and then Anthropic's headers say which is spoken.
+/// What a request asks for. Some paths belong to several dialects, and then Anthropic's headers, or the place of the key in
+/// Google's way, say which is spoken.
 pub(crate) fn operation(operation: Operation, head: &Parts) -> Operation {
-    let is_anthropics = [VERSION, X_API_KEY].iter().any(|name| head.headers.contains_key(name));
-    if is_anthropics && wire::address(head.uri.path()).style == AddressStyle::Standard {
+    if wire::address(head.uri.path()).style != AddressStyle::Standard {
+        return operation;
+    }
+    let has = |name| head.headers.contains_key(name);
+    if has(VERSION) || has(X_API_KEY) {
         operation.in_anthropics_dialect()
+    } else if has(GOOGLE_KEY) || keys_in_query(Dialect::Gemini, head).next().is_some() {
+        operation.in_googles_dialect()
     } else {
         operation
     }
 }
 
-/// The key that a request brings: as a bearer token, or in the header that the dialect has for it. Nothing, if it has no header
-/// for keys at all: a key that is not understood is no reason to look for other ways in.
+/// The key that a request brings: as a bearer token, in the header that the dialect has for it, or in its query. Nothing, if it has no
+/// place for keys at all: a key that is not understood is no reason to look for other ways in.
 pub(crate) fn presented_key(
     dialect: Dialect,
-    headers: &HeaderMap,
+    head: &Parts,
 ) -> Result<Option<ProviderKey>, Refusal> {
+    let headers = &head.headers;
     if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
         return Err(Refusal {
             recorded: Some("two_keys"),
@@ -67,38 +82,63 @@ pub(crate) fn presented_key(
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
     let own = text(key_header(dialect)).map(str::trim);
-    let (key, is_bearer) = match (bearer, own) {
-        (Some(bearer), Some(own)) if bearer != own => {
-            return Err(Refusal {
-                recorded: Some("two_keys"),
-                ..Refusal::unauthenticated(format!(
-                    "two different keys were given; send `authorization` or `{}`, not both",
-                    key_header(dialect)
-                ))
-            });
-        }
-        (_, Some(own)) => (own, false),
-        (Some(bearer), None) => (bearer, true),
-        (None, None) => {
-            let names = [header::AUTHORIZATION, X_API_KEY, AZURE_KEY];
-            return match names.iter().find(|name| headers.contains_key(*name)) {
-                Some(name) => Err(Refusal {
-                    recorded: Some("key_not_understood"),
-                    ..Refusal::unauthenticated(format!(
-                        "`{name}` is not understood here; send `Authorization: Bearer btz_…`"
-                    ))
-                }),
-                None => Ok(None),
-            };
-        }
-    };
-    Ok(Some(ProviderKey { is_bearer, secret: Secret::new(key.to_owned()) }))
+    let keys: Vec<&str> =
+        bearer.into_iter().chain(own).chain(keys_in_query(dialect, head)).collect();
+    if keys.windows(2).any(|pair| pair[0] != pair[1]) {
+        return Err(Refusal {
+            recorded: Some("two_keys"),
+            ..Refusal::unauthenticated(format!(
+                "two different keys were given; send `authorization` or `{}`, not both",
+                key_header(dialect)
+            ))
+        });
+    }
+    if let Some(key) = keys.first() {
+        let is_bearer = keys.len() == 1 && bearer.is_some();
+        return Ok(Some(ProviderKey { is_bearer, secret: Secret::new((*key).to_owned()) }));
+    }
+    if text(header::AUTHORIZATION).is_some_and(|value| value.starts_with(SIGNED)) {
+        return Err(Refusal {
+            recorded: Some("signed_by_caller"),
+            ..Refusal::unauthenticated(
+                "requests that callers sign (SigV4) cannot be checked here: the key that signs them is Amazon's and \
+                 theirs; set AWS_BEARER_TOKEN_BEDROCK to a virtual key instead"
+                    .to_owned(),
+            )
+        });
+    }
+    let names = [header::AUTHORIZATION, X_API_KEY, AZURE_KEY, GOOGLE_KEY];
+    match names.iter().find(|name| headers.contains_key(*name)) {
+        Some(name) => Err(Refusal {
+            recorded: Some("key_not_understood"),
+            ..Refusal::unauthenticated(format!(
+                "`{name}` is not understood here; send `Authorization: Bearer btz_…`"
+            ))
+        }),
+        None => Ok(None),
+    }
+}
+
+/// The keys in a query, in the dialect whose clients may send them there. They are read here and never sent on.
+fn keys_in_query(dialect: Dialect, head: &Parts) -> impl Iterator<Item = &str> {
+    let query = head.uri.query().filter(|_| dialect == Dialect::Gemini).unwrap_or_default();
+    query.split('&').filter_map(|member| member.strip_prefix(KEY_IN_QUERY))
+}
+
+/// A query without the keys in it.
+fn without_keys(query: &str) -> String {
+    let others = query.split('&').filter(|member| !member.starts_with(KEY_IN_QUERY));
+    others.collect::<Vec<_>>().join("&")
 }
 
 /// What is said to somebody who brings no key.
 pub(crate) fn no_key(dialect: Dialect) -> Refusal {
     let how = match dialect {
         Dialect::Anthropic => "`x-api-key: btz_…` or `Authorization: Bearer btz_…`",
+        Dialect::Bedrock => {
+            "`Authorization: Bearer btz_…` (clients of Amazon's: AWS_BEARER_TOKEN_BEDROCK)"
+        }
+        Dialect::Gemini => "`x-goog-api-key: btz_…` or `Authorization: Bearer btz_…`",
         Dialect::Ollama | Dialect::OpenAi => "`Authorization: Bearer btz_…`",
     };
     Refusal::unauthenticated(format!("no key was given; send {how} (see `bartizan keys create`)"))
@@ -157,17 +197,23 @@ pub(crate) struct Speech {
 impl Speech {
     /// Reads a request's head.
     pub(crate) fn of(operation: Operation, head: &Parts) -> Result<Self, Refusal> {
-        let query = head.uri.query();
+        let is_gemini = operation.dialect() == Dialect::Gemini;
+        let query = match head.uri.query() {
+            Some(query) if is_gemini => Some(without_keys(query)).filter(|query| !query.is_empty()),
+            query => query.map(str::to_owned),
+        };
         let address = wire::address(head.uri.path());
-        let admits = |query| operation.admits_query(query) || address.admits_query(query);
-        if query.is_some_and(|query| !admits(query)) {
-            return Err(Refusal::request(
-                StatusCode::BAD_REQUEST,
-                "query_not_accepted",
-                "this path takes no such query; send parameters in the body",
-            ));
+        let admits = |query: &String| operation.admits_query(query) || address.admits_query(query);
+        let needs_query = is_gemini && operation.is_stream();
+        if query.as_ref().map_or(needs_query, |query| !admits(query)) {
+            let message = if needs_query {
+                "streams are guarded as server-sent events and not as one list; ask with `?alt=sse`"
+            } else {
+                "this path takes no such query; send parameters in the body"
+            };
+            return Err(Refusal::request(StatusCode::BAD_REQUEST, "query_not_accepted", message));
         }
-        let mut speech = Self { headers: Vec::new(), query: query.map(str::to_owned) };
+        let mut speech = Self { headers: Vec::new(), query };
         if operation.dialect() == Dialect::Anthropic {
             speech.take(&head.headers, &VERSION, is_date)?;
             speech.take(&head.headers, &BETA, are_betas)?;
@@ -220,8 +266,12 @@ pub(crate) fn add_key(
     callers: Option<&ProviderKey>,
     target: &Target,
 ) -> Result<(), Refusal> {
-    let takes_bearer = dialect != Dialect::Anthropic && target.kind != UpstreamKind::Azure;
-    let is_bearer = callers.map_or(takes_bearer, |key| key.is_bearer);
+    let is_bearer = match (dialect, callers) {
+        (Dialect::Bedrock, _) => true,
+        (_, Some(key)) => key.is_bearer,
+        (Dialect::Anthropic | Dialect::Gemini, None) => false,
+        (Dialect::Ollama | Dialect::OpenAi, None) => target.kind != UpstreamKind::Azure,
+    };
     let own = match (callers, &target.api_key) {
         (None, Some(own)) => Some(own.current().ok_or_else(|| {
             Refusal::internal("upstream_key_missing", "the provider's key is not there")
@@ -316,6 +366,51 @@ mod tests {
         }
     }
 
+    fn head(target: &str, headers: HeaderMap) -> Parts {
+        let mut head = http::Request::new(()).into_parts().0;
+        head.uri = target.parse().expect("a target");
+        head.headers = headers;
+        head
+    }
+
+    #[test]
+    fn keys_in_queries_are_read_and_not_sent_on() {
+        let of = |dialect, target: &str, own: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(own) = own {
+                headers.insert(GOOGLE_KEY, HeaderValue::from_static(own));
+            }
+            let key = presented_key(dialect, &head(target, headers));
+            let said = |key: ProviderKey| (key.secret.expose().clone(), key.is_bearer);
+            key.map(|key| key.map(said)).map_err(|refusal| refusal.recorded)
+        };
+        let found = Ok(Some(("k".to_owned(), false)));
+        let gemini = Dialect::Gemini;
+        assert_eq!(of(gemini, "/a?key=k", None), found);
+        assert_eq!(of(gemini, "/a?alt=sse&key=k", Some("k")), found);
+        assert_eq!(of(gemini, "/a", Some("k")), found);
+        assert_eq!(of(gemini, "/a?key=j", Some("k")), Err(Some("two_keys")));
+        assert_eq!(of(gemini, "/a?key=j&key=k", None), Err(Some("two_keys")));
+        assert_eq!(of(Dialect::OpenAi, "/a?key=k", None), Ok(None), "not this dialect's way");
+        for (operation, target, query) in [
+            (Operation::StreamGenerateContent, "/a?key=k&alt=sse", Some("alt=sse")),
+            (Operation::GenerateContent, "/a?key=k", None),
+            (Operation::GeminiModelList, "/a?pageSize=5&key=k", Some("pageSize=5")),
+        ] {
+            let speech = Speech::of(operation, &head(target, HeaderMap::new()));
+            assert_eq!(speech.ok().and_then(|speech| speech.query).as_deref(), query, "{target}");
+        }
+        for (operation, target) in [
+            (Operation::StreamGenerateContent, "/a"),
+            (Operation::StreamGenerateContent, "/a?key=k"),
+            (Operation::GenerateContent, "/a?alt=sse"),
+            (Operation::GenerateContent, "/a?Key=k"),
+        ] {
+            let speech = Speech::of(operation, &head(target, HeaderMap::new()));
+            assert!(speech.is_err(), "{target}");
+        }
+    }
+
     #[test]
     fn keys_come_as_the_dialects_clients_send_them() {
         let key = |dialect, bearer: Option<&str>, own: Option<&str>| {
@@ -327,7 +422,7 @@ mod tests {
             if let Some(own) = own {
                 headers.insert(X_API_KEY, parse(own));
             }
-            let key = presented_key(dialect, &headers);
+            let key = presented_key(dialect, &head("/", headers));
             let said = |key: ProviderKey| (key.secret.expose().clone(), key.is_bearer);
             key.map(|key| key.map(said)).map_err(|refusal| refusal.recorded)
         };
@@ -346,16 +441,16 @@ mod tests {
         assert_eq!(key(Dialect::OpenAi, Some("bearer k"), Some("j")), found("k", true));
         let mut headers = HeaderMap::new();
         headers.insert(AZURE_KEY, HeaderValue::from_static("k"));
-        let azure = presented_key(Dialect::OpenAi, &headers);
+        let azure = presented_key(Dialect::OpenAi, &head("/", headers.clone()));
         let azure = azure.ok().flatten().expect("a key");
         assert!(azure.secret.expose() == "k" && !azure.is_bearer);
-        assert!(presented_key(anthropic, &headers).is_err());
+        assert!(presented_key(anthropic, &head("/", headers.clone())).is_err());
         headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer j"));
         headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer k"));
-        let twice = presented_key(Dialect::OpenAi, &headers);
+        let twice = presented_key(Dialect::OpenAi, &head("/", headers.clone()));
         assert_eq!(twice.err().and_then(|refusal| refusal.recorded), Some("two_keys"));
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer j"));
-        let both = presented_key(Dialect::OpenAi, &headers);
+        let both = presented_key(Dialect::OpenAi, &head("/", headers));
         assert_eq!(both.err().and_then(|refusal| refusal.recorded), Some("two_keys"));
     }
 }

@@ -29,8 +29,8 @@ use net::{BodyBudget, BodyFault, BodyShare, Incoming};
 use telemetry::Counted;
 use tokio::time::{Instant, Sleep};
 use wire::{
-    Channel, Delivery, Document, Echoes, Edit, Envelope, EventReader, Lane, Operation, ReadLimits,
-    SseEvent, StreamEvent, UnknownFields,
+    Channel, Delivery, Document, Echoes, Edit, Envelope, Lane, Operation, ReadLimits, StreamError,
+    StreamEvent, StreamPart, StreamReader, UnknownFields,
 };
 
 use crate::{
@@ -150,6 +150,8 @@ struct Machine {
     bodies: BodyBudget,
     /// Choices seen so far.
     choices: BTreeSet<u32>,
+    /// Whether the upstream has said that nothing more is said.
+    closed: bool,
     /// Choices that have ended.
     finished: BTreeSet<u32>,
     /// How the stream ended, once it has.
@@ -163,7 +165,7 @@ struct Machine {
     _open: Counted,
     operation: Operation,
     out: BytesMut,
-    reader: EventReader,
+    reader: StreamReader,
     /// What the transcript takes of the memory for all bodies.
     share: BodyShare,
     /// Choices that have begun and not ended: by what the upstream says of them, in dialects that say it, else by their
@@ -182,6 +184,7 @@ impl Machine {
         Self {
             bodies: parts.bodies,
             choices: BTreeSet::new(),
+            closed: false,
             finished: BTreeSet::new(),
             ended: None,
             envelope: Envelope::default(),
@@ -194,7 +197,7 @@ impl Machine {
             _open: parts.open,
             operation: parts.operation,
             out: BytesMut::new(),
-            reader: EventReader::of(parts.operation.dialect().framing(), parts.event_bytes_max),
+            reader: StreamReader::new(parts.operation.dialect().framing(), parts.event_bytes_max),
             share: BodyShare::default(),
             unfinished: BTreeSet::new(),
             unknown: parts.unknown,
@@ -212,7 +215,10 @@ impl Machine {
                 Some(Ok(event)) => self.event(&event),
                 Some(Err(error)) => {
                     tracing::warn!(interaction = %self.exchange.interaction(), %error, "bad stream");
-                    self.fail("invalid_sse");
+                    self.fail(match error {
+                        StreamError::Sse(_) => "invalid_sse",
+                        StreamError::Frames(_) => "invalid_frames",
+                    });
                 }
                 None => return,
             }
@@ -230,7 +236,7 @@ impl Machine {
         }
     }
 
-    fn event(&mut self, event: &SseEvent) {
+    fn event(&mut self, event: &StreamPart) {
         let read = wire::read_stream_event(self.operation, event, self.unknown, &self.limits);
         let (document, is_last) = match &read {
             Ok(StreamEvent::Chunk(document)) => (Some(&**document), false),
@@ -285,7 +291,7 @@ impl Machine {
     }
 
     /// One piece of the answer.
-    fn chunk(&mut self, event: &SseEvent, document: &mut Document<'_>) {
+    fn chunk(&mut self, event: &StreamPart, document: &mut Document<'_>) {
         self.envelope.observe(&document.facts);
         let transcript = &self.envelope.transcript;
         self.exchange.counts(document, |lane| transcript.text(lane).is_some());
@@ -296,6 +302,12 @@ impl Machine {
             return self.fail("upstream_garbage");
         }
         let Some(edits) = self.texts(document) else { return };
+        if document.facts.closes {
+            if !self.flush(None) {
+                return;
+            }
+            self.closed = true;
+        }
         for finish in &document.facts.finished {
             if !self.flush(Some(finish.choice)) {
                 return;
@@ -307,14 +319,14 @@ impl Machine {
         if document.facts.last && !self.may_end() {
             return;
         }
-        self.envelope.begun |= document.facts.id.is_some();
+        self.envelope.begun |= document.facts.id.is_some() || document.facts.opens;
         self.choices.extend(document.facts.begun);
         self.unfinished.extend(document.facts.begun);
         self.send(event, document, &edits);
     }
 
     /// Sends the event with these edits.
-    fn send(&mut self, event: &SseEvent, document: &mut Document<'_>, edits: &[Edit]) {
+    fn send(&mut self, event: &StreamPart, document: &mut Document<'_>, edits: &[Edit]) {
         if let (1.., Some((number, _))) = (self.envelope.added, &document.facts.sequence) {
             let number = number.saturating_add(self.envelope.added);
             document.renumber(number);
@@ -349,7 +361,7 @@ impl Machine {
         for (index, field) in document.fields.iter().enumerate() {
             let (Some(lane), Some(guard)) = (field.lane, self.guard.as_mut()) else { continue };
             if !matches!(lane.channel, Channel::Other(_) | Channel::Asked) {
-                if self.finished.contains(&lane.choice) {
+                if self.closed || self.finished.contains(&lane.choice) {
                     // Clients join it to what came before; its guard has already let go of that.
                     self.fail("upstream_garbage");
                     return None;

@@ -18,11 +18,13 @@ use wire::Dialect;
 use crate::{
     health::Health,
     settings::{HealthCheck, UpstreamKind},
+    sigv4::AwsCredentials,
 };
 
 /// An upstream, with its key.
 pub(crate) struct Target {
     pub(crate) api_key: Option<SharedSecret>,
+    pub(crate) aws: Option<AwsCredentials>,
     pub(crate) check: Option<HealthCheck>,
     pub(crate) dialects: Vec<Dialect>,
     pub(crate) health: Arc<Health>,

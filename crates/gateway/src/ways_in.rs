@@ -13,7 +13,7 @@ use std::sync::Arc;
 use connect::KeySource;
 use data_encoding::HEXLOWER;
 use events::{Credentials, Ending, Principal};
-use http::{HeaderMap, StatusCode};
+use http::{StatusCode, request::Parts};
 use identity::{
     Admitted, CertificateError, CertificateNames, GrantTable, Issuer, Token, TokenRefusal, Verified,
 };
@@ -173,13 +173,13 @@ impl WaysIn {
 pub(crate) async fn authenticate(
     shared: &Shared,
     dialect: Dialect,
-    headers: &HeaderMap,
+    head: &Parts,
     shown: &Shown,
 ) -> Result<Caller, Refusal> {
     if let Shown(Some(Err(error @ CertificateError::Expired))) = shown {
         return Err((*error).into());
     }
-    let Some(key) = speech::presented_key(dialect, headers)? else {
+    let Some(key) = speech::presented_key(dialect, head)? else {
         return by_certificate(shared, dialect, shown);
     };
     let presented = key.secret.expose().as_str();

@@ -75,6 +75,7 @@ pub struct Upstream {
     authority: uri::Authority,
     client: Client<Connector, Full<Bytes>>,
     name: Arc<str>,
+    host: Arc<str>,
     path: Arc<str>,
     /// The path without the version.
     path_beside: Arc<str>,
@@ -98,6 +99,7 @@ impl Upstream {
             .pool_timer(TokioTimer::new())
             .build(connector);
         Ok(Self {
+            host: Arc::from(host_header(&base.scheme, &base.authority)),
             authority: base.authority,
             client,
             name: Arc::from(settings.name.as_str()),
@@ -111,6 +113,16 @@ impl Upstream {
     /// The configured name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its host, with the port where that is not the scheme's own: what the `host` header says.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The path of the base URL, without a slash at its end.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Sends a cleared request whose URI is a path (and query) below the base URL, or beside its version
@@ -199,6 +211,15 @@ fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e
         next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
     }
     None
+}
+
+/// What the `host` header of requests to an authority says.
+fn host_header<'a>(scheme: &uri::Scheme, authority: &'a uri::Authority) -> &'a str {
+    let own_port = if *scheme == uri::Scheme::HTTPS { 443 } else { 80 };
+    match authority.port_u16() {
+        Some(port) if port == own_port => authority.host(),
+        _ => authority.as_str(),
+    }
 }
 
 /// A base URL in its parts.

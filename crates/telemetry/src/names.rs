@@ -59,10 +59,14 @@ pub const TOKEN_BOUNDS: &[u64] = &[
 /// What the conventions call an operation of ours; nothing for what is no operation of a model there.
 pub fn operation_name(operation: &str) -> Option<&'static str> {
     match operation {
-        "chat.completions" | "messages" | "responses" => Some("chat"),
+        "chat.completions" | "converse" | "converse_stream" | "messages" | "responses" => {
+            Some("chat")
+        }
         "completions" => Some("text_completion"),
-        "embeddings" => Some("embeddings"),
-        "images.generations" => Some("generate_content"),
+        "embeddings" | "embed_content" | "batch_embed_contents" => Some("embeddings"),
+        "images.generations" | "generate_content" | "stream_generate_content" => {
+            Some("generate_content")
+        }
         _ => None,
     }
 }
@@ -72,6 +76,8 @@ pub fn provider_name(dialect: &str, is_azure: bool) -> &'static str {
     match dialect {
         _ if is_azure => "azure.ai.openai",
         "anthropic" => "anthropic",
+        "bedrock" => "aws.bedrock",
+        "gemini" => "gcp.gemini",
         _ => "openai",
     }
 }

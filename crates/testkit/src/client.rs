@@ -76,6 +76,28 @@ impl Request {
         Self::post("/v1/messages", body.to_string()).header("anthropic-version", "2023-06-01")
     }
 
+    /// A request of the Gemini API: one content of the user, and whatever `extra` adds or replaces.
+    pub fn contents(model: &str, text: &str, streamed: bool, extra: &Value) -> Self {
+        let mut body =
+            serde_json::json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] });
+        if let (Some(body), Some(extra)) = (body.as_object_mut(), extra.as_object()) {
+            body.extend(extra.clone());
+        }
+        let method = if streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
+        Self::post(&format!("/v1beta/models/{model}:{method}"), body.to_string())
+    }
+
+    /// A request of Bedrock's Converse API: one message of the user, and whatever `extra` adds or replaces.
+    pub fn converse(model: &str, text: &str, streamed: bool, extra: &Value) -> Self {
+        let mut body =
+            serde_json::json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] });
+        if let (Some(body), Some(extra)) = (body.as_object_mut(), extra.as_object()) {
+            body.extend(extra.clone());
+        }
+        let method = if streamed { "converse-stream" } else { "converse" };
+        Self::post(&format!("/model/{}/{method}", model.replace(':', "%3A")), body.to_string())
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -208,7 +230,14 @@ impl Response {
 
     /// The stable code of an error in the shape of OpenAI.
     pub fn error_code(&self) -> Option<String> {
-        self.json().pointer("/error/code")?.as_str().map(str::to_owned)
+        let body = self.json();
+        let places = ["/error/code", "/error/details/0/reason", "/bartizan/code"];
+        places.iter().find_map(|place| body.pointer(place)?.as_str().map(str::to_owned))
+    }
+
+    /// The body as a stream of binary frames; nothing, if one of them is wrong.
+    pub fn frames(&self) -> Option<SseCollected> {
+        SseCollected::of_frames(&self.body)
     }
 
     /// The body as a stream of events.

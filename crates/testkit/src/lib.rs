@@ -10,6 +10,7 @@
 //!
 //! Not here: attack texts, and anything a shipped crate may depend on.
 
+mod bedrock;
 mod child;
 mod client;
 mod collector;
@@ -17,6 +18,7 @@ mod cut;
 mod documents;
 mod fixtures;
 mod gateway;
+mod gemini;
 mod http;
 mod kill;
 mod messages;
@@ -31,6 +33,7 @@ mod service;
 mod sse;
 mod upstream;
 
+pub use bedrock::{converse_frame, event_frame};
 pub use child::{Child, free_port, target_binary};
 pub use client::{Client, Connection, Ending, Request, Response};
 pub use collector::FakeCollector;

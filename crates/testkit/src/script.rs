@@ -30,9 +30,18 @@ pub const PII_VALUES: [&str; 6] = [
     "203.0.113.77",
 ];
 
+/// Whose shapes a request and its answer have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Anthropic,
+    Bedrock,
+    Gemini,
+    #[default]
+    OpenAi,
+}
+
 /// What the request asks, as far as an answer depends on it.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "what a request says, each for itself")]
 pub(crate) struct Prompt {
     /// The model's name.
     pub(crate) model: String,
@@ -52,13 +61,13 @@ pub(crate) struct Prompt {
     pub(crate) tools: Vec<String>,
     /// The directive between `[[` and `]]`.
     pub(crate) directive: Option<String>,
-    /// Whether it is asked in Anthropic's shape.
-    pub(crate) is_messages: bool,
+    /// In whose shape it is asked.
+    pub(crate) shape: Shape,
 }
 
 impl Prompt {
     /// Reads a request of chat completions, legacy completions or responses; or of messages.
-    pub(crate) fn of(request: &Value, is_messages: bool) -> Self {
+    pub(crate) fn of(request: &Value, shape: Shape) -> Self {
         let flag = |path: &str| request.pointer(path).and_then(Value::as_bool);
         let text = last_user_text(request);
         let (text, directive) = take_directive(&text);
@@ -76,7 +85,7 @@ impl Prompt {
                 .filter_map(|name| name.as_str().map(str::to_owned))
                 .collect(),
             directive,
-            is_messages,
+            shape,
         }
     }
 }
@@ -319,7 +328,7 @@ mod tests {
             {"role": "assistant", "content": "answer"},
             {"role": "user", "content": [{"type": "text", "text": "hello [[fake-tools+cut1]]"}]},
         ]});
-        let prompt = Prompt::of(&request, false);
+        let prompt = Prompt::of(&request, Shape::OpenAi);
         assert_eq!(prompt.text, "hello");
         assert_eq!(prompt.directive.as_deref(), Some("fake-tools+cut1"));
     }

@@ -1,4 +1,4 @@
-//! What a streamed chat completion or message said, lane by lane, and when.
+//! What a streamed chat completion, message or Gemini answer said, lane by lane, and when.
 //!
 //! INVARIANT: nothing is repaired: what is not an event, or not JSON, is counted as such.
 //!
@@ -40,7 +40,7 @@ pub struct SseEvent {
 pub struct SseCollected {
     /// Every event that ended, in order.
     pub events: Vec<SseEvent>,
-    /// Whether `[DONE]` or `message_stop` came, and came last.
+    /// Whether `[DONE]`, `message_stop` or a candidate's `finishReason` came, and came last.
     pub is_done: bool,
     /// The text of every lane that had any.
     pub lanes: BTreeMap<Lane, String>,
@@ -96,6 +96,20 @@ impl SseCollected {
         collected
     }
 
+    /// Reads the frames of a Converse stream, each as an event. Nothing, if one of them is wrong.
+    pub(crate) fn of_frames(body: &[u8]) -> Option<Self> {
+        let mut collected = Self::default();
+        for (name, data) in crate::bedrock::frames(body)? {
+            match serde_json::from_str::<Value>(&data) {
+                Ok(event) => collected.converse_event(&name, &event),
+                Err(_) => collected.not_json += 1,
+            }
+            collected.is_done = matches!(&*name, "messageStop" | "metadata");
+            collected.events.push(SseEvent { name: Some(name), data, at: Duration::ZERO });
+        }
+        Some(collected)
+    }
+
     /// The text of a lane; empty when it had none.
     pub fn lane(&self, lane: &Lane) -> &str {
         self.lanes.get(lane).map_or("", String::as_str)
@@ -125,8 +139,14 @@ impl SseCollected {
         if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
             self.error = Some(error.clone());
         }
-        if let Some(usage) = chunk.get("usage").filter(|usage| !usage.is_null()) {
+        let usage = chunk.get("usage").or_else(|| chunk.get("usageMetadata"));
+        if let Some(usage) = usage.filter(|usage| !usage.is_null()) {
             self.usage = Some(usage.clone());
+        }
+        for (position, candidate) in
+            (0..).zip(chunk.get("candidates").and_then(Value::as_array).into_iter().flatten())
+        {
+            self.candidate(position, candidate, at);
         }
         for choice in chunk.get("choices").and_then(Value::as_array).into_iter().flatten() {
             let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
@@ -146,6 +166,48 @@ impl SseCollected {
                 self.text(Lane::Tool(index, number), call.pointer("/function/arguments"), at);
             }
         }
+    }
+
+    /// What an event of a Gemini stream says of one candidate.
+    fn candidate(&mut self, position: u64, candidate: &Value, at: Duration) {
+        let index = candidate.get("index").and_then(Value::as_u64).unwrap_or(position);
+        let parts = candidate.pointer("/content/parts").and_then(Value::as_array);
+        for part in parts.into_iter().flatten() {
+            let is_thought = part.get("thought") == Some(&Value::Bool(true));
+            let lane = if is_thought { Lane::Reasoning(index) } else { Lane::Content(index) };
+            self.text(lane, part.get("text"), at);
+            let Some(call) = part.get("functionCall") else { continue };
+            let number = self.tool_names.keys().filter(|(choice, _)| *choice == index).count();
+            let (number, name) = (number as u64, call["name"].as_str().unwrap_or_default());
+            self.tool_names.insert((index, number), name.to_owned());
+            let args = Value::from(call["args"].to_string());
+            self.text(Lane::Tool(index, number), Some(&args), at);
+        }
+        if let Some(reason) = candidate.get("finishReason").and_then(Value::as_str) {
+            self.finish_reasons.insert(index, reason.to_owned());
+            self.is_done = true;
+        }
+    }
+
+    /// An event of a Converse stream.
+    fn converse_event(&mut self, name: &str, event: &Value) {
+        let index = event.get("contentBlockIndex").and_then(Value::as_u64).unwrap_or(0);
+        if let Some(tool) = event.pointer("/start/toolUse/name").and_then(Value::as_str) {
+            self.tool_names.entry((index, 0)).or_default().push_str(tool);
+        }
+        if let Some(reason) = event.get("stopReason").and_then(Value::as_str) {
+            self.finish_reasons.insert(0, reason.to_owned());
+        }
+        if let Some(usage) = event.get("usage") {
+            self.usage = Some(usage.clone());
+        }
+        if name.ends_with("Exception") {
+            self.error = Some(event.clone());
+        }
+        let at = Duration::ZERO;
+        self.text(Lane::Content(index), event.pointer("/delta/text"), at);
+        self.text(Lane::Reasoning(index), event.pointer("/delta/reasoningContent/text"), at);
+        self.text(Lane::Tool(index, 0), event.pointer("/delta/toolUse/input"), at);
     }
 
     /// An event of a message.

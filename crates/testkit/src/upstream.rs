@@ -2,8 +2,9 @@
 //! as it should not.
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
-//! `/v1/moderations`, `/v1/files`, `/v1/batches`, `/v1/models` (in Anthropic's shape too), `/v1/messages` and `/v1/messages/count_tokens`, the first of them where
-//! Azure has them, and Ollama's native API below `/api/`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
+//! `/v1/moderations`, `/v1/files`, `/v1/batches`, `/v1/models` (in Anthropic's and Google's shapes too), `/v1/messages` and
+//! `/v1/messages/count_tokens`, the first of them where Azure has them, Ollama's native API below `/api/`, Gemini's methods of
+//! `/v1beta/models/…`, and Bedrock's `/model/…/converse` and `converse-stream`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
@@ -26,10 +27,11 @@ use crate::messages::{self, Message};
 use crate::random::fingerprint;
 use crate::reply::{self, Reply};
 use crate::reply_responses;
-use crate::script::{Prompt, choices};
+use crate::script::{Prompt, Shape, choices};
 use crate::{Kind, Scenario};
 
 mod answer;
+mod clouds;
 mod ollama;
 mod storage;
 
@@ -328,19 +330,21 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
     let (path, deployment) = as_openai_has_it(path);
     let is_anthropics = request.header("anthropic-version").is_some();
+    if let Some(answer) = clouds::answer_to(request, default) {
+        return answer;
+    }
+    let ids = || Kind::ALL.iter().map(|(name, _)| format!("fake-{name}"));
     match (request.method.as_str(), &*path) {
         ("GET", "/v1/models") if is_anthropics => {
             let query = request.target.split_once('?').map_or("", |(_, query)| query);
-            let ids: Vec<String> =
-                Kind::ALL.iter().map(|(name, _)| format!("fake-{name}")).collect();
+            let ids: Vec<String> = ids().collect();
             Answer::json(200, messages::models(&ids, query))
         }
         ("GET", path) if path.starts_with("/v1/models/") && is_anthropics => {
             Answer::json(200, messages::model(path.trim_start_matches("/v1/models/")).to_string())
         }
         ("GET", "/v1/models") => {
-            let models: Vec<String> =
-                Kind::ALL.iter().map(|(name, _)| reply::model(&format!("fake-{name}"))).collect();
+            let models: Vec<String> = ids().map(|id| reply::model(&id)).collect();
             Answer::json(200, format!(r#"{{"object":"list","data":[{}]}}"#, models.join(",")))
         }
         (
@@ -364,7 +368,8 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
             if let Some(deployment) = deployment {
                 body["model"] = deployment.into();
             }
-            match scenario_of(&body, is_messages, default) {
+            let shape = if is_messages { Shape::Anthropic } else { Shape::OpenAi };
+            match scenario_of(&body, shape, default) {
                 Ok((_, scenario)) if path == "/v1/embeddings" && scenario.kind == Kind::Echo => {
                     Answer { scenario, ..Answer::json(200, reply::embeddings(&body)) }
                 }
@@ -411,10 +416,10 @@ fn as_openai_has_it(path: &str) -> (Cow<'_, str>, Option<&str>) {
 
 fn scenario_of(
     body: &Value,
-    is_messages: bool,
+    shape: Shape,
     default: &Scenario,
 ) -> std::result::Result<(Prompt, Scenario), String> {
-    let mut prompt = Prompt::of(body, is_messages);
+    let mut prompt = Prompt::of(body, shape);
     let name = prompt.directive.as_deref().unwrap_or(&prompt.model);
     let scenario = if name.starts_with("fake-") {
         name.parse().map_err(|error: crate::UnknownScenario| error.to_string())?
@@ -433,7 +438,11 @@ fn generated(path: &str, prompt: &Prompt, scenario: Scenario) -> Answer {
     }
     let fingerprint = fingerprint(format!("{}\n{}", prompt.model, prompt.text).as_bytes());
     let mut choices = choices(prompt, &scenario, fingerprint);
-    if prompt.is_messages {
+    if matches!(prompt.shape, Shape::Bedrock | Shape::Gemini) {
+        let body = clouds::body(prompt, &scenario, choices, fingerprint);
+        return Answer { status: 200, headers: Vec::new(), body, scenario };
+    }
+    if prompt.shape == Shape::Anthropic {
         let choice = choices.drain(..).next().unwrap_or_default();
         let message = Message { prompt, scenario: &scenario, choice, fingerprint };
         let body = if prompt.stream {

@@ -75,13 +75,20 @@ impl<'a> Reader<'a> {
         self.document.echoes.push(Echo { source, choice: 0, of });
     }
 
-    pub(crate) fn presence(&mut self, row: &'static Row) {
+    pub(crate) fn presence(&mut self, row: &'static Row) -> Result<(), ReadError> {
         if let Rule::Presence(Some(why)) = row.rule {
             self.note_unscanned(why);
         }
-        if row.fact == Some(Fact::Error) {
-            self.document.facts.error = true;
+        match row.fact {
+            Some(Fact::Error) => self.document.facts.error = true,
+            // A tool without a name is called what stands for it.
+            Some(Fact::Tool) => {
+                let name = row.path.rsplit('.').next().unwrap_or_default();
+                self.offer(name.into())?;
+            }
+            _ => {}
         }
+        Ok(())
     }
 
     pub(crate) fn field(

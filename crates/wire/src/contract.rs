@@ -12,7 +12,7 @@ use crate::table::{MessageTable, Origin, Row, Rule};
 /// What the content map says about one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContractRow {
-    /// `anthropic`, `ollama`, `openai`.
+    /// `anthropic`, `bedrock`, `gemini`, `ollama`, `openai`.
     pub dialect: &'static str,
     /// `chat.completions`, `embeddings`, `messages`, `models`.
     pub operation: &'static str,
@@ -72,7 +72,7 @@ const PREFACE: &str = "\
 # Content map
 
 Every field of every message that passes, and what is done with it. This page is generated from the tables that the
-reader runs on (`openai/`, `anthropic/` and `ollama/` in `crates/wire/src`); a canary is planted in every guarded path in the tests.
+reader runs on (`openai/`, `anthropic/`, `bedrock/`, `gemini/` and `ollama/` in `crates/wire/src`); a canary is planted in every guarded path in the tests.
 
 - **guarded**: text. Every guard reads it, under the provenance named here; in answers on the lane named here.
 - **file**: base64. If it is a document or text, every guard reads what it says, under the provenance `file`, and a
@@ -85,7 +85,8 @@ reader runs on (`openai/`, `anthropic/` and `ollama/` in `crates/wire/src`); a c
 
 `[]` is every element of a list, `.*` the value of every other key, `.**` everything at or below the place, `.{key}` a key
 that the sender chooses, `**` alone what no row names. `null` is accepted everywhere. Numbers of seven digits and more
-are text wherever text is free in form.
+are text wherever text is free in form. In the dialect `gemini` every key may be written with underscores too
+(`system_instruction`), and an object stands for a list of one, as its servers read them.
 ";
 
 const MEDIA_ASKED: &str = "a web address, and what is behind it is opaque; or base64 data, which is read like a file if it \

@@ -257,6 +257,8 @@ impl EchoOf {
 pub struct Facts<'a> {
     /// The model asked for, or the model that answered.
     pub model: Option<Cow<'a, str>>,
+    /// Request: several models are named, in dialects that have more than one place for that.
+    pub names_two_models: bool,
     /// Request: a stream is asked for.
     pub stream: bool,
     /// Request: `stream_options.include_usage`.
@@ -297,6 +299,10 @@ pub struct Facts<'a> {
     pub finished: Vec<Finish<'a>>,
     /// Answer: this event is the last, in dialects that say so.
     pub last: bool,
+    /// Answer: it begins with this event, in dialects that say so without an id.
+    pub opens: bool,
+    /// Answer: nothing is said after this event, though more may be told, in dialects that say so.
+    pub closes: bool,
     /// Answer: the message is an error.
     pub error: bool,
     /// Event: the item of the answer that it is about, by its place.

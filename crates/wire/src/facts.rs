@@ -43,7 +43,10 @@ pub(crate) fn apply_text<'a>(
         return;
     }
     match fact {
-        Fact::Model => facts.model = Some(value),
+        Fact::Model => {
+            facts.names_two_models |= facts.model.as_ref().is_some_and(|named| *named != value);
+            facts.model = Some(value);
+        }
         Fact::Id => facts.id = Some(value),
         Fact::ItemId => facts.item_id = Some(value),
         Fact::Url => facts.url = Some(value),
@@ -63,6 +66,8 @@ pub(crate) fn apply_text<'a>(
                 Some(Mark::Begins) => facts.begun = Some(0),
                 Some(Mark::Ends) => facts.finished.push(Finish { choice: 0, reason: value }),
                 Some(Mark::Last) => facts.last = true,
+                Some(Mark::Opens) => facts.opens = true,
+                Some(Mark::Closes) => facts.closes = true,
                 Some(Mark::Error) => facts.error = true,
                 None => {}
             }
@@ -96,7 +101,9 @@ pub(crate) fn apply_number<'a>(
         Fact::InputTokens => {
             usage(facts, |usage, value| usage.input = usage.input.saturating_add(value));
         }
-        Fact::OutputTokens => usage(facts, |usage, value| usage.output = value),
+        Fact::OutputTokens => {
+            usage(facts, |usage, value| usage.output = usage.output.saturating_add(value));
+        }
         _ => {}
     }
 }

@@ -177,9 +177,27 @@ pub(crate) fn is_web_url(text: &str) -> bool {
     })
 }
 
+/// Whether the text is a URL of a store of files at a provider. Whatever else stands in it, it is not worth finding
+/// out how readers of URLs differ.
+pub(crate) fn is_of_a_store(url: &str) -> bool {
+    const STORE: &[u8] = b"generativelanguage.googleapis.com";
+    url.as_bytes().windows(STORE.len()).any(|part| part.eq_ignore_ascii_case(STORE))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Form, is_data_url, is_web_url};
+    use super::{Form, is_data_url, is_of_a_store, is_web_url};
+
+    #[test]
+    fn files_kept_at_a_provider_are_no_web_pages() {
+        for url in [
+            "https://generativelanguage.googleapis.com/v1beta/files/abc",
+            "HTTPS://x@GenerativeLanguage.googleapis.com:443/v1beta/files/abc",
+        ] {
+            assert!(is_of_a_store(url), "{url}");
+        }
+        assert!(!is_of_a_store("https://www.youtube.com/watch?v=9hE5"));
+    }
 
     #[test]
     fn sentences_are_of_no_form() {

@@ -6,7 +6,7 @@
 //! against decoded text go back into the original bytes with [`splice`] and [`splice_event`].
 //!
 //! What is text, what is a setting, what cannot be read and what is refused stands in one declarative
-//! table per message (`openai/`, `anthropic/`, `ollama/`). The tables are the contract: [`contract`] prints them, and the tests
+//! table per message (`openai/`, `anthropic/`, `bedrock/`, `gemini/`, `ollama/`). The tables are the contract: [`contract`] prints them, and the tests
 //! plant a canary in every path they name.
 //!
 //! INVARIANT: nothing is skipped: each value of a message is matched by a row of its table or is
@@ -19,17 +19,20 @@
 mod address;
 mod answer_shape;
 mod anthropic;
+mod bedrock;
 mod collect;
 mod contract;
 mod document;
 mod embedded;
 mod error;
+mod event_stream;
 mod facts;
 mod form;
 mod form_body;
 mod form_head;
 mod form_object;
 mod frames;
+mod gemini;
 mod json;
 mod json_text;
 mod lane;
@@ -64,6 +67,9 @@ pub use document::{
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
+pub use event_stream::{
+    EventFrame, FrameError, FrameKind, FrameReader, HEADERS_BYTES_MAX, HEADERS_MAX,
+};
 pub use form::is_media_type;
 pub use form_head::FORM_HEAD_BYTES_MAX;
 pub use form_object::{FORM_BOUNDARY_BYTES_MAX, FORM_PARTS_MAX, Form, boundary_of};
@@ -82,8 +88,11 @@ pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_m
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, Framing, SseError, SseEvent};
 pub use stored::{batched, stored};
-pub use stream::{StreamEvent, read_stream_event, splice_event};
+pub use stream::{
+    StreamError, StreamEvent, StreamPart, StreamReader, read_stream_event, splice_event,
+};
 pub use transcript::{TRANSCRIPT_BYTES_MAX, TRANSCRIPT_ITEMS_MAX, Transcript};
 pub use write::{
-    Choices, Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_event,
+    Choices, Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_class,
+    error_event,
 };

@@ -3,6 +3,8 @@
 //! INVARIANT: a look-up costs one probe and one comparison whatever the size of the table, so reading
 //! is linear in the bytes. INVARIANT: every place has a state; what no row names is [`UNKNOWN`].
 
+use std::borrow::Cow;
+
 use crate::document::EchoOf;
 use crate::json_text::key_hash;
 use crate::route::Direction;
@@ -67,6 +69,14 @@ impl Node {
         }
     }
 
+    /// The state of an object that stands here instead of an array of one.
+    pub(crate) const fn only_element(&self) -> Option<NodeId> {
+        match self.element {
+            Some(node) if !self.opens(true) => Some(node),
+            _ => None,
+        }
+    }
+
     /// A row whose form a value of another type violates.
     pub(crate) fn constraint(&self) -> Option<&'static Row> {
         [self.text, self.number, self.flag, self.whole].into_iter().flatten().find(|row| {
@@ -83,11 +93,11 @@ impl Node {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Edge {
     from: NodeId,
     hash: u64,
-    key: &'static str,
+    key: Cow<'static, str>,
     to: NodeId,
 }
 
@@ -95,6 +105,8 @@ struct Edge {
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) table: &'static MessageTable,
+    /// Whether an object is taken for an array of one, as the dialect's servers do with requests.
+    pub(crate) is_one_many: bool,
     nodes: Vec<Node>,
     edges: Vec<Option<Edge>>,
 }
@@ -116,7 +128,8 @@ impl Machine {
     /// Compiles a table. Every table is compiled in the tests, which compare the result with its rows.
     pub(crate) fn compile(table: &'static MessageTable) -> Self {
         let unknown = unknown_row(table.direction);
-        let mut builder = Builder { nodes: Vec::new(), edges: Vec::new() };
+        let is_protobuf = table.operation.dialect().is_protobuf();
+        let mut builder = Builder { nodes: Vec::new(), edges: Vec::new(), is_protobuf };
         // In the order of their constants.
         builder.deep(unknown);
         builder.nodes.push(Node { any_key: Some(SKIPPED), element: Some(SKIPPED), ..NOWHERE });
@@ -131,7 +144,8 @@ impl Machine {
                 node.scope = Some(*scope);
             }
         }
-        Self { table, edges: hashed(&builder.edges), nodes: builder.nodes }
+        let is_one_many = is_protobuf && table.direction == Direction::Request;
+        Self { table, is_one_many, edges: hashed(builder.edges), nodes: builder.nodes }
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -181,14 +195,14 @@ fn place(from: NodeId, hash: u64) -> usize {
 }
 
 /// Open addressing with at least half of the places free, so that a probe ends.
-fn hashed(edges: &[Edge]) -> Vec<Option<Edge>> {
+fn hashed(edges: Vec<Edge>) -> Vec<Option<Edge>> {
     let size = (edges.len() * 2 + 1).next_power_of_two();
     let mut places = vec![None; size];
     for edge in edges {
         let mut slot = place(edge.from, edge.hash) & (size - 1);
         while let Some(taken) = places.get_mut(slot) {
             if taken.is_none() {
-                *taken = Some(*edge);
+                *taken = Some(edge);
                 break;
             }
             slot = (slot + 1) & (size - 1);
@@ -197,9 +211,23 @@ fn hashed(edges: &[Edge]) -> Vec<Option<Edge>> {
     places
 }
 
+/// `systemInstruction` as its protocol buffer has it: `system_instruction`.
+pub(crate) fn with_underscores(key: &str) -> String {
+    let mut name = String::with_capacity(key.len() + 4);
+    for character in key.chars() {
+        if character.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
+    }
+    name
+}
+
 struct Builder {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    /// Whether every key may be written as in the table, and with underscores.
+    is_protobuf: bool,
 }
 
 impl Builder {
@@ -244,7 +272,11 @@ impl Builder {
             return edge.to;
         }
         let to = self.add();
-        self.edges.push(Edge { from, hash: key_hash(key), key, to });
+        self.edges.push(Edge { from, hash: key_hash(key), key: key.into(), to });
+        if self.is_protobuf && key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            let key = with_underscores(key);
+            self.edges.push(Edge { from, hash: key_hash(&key), key: key.into(), to });
+        }
         if let Some(node) = self.node(from) {
             node.named = true;
         }

@@ -5,6 +5,8 @@
 use std::sync::LazyLock;
 
 use crate::anthropic;
+use crate::bedrock;
+use crate::gemini;
 use crate::machine::Machine;
 use crate::ollama;
 use crate::openai;
@@ -12,7 +14,8 @@ use crate::route::{Direction, Operation};
 use crate::table::MessageTable;
 
 /// The tables of each dialect.
-static DIALECTS: [&[&MessageTable]; 3] = [openai::TABLES, anthropic::TABLES, ollama::TABLES];
+static DIALECTS: [&[&MessageTable]; 5] =
+    [openai::TABLES, anthropic::TABLES, bedrock::TABLES, gemini::TABLES, ollama::TABLES];
 
 static MACHINES: LazyLock<Vec<Machine>> =
     LazyLock::new(|| tables().map(Machine::compile).collect());

@@ -52,13 +52,18 @@ pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Ve
     garden.plant_key(unknown, "x_unknown.**", false);
     for (place, scope) in table.scopes {
         let is_message = matches!(scope, Scope::Message | Scope::Item);
-        let has_tools = is_message && garden.roles().contains(&"tool");
-        let role = if has_tools { "tool" } else { "user" };
+        let of_tools = garden.roles().iter().find(|role| is_of_tools(role)).copied();
+        let role = of_tools.filter(|_| is_message).unwrap_or("user");
         let path = format!("{place}.x_unknown");
         let seed = Seed::unknown(path.trim_start_matches('.'), &value);
         garden.plant(unknown, &Seed { role, ..seed });
     }
     garden.plantings
+}
+
+/// Whether a tool's result has this role.
+fn is_of_tools(role: &str) -> bool {
+    matches!(role, "tool" | "function")
 }
 
 /// What is planted where.
@@ -229,7 +234,7 @@ impl Garden<'_> {
             (Origin::Part(kinds), _) => kinds.provenance(kind),
             (Origin::Role, "system") => Provenance::System,
             (Origin::Role, "developer") => Provenance::Developer,
-            (Origin::Role, "assistant") => Provenance::Assistant,
+            (Origin::Role, "assistant" | "model") => Provenance::Assistant,
             (_, "tool" | "function") if in_message => Provenance::ToolResult,
             _ => Provenance::User,
         };

@@ -7,7 +7,7 @@
 //! a constrained value of another form is refused; in an answer it is read as text of an unknown
 //! field, because an upstream's garbage must be seen and cannot be argued with.
 //!
-//! Not here: which rows there are (`openai/`, `anthropic/`, `ollama/`), what is kept of them (`collect`), JSON itself (`json`).
+//! Not here: which rows there are (`openai/`, `anthropic/`, `bedrock/`, `gemini/`, `ollama/`), what is kept of them (`collect`), JSON itself (`json`).
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -25,8 +25,8 @@ use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row}
 use crate::maps::machine;
 use crate::path::PathId;
 use crate::route::{Direction, Operation};
-use crate::scope::{Opening, Role, ScopeFrame};
-use crate::table::{Fact, Row, Rule};
+use crate::scope::{Opening, Role, ScopeFrame, THOUGHT};
+use crate::table::{Fact, Mark, Row, Rule};
 
 const FOLDED: &str =
     "it differs from a known field in case alone, and some servers read it as that field";
@@ -79,10 +79,23 @@ pub(crate) fn read<'a>(
     unknown: UnknownFields,
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
+    read_named(machine, (None, &[]), source, unknown, limits)
+}
+
+/// Reads an event whose name stands beside it, and what such names mean.
+pub(crate) fn read_named<'a>(
+    machine: &'static Machine,
+    (name, marks): (Option<&'a str>, &'static [(&'static str, Mark)]),
+    source: &'a str,
+    unknown: UnknownFields,
+    limits: &ReadLimits,
+) -> Result<Document<'a>, ReadError> {
     let table = machine.table;
     let mut document = Document { source, ..Document::empty() };
     document.facts.stream = table.direction.is_request() && table.operation.streams_unless_told();
-    read_part(machine, document, (0..source.len(), PathId::ROOT), unknown, limits)
+    let mut reader = Reader::new(machine, document, PathId::ROOT, unknown, limits);
+    reader.name = name.map(|name| (name, marks));
+    reader.read_all(Tokenizer::beginning(source, 0, limits))
 }
 
 /// Reads a message that is a part of another, at a path of it. What it says is added to the document.
@@ -94,17 +107,9 @@ pub(crate) fn read_part<'a>(
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
     let source = document.source.get(..part.end).unwrap_or_default();
-    let mut tokenizer = Tokenizer::beginning(source, part.start, limits);
-    let mut reader = Reader::new(machine, document, path, unknown, limits);
-    loop {
-        match tokenizer.next() {
-            Ok(Some(token)) => reader.token(token)?,
-            Ok(None) => return Ok(reader.document),
-            Err(fault) => return Err(reader.error_of(fault)),
-        }
-    }
+    let tokenizer = Tokenizer::beginning(source, part.start, limits);
+    Reader::new(machine, document, path, unknown, limits).read_all(tokenizer)
 }
-
 pub(crate) struct Reader<'a> {
     pub(crate) machine: &'static Machine,
     /// The path of the message.
@@ -117,6 +122,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) opening: Opening,
     pub(crate) document: Document<'a>,
     pub(crate) ranks: Ranks,
+    /// The name that stands beside the message, until its scope is entered, and what names mean.
+    name: Option<(&'a str, &'static [(&'static str, Mark)])>,
 }
 
 impl<'a> Reader<'a> {
@@ -138,6 +145,17 @@ impl<'a> Reader<'a> {
             opening: Opening::Before,
             document,
             ranks: Ranks::default(),
+            name: None,
+        }
+    }
+
+    fn read_all(mut self, mut tokenizer: Tokenizer<'a>) -> Result<Document<'a>, ReadError> {
+        loop {
+            match tokenizer.next() {
+                Ok(Some(token)) => self.token(token)?,
+                Ok(None) => return Ok(self.document),
+                Err(fault) => return Err(self.error_of(fault)),
+            }
         }
     }
 
@@ -220,8 +238,12 @@ impl<'a> Reader<'a> {
     }
 
     fn open(&mut self, node: NodeId, object: bool, start: usize) -> Result<(), ReadError> {
-        let place = self.machine.node(node);
+        let mut place = self.machine.node(node);
         let (mut node, mut taken) = (node, None);
+        let only = place.only_element().filter(|_| object && self.machine.is_one_many);
+        if let Some(only) = only.filter(|_| place.whole.is_none()) {
+            (node, place) = (only, self.machine.node(only));
+        }
         let is_whole = |row: &&'static Row| object || is_scalar(row);
         if node != SKIPPED {
             if let Some(row) = place.whole.filter(is_whole) {
@@ -235,7 +257,7 @@ impl<'a> Reader<'a> {
                 self.room_for(self.document.echoes.len())?;
                 taken = Some((start, Taken::Echo(of)));
             } else if let Some(row) = place.presence.filter(|_| object) {
-                self.presence(row);
+                self.presence(row)?;
             } else if place.text.is_some_and(|row| row.fact == Some(Fact::Opening))
                 && self.frames.last().is_some_and(|frame| !frame.object)
             {
@@ -251,9 +273,14 @@ impl<'a> Reader<'a> {
             frame = frame.at(self.path);
         }
         if let Some(scope) = place.scope.filter(|_| object) {
-            let position = self.frames.last().map_or(0, |frame| frame.index);
+            let of_array = self.frames.last().filter(|frame| !frame.object);
+            let position = of_array.map_or(0, |frame| frame.index);
             self.scopes.push(ScopeFrame::enter(scope, position, &self.document));
             frame.scoped = true;
+            if let Some((name, marks)) = self.name.take() {
+                let (facts, ranks) = (&mut self.document.facts, &mut self.ranks);
+                apply_text(facts, ranks, Fact::Event(marks), name.into());
+            }
         }
         self.frames.push(frame);
         Ok(())
@@ -382,6 +409,11 @@ impl<'a> Reader<'a> {
         match row.fact {
             Some(Fact::Stream) => self.document.facts.stream = value,
             Some(Fact::IncludeUsage) => self.document.facts.include_usage = value,
+            Some(Fact::Thought) if value => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.kind = Some(THOUGHT.into());
+                }
+            }
             Some(Fact::Last) => self.document.facts.last = value,
             _ => {}
         }
@@ -410,7 +442,7 @@ impl<'a> Reader<'a> {
         self.field(unknown_row(self.machine.table.direction), value, range, literal)
     }
 
-    fn offer(&mut self, tool: Cow<'a, str>) -> Result<(), ReadError> {
+    pub(crate) fn offer(&mut self, tool: Cow<'a, str>) -> Result<(), ReadError> {
         self.room_for(self.document.facts.tools.len())?;
         self.document.facts.tools.push(tool);
         Ok(())

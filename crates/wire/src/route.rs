@@ -8,7 +8,8 @@
 
 use std::borrow::Cow;
 
-use crate::address::{AddressStyle, address};
+use crate::address::{AddressStyle, OF_BEDROCK, address, is_googles};
+use crate::form::Form;
 use crate::ollama;
 use crate::sse::Framing;
 use crate::stored::stored;
@@ -18,6 +19,10 @@ use crate::stored::stored;
 pub enum Dialect {
     /// Anthropic's Messages API, and what speaks it.
     Anthropic,
+    /// Amazon Bedrock's Converse API.
+    Bedrock,
+    /// Google's Gemini API, and Vertex AI's form of it.
+    Gemini,
     /// Ollama's native API.
     Ollama,
     /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
@@ -26,18 +31,31 @@ pub enum Dialect {
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 3] = [Self::Anthropic, Self::Ollama, Self::OpenAi];
+    pub const ALL: [Self; 5] =
+        [Self::Anthropic, Self::Bedrock, Self::Gemini, Self::Ollama, Self::OpenAi];
 
     /// Whether its streams say of each choice that it begins, and of themselves that they end.
     pub const fn says_what_begins(self) -> bool {
         matches!(self, Self::Anthropic)
     }
 
+    /// Whether its streams say that they have come to an end, and may tell more after it.
+    pub const fn says_that_it_closes(self) -> bool {
+        matches!(self, Self::Bedrock)
+    }
+
+    /// Whether its servers read messages as protocol buffers in JSON: every key of a table may also be written with
+    /// underscores, and in requests an object stands for an array of one.
+    pub(crate) const fn is_protobuf(self) -> bool {
+        matches!(self, Self::Gemini)
+    }
+
     /// How its streams are cut into events.
     pub const fn framing(self) -> Framing {
         match self {
             Self::Ollama => Framing::Lines,
-            Self::Anthropic | Self::OpenAi => Framing::Events,
+            Self::Bedrock => Framing::Frames,
+            Self::Anthropic | Self::Gemini | Self::OpenAi => Framing::Events,
         }
     }
 
@@ -45,6 +63,8 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::Bedrock => "bedrock",
+            Self::Gemini => "gemini",
             Self::Ollama => "ollama",
             Self::OpenAi => "openai",
         }
@@ -105,6 +125,24 @@ pub enum Operation {
     AnthropicModelList,
     /// `GET /v1/models/{model}`, asked as Anthropic's clients ask.
     AnthropicModelShow,
+    /// `POST …/models/{model}:generateContent` (Gemini).
+    GenerateContent,
+    /// `POST …/models/{model}:streamGenerateContent?alt=sse` (Gemini).
+    StreamGenerateContent,
+    /// `POST …/models/{model}:countTokens` (Gemini).
+    GeminiCountTokens,
+    /// `POST …/models/{model}:embedContent` (Gemini).
+    EmbedContent,
+    /// `POST …/models/{model}:batchEmbedContents` (Gemini).
+    BatchEmbedContents,
+    /// `GET …/models` (Gemini).
+    GeminiModelList,
+    /// `GET …/models/{model}` (Gemini).
+    GeminiModelShow,
+    /// `POST /model/{modelId}/converse` (Bedrock).
+    Converse,
+    /// `POST /model/{modelId}/converse-stream` (Bedrock).
+    ConverseStream,
     /// `POST /api/chat`, streamed or not (Ollama).
     OllamaChat,
     /// `POST /api/generate`, streamed or not (Ollama).
@@ -135,7 +173,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 47] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -161,6 +199,15 @@ impl Operation {
         Self::CountTokens,
         Self::AnthropicModelList,
         Self::AnthropicModelShow,
+        Self::GenerateContent,
+        Self::StreamGenerateContent,
+        Self::GeminiCountTokens,
+        Self::EmbedContent,
+        Self::BatchEmbedContents,
+        Self::GeminiModelList,
+        Self::GeminiModelShow,
+        Self::Converse,
+        Self::ConverseStream,
         Self::OllamaChat,
         Self::OllamaGenerate,
         Self::OllamaEmbed,
@@ -184,7 +231,9 @@ impl Operation {
             Self::ModelList
             | Self::ModelShow
             | Self::AnthropicModelList
-            | Self::AnthropicModelShow => "models",
+            | Self::AnthropicModelShow
+            | Self::GeminiModelList
+            | Self::GeminiModelShow => "models",
             Self::Completions => "completions",
             Self::Moderations => "moderations",
             Self::Responses => "responses",
@@ -200,6 +249,13 @@ impl Operation {
             Self::BatchCreate | Self::BatchShow | Self::BatchCancel => "batches",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
+            Self::GenerateContent => "generate_content",
+            Self::StreamGenerateContent => "stream_generate_content",
+            Self::GeminiCountTokens => "count_tokens",
+            Self::EmbedContent => "embed_content",
+            Self::BatchEmbedContents => "batch_embed_contents",
+            Self::Converse => "converse",
+            Self::ConverseStream => "converse_stream",
             Self::OllamaChat => "chat",
             Self::OllamaGenerate => "generate",
             Self::OllamaEmbed => "embed",
@@ -222,6 +278,14 @@ impl Operation {
             | Self::CountTokens
             | Self::AnthropicModelList
             | Self::AnthropicModelShow => Dialect::Anthropic,
+            Self::GenerateContent
+            | Self::StreamGenerateContent
+            | Self::GeminiCountTokens
+            | Self::EmbedContent
+            | Self::BatchEmbedContents
+            | Self::GeminiModelList
+            | Self::GeminiModelShow => Dialect::Gemini,
+            Self::Converse | Self::ConverseStream => Dialect::Bedrock,
             Self::OllamaChat
             | Self::OllamaGenerate
             | Self::OllamaEmbed
@@ -244,11 +308,25 @@ impl Operation {
         }
     }
 
-    /// Whether it may be asked with this query. Anthropic's client marks beta requests, and turns pages.
+    /// The same, asked for by who speaks Google's dialect.
+    #[must_use]
+    pub const fn in_googles_dialect(self) -> Self {
+        match self {
+            Self::ModelList => Self::GeminiModelList,
+            Self::ModelShow => Self::GeminiModelShow,
+            other => other,
+        }
+    }
+
+    /// Whether it may be asked with this query, besides a key in it. Anthropic's client marks beta requests, and turns
+    /// pages; Google's turn pages, and say that a stream is to be one of server-sent events.
     pub fn admits_query(self, query: &str) -> bool {
         let is_mark = query == "beta=true";
         match self {
             Self::AnthropicModelList => is_mark || turns_pages(query),
+            Self::GeminiModelList => turns_pages_of_gemini(query),
+            Self::StreamGenerateContent => query == "alt=sse",
+            _ if self.dialect() == Dialect::Gemini => query == "alt=json",
             _ => is_mark && self.dialect() == Dialect::Anthropic,
         }
     }
@@ -263,6 +341,8 @@ impl Operation {
             | Self::FileShow
             | Self::FileContent
             | Self::BatchShow
+            | Self::GeminiModelList
+            | Self::GeminiModelShow
             | Self::OllamaTags
             | Self::OllamaPs
             | Self::OllamaVersion => "GET",
@@ -339,12 +419,17 @@ impl Operation {
                 | Self::AudioTranscriptions
                 | Self::AudioTranslations
                 | Self::AudioSpeech
-        )
+        ) || self.is_stream()
+    }
+
+    /// Whether asking for it is asking for a stream, whatever the body says.
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::StreamGenerateContent | Self::ConverseStream)
     }
 
     /// Whether its answer is a stream unless the request says otherwise.
     pub const fn streams_unless_told(self) -> bool {
-        matches!(self, Self::OllamaChat | Self::OllamaGenerate)
+        matches!(self, Self::OllamaChat | Self::OllamaGenerate) || self.is_stream()
     }
 
     /// Whether it asks for no model in particular.
@@ -353,6 +438,7 @@ impl Operation {
             self,
             Self::ModelList
                 | Self::AnthropicModelList
+                | Self::GeminiModelList
                 | Self::OllamaTags
                 | Self::OllamaPs
                 | Self::OllamaVersion
@@ -428,6 +514,8 @@ const OLLAMA: &str = "/api/";
 pub fn dialect_of(path: &str) -> Dialect {
     match path.strip_prefix(MESSAGES) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => Dialect::Anthropic,
+        _ if is_googles(path) => Dialect::Gemini,
+        _ if path.starts_with(OF_BEDROCK) => Dialect::Bedrock,
         _ if path.starts_with(OLLAMA) => Dialect::Ollama,
         _ => Dialect::OpenAi,
     }
@@ -436,6 +524,14 @@ pub fn dialect_of(path: &str) -> Dialect {
 /// What `method` and `path` (without the query) ask for.
 pub fn route(method: &str, path: &str) -> Route {
     let address = address(path);
+    if address.style == AddressStyle::Gemini {
+        return of_method(method, gemini_operation(&address.path));
+    }
+    if address.style == AddressStyle::Bedrock {
+        let streams = address.path.ends_with("-stream");
+        let operation = if streams { Operation::ConverseStream } else { Operation::Converse };
+        return of_method(method, Some(operation));
+    }
     let operation = match &*address.path {
         // Azure has no other dialect's paths below its prefix.
         MESSAGES | COUNT_TOKENS if address.style != AddressStyle::Standard => {
@@ -473,14 +569,34 @@ pub fn route(method: &str, path: &str) -> Route {
             (None, None) => return Route::Unknown,
         },
     };
-    if method == operation.method() {
-        Route::Known(operation)
-    } else {
-        Route::WrongMethod { allow: operation.allowed() }
+    of_method(method, Some(operation))
+}
+
+fn of_method(method: &str, operation: Option<Operation>) -> Route {
+    match operation {
+        Some(operation) if method == operation.method() => Route::Known(operation),
+        Some(operation) => Route::WrongMethod { allow: operation.allowed() },
+        None => Route::Unknown,
     }
 }
 
-/// The most models that one page of Anthropic's list may have.
+/// What is asked for at one of the Gemini API's paths, as [`address`] writes them.
+fn gemini_operation(path: &str) -> Option<Operation> {
+    let Some(model) = path.strip_prefix("/models/") else {
+        return (path == "/models").then_some(Operation::GeminiModelList);
+    };
+    Some(match model.rsplit_once(':').map(|(_, method)| method) {
+        Some("generateContent") => Operation::GenerateContent,
+        Some("streamGenerateContent") => Operation::StreamGenerateContent,
+        Some("countTokens") => Operation::GeminiCountTokens,
+        Some("embedContent") => Operation::EmbedContent,
+        Some("batchEmbedContents") => Operation::BatchEmbedContents,
+        None => Operation::GeminiModelShow,
+        Some(_) => return None,
+    })
+}
+
+/// The most models that one page of a list may have.
 const PAGE_MODELS_MAX: u32 = 1000;
 
 /// Which page of Anthropic's list of models: each member as its reference has it, and once.
@@ -495,6 +611,26 @@ fn turns_pages(query: &str) -> bool {
                     && value.parse().is_ok_and(|limit: u32| limit <= PAGE_MODELS_MAX)
             }
             "before_id" | "after_id" => is_model_name(value) && !value.contains(['+', '/', '@']),
+            _ => false,
+        };
+        let is_new = !seen.contains(&name);
+        seen.push(name);
+        is_right && is_new
+    })
+}
+
+/// Which page of Gemini's list of models: each member as its reference has it, and once.
+fn turns_pages_of_gemini(query: &str) -> bool {
+    let mut seen = Vec::new();
+    query.split('&').all(|member| {
+        let Some((name, value)) = member.split_once('=') else { return false };
+        let is_right = match name {
+            "pageSize" => {
+                !value.starts_with(['0', '+'])
+                    && value.parse().is_ok_and(|limit: u32| limit <= PAGE_MODELS_MAX)
+            }
+            "pageToken" => Form::Id.admits_text(value) && !value.is_empty(),
+            "alt" => value == "json",
             _ => false,
         };
         let is_new = !seen.contains(&name);
@@ -702,6 +838,24 @@ mod tests {
         let show = Operation::ModelShow.in_anthropics_dialect();
         assert!(show.admits_query("beta=true") && !show.admits_query("limit=1"));
         assert_eq!(Operation::Messages.in_anthropics_dialect(), Operation::Messages);
+    }
+
+    #[test]
+    fn queries_of_gemini_are_what_its_clients_send() {
+        for (operation, query, expected) in [
+            (Operation::StreamGenerateContent, "alt=sse", true),
+            (Operation::StreamGenerateContent, "alt=json", false),
+            (Operation::GenerateContent, "alt=sse", false),
+            (Operation::GenerateContent, "alt=json", true),
+            (Operation::GenerateContent, "beta=true", false),
+            (Operation::GenerateContent, "alt=json&fields=candidates", false),
+            (Operation::GeminiModelList, "pageSize=50&pageToken=Chp_a=", true),
+            (Operation::GeminiModelList, "pageSize=1001", false),
+            (Operation::GeminiModelList, "pageSize=5&pageSize=5", false),
+            (Operation::GeminiModelList, "filter=a%20b", false),
+        ] {
+            assert_eq!(operation.admits_query(query), expected, "{operation:?} {query}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use events::Provenance;
 
-use crate::document::{Document, Embedded, Finish, Pending};
+use crate::document::{Document, Embedded, FilePart, Finish, Pending};
 use crate::json_text::key_hash;
 use crate::lane::Channel;
 use crate::table::{Ends, EventKind, Scope};
@@ -21,6 +21,9 @@ const TEXT_SOURCE: &str = "text";
 
 /// The type of an item without a role that the assistant wrote.
 const REASONING: &str = "reasoning";
+
+/// What the type of a part would be that a flag calls the model's reasoning.
+pub(crate) const THOUGHT: &str = "thought";
 
 /// An open scope.
 #[derive(Clone, Debug)]
@@ -60,7 +63,7 @@ impl Role {
             "system" => Self::System,
             "developer" => Self::Developer,
             "user" => Self::User,
-            "assistant" => Self::Assistant,
+            "assistant" | "model" => Self::Assistant,
             "tool" | "function" => Self::Tool,
             _ => return None,
         })
@@ -217,8 +220,11 @@ impl<'a> ScopeFrame<'a> {
         let kind = self.kind.as_deref();
         let mut files = document.files.split_off(self.files_from);
         files.retain(|file| !file.is_pending || kind != Some(TEXT_SOURCE));
-        for file in files.iter_mut().filter(|file| file.is_pending) {
-            file.is_pending = false;
+        // A `data:` URL says itself what it is (base64 has no comma), and so does the source of a file within.
+        let is_undeclared =
+            |file: &&mut FilePart<'_>| file.declared.is_none() && !file.value.contains(',');
+        for file in files.iter_mut().filter(|file| file.is_pending || is_undeclared(file)) {
+            (file.is_pending, file.is_media) = (false, true);
             file.declared = Some(declared.clone());
         }
         document.files.append(&mut files);
@@ -253,6 +259,7 @@ fn channel_of(kind: Option<&str>, channel: Channel) -> Channel {
         (Some("mcp_call" | "mcp_approval_request"), Channel::ToolArguments(_)) => {
             Channel::McpArguments
         }
+        (Some(THOUGHT), Channel::Content) => Channel::Reasoning,
         _ => channel,
     }
 }

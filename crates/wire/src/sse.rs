@@ -23,6 +23,8 @@ pub enum Framing {
     Events,
     /// `application/x-ndjson`: one JSON document a line, and every line ends.
     Lines,
+    /// `application/vnd.amazon.eventstream`: binary frames, which [`crate::FrameReader`] cuts.
+    Frames,
 }
 
 /// Why a stream cannot be read on.
@@ -291,7 +293,7 @@ impl EventReader {
     /// may have broken off.
     pub fn closing(&self) -> &'static [u8] {
         match self.framing {
-            Framing::Events => b"\n\n",
+            Framing::Events | Framing::Frames => b"\n\n",
             Framing::Lines if self.failed || self.buffer.len() > self.event => b"\n",
             Framing::Lines => b"",
         }
@@ -313,7 +315,7 @@ impl EventReader {
         (self.event, self.line, self.searched) = (end, end, end);
         let first = !std::mem::replace(&mut self.started, true);
         Ok(match self.framing {
-            Framing::Events => SseEvent::parse(raw, first),
+            Framing::Events | Framing::Frames => SseEvent::parse(raw, first),
             Framing::Lines => SseEvent::of_line(raw),
         })
     }

@@ -15,7 +15,7 @@
 use events::Provenance;
 
 use crate::document::{EchoOf, Embedded, HandleOf, Pending};
-use crate::form::{Form, Kind, is_data_url, is_web_url};
+use crate::form::{Form, Kind, is_data_url, is_of_a_store, is_web_url};
 use crate::lane::Channel;
 use crate::route::{Direction, Operation};
 
@@ -191,6 +191,10 @@ pub(crate) enum Mark {
     Ends,
     /// It is the last event of the answer.
     Last,
+    /// The answer begins.
+    Opens,
+    /// The answer has ended; more may be told of it, but nothing more is said.
+    Closes,
     /// The upstream failed.
     Error,
 }
@@ -238,6 +242,8 @@ pub(crate) enum Fact {
     Event(&'static [(&'static str, Mark)]),
     /// The `type` of an item, a part, an event or a source.
     Kind,
+    /// A flag that says of a part that it is the model's reasoning.
+    Thought,
     /// The media type that the sender of a file declares.
     Declared,
     /// An id that stands for something stored at the provider.
@@ -382,7 +388,9 @@ impl Row {
         match self.rule {
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.admits_text(text),
             Rule::File(_) => Form::Base64.admits_text(text),
-            Rule::Media(_) => text.is_empty() || is_web_url(text) || is_data_url(text),
+            Rule::Media(_) => {
+                text.is_empty() || (is_web_url(text) && !is_of_a_store(text)) || is_data_url(text)
+            }
             _ => true,
         }
     }
@@ -393,7 +401,9 @@ impl Row {
             Rule::Constrained(form) | Rule::OpaqueForm(form, _) => form.expected(),
             Rule::File(_) => Form::Base64.expected(),
             Rule::Message(_) => "a JSON object",
-            Rule::Media(_) => "an http or https URL, or a `data:` URL of base64",
+            Rule::Media(_) => {
+                "an http or https URL that does not lead to files kept at the provider, or a `data:` URL of base64"
+            }
             _ => "text",
         }
     }
@@ -431,6 +441,14 @@ pub(crate) struct Takes {
     pub(crate) flag: bool,
     pub(crate) whole: bool,
 }
+
+/// Rows below a prefix: `rows!("a.b": word(".type"); flag(".on"))`.
+macro_rules! rows {
+    ($prefix:literal: $($row:ident($path:literal $(, $argument:expr)*) $(.$more:ident($($value:expr),*))*);* $(;)?) => {
+        &[$($crate::table::Row::$row(concat!($prefix, $path) $(, $argument)*) $(.$more($($value),*))*),*]
+    };
+}
+pub(crate) use rows;
 
 /// One step of a row's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

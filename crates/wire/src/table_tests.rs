@@ -4,13 +4,15 @@
 use events::Provenance;
 
 use crate::document::{Document, Embedded, Literal};
+use crate::event_stream::framed;
 use crate::form::{Form, Kind};
 use crate::maps::tables;
 use crate::plant::message_with;
 use crate::table::{Fact, MessageTable, Row, Rule, Takes};
 use crate::{
-    Channel, Dialect, Direction, EventReader, Framing, Lane, ReadError, ReadLimits, SseEvent,
-    StreamEvent, UnknownFields, plantings, read_request, read_response, read_stream_event,
+    Channel, Dialect, Direction, EVENT_BYTES_MAX, FrameKind, Framing, Lane, ReadError, ReadLimits,
+    StreamEvent, StreamPart, StreamReader, UnknownFields, plantings, read_request, read_response,
+    read_stream_event,
 };
 
 const CANARY: &str = "canary-7Q2M9XA \u{e9}\"\\";
@@ -36,7 +38,7 @@ fn with_document<T>(
             crate::reader::read(machine, text, unknown, &limits).map(|d| check(&d))
         }
         Direction::Stream => {
-            let event = sse(table, bytes);
+            let event = part(table, bytes);
             match read_stream_event(table.operation, &event, unknown, &limits)? {
                 StreamEvent::Chunk(document)
                 | StreamEvent::Last(document)
@@ -47,9 +49,13 @@ fn with_document<T>(
     }
 }
 
-fn sse(table: &MessageTable, data: &[u8]) -> SseEvent {
+fn part(table: &MessageTable, data: &[u8]) -> StreamPart {
     let framing = table.operation.dialect().framing();
-    let mut reader = EventReader::of(framing, crate::EVENT_BYTES_MAX);
+    let mut reader = StreamReader::new(framing, EVENT_BYTES_MAX);
+    if framing == Framing::Frames {
+        reader.push(&framed(FrameKind::Event, "contentBlockDelta", data));
+        return reader.next_event().expect("a frame").expect("a good one");
+    }
     if framing == Framing::Lines {
         reader.push(data);
         reader.push(b"\n");
@@ -484,8 +490,11 @@ fn the_answer_of_the_api_reference_is_known_in_full() -> Result<(), ReadError> {
 }
 
 /// What the API reference lists for each message: a path, and the JSON types that stand there.
-const REFERENCES: [(crate::Operation, Direction, &str); 9] = {
-    use crate::Operation::{Completions, ImageGenerations, Moderations, Responses};
+const REFERENCES: [(crate::Operation, Direction, &str); 18] = {
+    use crate::Operation::{
+        Completions, Converse, ConverseStream, GeminiCountTokens, GenerateContent,
+        ImageGenerations, Moderations, Responses, StreamGenerateContent,
+    };
     use Direction::{Request, Response, Stream};
     [
         (Responses, Request, include_str!("../tests/reference/responses_request.txt")),
@@ -497,6 +506,15 @@ const REFERENCES: [(crate::Operation, Direction, &str); 9] = {
         (Moderations, Response, include_str!("../tests/reference/moderations_answer.txt")),
         (ImageGenerations, Request, include_str!("../tests/reference/images_request.txt")),
         (ImageGenerations, Response, include_str!("../tests/reference/images_answer.txt")),
+        (GenerateContent, Request, include_str!("../tests/reference/gemini_request.txt")),
+        (StreamGenerateContent, Request, include_str!("../tests/reference/gemini_request.txt")),
+        (GeminiCountTokens, Request, include_str!("../tests/reference/gemini_request.txt")),
+        (GenerateContent, Response, include_str!("../tests/reference/gemini_answer.txt")),
+        (StreamGenerateContent, Stream, include_str!("../tests/reference/gemini_answer.txt")),
+        (Converse, Request, include_str!("../tests/reference/converse_request.txt")),
+        (ConverseStream, Request, include_str!("../tests/reference/converse_request.txt")),
+        (Converse, Response, include_str!("../tests/reference/converse_answer.txt")),
+        (ConverseStream, Stream, include_str!("../tests/reference/converse_events.txt")),
     ]
 };
 

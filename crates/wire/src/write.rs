@@ -4,10 +4,12 @@
 //! INVARIANT: everything written here is one line of JSON per event, so it reads back as it was meant;
 //! text is escaped, whatever it holds.
 //!
-//! Not here: the shapes themselves (`openai/write`, `anthropic/write`, `ollama/write`).
+//! Not here: the shapes themselves (`openai/write`, `anthropic/write`, `bedrock/write`, `gemini/write`, `ollama/write`).
 
 use crate::anthropic;
+use crate::bedrock;
 use crate::document::Facts;
+use crate::gemini;
 use crate::lane::Lane;
 use crate::ollama;
 use crate::openai;
@@ -118,6 +120,8 @@ pub fn delta_event(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::delta_event(lane, text),
+        Dialect::Bedrock => bedrock::delta_event(lane, text),
+        Dialect::Gemini => gemini::delta_event(envelope, lane, text),
         Dialect::Ollama => ollama::delta_event(operation, envelope, lane, text),
         Dialect::OpenAi => openai::delta_event(operation, envelope, lane, text),
     }
@@ -144,6 +148,8 @@ pub fn blocked_ending(
     }
     match operation.dialect() {
         Dialect::Anthropic => anthropic::blocked_ending(envelope, choices.open, notice),
+        Dialect::Bedrock => bedrock::blocked_ending(envelope, choices.open, notice),
+        Dialect::Gemini => gemini::blocked_ending(envelope, choices, notice),
         Dialect::Ollama => ollama::blocked_ending(operation, envelope, notice),
         Dialect::OpenAi => openai::blocked_ending(operation, envelope, choices, notice),
     }
@@ -153,6 +159,8 @@ pub fn blocked_ending(
 pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::error_event(shape),
+        Dialect::Bedrock => bedrock::error_event(shape),
+        Dialect::Gemini => gemini::error_event(shape),
         Dialect::Ollama => ollama::error_event(shape),
         Dialect::OpenAi => openai::error_event(shape),
     }
@@ -162,7 +170,17 @@ pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
 pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::error_body(shape),
+        Dialect::Bedrock => bedrock::error_body(shape),
+        Dialect::Gemini => gemini::error_body(shape),
         Dialect::Ollama => ollama::error_body(shape),
         Dialect::OpenAi => openai::error_body(shape),
+    }
+}
+
+/// The class of an error response, in dialects that state it in a header (`x-amzn-errortype`).
+pub const fn error_class(dialect: Dialect, status: u16) -> Option<&'static str> {
+    match dialect {
+        Dialect::Bedrock => Some(bedrock::error_type(status)),
+        _ => None,
     }
 }

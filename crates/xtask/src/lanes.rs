@@ -82,6 +82,7 @@ const STEPS: &[LaneStep] = &[
     LaneStep { name: "fuzz", is_quick: false, run: fuzz },
     LaneStep { name: "real clients: Python", is_quick: false, run: clients::python },
     LaneStep { name: "real clients: LiteLLM", is_quick: false, run: clients::litellm },
+    LaneStep { name: "real clients: clouds", is_quick: false, run: clients::clouds },
     LaneStep { name: "real clients: Node", is_quick: false, run: clients::node },
     LaneStep { name: "real guards: NeMo", is_quick: false, run: clients::nemo },
     LaneStep { name: "real store of limits: Redis", is_quick: false, run: clients::redis },

@@ -9,11 +9,12 @@
     FAKE_UPSTREAM_BASE_URL    the fake upstream itself, with /v1
     FAKE_UPSTREAM_ADMIN       where it tells what it received
     FAKE_UPSTREAM_KEY         the provider's key that the gateway holds
+
+Clients are imported where they are made: not every environment has all of them.
 """
 
 import os
 
-import openai
 import pytest
 
 from support import TIMEOUT_S, Record, Upstream
@@ -38,6 +39,8 @@ def key():
 @pytest.fixture(scope="session")
 def client(base_url, key):
     """The official client, with nothing changed but where it goes; one attempt per call."""
+    import openai
+
     with openai.OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=TIMEOUT_S) as client:
         yield client
 
@@ -45,6 +48,8 @@ def client(base_url, key):
 @pytest.fixture(scope="session")
 def direct():
     """The same client without Bartizan in between, for comparison."""
+    import openai
+
     url = _named("FAKE_UPSTREAM_BASE_URL")
     with openai.OpenAI(base_url=url, api_key="sk-any", max_retries=0, timeout=TIMEOUT_S) as client:
         yield client

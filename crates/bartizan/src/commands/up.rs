@@ -240,9 +240,9 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         pins: Vec::new(),
         response_time_max: Duration::from_mins(1),
     };
-    let dialects = wire::Dialect::ALL.to_vec();
+    let dialects = gateway::LOOPBACK_DIALECTS.to_vec();
     let kind = UpstreamKind::Standard;
-    UpstreamOptions { api_key: None, check: None, dialects, kind, settings }
+    UpstreamOptions { api_key: None, aws: None, check: None, dialects, kind, settings }
 }
 
 /// The signals that ask the process to end, or to read its configuration again.

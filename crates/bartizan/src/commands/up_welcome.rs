@@ -72,13 +72,21 @@ impl Welcome {
         let named = models.map(policy::NamePattern::as_str).find(|model| !model.contains('*'));
         let is_spoken =
             |dialect: &Dialect| settings.upstreams.iter().any(|one| one.dialects.contains(dialect));
-        let known = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Ollama];
+        let known = [
+            Dialect::OpenAi,
+            Dialect::Anthropic,
+            Dialect::Gemini,
+            Dialect::Bedrock,
+            Dialect::Ollama,
+        ];
         let dialect = known.into_iter().find(is_spoken).unwrap_or(Dialect::OpenAi);
         let model = match (settings.loopback, named, dialect) {
             (true, ..) => gateway::LOOPBACK_MODEL,
             (false, Some(model), _) => model,
             (false, None, Dialect::OpenAi) => "gpt-4o-mini",
             (false, None, Dialect::Anthropic) => "claude-haiku-4-5",
+            (false, None, Dialect::Gemini) => "gemini-2.5-flash",
+            (false, None, Dialect::Bedrock) => "anthropic.claude-3-haiku-20240307-v1:0",
             (false, None, Dialect::Ollama) => "llama3.2",
         };
         let names: Vec<&str> = settings.upstreams.iter().map(|one| one.name.as_str()).collect();
@@ -135,15 +143,35 @@ impl Welcome {
     /// A benign prompt, an attack, and personal data.
     fn trials(&self, base_url: &str, key_file: &Path) -> String {
         let echo = if self.is_loopback { "/echo " } else { "Repeat: " };
-        let origin = base_url.trim_end_matches("/v1");
-        let (path, settings) = match self.dialect {
-            Dialect::OpenAi => ("v1/chat/completions", ""),
-            Dialect::Anthropic => ("v1/messages", "\"max_tokens\":256,"),
-            Dialect::Ollama => ("api/chat", "\"stream\":false,"),
-        };
-        let version = match self.dialect {
-            Dialect::OpenAi | Dialect::Ollama => "",
-            Dialect::Anthropic => "-H 'anthropic-version: 2023-06-01' ",
+        let model = &self.model;
+        let messages = r#""messages":[{"role":"user","content":"PROMPT"}]"#;
+        let root = base_url.trim_end_matches("/v1");
+        let (url, header, body) = match self.dialect {
+            Dialect::OpenAi => (
+                format!("{base_url}/chat/completions"),
+                "",
+                format!(r#"{{"model":"{model}",{messages}}}"#),
+            ),
+            Dialect::Anthropic => (
+                format!("{base_url}/messages"),
+                "-H 'anthropic-version: 2023-06-01' ",
+                format!(r#"{{"model":"{model}","max_tokens":256,{messages}}}"#),
+            ),
+            Dialect::Gemini => (
+                format!("{root}/v1beta/models/{model}:generateContent"),
+                "",
+                r#"{"contents":[{"role":"user","parts":[{"text":"PROMPT"}]}]}"#.to_owned(),
+            ),
+            Dialect::Bedrock => (
+                format!("{root}/model/{model}/converse"),
+                "",
+                r#"{"messages":[{"role":"user","content":[{"text":"PROMPT"}]}]}"#.to_owned(),
+            ),
+            Dialect::Ollama => (
+                format!("{root}/api/chat"),
+                "",
+                format!(r#"{{"model":"{model}","stream":false,{messages}}}"#),
+            ),
         };
         let mut text = String::from("\nTry it:\n");
         for (what, prompt) in [
@@ -162,11 +190,10 @@ impl Welcome {
             let _never_fails = writeln!(
                 text,
                 "\n# {what}\n\
-                 curl -s {origin}/{path} {version}-H \"Authorization: Bearer $(cat {})\" \
-                 -H 'Content-Type: application/json' \
-                 -d '{{\"model\":\"{}\",{settings}\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}'",
+                 curl -s {url} {header}-H \"Authorization: Bearer $(cat {})\" \
+                 -H 'Content-Type: application/json' -d '{}'",
                 shell_word(key_file),
-                self.model,
+                body.replace("PROMPT", &prompt),
             );
         }
         text.push_str("\nThen look at the record: bartizan log tail\n");

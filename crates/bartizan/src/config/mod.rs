@@ -7,6 +7,7 @@
 //! INVARIANT: without a file, the defaults protect.
 
 mod address_range;
+mod aws_options;
 pub(crate) mod coverage;
 pub(crate) mod example;
 pub(crate) mod external;

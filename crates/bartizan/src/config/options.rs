@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::address_range::AddressRange;
+use super::aws_options::AwsOptions;
 use super::external_options::ExternalOptions;
 use super::identity_options::{ClientCertificatesOption, IdentityOptions};
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
@@ -172,10 +173,13 @@ pub(crate) struct UpstreamOptions {
     /// Where it is, up to and including the version. For Azure the resource's endpoint is enough.
     #[schemars(example = &"https://api.openai.com/v1")]
     pub(crate) base_url: String,
-    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`: `env:NAME` reads a variable, `file:PATH` a file, `sealed:NAME` what `bartizan secrets` keeps. A key written here as such
+    /// The provider's key, sent as a bearer token or, in the dialect `anthropic`, as `x-api-key`, in `gemini`, as `x-goog-api-key`: `env:NAME` reads a variable, `file:PATH` a file, `sealed:NAME` what `bartizan secrets` keeps. A key written here as such
     /// must be marked as meant: `literal:KEY`.
     #[schemars(example = &"env:OPENAI_API_KEY")]
     pub(crate) api_key: Option<SecretReference>,
+    /// In the dialect `bedrock`: with whose keys requests are signed (AWS Signature Version 4). Without it a key of Bedrock's own is sent
+    /// as a bearer token.
+    pub(crate) aws: Option<AwsOptions>,
     /// Time for a connection and its TLS handshake, in milliseconds.
     #[serde(default = "connect_timeout_ms")]
     pub(crate) connect_timeout_ms: u64,
@@ -216,6 +220,14 @@ pub(crate) enum DialectOption {
     /// Anthropic's Messages API, and what speaks it.
     #[serde(rename = "anthropic")]
     Anthropic,
+    /// Google's Gemini API (`https://generativelanguage.googleapis.com/v1beta`), and Vertex AI's form of it
+    /// (`https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google`): the base URL
+    /// is what stands before `/models/…`, whatever project callers name.
+    #[serde(rename = "gemini")]
+    Gemini,
+    /// Amazon Bedrock's Converse API (`https://bedrock-runtime.REGION.amazonaws.com`).
+    #[serde(rename = "bedrock")]
+    Bedrock,
     /// Ollama's native API; its `base_url` has no version: `http://localhost:11434`.
     #[serde(rename = "ollama")]
     Ollama,

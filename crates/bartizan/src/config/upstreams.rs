@@ -7,11 +7,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use gateway::{HealthCheck, UpstreamKind, UpstreamOptions as UpstreamWithKey};
+use gateway::{AwsCredentials, HealthCheck, UpstreamKind, UpstreamOptions as UpstreamWithKey};
 use net::{CertificatePin, ClientIdentity, Upstream, UpstreamSettings};
 use stdx::{Secret, SharedSecret};
 use wire::Dialect;
 
+use super::aws_options::AwsOptions;
 use super::options::{
     DialectOption, KindOption, UpstreamOptions, connect_timeout_ms, health_interval_ms,
     response_timeout_ms,
@@ -39,7 +40,8 @@ impl Checker<'_> {
                 let message = format!("two upstreams are called `{}`", options.name);
                 self.problem(&format!("{path}.name"), message, "give each a name of its own");
             }
-            let api_key = options.api_key.as_ref();
+            let aws = options.aws.as_ref().map(|aws| &aws.access_key_id);
+            let api_key = options.api_key.as_ref().or(aws);
             cards.push(UpstreamCard {
                 name: options.name.clone(),
                 dialects: vec![dialect(options.dialect)],
@@ -57,7 +59,7 @@ impl Checker<'_> {
                 Vec::new(),
                 vec![UpstreamCard {
                     name,
-                    dialects: Dialect::ALL.to_vec(),
+                    dialects: gateway::LOOPBACK_DIALECTS.to_vec(),
                     base_url,
                     api_key: None,
                 }],
@@ -83,6 +85,7 @@ impl Checker<'_> {
             kind: KindOption::Standard,
             base_url: base_url.unwrap_or_else(|| OPENAI_BASE_URL_DEFAULT.to_owned()),
             api_key: key.map(|_| SecretReference::Env(String::from("OPENAI_API_KEY"))),
+            aws: None,
             connect_timeout_ms: connect_timeout_ms(),
             response_timeout_ms: response_timeout_ms(),
             ca_file: None,
@@ -142,6 +145,7 @@ impl Checker<'_> {
             self.warn(format!("upstream `{}` is reached without TLS", settings.name));
         }
         let api_key = options.api_key.and_then(|key| self.secret(&below("api_key"), key));
+        let aws = options.aws.and_then(|aws| self.aws(&below("aws"), aws, dialect));
         let interval = Duration::from_millis(options.health_interval_ms);
         let check = options.health_path.map(|path| {
             if !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -150,7 +154,7 @@ impl Checker<'_> {
             }
             HealthCheck { interval, path }
         });
-        UpstreamWithKey { api_key, check, dialects: vec![dialect], kind, settings }
+        UpstreamWithKey { api_key, aws, check, dialects: vec![dialect], kind, settings }
     }
 
     /// Our own certificate for an upstream, if it has one.
@@ -185,6 +189,31 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// With whose keys requests to a service of Amazon's are signed.
+    fn aws(&mut self, path: &str, options: AwsOptions, dialect: Dialect) -> Option<AwsCredentials> {
+        if dialect != Dialect::Bedrock {
+            let help = "give this upstream `dialect = \"bedrock\"`, or leave the keys out";
+            self.problem(path, "only requests to Bedrock are signed", help);
+        }
+        for (key, text) in [("region", &options.region), ("service", &options.service)] {
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            if text.is_empty() || !text.bytes().all(is_name) {
+                let help = "regions look like `eu-central-1`, the service is `bedrock`";
+                self.problem(&format!("{path}.{key}"), "is not a name", help);
+            }
+        }
+        let token = options.session_token;
+        let session_token = token.map(|token| self.secret(&format!("{path}.session_token"), token));
+        Some(AwsCredentials {
+            access_key_id: self.secret(&format!("{path}.access_key_id"), options.access_key_id)?,
+            secret_access_key: self
+                .secret(&format!("{path}.secret_access_key"), options.secret_access_key)?,
+            session_token: session_token.flatten(),
+            region: options.region,
+            service: options.service,
+        })
     }
 
     fn pins(&mut self, path: &str, options: &UpstreamOptions) -> Vec<CertificatePin> {
@@ -259,6 +288,8 @@ impl Checker<'_> {
 const fn dialect(option: DialectOption) -> Dialect {
     match option {
         DialectOption::Anthropic => Dialect::Anthropic,
+        DialectOption::Bedrock => Dialect::Bedrock,
+        DialectOption::Gemini => Dialect::Gemini,
         DialectOption::Ollama => Dialect::Ollama,
         DialectOption::OpenAi => Dialect::OpenAi,
     }

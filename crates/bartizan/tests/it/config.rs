@@ -221,6 +221,8 @@ route     * to openai, for virtual keys
     assert_eq!(ran.stdout.split_inclusive("virtual keys\n").next(), Some(expected));
     for expected in [
         "refused   requests in the dialect `anthropic`: no upstream speaks it\n",
+        "refused   requests in the dialect `bedrock`: no upstream speaks it\n",
+        "refused   requests in the dialect `gemini`: no upstream speaks it\n",
         "refused   requests in the dialect `ollama`: no upstream speaks it\n",
         "record    not synced, no content kept\n",
         "warning   upstream `local` is reached without TLS\n",
@@ -234,7 +236,8 @@ route     * to openai, for virtual keys
     assert_eq!(json["routes"][0]["accept"], "provider");
     assert_eq!(json["upstreams"][0]["api_key"], "literal:…");
     assert_eq!(json["upstreams"][0]["dialects"], serde_json::json!(["openai"]));
-    assert_eq!(json["refused_dialects"], serde_json::json!(["anthropic", "ollama"]));
+    let refused = ["anthropic", "bedrock", "gemini", "ollama"];
+    assert_eq!(json["refused_dialects"], serde_json::json!(refused));
     assert!(!json.to_string().contains("sk-secret"));
 }
 
@@ -584,6 +587,36 @@ base_url = "https://c.example/v1"
         let said: String = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(ran.code, 2, "{wrong}");
         assert!(said.replace("│ ", "").contains(expected), "{wrong}: {expected}\n{said}");
+    }
+}
+
+#[test]
+fn the_keys_of_an_amazon_account_are_checked_and_not_shown() {
+    let home = Home::new();
+    let upstream = |dialect: &str, aws: &str| {
+        let text = format!(
+            "[[upstreams]]\nname = \"a\"\ndialect = \"{dialect}\"\n\
+             base_url = \"https://bedrock-runtime.eu-central-1.amazonaws.com\"\n\
+             [upstreams.aws]\n{aws}\n[[routes]]\nupstream = \"a\"\n"
+        );
+        home.write("bartizan.toml", text);
+        home.run(&["config", "check"])
+    };
+    let keys = "access_key_id = \"literal:AKIDEXAMPLE\"\nsecret_access_key = \"literal:s3cr3t\"";
+    let ran = upstream("bedrock", &format!("region = \"eu-central-1\"\n{keys}"));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("(bedrock), key from literal:…"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("s3cr3t") && !ran.stdout.contains("AKIDEXAMPLE"));
+    for (dialect, aws, expected) in [
+        ("gemini", format!("region = \"eu-central-1\"\n{keys}"), "only requests to Bedrock are"),
+        ("bedrock", format!("region = \"eu central\"\n{keys}"), "`upstreams[0].aws.region`"),
+        ("bedrock", "region = \"eu\"".to_owned(), "access_key_id"),
+    ] {
+        let ran = upstream(dialect, &aws);
+        let said: String = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(ran.code, 2, "{aws}");
+        assert!(said.replace("│ ", "").contains(expected), "{aws}: {expected}\n{said}");
+        assert!(!said.contains("s3cr3t"), "{said}");
     }
 }
 

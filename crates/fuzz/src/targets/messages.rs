@@ -2,9 +2,10 @@
 
 use events::Span;
 use wire::{
-    Direction, Document, Echoes, Edit, EmbeddedJson, EventReader, Framing, Operation, ReadLimits,
-    StreamEvent, Unescaped, UnknownFields, plantings, read_request, read_response,
-    read_stream_event, route, splice,
+    Channel, Choices, Dialect, Direction, Document, Echoes, Edit, EmbeddedJson, Envelope,
+    ErrorShape, EventReader, FrameReader, Framing, Lane, Notice, Operation, ReadLimits,
+    StreamEvent, StreamPart, Unescaped, UnknownFields, blocked_ending, delta_event, error_event,
+    plantings, read_request, read_response, read_stream_event, route, splice,
 };
 
 use crate::engine::{Outcome, Target, fingerprint, mixed};
@@ -55,6 +56,22 @@ const DICTIONARY: &[&[u8]] = &[
     b"audio",
     b"metadata",
     b"user_id",
+    b"contents",
+    b"candidates",
+    b"parts",
+    b"functionCall",
+    b"function_call",
+    b"inlineData",
+    b"inline_data",
+    b"thought",
+    b"generationConfig",
+    b"toolUse",
+    b"contentBlockIndex",
+    b"reasoningContent",
+    b"contentBlockStop",
+    b":event-type",
+    b":message-type",
+    b"exception",
     b"x_unknown",
 ];
 /// Small enough that mutated inputs cross them.
@@ -155,6 +172,8 @@ pub(crate) const EVENTS: Target = Target {
     dictionary: DICTIONARY,
     run: |input| cut_anywhere(Framing::Events, input),
 };
+pub(crate) const FRAMES: Target =
+    Target { name: "wire_frames", seeds: in_frames, dictionary: DICTIONARY, run: frames };
 pub(crate) const EMBEDDED: Target = Target {
     name: "wire_embedded",
     seeds: || vec![br#"{"a": "caf\u00e9 \"x\"", "b": [1, 2]}"#.to_vec(), b"plain".to_vec()],
@@ -164,9 +183,16 @@ pub(crate) const EMBEDDED: Target = Target {
 pub(crate) const ROUTE: Target = Target {
     name: "wire_route",
     seeds: || {
-        [&b"/v1/chat/completions"[..], b"/v1/models/a%2Fb", b"/v1/embeddings?x=1"]
-            .map(<[u8]>::to_vec)
-            .to_vec()
+        [
+            &b"/v1/chat/completions"[..],
+            b"/v1/models/a%2Fb",
+            b"/v1/embeddings?x=1",
+            b"/v1beta/models/g:generateContent",
+            b"/model/a%3A0/converse-stream",
+            b"/v1/projects/p/locations/l/publishers/google/models/g:countTokens",
+        ]
+        .map(<[u8]>::to_vec)
+        .to_vec()
     },
     dictionary: &[
         b"/",
@@ -176,6 +202,8 @@ pub(crate) const ROUTE: Target = Target {
         b"%00",
         b"v1",
         b"models",
+        b"projects/",
+        b":",
         b"chat",
         b"?",
         b"#",
@@ -201,6 +229,9 @@ fn of_operations(mut read: impl FnMut(Operation, UnknownFields) -> Outcome) -> O
         Operation::Messages,
         Operation::CountTokens,
         Operation::AnthropicModelList,
+        Operation::GenerateContent,
+        Operation::BatchEmbedContents,
+        Operation::Converse,
         Operation::OllamaChat,
         Operation::OllamaGenerate,
         Operation::OllamaShow,
@@ -234,13 +265,17 @@ fn stream(framing: Framing, input: &[u8]) -> Outcome {
             Operation::Messages,
             Operation::AudioTranscriptions,
             Operation::ImageEdits,
+            Operation::StreamGenerateContent,
         ],
+        // They have a target of their own.
+        Framing::Frames => &[],
         Framing::Lines => &[Operation::OllamaChat, Operation::OllamaGenerate],
     };
     let mut reader = EventReader::of(framing, EVENT_BYTES_MAX);
     reader.push(input);
     let mut outcome = 0;
     while let Some(Ok(event)) = reader.next_event() {
+        let event = event.into();
         for operation in operations {
             let limits = ReadLimits::default();
             let read = read_stream_event(*operation, &event, UnknownFields::Scan, &limits);
@@ -260,6 +295,57 @@ fn stream(framing: Framing, input: &[u8]) -> Outcome {
         }
     }
     outcome
+}
+
+/// A stream of frames as this gateway says them, and one of an event that it does not.
+fn in_frames() -> Vec<Vec<u8>> {
+    let lane = |channel| Lane { choice: 1, channel };
+    let envelope = Envelope::default();
+    let mut seeds: Vec<Vec<u8>> = [Channel::Content, Channel::Reasoning, Channel::ToolArguments(0)]
+        .into_iter()
+        .filter_map(|channel| {
+            let text = "{\"a\": \"caf\u{e9}\"}";
+            delta_event(Operation::ConverseStream, &envelope, lane(channel), text)
+        })
+        .collect();
+    let notice = Notice { code: "c", message: "m", interaction: "i" };
+    let choices = Choices { open: &[0, 1], seen: &[0, 1] };
+    seeds.push(blocked_ending(Operation::ConverseStream, &envelope, choices, &notice));
+    seeds.push(error_event(Dialect::Bedrock, &ErrorShape::default()));
+    seeds
+}
+
+/// However the bytes are cut, the frames are the same, together they are the bytes, and what they say can be read.
+fn frames(input: &[u8]) -> Outcome {
+    let read = |step: usize| {
+        let mut reader = FrameReader::new(EVENT_BYTES_MAX);
+        let mut frames = Vec::new();
+        for piece in input.chunks(step) {
+            reader.push(piece);
+            while let Some(frame) = reader.next_frame() {
+                frames.push(frame);
+            }
+        }
+        (frames, reader.finish())
+    };
+    let (whole, rest) = read(input.len().max(1));
+    assert_eq!((&whole, &rest), (&read(7).0, &read(7).1), "a cut changed the frames");
+    let mut outcome = 0;
+    let mut raw = Vec::new();
+    let is_good = whole.iter().all(Result::is_ok);
+    for frame in whole.into_iter().flatten() {
+        raw.extend_from_slice(frame.raw());
+        outcome = mixed(outcome, fingerprint(frame.name()));
+        let (part, limits) = (StreamPart::Frame(frame), ReadLimits::default());
+        let operation = Operation::ConverseStream;
+        if let Ok(StreamEvent::Chunk(document) | StreamEvent::Error(document)) =
+            read_stream_event(operation, &part, UnknownFields::Scan, &limits)
+        {
+            outcome = mixed(outcome, said(&document));
+        }
+    }
+    assert!(!is_good || [raw, rest].concat() == input, "bytes were lost");
+    mixed(outcome, u64::from(is_good))
 }
 
 fn request(input: &[u8]) -> Result<Document<'_>, wire::ReadError> {

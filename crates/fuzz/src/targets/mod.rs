@@ -29,6 +29,7 @@ pub(crate) const ALL: &[Target] = &[
     form_objects::FORM,
     messages::SPLICE,
     messages::EVENTS,
+    messages::FRAMES,
     messages::EMBEDDED,
     messages::ROUTE,
     uploads::UPLOAD,

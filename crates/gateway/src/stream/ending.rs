@@ -3,7 +3,7 @@
 //! INVARIANT: the first ending counts, and the exchange is closed with it once.
 
 use events::Ending;
-use wire::{Choices, ErrorShape, Notice};
+use wire::{Choices, ErrorShape, Notice, StreamReader};
 
 use super::{Held, Machine};
 use crate::refusal::Refusal;
@@ -40,11 +40,16 @@ impl Machine {
         if self.unread {
             return self.end(Ending::Answered, None);
         }
-        let rest = std::mem::take(&mut self.reader).finish();
-        let whole = rest.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
-        let may_just_end = !self.operation.dialect().says_what_begins();
-        // Some servers leave out `[DONE]`; a stream whose choices have all ended is whole without it.
-        if whole && may_just_end && !self.choices.is_empty() && self.unfinished.is_empty() {
+        let dialect = self.operation.dialect();
+        let reader = std::mem::replace(&mut self.reader, StreamReader::new(dialect.framing(), 0));
+        let has_ended = if dialect.says_that_it_closes() {
+            self.closed
+        } else {
+            // Some servers leave out `[DONE]`; a stream whose choices have all ended is whole without it.
+            let may_just_end = !dialect.says_what_begins();
+            may_just_end && !self.choices.is_empty() && self.unfinished.is_empty()
+        };
+        if reader.is_between_events() && has_ended {
             if self.may_end() {
                 self.end(Ending::Answered, None);
             }

@@ -303,6 +303,7 @@ fn planned(base_url: &str, plan: Plan) -> Planned {
 pub(crate) fn upstream(name: &str, base_url: &str, key: &str) -> UpstreamOptions {
     UpstreamOptions {
         api_key: Some(SharedSecret::new(Secret::new(key.to_owned()))),
+        aws: None,
         check: None,
         dialects: Dialect::ALL.to_vec(),
         kind: UpstreamKind::Standard,

@@ -66,6 +66,15 @@ fn path(operation: Operation) -> &'static str {
         Operation::ImageGenerations => "/v1/images/generations",
         Operation::Messages => "/v1/messages",
         Operation::CountTokens => "/v1/messages/count_tokens",
+        Operation::GenerateContent => "/v1beta/models/m:generateContent",
+        Operation::StreamGenerateContent => "/v1beta/models/m:streamGenerateContent?alt=sse",
+        Operation::GeminiCountTokens => "/v1beta/models/m:countTokens",
+        Operation::EmbedContent => "/v1beta/models/m:embedContent",
+        Operation::BatchEmbedContents => "/v1beta/models/m:batchEmbedContents",
+        Operation::GeminiModelList => "/v1beta/models",
+        Operation::GeminiModelShow => "/v1beta/models/m",
+        Operation::Converse => "/model/m/converse",
+        Operation::ConverseStream => "/model/m/converse-stream",
         Operation::OllamaChat => "/api/chat",
         Operation::OllamaGenerate => "/api/generate",
         Operation::OllamaEmbed => "/api/embed",
@@ -190,9 +199,20 @@ fn nothing_escapes_in_a_stream() {
 }
 
 /// The stream that is this event and an end.
-fn stream_of(operation: Operation, event: &str) -> (&'static str, String) {
+fn stream_of(operation: Operation, event: &str) -> (&'static str, Vec<u8>) {
     let events = "text/event-stream";
-    match operation.dialect() {
+    let (content_type, stream) = match operation.dialect() {
+        Dialect::Bedrock => {
+            let frame = |name, payload: &[u8]| testkit::converse_frame("event", name, payload);
+            let said = frame("contentBlockDelta", event.as_bytes());
+            let stop = frame("messageStop", b"{\"stopReason\":\"end_turn\"}");
+            return ("application/vnd.amazon.eventstream", [said, stop].concat());
+        }
+        Dialect::Gemini => {
+            let stop =
+                r#"{"candidates":[{"content":{"role":"model"},"finishReason":"STOP","index":0}]}"#;
+            (events, format!("data: {event}\r\n\r\ndata: {stop}\r\n\r\n"))
+        }
         Dialect::Anthropic => (
             events,
             format!(
@@ -202,7 +222,8 @@ fn stream_of(operation: Operation, event: &str) -> (&'static str, String) {
         ),
         Dialect::Ollama => ("application/x-ndjson", format!("{event}\n{{\"done\":true}}\n")),
         Dialect::OpenAi => (events, format!("data: {event}\n\ndata: [DONE]\n\n")),
-    }
+    };
+    (content_type, stream.into_bytes())
 }
 
 fn ask(operation: Operation, streamed: bool) -> Request {
@@ -210,7 +231,7 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         let request = Request::get(path(operation));
         return match operation.dialect() {
             Dialect::Anthropic => request.with_header("anthropic-version", "2023-06-01"),
-            Dialect::Ollama | Dialect::OpenAi => request,
+            Dialect::Bedrock | Dialect::Gemini | Dialect::Ollama | Dialect::OpenAi => request,
         };
     }
     let body = match operation {
@@ -245,6 +266,20 @@ fn ask(operation: Operation, streamed: bool) -> Request {
         Operation::OllamaShow => serde_json::json!({ "model": "m" }),
         Operation::Tokenize | Operation::OllamaEmbeddings => {
             serde_json::json!({ "model": "m", "prompt": "hello" })
+        }
+        Operation::Converse | Operation::ConverseStream => {
+            serde_json::json!({ "messages": [{ "role": "user", "content": [{ "text": "hello" }] }] })
+        }
+        Operation::GenerateContent
+        | Operation::StreamGenerateContent
+        | Operation::GeminiCountTokens => {
+            serde_json::json!({ "contents": [{ "role": "user", "parts": [{ "text": "hello" }] }] })
+        }
+        Operation::EmbedContent => {
+            serde_json::json!({ "content": { "parts": [{ "text": "hello" }] } })
+        }
+        Operation::BatchEmbedContents => {
+            serde_json::json!({ "requests": [{ "content": { "parts": [{ "text": "hello" }] } }] })
         }
         Operation::Detokenize => serde_json::json!({ "model": "m", "tokens": [7] }),
         Operation::Score => serde_json::json!({ "model": "m", "text_1": "a", "text_2": "b" }),

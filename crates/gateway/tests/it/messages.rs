@@ -388,11 +388,17 @@ fn requests_never_go_to_an_upstream_that_speaks_another_dialect() {
         for request in [
             Request::messages("fake-echo", "hi", &json!({})),
             Request::chat("fake-echo", "hi", &json!({})),
+            Request::contents("fake-echo", "hi", false, &json!({})),
             Request::get("/v1/models"),
         ] {
             let response = send(&bed, &request);
-            let is_messages = format!("{request:?}").contains("/v1/messages");
-            let spoken = if is_messages { Dialect::Anthropic } else { Dialect::OpenAi };
+            let asked = format!("{request:?}");
+            let is_messages = asked.contains("/v1/messages");
+            let spoken = match (is_messages, asked.contains("generateContent")) {
+                (true, _) => Dialect::Anthropic,
+                (_, true) => Dialect::Gemini,
+                _ => Dialect::OpenAi,
+            };
             if spoken == dialect {
                 assert_eq!(response.status, 200, "{}", response.text());
                 continue;

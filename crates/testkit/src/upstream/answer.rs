@@ -9,9 +9,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::HANG_MAX;
+use crate::bedrock::{self, converse_frame};
+use crate::gemini;
 use crate::messages;
 use crate::reply;
-use crate::script::Prompt;
+use crate::script::{Prompt, Shape};
 use crate::{Kind, Scenario};
 
 /// Bytes of the head of [`Kind::HugeHead`].
@@ -26,6 +28,8 @@ pub(super) enum Body {
     Bytes(Vec<u8>),
     /// The events of a stream, without framing.
     Events(Vec<Event>),
+    /// The binary frames of a stream.
+    Frames(Vec<Vec<u8>>),
     /// The lines of a stream, without their ends.
     Lines(Vec<Vec<u8>>),
     /// No head and no framing: these bytes, and the connection closes.
@@ -60,11 +64,17 @@ impl Answer {
     pub(super) fn failure(scenario: &Scenario, prompt: &Prompt) -> Option<Self> {
         let text = &prompt.text;
         let error = |status, message: &str, class, code| {
-            if prompt.is_messages {
-                Self::json(status, messages::error(message, status))
-            } else {
-                Self::json(status, reply::error(message, class, None, code))
+            let body = match prompt.shape {
+                Shape::Anthropic => messages::error(message, status),
+                Shape::Bedrock => bedrock::error(message),
+                Shape::Gemini => gemini::error(message, status),
+                Shape::OpenAi => reply::error(message, class, None, code),
+            };
+            let mut answer = Self::json(status, body);
+            if prompt.shape == Shape::Bedrock {
+                answer.headers.push(("x-amzn-errortype", bedrock::error_type(status).to_owned()));
             }
+            answer
         };
         let typed = |kind: &str, body: &str| Self {
             headers: vec![("content-type", kind.to_owned())],
@@ -83,7 +93,9 @@ impl Answer {
             Kind::Error429 => {
                 let message = "Rate limit reached for requests.";
                 let answer = error(429, message, "requests", Some("rate_limit_exceeded"));
-                Self { headers: vec![("retry-after", "1".into())], ..answer }
+                let mut answer = answer;
+                answer.headers.push(("retry-after", "1".into()));
+                answer
             }
             Kind::Error500 => {
                 let message = "The server had an error while processing your request.";
@@ -142,6 +154,17 @@ impl Answer {
                 let head = self.head("text/event-stream; charset=utf-8", None);
                 writer.write_all(head.as_bytes())?;
                 self.send_events(stream, framed(events, &self.scenario), &wait)
+            }
+            Body::Frames(ref frames) => {
+                let head = self.head("application/vnd.amazon.eventstream", None);
+                writer.write_all(head.as_bytes())?;
+                let mut end = 0;
+                let ranges = frames.iter().map(|frame| {
+                    let start = end;
+                    end += frame.len();
+                    start..end
+                });
+                self.send_events(stream, (frames.concat(), ranges.collect()), &wait)
             }
             Body::Lines(ref lines) => {
                 let head = self.head("application/x-ndjson", None);
@@ -377,6 +400,56 @@ pub(super) fn with_faults_in_messages(
         _ => {}
     }
     events
+}
+
+/// The events of Gemini's stream as the scenario spoils them.
+pub(super) fn with_faults_in_contents(events: Vec<String>, scenario: &Scenario) -> Vec<Event> {
+    let middle = events.len() / 2;
+    let mut events: Vec<Vec<u8>> = events.into_iter().map(String::into_bytes).collect();
+    match scenario.kind {
+        // Without the reason why it ends.
+        Kind::NoDone => {
+            events.pop();
+        }
+        Kind::InvalidSse => events.insert(middle, br#"{"candidates":[{"ind"#.to_vec()),
+        Kind::InvalidUtf8 => events.insert(middle, b"{\"responseId\":\"\xff\xfe\"}".to_vec()),
+        Kind::DuplicateKeys => {
+            events.insert(middle, br#"{"responseId":"r_1","responseId":"r_2"}"#.to_vec());
+        }
+        Kind::ErrorEvent => {
+            events.truncate(middle);
+            events.push(gemini::error("The model is overloaded.", 503).into_bytes());
+        }
+        _ => {}
+    }
+    events.into_iter().map(|data| (None, data)).collect()
+}
+
+/// The events of a Converse stream in their frames, as the scenario spoils them.
+pub(super) fn with_faults_in_frames(
+    events: Vec<(&'static str, String)>,
+    scenario: &Scenario,
+) -> Vec<Vec<u8>> {
+    let middle = events.len() / 2;
+    let frame = |(name, data): (&str, String)| converse_frame("event", name, data.as_bytes());
+    let mut frames: Vec<Vec<u8>> = events.into_iter().map(frame).collect();
+    let mut insert = |payload: &[u8]| {
+        frames.insert(middle, converse_frame("event", "contentBlockDelta", payload));
+    };
+    match scenario.kind {
+        // Without its end, and without the reason for it.
+        Kind::NoDone => frames.truncate(frames.len().saturating_sub(2)),
+        Kind::InvalidSse => insert(br#"{"contentBlockIn"#),
+        Kind::InvalidUtf8 => insert(b"{\"p\":\"\xff\xfe\"}"),
+        Kind::DuplicateKeys => insert(br#"{"p":"a","p":"b"}"#),
+        Kind::ErrorEvent => {
+            frames.truncate(middle);
+            let payload = bedrock::error("The model is overloaded.");
+            frames.push(converse_frame("exception", "throttlingException", payload.as_bytes()));
+        }
+        _ => {}
+    }
+    frames
 }
 
 /// The unstreamed body as the scenario spoils it.

@@ -7,6 +7,7 @@ use super::{RecordedRequest, scenario_of};
 use crate::Scenario;
 use crate::ollama::{self, Lines};
 use crate::random::fingerprint;
+use crate::script::Shape;
 use crate::script::choices;
 
 /// Which answer a request gets in Ollama's dialect.
@@ -28,7 +29,7 @@ pub(super) fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer
     if body["stream"].is_null() {
         body["stream"] = true.into();
     }
-    let (prompt, scenario) = match scenario_of(&body, false, default) {
+    let (prompt, scenario) = match scenario_of(&body, Shape::OpenAi, default) {
         Ok(found) => found,
         Err(unknown) => return Answer::json(404, ollama::error(&unknown)),
     };

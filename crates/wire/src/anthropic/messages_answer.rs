@@ -67,7 +67,7 @@ const TEXT: &[Row] = &[
 /// A block of an answer, but for its text.
 macro_rules! blocks {
     ($prefix:literal) => {
-        $crate::anthropic::rows::rows!($prefix:
+        $crate::table::rows!($prefix:
             word(".type");
             opaque_form(".signature", $crate::form::Form::Base64, $crate::anthropic::ENCRYPTED);
             opaque_form(".data", $crate::form::Form::Base64, $crate::anthropic::ENCRYPTED);

@@ -14,11 +14,11 @@ use events::Provenance::{
 };
 
 use crate::anthropic::ENCRYPTED;
-use crate::anthropic::rows::{citation, provider_result, rows, source};
+use crate::anthropic::rows::{citation, provider_result, source};
 use crate::form::Form;
 use crate::openai::{HOSTS, STORED, is_schema_word};
 use crate::route::{Direction, Operation};
-use crate::table::{Fact, Kinds, MessageTable, Origin, Row, Scope};
+use crate::table::{Fact, Kinds, MessageTable, Origin, Row, Scope, rows};
 
 /// `POST /v1/messages`.
 pub(crate) static ASKED: MessageTable = MessageTable {

@@ -5,12 +5,12 @@
 //! so what one block says is joined and two blocks are not.
 
 use crate::anthropic::messages_answer::{OUTPUT, blocks};
-use crate::anthropic::rows::{citation, provider_result, rows, usage};
+use crate::anthropic::rows::{citation, provider_result, usage};
 use crate::anthropic::{ENCRYPTED, ERROR};
 use crate::form::Form;
 use crate::lane::Channel;
 use crate::route::{Direction, Operation};
-use crate::table::{Fact, Mark, MessageTable, Row, Scope};
+use crate::table::{Fact, Mark, MessageTable, Row, Scope, rows};
 
 /// See the module.
 pub(crate) static EVENT: MessageTable = MessageTable {

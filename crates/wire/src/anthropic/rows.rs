@@ -2,17 +2,10 @@
 //!
 //! INVARIANT: a macro here is a table with a prefix, and nothing else.
 
-/// Rows below a prefix: `rows!("a.b": word(".type"); flag(".on"))`.
-macro_rules! rows {
-    ($prefix:literal: $($row:ident($path:literal $(, $argument:expr)*) $(.$more:ident($($value:expr),*))*);* $(;)?) => {
-        &[$($crate::table::Row::$row(concat!($prefix, $path) $(, $argument)*) $(.$more($($value),*))*),*]
-    };
-}
-
 /// A place in a cited document.
 macro_rules! citation {
     ($prefix:literal, $origin:expr) => {
-        $crate::anthropic::rows::rows!($prefix:
+        $crate::table::rows!($prefix:
             word(".type");
             guarded(".cited_text", $origin);
             guarded(".document_title", $origin);
@@ -36,7 +29,7 @@ macro_rules! citation {
 /// Where a picture or a document of a request comes from.
 macro_rules! source {
     ($prefix:literal, $origin:expr) => {
-        $crate::anthropic::rows::rows!($prefix:
+        $crate::table::rows!($prefix:
             word(".source.type").fact($crate::table::Fact::Kind);
             constrained(".source.media_type", $crate::form::Form::Id).fact($crate::table::Fact::Declared);
             attachment(".source.data", "opaque: file");
@@ -62,7 +55,7 @@ macro_rules! source {
 /// What a tool of the provider's gave back, in a request or an answer.
 macro_rules! provider_result {
     ($prefix:literal, $origin:expr) => {
-        $crate::anthropic::rows::rows!($prefix:
+        $crate::table::rows!($prefix:
             word(".type");
             word(".error_code");
             guarded(".error_message", $origin);
@@ -105,7 +98,7 @@ macro_rules! provider_result {
 /// Token counts. What is read from a cache and written to it is input that `input_tokens` does not count.
 macro_rules! usage {
     ($prefix:literal) => {
-        $crate::anthropic::rows::rows!($prefix:
+        $crate::table::rows!($prefix:
             integer(".input_tokens").fact($crate::table::Fact::InputTokens);
             integer(".cache_creation_input_tokens").fact($crate::table::Fact::InputTokens);
             integer(".cache_read_input_tokens").fact($crate::table::Fact::InputTokens);
@@ -124,4 +117,4 @@ macro_rules! usage {
     };
 }
 
-pub(crate) use {citation, provider_result, rows, source, usage};
+pub(crate) use {citation, provider_result, source, usage};

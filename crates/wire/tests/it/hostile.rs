@@ -29,7 +29,7 @@ fn read_everything(bytes: &[u8], unknown: UnknownFields) -> Result<(), TestCaseE
     reader.push(bytes);
     reader.push(b"\n\n");
     while let Some(event) = reader.next_event() {
-        let Ok(event) = event else { break };
+        let Ok(event) = event.map(wire::StreamPart::from) else { break };
         if let Ok(StreamEvent::Chunk(document) | StreamEvent::Error(document)) =
             read_stream_event(Operation::ChatCompletions, &event, unknown, &limits)
         {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests, where a panic is the failure")]
 
+mod bedrock;
 mod forms;
+mod gemini;
 mod hostile;
 mod messages;
 mod reading;

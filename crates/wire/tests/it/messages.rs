@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use wire::{
     Channel, Choices, Dialect, Document, Envelope, ErrorShape, EventReader, Lane, Notice,
-    Operation, ReadError, ReadLimits, SseEvent, StreamEvent, UnknownFields, blocked_ending,
+    Operation, ReadError, ReadLimits, StreamEvent, StreamPart, UnknownFields, blocked_ending,
     delta_event, error_body, error_event, read_request, read_response, read_stream_event,
 };
 
@@ -22,28 +22,29 @@ fn asked(body: &[u8]) -> Result<Document<'_>, ReadError> {
     read_request(Operation::Messages, body, UnknownFields::Refuse, &ReadLimits::default())
 }
 
-fn events(bytes: &[u8]) -> Vec<SseEvent> {
+fn events(bytes: &[u8]) -> Vec<StreamPart> {
     let mut reader = EventReader::default();
     reader.push(bytes);
-    let events: Vec<SseEvent> =
-        std::iter::from_fn(|| reader.next_event()).map(|event| event.expect("bytes")).collect();
+    let events: Vec<StreamPart> = std::iter::from_fn(|| reader.next_event())
+        .map(|event| event.expect("bytes").into())
+        .collect();
     assert!(reader.finish().is_empty());
     events
 }
 
-fn event(data: &Value) -> SseEvent {
+fn event(data: &Value) -> StreamPart {
     let name = data["type"].as_str().unwrap_or_default();
     events(format!("event: {name}\ndata: {data}\n\n").as_bytes()).remove(0)
 }
 
-fn read(event: &SseEvent) -> StreamEvent<'_> {
+fn read(event: &StreamPart) -> StreamEvent<'_> {
     let limits = ReadLimits::default();
     read_stream_event(Operation::Messages, event, UnknownFields::Refuse, &limits)
         .expect("an event of the reference")
 }
 
 /// The document of an event, and whether it is the last and an error.
-fn told(event: &SseEvent) -> (Box<Document<'_>>, &'static str) {
+fn told(event: &StreamPart) -> (Box<Document<'_>>, &'static str) {
     match read(event) {
         StreamEvent::Chunk(document) => (document, "chunk"),
         StreamEvent::Last(document) => (document, "last"),

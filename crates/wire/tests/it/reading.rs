@@ -2,8 +2,8 @@
 
 use events::Provenance;
 use wire::{
-    Channel, Dialect, Document, EventReader, Lane, Literal, Operation, ReadLimits, SseEvent,
-    StreamEvent, UnknownFields, read_request, read_response, read_stream_event,
+    Channel, Dialect, Document, EventReader, Lane, Literal, Operation, ReadLimits, StreamEvent,
+    StreamPart, UnknownFields, read_request, read_response, read_stream_event,
 };
 
 const CHAT: Operation = Operation::ChatCompletions;
@@ -34,10 +34,10 @@ fn lanes(data: &str) -> Vec<(Lane, String)> {
     }
 }
 
-fn event(data: &str) -> SseEvent {
+fn event(data: &str) -> StreamPart {
     let mut reader = EventReader::default();
     reader.push(format!("data: {}\n\n", data.replace('\n', "\ndata: ")).as_bytes());
-    reader.next_event().expect("an event").expect("good bytes")
+    reader.next_event().expect("an event").expect("good bytes").into()
 }
 
 const fn lane(choice: u32, channel: Channel) -> Lane {

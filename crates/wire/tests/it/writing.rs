@@ -3,27 +3,27 @@
 use proptest::prelude::*;
 use wire::{
     Channel, Choices, Delivery, Dialect, Document, Echoes, Edit, Envelope, ErrorShape, EventReader,
-    Lane, Notice, Operation, ReadLimits, SseEvent, StreamEvent, UnknownFields, blocked_ending,
+    Lane, Notice, Operation, ReadLimits, StreamEvent, StreamPart, UnknownFields, blocked_ending,
     delta_event, error_body, error_event, read_stream_event, splice_event,
 };
 
 const CHAT: Operation = Operation::ChatCompletions;
 
-fn events(bytes: &[u8]) -> Vec<SseEvent> {
+fn events(bytes: &[u8]) -> Vec<StreamPart> {
     let mut reader = EventReader::default();
     reader.push(bytes);
-    let events: Vec<SseEvent> = std::iter::from_fn(|| reader.next_event())
-        .map(|event| event.expect("good bytes"))
+    let events: Vec<StreamPart> = std::iter::from_fn(|| reader.next_event())
+        .map(|event| event.expect("good bytes").into())
         .collect();
     assert!(reader.finish().is_empty());
     events
 }
 
-fn read(event: &SseEvent) -> StreamEvent<'_> {
+fn read(event: &StreamPart) -> StreamEvent<'_> {
     read_stream_event(CHAT, event, UnknownFields::Scan, &ReadLimits::default()).expect("an event")
 }
 
-fn chunk(event: &SseEvent) -> Box<Document<'_>> {
+fn chunk(event: &StreamPart) -> Box<Document<'_>> {
     match read(event) {
         StreamEvent::Chunk(document) => document,
         other => panic!("not a chunk: {other:?}"),
@@ -96,7 +96,7 @@ proptest! {
 
 #[test]
 fn legacy_completions_are_held_and_stopped_in_their_own_shape() {
-    let read = |event: &SseEvent| {
+    let read = |event: &StreamPart| {
         let read = read_stream_event(
             Operation::Completions,
             event,

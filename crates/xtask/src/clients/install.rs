@@ -57,6 +57,12 @@ pub(super) fn litellm(checkout: &Checkout) -> Installed {
     python_with(checkout, "litellm", &list, "import litellm, mcp, pytest")
 }
 
+/// A virtual environment with Google's and Amazon's clients; gives its interpreter.
+pub(super) fn clouds(checkout: &Checkout) -> Installed {
+    let list = checkout.root.join(SCRIPTS_FOLDER).join("python/clouds/requirements.txt");
+    python_with(checkout, "clouds", &list, "import boto3, google.genai, pytest")
+}
+
 /// A virtual environment with NeMo Guardrails; gives its interpreter.
 pub(super) fn nemo(checkout: &Checkout) -> Installed {
     let list = checkout.root.join(NEMO_FOLDER).join("requirements.txt");

@@ -40,6 +40,15 @@ pub(crate) fn litellm(checkout: &Checkout) -> Outcome {
     }
 }
 
+/// Google's and Amazon's clients for Python, under pytest.
+pub(crate) fn clouds(checkout: &Checkout) -> Outcome {
+    match install::clouds(checkout) {
+        Installed::Ready(python) => run_python(checkout, &python, "clouds").into(),
+        Installed::Missing(why) => Outcome::Skipped(why),
+        Installed::Broken(why) => Outcome::Failed(why),
+    }
+}
+
 /// `openai` and `@anthropic-ai/sdk` for Node, under `node --test`.
 pub(crate) fn node(checkout: &Checkout) -> Outcome {
     match install::node(checkout) {

@@ -171,10 +171,15 @@ fn start_gateway(
          api_key = \"literal:{UPSTREAM_KEY}\"\n\n\
          [[upstreams]]\nname = \"fake-anthropic\"\ndialect = \"anthropic\"\n\
          base_url = \"http://{upstream}/v1\"\napi_key = \"literal:{UPSTREAM_KEY}\"\n\n\
+         [[upstreams]]\nname = \"fake-gemini\"\ndialect = \"gemini\"\n\
+         base_url = \"http://{upstream}/v1beta\"\napi_key = \"literal:{UPSTREAM_KEY}\"\n\n\
+         [[upstreams]]\nname = \"fake-bedrock\"\ndialect = \"bedrock\"\n\
+         base_url = \"http://{upstream}\"\n[upstreams.aws]\nregion = \"eu-central-1\"\n\
+         access_key_id = \"literal:AKIDEXAMPLE\"\nsecret_access_key = \"literal:{UPSTREAM_KEY}\"\n\n\
          [[upstreams]]\nname = \"fake-ollama\"\ndialect = \"ollama\"\n\
          base_url = \"http://{upstream}\"\napi_key = \"literal:{UPSTREAM_KEY}\"\n\n\
          [[routes]]\nupstream = \"fake\"\n\n[[routes]]\nupstream = \"fake-anthropic\"\n\n\
-         [[routes]]\nupstream = \"fake-ollama\"\n{more}"
+         [[routes]]\nupstream = \"fake-ollama\"\n\n[[routes]]\nupstream = \"fake-gemini\"\n\n[[routes]]\nupstream = \"fake-bedrock\"\n{more}"
     );
     fs::write(folder.join("bartizan.toml"), config).map_err(failed)?;
     let log = fs::File::create(folder.join("bartizan.log")).map_err(failed)?;
