@@ -22,7 +22,7 @@ use telemetry::{
 use crate::break_glass::{self, BreakGlass};
 use crate::quota::Quotas;
 use crate::settings::{Settings, UpstreamKind};
-use crate::spans::Naming;
+use crate::spans::{self, Naming};
 use crate::tally::TOKENS_MAX;
 use crate::watch::Observed;
 
@@ -324,7 +324,7 @@ impl Metrics {
         };
         let asked = one.model.as_deref().unwrap_or_default();
         let model = self.model(asked, observed);
-        let error = error_type(closed).unwrap_or_default();
+        let error = spans::error_type(closed).unwrap_or_default();
         self.operation.with([operation, provider, model, error]).observe(microseconds(asked_for));
         if let Some(chunk) = observed.first_chunk.filter(|_| one.is_streamed) {
             self.first_chunk.with([operation, provider, model]).observe(microseconds(chunk));
@@ -455,11 +455,6 @@ fn tell_apart(models: &Names, settings: &Settings, prices: &Quotas) {
             models.admit(pattern.as_str());
         }
     }
-}
-
-/// What went wrong with what was asked of an upstream, as a stable code; nothing, if nothing did.
-pub(crate) fn error_type(closed: &InteractionClosed) -> Option<&str> {
-    (closed.ending != Ending::Answered).then(|| closed.reason.as_deref().unwrap_or("_OTHER"))
 }
 
 /// What was decided about request and answer together, in one word.

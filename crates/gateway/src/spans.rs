@@ -13,7 +13,6 @@ use events::{Ending, InteractionClosed, InteractionOpened};
 use telemetry::{Attribute, Span, names};
 use tokio::sync::mpsc;
 
-use crate::metrics::error_type;
 use crate::settings::UpstreamOptions;
 use crate::watch::Observed;
 
@@ -159,4 +158,9 @@ pub(crate) fn servers(upstreams: &[UpstreamOptions]) -> Servers {
         Some((one.settings.name.clone(), server))
     };
     upstreams.iter().filter_map(server).collect()
+}
+
+/// What went wrong with what was asked of an upstream, as a stable code; nothing, if nothing did.
+pub(crate) fn error_type(closed: &InteractionClosed) -> Option<&str> {
+    (closed.ending != Ending::Answered).then(|| closed.reason.as_deref().unwrap_or("_OTHER"))
 }

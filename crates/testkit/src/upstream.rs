@@ -325,6 +325,14 @@ pub(crate) fn receive(reader: &mut Reader, connection: u64) -> Result<Option<Rec
     }))
 }
 
+fn unknown_model(message: &str, is_messages: bool) -> String {
+    if is_messages {
+        return messages::error(message, 404);
+    }
+    let (class, code) = ("invalid_request_error", Some("model_not_found"));
+    reply::error(message, class, Some("model"), code)
+}
+
 /// Which answer a request gets.
 fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
     let path = request.target.split('?').next().unwrap_or_default();
@@ -381,11 +389,7 @@ fn answer_to(request: &RecordedRequest, default: &Scenario) -> Answer {
                     Answer { scenario, ..Answer::json(200, messages::count(&prompt)) }
                 }
                 Ok((prompt, scenario)) => generated(&path, &prompt, scenario),
-                Err(unknown) if is_messages => Answer::json(404, messages::error(&unknown, 404)),
-                Err(unknown) => {
-                    let (class, code) = ("invalid_request_error", Some("model_not_found"));
-                    Answer::json(404, reply::error(&unknown, class, Some("model"), code))
-                }
+                Err(unknown) => Answer::json(404, unknown_model(&unknown, is_messages)),
             }
         }
         ("GET", path) if path.starts_with("/v1/models/") => {

@@ -8,7 +8,12 @@ use std::borrow::Cow;
 use events::TokenUsage;
 
 use crate::document::{Facts, Finish};
+use crate::error::ReadError;
+use crate::reader::Reader;
+use crate::scope::{Opening, Role};
 use crate::table::{Fact, Mark};
+
+const HOSTED: &str = "opaque: what the provider's own tools read";
 
 /// From which of several places a fact was taken; lower is preferred.
 #[derive(Clone, Copy, Debug)]
@@ -106,4 +111,66 @@ pub(crate) fn apply_number<'a>(
         }
         _ => {}
     }
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn offer(&mut self, tool: Cow<'a, str>) -> Result<(), ReadError> {
+        self.room_for(self.document.facts.tools.len())?;
+        self.document.facts.tools.push(tool);
+        Ok(())
+    }
+
+    pub(crate) fn fact_of_text(
+        &mut self,
+        fact: Fact,
+        value: Cow<'a, str>,
+    ) -> Result<(), ReadError> {
+        match fact {
+            Fact::Role => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.role = Role::named(&value);
+                }
+            }
+            Fact::Kind | Fact::Declared => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    let fact =
+                        if fact == Fact::Kind { &mut scope.kind } else { &mut scope.declared };
+                    *fact = Some(value);
+                }
+            }
+            Fact::ToolKind if NAMED_TOOLS.contains(&&*value) => {}
+            Fact::ToolKind => {
+                if is_hosted(&value) {
+                    self.note_unscanned(HOSTED);
+                }
+                self.offer(value)?;
+            }
+            Fact::Tool => self.offer(value)?,
+            Fact::Opening => {
+                self.note_prompt();
+                if self.opening == Opening::Before {
+                    let field = self.document.fields.len();
+                    self.document.facts.opening = field..field + 1;
+                    self.opening = Opening::After;
+                }
+            }
+            Fact::Finish if value.is_empty() => {}
+            Fact::Finish => {
+                self.room_for(self.document.facts.finished.len())?;
+                self.document.facts.finished.push(Finish { choice: 0, reason: value });
+            }
+            _ => apply_text(&mut self.document.facts, &mut self.ranks, fact, value),
+        }
+        Ok(())
+    }
+}
+
+/// The types of tools that have names of their own.
+const NAMED_TOOLS: [&str; 3] = ["function", "custom", "namespace"];
+
+/// Whether the provider runs such a tool itself, and what it reads there is not in any message.
+fn is_hosted(kind: &str) -> bool {
+    ["web_search", "file_search", "code_interpreter", "image_generation", "mcp"]
+        .iter()
+        .any(|hosted| kind.starts_with(hosted))
 }

@@ -43,6 +43,7 @@ mod members;
 mod multipart;
 mod ollama;
 mod openai;
+mod operation;
 mod path;
 mod plant;
 mod reader;

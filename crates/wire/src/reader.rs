@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::document::{Document, Finish, Literal};
+use crate::document::{Document, Literal};
 use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
 use crate::form::{Form, is_data_url, is_long_number};
@@ -25,14 +25,13 @@ use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row}
 use crate::maps::machine;
 use crate::path::PathId;
 use crate::route::{Direction, Operation};
-use crate::scope::{Opening, Role, ScopeFrame, THOUGHT};
+use crate::scope::{Opening, ScopeFrame, THOUGHT};
 use crate::table::{Fact, Mark, Row, Rule};
 
 const FOLDED: &str =
     "it differs from a known field in case alone, and some servers read it as that field";
 const STORED_ITEM: &str =
     "without a role or a type it stands for content stored at the provider, which no guard sees";
-const HOSTED: &str = "opaque: what the provider's own tools read";
 const MEDIA_REMOTE: &str = "opaque: media that the provider fetches";
 
 /// Reads a request's body. Operations asked with `GET` have an empty one.
@@ -442,53 +441,7 @@ impl<'a> Reader<'a> {
         self.field(unknown_row(self.machine.table.direction), value, range, literal)
     }
 
-    pub(crate) fn offer(&mut self, tool: Cow<'a, str>) -> Result<(), ReadError> {
-        self.room_for(self.document.facts.tools.len())?;
-        self.document.facts.tools.push(tool);
-        Ok(())
-    }
-
-    fn fact_of_text(&mut self, fact: Fact, value: Cow<'a, str>) -> Result<(), ReadError> {
-        match fact {
-            Fact::Role => {
-                if let Some(scope) = self.scopes.last_mut() {
-                    scope.role = Role::named(&value);
-                }
-            }
-            Fact::Kind | Fact::Declared => {
-                if let Some(scope) = self.scopes.last_mut() {
-                    let fact =
-                        if fact == Fact::Kind { &mut scope.kind } else { &mut scope.declared };
-                    *fact = Some(value);
-                }
-            }
-            Fact::ToolKind if NAMED_TOOLS.contains(&&*value) => {}
-            Fact::ToolKind => {
-                if is_hosted(&value) {
-                    self.note_unscanned(HOSTED);
-                }
-                self.offer(value)?;
-            }
-            Fact::Tool => self.offer(value)?,
-            Fact::Opening => {
-                self.note_prompt();
-                if self.opening == Opening::Before {
-                    let field = self.document.fields.len();
-                    self.document.facts.opening = field..field + 1;
-                    self.opening = Opening::After;
-                }
-            }
-            Fact::Finish if value.is_empty() => {}
-            Fact::Finish => {
-                self.room_for(self.document.facts.finished.len())?;
-                self.document.facts.finished.push(Finish { choice: 0, reason: value });
-            }
-            _ => apply_text(&mut self.document.facts, &mut self.ranks, fact, value),
-        }
-        Ok(())
-    }
-
-    const fn note_prompt(&mut self) {
+    pub(crate) const fn note_prompt(&mut self) {
         let prompts = &mut self.document.facts.prompts;
         *prompts = prompts.saturating_add(1);
     }
@@ -510,14 +463,4 @@ impl<'a> Reader<'a> {
 /// Whether such a row takes scalars whole: a message is an object.
 const fn is_scalar(row: &Row) -> bool {
     !matches!(row.rule, Rule::Message(_))
-}
-
-/// The types of tools that have names of their own.
-const NAMED_TOOLS: [&str; 3] = ["function", "custom", "namespace"];
-
-/// Whether the provider runs such a tool itself, and what it reads there is not in any message.
-fn is_hosted(kind: &str) -> bool {
-    ["web_search", "file_search", "code_interpreter", "image_generation", "mcp"]
-        .iter()
-        .any(|hosted| kind.starts_with(hosted))
 }

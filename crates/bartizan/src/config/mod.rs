@@ -16,6 +16,7 @@ pub(crate) mod fixed;
 mod guards;
 pub(crate) mod identity;
 mod identity_options;
+mod journal_options;
 mod known_keys;
 mod limit_options;
 mod limits;

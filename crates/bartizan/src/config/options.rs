@@ -16,6 +16,7 @@ use super::address_range::AddressRange;
 use super::aws_options::AwsOptions;
 use super::external_options::ExternalOptions;
 use super::identity_options::{ClientCertificatesOption, IdentityOptions};
+pub(super) use super::journal_options::{JournalOptions, SyncOption};
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 pub(super) use super::route_options::{
@@ -384,33 +385,6 @@ pub(crate) struct ScopeOptions {
     pub(crate) tenant: Option<String>,
 }
 
-/// `[journal]`
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct JournalOptions {
-    /// `group` makes records safe against a power cut before the first byte of an answer leaves;
-    /// `off` against a killed process only.
-    pub(crate) sync: SyncOption,
-    /// How long the encrypted text of messages is kept, in hours. 0 keeps none; what was found in
-    /// them stays on record without it.
-    pub(crate) content_retention_hours: u64,
-    /// Bytes kept of one message's text.
-    pub(crate) content_bytes_max: usize,
-    /// A file of the record is closed before it grows beyond this many bytes.
-    pub(crate) segment_bytes_max: u64,
-}
-
-/// When a record counts as safe.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum SyncOption {
-    /// When the disk has it.
-    #[default]
-    Group,
-    /// When the system has it.
-    Off,
-}
-
 /// `[diagnostics]`
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -472,17 +446,6 @@ impl Default for GuardOptions {
             allow: Vec::new(),
             calibration: BTreeMap::new(),
             external: Vec::new(),
-        }
-    }
-}
-
-impl Default for JournalOptions {
-    fn default() -> Self {
-        Self {
-            sync: SyncOption::default(),
-            content_retention_hours: 72,
-            content_bytes_max: 1 << 20,
-            segment_bytes_max: 64 << 20,
         }
     }
 }

@@ -52,7 +52,7 @@ fn now_s() -> u64 {
 /// A token with these claims beside the usual ones, which they may replace.
 fn token_by(id: &str, key: &Ed25519KeyPair, claims: &serde_json::Value) -> String {
     let mut all = json!({
-        "iss": ISSUER, "aud": "bartizan", "sub": "ann", "iat": now_s(), "exp": now_s() + 600,
+        "iss": ISSUER, "aud": "bartizan", "sub": "ann.lee", "iat": now_s(), "exp": now_s() + 600,
         "jti": "t-1", "groups": ["ml"],
     });
     all.as_object_mut().expect("an object").extend(claims.as_object().expect("an object").clone());
@@ -144,7 +144,7 @@ fn a_token_opens_as_far_as_it_is_granted_and_goes_nowhere() {
     let opened = bed.opened();
     let principal = &opened[0].principal;
     assert_eq!(principal.issuer.as_deref(), Some("corp"));
-    assert_eq!(principal.user.as_deref(), Some("ann"));
+    assert_eq!(principal.user.as_deref(), Some("ann.lee"));
     assert_eq!(principal.application.as_deref(), Some("shop"));
     assert_eq!(principal.team.as_deref(), Some("research"));
     assert_eq!(principal.key, None);
@@ -198,7 +198,7 @@ fn what_is_not_granted_or_not_good_is_refused_and_recorded_as_what_it_was() {
             "{}",
             refused.text()
         );
-        assert!(!refused.text().contains("ann") && !refused.text().contains(ISSUER));
+        assert!(!refused.text().contains("ann.lee") && !refused.text().contains(ISSUER));
         assert_eq!(refused.header("www-authenticate").is_some(), *status == 401);
     }
     let reasons: Vec<_> =
