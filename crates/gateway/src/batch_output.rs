@@ -27,7 +27,9 @@ pub(crate) fn guard_lines(
         for index in member.fields.clone() {
             let Some(field) = document.fields.get(index) else { continue };
             let Some(lane) = field.lane else { continue };
-            if stopped_at.is_some() {
+            let is_in_body =
+                |at: usize| member.body.as_ref().is_some_and(|body| body.contains(&at));
+            if stopped_at.is_some() && is_in_body(field.source.start) {
                 guard.foreseen.take(lane);
                 continue;
             }
@@ -37,17 +39,19 @@ pub(crate) fn guard_lines(
                     let span = Span::new(0, field.text.len());
                     of_line.push(Edit::verbatim(index, span, replacement));
                 }
-                Passed::Stopped(_) => stopped_at = Some(field.source.start),
+                Passed::Stopped(_) if is_in_body(field.source.start) => {
+                    stopped_at = Some(field.source.start);
+                }
+                Passed::Stopped(_) => {
+                    verdicts.join(guard.next());
+                    return Err(verdicts);
+                }
             }
         }
         verdicts.join(guard.next());
-        let Some(at) = stopped_at else {
-            edits.append(&mut of_line);
-            continue;
-        };
-        let Some(body) = member.body.clone().filter(|body| body.contains(&at)) else {
-            return Err(verdicts);
-        };
+        // Edits inside a body that is withheld fall away with it.
+        edits.append(&mut of_line);
+        let Some(body) = stopped_at.and_then(|_| member.body.clone()) else { continue };
         document.replace(body, withheld(member.operation, interaction));
         if let Some(status) = member.status.clone() {
             document.replace(status, StatusCode::FORBIDDEN.as_str().to_owned());

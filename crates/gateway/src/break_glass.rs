@@ -66,11 +66,15 @@ impl BreakGlass {
         self.open.store(Arc::new(open));
     }
 
-    /// For other rules: nothing holds there, and from now on nothing here, since what is let go is let go of these rules.
+    /// For other rules, where nothing holds: what is let go is let go of these rules.
     #[must_use]
     pub fn renewed(&self) -> Self {
-        self.open.store(Arc::default());
         Self { gauge: Arc::clone(&self.gauge), open: Arc::default() }
+    }
+
+    /// From now on nothing holds.
+    pub fn close(&self) {
+        self.open.store(Arc::default());
     }
 
     /// Whether this one holds.

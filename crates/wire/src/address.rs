@@ -161,7 +161,8 @@ fn of_bedrock(path: &str) -> Option<(String, Cow<'_, str>)> {
     }
     let model =
         if name.contains('%') { Cow::from(percent_decoded(name)?) } else { Cow::from(name) };
-    if !is_model_name(&model) {
+    // A stored prompt is content that no guard sees.
+    if !is_model_name(&model) || model.contains(":prompt/") {
         return None;
     }
     let mut path = OF_BEDROCK.to_owned();

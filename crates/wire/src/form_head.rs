@@ -1,7 +1,8 @@
 //! The head of one part of a form: what it is called, and whether it is a file.
 //!
-//! INVARIANT: a head is read in one way or not at all: `Content-Disposition` once, `Content-Type`, `Content-Length` and
-//! an identical `Content-Transfer-Encoding` at most once, and nothing else; no folded lines, no escapes, no comments.
+//! INVARIANT: a head is read in one way or not at all: `Content-Disposition` once, `Content-Type` and an identical
+//! `Content-Transfer-Encoding` at most once, and nothing else; no folded lines, no escapes, no comments. No length: some
+//! readers go by it instead of by the boundary.
 //!
 //! Not here: the parts around it (`form_object`).
 
@@ -15,8 +16,6 @@ use crate::form_object::Writing;
 
 /// Bytes of the head of one part.
 pub const FORM_HEAD_BYTES_MAX: usize = 4096;
-/// Digits of a length.
-const LENGTH_DIGITS_MAX: usize = 10;
 
 /// The head of a part.
 #[derive(Debug, Default)]
@@ -107,10 +106,6 @@ impl<'b> HeadReader<'b> {
             "content-type" => {
                 self.head.kind = Some(trimmed);
                 true
-            }
-            "content-length" => {
-                (1..=LENGTH_DIGITS_MAX).contains(&trimmed.len())
-                    && trimmed.bytes().all(|byte| byte.is_ascii_digit())
             }
             "content-transfer-encoding" => {
                 ["binary", "8bit", "7bit"].iter().any(|word| trimmed.eq_ignore_ascii_case(word))
@@ -222,7 +217,7 @@ mod tests {
                 None,
             ),
             (
-                "content-disposition: FORM-DATA; name=\"file\"; filename=\"\"\r\ncontent-length: 12\r\n\
+                "content-disposition: FORM-DATA; name=\"file\"; filename=\"\"\r\n\
                  content-transfer-encoding: binary",
                 "file",
                 Some(""),
@@ -268,7 +263,7 @@ mod tests {
             &format!("{named}\r\nContent-Transfer-Encoding: base64"),
             &format!("{named}\r\nContent-Type: text/plain; charset=utf-7"),
             &format!("Content-Type: text/html\r\n{named}"),
-            &format!("{named}\r\nContent-Length: many"),
+            &format!("{named}\r\nContent-Length: 4"),
             &format!("{named}\nContent-Type: text/plain"),
             &format!("{named}\u{0}"),
         ] {

@@ -87,7 +87,8 @@ impl Reload {
             self.loopback = Some(url.map_err(problems)?);
         }
         let engine = Arc::new(settings.guards.policy);
-        let glass = self.rules.load().glass.renewed();
+        let before = self.rules.load_full();
+        let glass = before.glass.renewed();
         let judge = Judge::new(detect, Arc::clone(&engine), gateway.guards).breaking(glass.clone());
         let configured = Configured {
             external: settings.external,
@@ -97,6 +98,8 @@ impl Reload {
         };
         self.reloader.reload(configured).map_err(|error| vec![Problem::told(error)])?;
         self.rules.store(Arc::new(Ruled { engine, glass }));
+        // Not before: a configuration that is refused ends nothing.
+        before.glass.close();
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }

@@ -454,6 +454,21 @@ fn nothing_escapes_in_a_line_of_an_output() {
         planted += 1;
     }
     assert!(planted > 15, "only {planted} plantings");
+    // What stands beside an answer that is withheld is guarded all the same.
+    let body = format!(
+        r#"{{"choices":[{{"index":0,"message":{{"role":"assistant","content":"{CANARY}"}}}}]}}"#
+    );
+    for beside in
+        [format!(r#""custom_id":"{CANARY}""#), format!(r#""error":{{"message":"{CANARY}"}}"#)]
+    {
+        for line in [
+            format!(r#"{{"id":"r","response":{{"status_code":200,"body":{body}}},{beside}}}"#),
+            format!(r#"{{"id":"r",{beside},"response":{{"status_code":200,"body":{body}}}}}"#),
+        ] {
+            let content = output_of(&upstream, &bed, CHAT, &line);
+            assert!(content.status == 403 && !content.text().contains(CANARY), "{line}");
+        }
+    }
 }
 
 #[test]

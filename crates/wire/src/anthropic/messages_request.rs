@@ -139,11 +139,16 @@ const CALLS: &[Row] = rows!("messages[].content[]":
 const TOOL_CHANGES: &[Row] = rows!("messages[].content[]":
     guarded(".mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tools.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
+    guarded(".tools[].name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tool.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
+    guarded(".tool.name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tool.definition.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
+    guarded(".tool.definition.name", is(ToolDefinition)).fact(Fact::Tool);
     denied(".tool.definition.model", HOSTS);
     guarded(".tool_changes[].**", is(ToolDefinition)).free().vocabulary(is_schema_word);
     guarded(".tool_changes[].tool.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
+    guarded(".tool_changes[].tool.name", is(ToolDefinition)).fact(Fact::Tool);
+    guarded(".tool_changes[].tool.definition.name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tool_changes[].tool.definition.**", is(ToolDefinition))
         .free()
         .vocabulary(is_schema_word);

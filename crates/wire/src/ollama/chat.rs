@@ -76,7 +76,7 @@ const MESSAGES: &[Row] = &[
 const TOOLS: &[Row] = &[
     Row::word("tools[].type"),
     Row::guarded("tools[].items.**", is(ToolDefinition)).free().vocabulary(is_schema_word),
-    Row::guarded("tools[].function.name", is(ToolDefinition)),
+    Row::guarded("tools[].function.name", is(ToolDefinition)).fact(Fact::Tool),
     Row::guarded("tools[].function.description", is(ToolDefinition)),
     Row::guarded("tools[].function.parameters.**", is(ToolDefinition))
         .free()

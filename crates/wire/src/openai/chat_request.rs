@@ -202,7 +202,8 @@ const SETTINGS: &[Row] = &[
     Row::constrained("moderation.model", Form::Model),
     Row::word("moderation.policy.input.mode"),
     Row::word("moderation.policy.output.mode"),
-    Row::presence("web_search_options", Some("opaque: web pages that the provider reads")),
+    Row::presence("web_search_options", Some("opaque: web pages that the provider reads"))
+        .fact(Fact::Tool),
     Row::word("web_search_options.search_context_size"),
     Row::word("web_search_options.user_location.type"),
     Row::guarded("web_search_options.user_location.approximate.city", is(User)),

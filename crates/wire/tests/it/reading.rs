@@ -324,8 +324,8 @@ fn the_tools_that_are_offered_are_known_by_name() {
         (
             CHAT,
             r#"{"functions":[{"name":"old"}],"tools":[{"type":"function","function":{"name":"a"}},
-            {"type":"custom","custom":{"name":"b"}},{"type":"browser_search"}]}"#,
-            &["old", "a", "b", "browser_search"][..],
+            {"type":"custom","custom":{"name":"b"}},{"type":"browser_search"}],"web_search_options":{}}"#,
+            &["old", "a", "b", "browser_search", "web_search_options"][..],
         ),
         (
             Operation::Responses,
@@ -335,8 +335,14 @@ fn the_tools_that_are_offered_are_known_by_name() {
         ),
         (
             Operation::Messages,
-            r#"{"tools":[{"name":"a","input_schema":{}},{"type":"bash_20250124","name":"bash"}],"messages":[]}"#,
-            &["a", "bash"],
+            r#"{"tools":[{"name":"a","input_schema":{}},{"type":"bash_20250124","name":"bash"}],"messages":[
+            {"role":"user","content":[{"type":"tool_addition","tool":{"name":"late"}}]}]}"#,
+            &["a", "bash", "late"],
+        ),
+        (
+            Operation::OllamaChat,
+            r#"{"model":"m","tools":[{"type":"function","function":{"name":"a"}}],"messages":[]}"#,
+            &["a"],
         ),
     ] {
         assert_eq!(offered(operation, message), expected, "{message}");
