@@ -334,12 +334,10 @@ fn microusd(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Whose requests something is for.
 #[derive(Args)]
-pub(crate) struct CreateArgs {
-    /// What people call the key
-    #[arg(long)]
-    pub(crate) name: String,
-    /// The application that uses it
+pub(crate) struct WhoseArgs {
+    /// The application that it is for
     #[arg(long, value_name = "NAME")]
     pub(crate) application: Option<String>,
     /// The team that owns the application
@@ -348,6 +346,15 @@ pub(crate) struct CreateArgs {
     /// The tenant
     #[arg(long, value_name = "NAME")]
     pub(crate) tenant: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct CreateArgs {
+    /// What people call the key
+    #[arg(long)]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) whose: WhoseArgs,
     /// A model it may ask for, `*` for any text; may be repeated [default: every model]
     #[arg(long = "model", value_name = "PATTERN")]
     pub(crate) models: Vec<String>,

@@ -5,7 +5,7 @@
 use clap::{Args, Subcommand};
 use events::KeyId;
 
-use crate::cli::{FormatArgs, StateArgs};
+use crate::cli::{FormatArgs, StateArgs, WhoseArgs};
 
 #[derive(Subcommand)]
 pub(crate) enum BreakGlassCommand {
@@ -60,9 +60,6 @@ pub(crate) struct BreakGlassRequestArgs {
     /// Why; it goes on record
     #[arg(long, value_name = "TEXT")]
     pub(crate) why: String,
-    /// For this application
-    #[arg(long, value_name = "NAME")]
-    pub(crate) application: Option<String>,
     /// For this virtual key, by its id
     #[arg(long = "key", value_name = "ID")]
     pub(crate) key_id: Option<KeyId>,
@@ -72,12 +69,8 @@ pub(crate) struct BreakGlassRequestArgs {
     /// For this route
     #[arg(long, value_name = "NAME")]
     pub(crate) route: Option<String>,
-    /// For this team
-    #[arg(long, value_name = "NAME")]
-    pub(crate) team: Option<String>,
-    /// For this tenant
-    #[arg(long, value_name = "NAME")]
-    pub(crate) tenant: Option<String>,
+    #[command(flatten)]
+    pub(crate) whose: WhoseArgs,
     #[command(flatten)]
     pub(crate) key: KeyFromArgs,
     #[command(flatten)]

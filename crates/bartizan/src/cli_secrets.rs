@@ -50,6 +50,10 @@ pub(crate) enum SecretsCommand {
 pub(crate) struct RotateProviderArgs {
     /// The sealed secret's name, as in `secrets list`
     pub(crate) name: String,
+    /// Give up the rotation that is under way: the key in use stays, nothing is asked of the provider, and what is left there
+    /// to be deleted is said
+    #[arg(long, conflicts_with = "overlap")]
+    pub(crate) give_up: bool,
     /// How long the old key works too: `10m`, `24h`, `0s` [default: what the configuration says]
     #[arg(long, value_name = "TIME")]
     pub(crate) overlap: Option<String>,

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! INVARIANT: no shell, and nothing of a request in the arguments; a data key goes through pipes and never through arguments or
-//! the environment. INVARIANT: it is stopped, with what it started, when its time is over; of its answer no more is read than
+//! the environment. INVARIANT: of the gateway's own environment, where the keys of providers may be, it gets [`ENVIRONMENT`] and
+//! what is configured, and nothing else. INVARIANT: it is stopped, with what it started, when its time is over; of its answer no more is read than
 //! an answer has.
 //!
 //! Not here: what becomes of the answer (`store::Sealing`).
@@ -26,6 +27,8 @@ use zeroize::Zeroizing;
 
 /// Bytes of an answer: an encrypted data key in base64, and a line end.
 const ANSWER_BYTES_MAX: usize = WRAPPED_KEY_BYTES_MAX.div_ceil(3) * 4 + 2;
+/// The variables that every such program gets, as the gateway has them.
+pub(crate) const ENVIRONMENT: [&str; 2] = ["PATH", "HOME"];
 /// What documents call it, whatever key it uses.
 const ID: &str = "command";
 
@@ -34,6 +37,8 @@ const ID: &str = "command";
 pub(crate) struct KeyCommand {
     /// What goes before `wrap NAME`.
     pub(crate) arguments: Vec<String>,
+    /// The names of the variables that it gets, besides [`ENVIRONMENT`].
+    pub(crate) environment: Vec<String>,
     /// The whole path.
     pub(crate) program: PathBuf,
     /// Time for one run.
@@ -64,9 +69,13 @@ impl KeyCommand {
         let failed = |error: std::io::Error| {
             unavailable(format!("`{}` cannot be started: {error}", self.program.display()))
         };
+        let names = ENVIRONMENT.into_iter().chain(self.environment.iter().map(String::as_str));
+        let variables = names.filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .args([verb, name])
+            .env_clear()
+            .envs(variables)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)
@@ -149,8 +158,9 @@ mod tests {
     /// A program that answers so: a line of shell, which sees the verb as `$1` and the name as `$2`.
     fn sealing(script: &str, time_max: Duration) -> Sealing {
         let arguments = ["-c", script, "kms"].map(str::to_owned).to_vec();
-        let program = PathBuf::from("/bin/sh");
-        Sealing::new(Box::new(KeyCommand { arguments, program, time_max }), Vec::new())
+        let (environment, program) = (vec!["CARGO_PKG_NAME".to_owned()], PathBuf::from("/bin/sh"));
+        let command = KeyCommand { arguments, environment, program, time_max };
+        Sealing::new(Box::new(command), Vec::new())
     }
 
     /// Not encryption: it shows what goes where. What is wrapped begins with the name, and opens under no other.
@@ -170,6 +180,29 @@ mod tests {
         let opened = sealing.open("openai", &sealed).expect("opened");
         assert_eq!(opened.expose(), "sk-1");
         assert!(matches!(sealing.open("azure", &sealed), Err(SealError::Unavailable { .. })));
+    }
+
+    #[test]
+    fn of_the_environment_it_gets_what_is_named() {
+        // Tests run with all of these, and with `PATH` and `HOME`; the shell sets some of its own.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let list = "env | cut -d= -f1 | grep -v -e '^PWD$' -e '^SHLVL$' -e '^_$' -e '^OLDPWD$' | sort | tr '\\n' ' ' | base64 -w0";
+        let script = format!("cat >/dev/null; {list}");
+        let arguments = ["-c", script.as_str(), "kms"].map(str::to_owned).to_vec();
+        for (environment, expected) in [
+            (vec![], "HOME PATH "),
+            (
+                vec!["CARGO_PKG_NAME".to_owned(), "NOT_SET_ANYWHERE".to_owned()],
+                "CARGO_PKG_NAME HOME PATH ",
+            ),
+        ] {
+            let time_max = Duration::from_secs(20);
+            let (arguments, program) = (arguments.clone(), PathBuf::from("/bin/sh"));
+            let command = KeyCommand { arguments, environment, program, time_max };
+            let said = command.wrap("a", &Secret::new([7; 32])).map_err(|error| error.to_string());
+            assert_eq!(said.as_deref(), Ok(expected.as_bytes()));
+        }
     }
 
     #[test]
@@ -195,6 +228,7 @@ mod tests {
         }
         let missing = KeyCommand {
             arguments: Vec::new(),
+            environment: Vec::new(),
             program: PathBuf::from("/nowhere/kms"),
             time_max: seconds,
         };

@@ -17,6 +17,7 @@ mod key_command;
 mod output;
 mod protected;
 mod rotation;
+mod rotation_asked;
 mod telemetry;
 mod time;
 

@@ -12,17 +12,16 @@
 //! step, or finds what it had done: a step is on record at least once.
 //!
 //! INVARIANT: at every moment the sealed key in use is one that works: the old one is deleted only after the new one was put
-//! in use and tried again. INVARIANT: a key that was made is used or deleted. INVARIANT: one process does this: the one that
-//! holds the record.
+//! in use and tried again. INVARIANT: a key that was made is used or deleted, or named on record when the rotation is given
+//! up. INVARIANT: one process does this: the one that holds the record.
 //!
-//! Not here: how providers are asked (`connect`), when to begin.
+//! Not here: how providers are asked (`connect`), when to begin and to give up (`rotation_asked`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connect::{ProviderAdmin, ProviderError};
-use events::{Administration, Event, EventBody};
 use journal::{Journal, JournalError};
 use net::Shutdown;
 use stdx::{Secret, SharedSecret};
@@ -32,6 +31,7 @@ use store::{
 };
 
 use crate::commands::sealed_changes::open;
+use crate::rotation_asked::{ask, is_due, note};
 use crate::time::now_ms;
 
 /// How often rotations are looked for that are to go on.
@@ -44,8 +44,6 @@ const TRIES_MAX: u32 = 8;
 const TRY_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause between two tries.
 const TRY_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Characters of a secret's name that go into a label: providers have limits.
-const LABEL_NAME_CHARS_MAX: usize = 40;
 
 /// How one secret is rotated.
 #[derive(Clone, Debug)]
@@ -111,31 +109,6 @@ pub(crate) enum Progress {
     Waits(u64),
 }
 
-/// Notes that a secret is to be rotated, unless it is being rotated already.
-pub(crate) async fn ask(
-    secrets: &SealedSecrets,
-    mut record: SealedRecord,
-    (actor, why): (&str, Option<String>),
-    overlap_ms: u64,
-) -> Result<SealedRecord, StoreError> {
-    if record.rotation.is_some() {
-        return Ok(record);
-    }
-    let now_ms = now_ms();
-    let name: String = record.name.chars().take(LABEL_NAME_CHARS_MAX).collect();
-    record.rotation = Some(Rotation {
-        actor: actor.to_owned(),
-        asked_ms: now_ms,
-        label: format!("bartizan-{name}-{now_ms:x}"),
-        overlap_ms,
-        step: RotationStep::Asked,
-        why,
-    });
-    record.change = SealedChange::Rotated;
-    record.rotated_ms = Some(now_ms);
-    secrets.put(record, now_ms).await
-}
-
 /// What rotates secrets.
 pub(crate) struct Rotator {
     pub(crate) journal: Journal,
@@ -155,7 +128,7 @@ struct Step<'a> {
 }
 
 impl Rotator {
-    /// Goes on with every rotation that is under way, until the gateway stops.
+    /// Goes on with every rotation that is under way or due, until the gateway stops.
     pub(crate) async fn run(self, shutdown: Shutdown) {
         let mut failed: BTreeMap<String, (Instant, String)> = BTreeMap::new();
         loop {
@@ -165,7 +138,9 @@ impl Rotator {
             }
             failed.retain(|_, (at, _)| at.elapsed() < FAILURE_PAUSE * 2);
             let records = self.secrets.list().await.unwrap_or_default();
-            for record in records.iter().filter(|record| record.rotation.is_some()) {
+            let concerns =
+                |record: &&SealedRecord| record.rotation.is_some() || record.exposed_ms.is_some();
+            for record in records.iter().filter(concerns) {
                 let before = failed.get(&record.name);
                 if before.is_some_and(|(at, _)| at.elapsed() < FAILURE_PAUSE) {
                     continue;
@@ -186,9 +161,13 @@ impl Rotator {
     /// As many steps as can be made now.
     async fn go_on(&self, name: &str, shutdown: &Shutdown) -> Result<Progress, RotationError> {
         loop {
-            match self.step(name).await? {
-                Progress::Stepped if !shutdown.has_begun() => {}
-                progress => return Ok(progress),
+            match self.step(name).await {
+                Ok(Progress::Stepped) if !shutdown.has_begun() => {}
+                // Somebody noted something in between: the step is made again, soon.
+                Err(RotationError::Store(StoreError::VersionConflict { .. })) => {
+                    return Ok(Progress::Stepped);
+                }
+                progress => return progress,
             }
         }
     }
@@ -196,12 +175,26 @@ impl Rotator {
     /// Makes one step. A rotation that cannot succeed and has changed nothing is given up, which is a step too.
     pub(crate) async fn step(&self, name: &str) -> Result<Progress, RotationError> {
         let Some(record) = self.secrets.get(name).await? else { return Ok(Progress::Ended) };
-        let Some(rotation) = record.rotation.clone() else { return Ok(Progress::Ended) };
-        let Some(settings) = self.rotations.get(name) else {
+        let now_ms = now_ms();
+        let settings = self.rotations.get(name);
+        let is_due = settings.is_some_and(|one| one.on_exposure) && is_due(&record, now_ms);
+        let Some(rotation) = record.rotation.clone() else {
+            if !is_due {
+                return Ok(Progress::Ended);
+            }
+            tracing::warn!(key = name, "was seen in plain text and is rotated");
+            let why = Some("it was seen in plain text".to_owned());
+            ask(&self.secrets, record, (gateway::KEY_EXPOSED, why), 0).await?;
+            return Ok(Progress::Stepped);
+        };
+        if rotation.is_given_up {
+            // Whoever follows the document ends it.
+            return Ok(Progress::Ended);
+        }
+        let Some(settings) = settings else {
             return Err(RotationError::NotConfigured(name.to_owned()));
         };
         let provider = &*settings.provider;
-        let now_ms = now_ms();
         let step = Step { now_ms, provider, record: record.clone(), rotation: rotation.clone() };
         let stepped = match rotation.step {
             RotationStep::Asked => self.begin(step).await,
@@ -213,7 +206,8 @@ impl Rotator {
                 return self.switch(step, provider_id, sealed).await;
             }
             RotationStep::Switched { old_id, retire_ms } => {
-                return if now_ms < retire_ms {
+                // A key that was seen does not wait for the one before it.
+                return if now_ms < retire_ms && !is_due {
                     Ok(Progress::Waits(retire_ms))
                 } else {
                     self.retire(step, &old_id).await
@@ -286,7 +280,10 @@ impl Rotator {
         let name = record.name.clone();
         record.sealed = sealed;
         record.provider_id = Some(new_id);
-        let retire_ms = now_ms.saturating_add(rotation.overlap_ms);
+        // What was seen is not left to work for a while.
+        let was_seen = record.exposed_ms.take().is_some();
+        let overlap_ms = if was_seen { 0 } else { rotation.overlap_ms };
+        let retire_ms = now_ms.saturating_add(overlap_ms);
         let switched = RotationStep::Switched { old_id, retire_ms };
         let progress = self.advance(record, rotation, switched, now_ms).await?;
         self.put_in_place(&name, key);
@@ -328,20 +325,13 @@ impl Rotator {
         Ok(())
     }
 
-    /// What was done, onto the record.
     fn note(
         &self,
         record: &SealedRecord,
         what: &str,
         why: Option<String>,
     ) -> Result<(), RotationError> {
-        let actor = record.rotation.as_ref().map_or("", |rotation| &rotation.actor).to_owned();
-        let operation = format!("provider_key.{what}");
-        let target = format!("sealed:{}", record.name);
-        tracing::info!(name = record.name, operation, "a key is being rotated");
-        let body = EventBody::Administration(Administration { actor, operation, target, why });
-        let _ticket = self.journal.append(&Event::new(now_ms(), body))?;
-        Ok(())
+        note(&self.journal, record, what, why)
     }
 
     fn put_in_place(&self, name: &str, key: Secret<String>) {

@@ -9,6 +9,8 @@ use store::{LocalKey, Store};
 use testkit::{FakeService, RecordedRequest, Served};
 
 use super::*;
+use crate::rotation_asked::{EXPOSED_PAUSE_MS, ask_to_give_up, give_up, left_behind, seen};
+use events::EventBody;
 
 /// What an OpenAI project knows.
 #[derive(Default)]
@@ -306,4 +308,100 @@ async fn a_key_that_does_not_work_is_deleted_again() {
     let ids: Vec<String> = bed.project().accounts.iter().map(|one| one.0.clone()).collect();
     assert_eq!(ids, ["svc_old"]);
     end(rotator).await;
+}
+
+/// Wherever a rotation is given up, and whoever is killed before it has ended: the key in use works and stays, what is left
+/// at the provider is named on record, and another rotation may begin.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_is_given_up_wherever_it_is() {
+    let new = "the key `svc_1`, which nobody uses";
+    for (steps, in_use_then, left) in [
+        (0, "sk-old", None),
+        (1, "sk-old", Some("a key called `bartizan-openai-")),
+        (2, "sk-old", Some(new)),
+        (3, "sk-old", Some(new)),
+        (4, "sk-1", Some("the key `svc_old`, which was in use before")),
+    ] {
+        let bed = Bed::new(0);
+        let rotator = bed.process().await;
+        asked(&rotator, Some("svc_old"), 3_600_000).await;
+        for _ in 0..steps {
+            assert_eq!(rotator.step("openai").await.expect("a step"), Progress::Stepped);
+        }
+        let asked_of_provider = bed.project().count;
+        let by = ("cli", Some("it hangs"));
+        let noted = ask_to_give_up(&rotator.secrets, "openai", by).await.expect("noted");
+        let said = left_behind(noted.expect("a rotation").rotation.as_ref().expect("one"));
+        assert_eq!(
+            said.as_deref().map(|said| said.starts_with(left.unwrap_or("?"))),
+            left.map(|_| true)
+        );
+        assert_eq!(rotator.step("openai").await.expect("none is made"), Progress::Ended);
+        end(rotator).await;
+
+        let rotator = bed.process().await;
+        let by = ("cli", None);
+        let noted = ask_to_give_up(&rotator.secrets, "openai", by).await.expect("noted again");
+        let noted = noted.expect("it is still to be given up");
+        give_up(&rotator.secrets, &rotator.journal, noted).await.expect("given up");
+        let record = rotator.secrets.get("openai").await.expect("read").expect("a record");
+        assert_eq!(record.rotation, None);
+        assert_eq!(in_use(&rotator).await, in_use_then);
+        assert!(bed.works(in_use_then));
+        let again = ask_to_give_up(&rotator.secrets, "openai", by).await.expect("read");
+        assert_eq!(again, None, "there is nothing to give up");
+        end(rotator).await;
+        assert_eq!(bed.project().count, asked_of_provider, "the provider is not asked");
+        let record = bed.record();
+        let said = format!(
+            "provider_key.given_up it hangs; {}",
+            left.map_or("nothing is left".to_owned(), |left| format!("left is {left}"))
+        );
+        assert_eq!(record.iter().filter(|one| one.starts_with(&said)).count(), 1, "{record:?}");
+    }
+}
+
+/// Lets an hour pass since the last rotation began.
+async fn an_hour_later(rotator: &Rotator) {
+    let mut record = rotator.secrets.get("openai").await.expect("read").expect("a record");
+    record.rotated_ms = record.rotated_ms.map(|at_ms| at_ms - EXPOSED_PAUSE_MS);
+    rotator.secrets.put(record, now_ms()).await.expect("written");
+}
+
+/// A key that is seen is not in use an hour later, whatever was going on when it was seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_seen_while_it_is_rotated_is_exchanged() {
+    for (steps, waits, keys) in [
+        // The one that is on its way out: it does not work for the overlap.
+        (0, false, ["sk-1", "sk-1"]),
+        (2, false, ["sk-1", "sk-1"]),
+        // The one that has just come: another hour, another key, though the overlap is longer.
+        (4, true, ["sk-1", "sk-2"]),
+    ] {
+        let bed = Bed::new(0);
+        let rotator = bed.process().await;
+        asked(&rotator, Some("svc_old"), 24 * 3_600_000).await;
+        for _ in 0..steps {
+            assert_eq!(rotator.step("openai").await.expect("a step"), Progress::Stepped);
+        }
+        assert_eq!(seen(&rotator.secrets, "openai").await.expect("noted"), waits, "{steps}");
+        assert!(!seen(&rotator.secrets, "openai").await.expect("known"), "said once");
+        end(rotator).await;
+
+        let rotator = bed.process().await;
+        let at_rest =
+            async || while rotator.step("openai").await.expect("a step") == Progress::Stepped {};
+        at_rest().await;
+        assert_eq!(in_use(&rotator).await, keys[0], "{steps}");
+        an_hour_later(&rotator).await;
+        at_rest().await;
+        at_rest().await;
+        assert_eq!(in_use(&rotator).await, keys[1], "{steps}");
+        for key in ["sk-old", "sk-1", "sk-2"] {
+            assert_eq!(bed.works(key), key == keys[1], "{steps} {key}");
+        }
+        let record = rotator.secrets.get("openai").await.expect("read").expect("a record");
+        assert_eq!((record.rotation, record.exposed_ms), (None, None), "{steps}");
+        end(rotator).await;
+    }
 }

@@ -20,6 +20,7 @@ mod error;
 mod guard;
 mod key_source;
 mod label;
+mod limit_books;
 mod limit_metrics;
 mod limit_store;
 mod limit_words;

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: labels are words of ours, never names of callers.
 
-use telemetry::{About, Counter, Family, FamilySnapshot, Histogram, Kind, Meter as _, Unit};
+use telemetry::{About, Counter, Family, FamilySnapshot, Histogram, Kind, Meter as _, Unit, about};
 
 use crate::limit_store::StoreFailure;
 
@@ -11,10 +11,6 @@ const SERIES_MAX: usize = 16;
 /// Upper bounds of what a question takes, in microseconds.
 const BOUNDS_US: &[u64] =
     &[100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000];
-
-const fn about(name: &'static str, help: &'static str, kind: Kind, unit: Unit) -> About {
-    About { name, help, kind, unit }
-}
 
 const ALONE: About = about(
     "bartizan.limits.shared.alone",

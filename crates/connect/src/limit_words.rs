@@ -36,6 +36,21 @@ pub struct SharedLimitsSettings {
     pub user: Option<String>,
 }
 
+impl SharedLimitsSettings {
+    /// Whether both say the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let Self { ca_pem, key_prefix, lease, password, time_max, url, user } = self;
+        let secret = |password: &Option<Secret<String>>| {
+            password
+                .as_ref()
+                .map(|password| digest(&SHA256, password.expose().as_bytes()).as_ref().to_vec())
+        };
+        (ca_pem, key_prefix, lease) == (&other.ca_pem, &other.key_prefix, &other.lease)
+            && (time_max, url, user) == (&other.time_max, &other.url, &other.user)
+            && secret(password) == secret(&other.password)
+    }
+}
+
 /// Tokens, and money in thousand-millionths of a US dollar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharedAmount {

@@ -358,8 +358,6 @@ impl ProviderAdmin {
         match answer.map(|(status, _)| status) {
             Ok(status) if status.is_success() => Ok(true),
             Ok(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Ok(false),
-            // It got past the door.
-            Ok(StatusCode::TOO_MANY_REQUESTS) => Ok(true),
             Ok(status) => Err(failed(doing, status)),
             Err(error) => Err(lost(doing, &error)),
         }

@@ -14,8 +14,7 @@
 //!
 //! Not here: which counters a request has, and what follows while the store is away (`gateway::quota`).
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +27,7 @@ use tokio::sync::{Notify, watch};
 use crate::CircuitSettings;
 use crate::circuit::{Change, Circuit};
 use crate::error::SharedLimitsError;
+use crate::limit_books::{Ledger, Settlement, State};
 use crate::limit_metrics::LimitMetrics;
 use crate::limit_store::{LimitStore, StoreFailure};
 use crate::limit_words::{
@@ -43,7 +43,7 @@ pub const OWED_MAX: usize = 65_536;
 const SENDING_MAX: usize = 8;
 /// How often settlements that could not be sent, and renewals, are seen to.
 const TICK: Duration = Duration::from_millis(250);
-/// How long the store is tried to be told of the last requests, once all have ended.
+/// How long the store is tried to be told of the last requests before the process ends, once all have ended.
 const LAST_TIME_MAX: Duration = Duration::from_secs(2);
 /// Leaving a store alone that fails.
 const CIRCUIT: CircuitSettings = CircuitSettings {
@@ -86,10 +86,10 @@ struct Shared {
     circuit: Circuit,
     /// What our leases are called, so that those of other gateways have other names.
     instance: String,
-    lease: Duration,
-    metrics: LimitMetrics,
+    is_run: AtomicBool,
+    metrics: Arc<LimitMetrics>,
     next: AtomicU64,
-    prefix: String,
+    settings: SharedLimitsSettings,
     state: Mutex<State>,
     /// Told when there is less to settle.
     settled: Notify,
@@ -97,52 +97,6 @@ struct Shared {
     unsettled: AtomicU64,
     store: LimitStore,
     wake: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    /// Leases of requests under way, and when they were last renewed.
-    open: BTreeMap<u64, (Arc<Ledger>, Instant)>,
-    /// What was used without the store's leave, by its keys.
-    owed: BTreeMap<Vec<String>, (SharedAmount, Option<u64>)>,
-    waiting: VecDeque<Settlement>,
-}
-
-impl State {
-    /// One counter has to be told of this use; `size` is its maximum of tokens in a minute.
-    fn owes(&mut self, keys: Vec<String>, used: SharedAmount, size: Option<u64>) {
-        let (owed, kept_size) = self.owed.entry(keys).or_default();
-        owed.tokens = owed.tokens.saturating_add(used.tokens);
-        owed.nanousd = owed.nanousd.saturating_add(used.nanousd);
-        *kept_size = size;
-    }
-
-    /// One counter was told of this use; there may be more meanwhile.
-    fn paid(&mut self, keys: &[String], used: SharedAmount) {
-        if let Some((owed, _)) = self.owed.get_mut(keys) {
-            owed.tokens = owed.tokens.saturating_sub(used.tokens);
-            owed.nanousd = owed.nanousd.saturating_sub(used.nanousd);
-            if *owed == SharedAmount::default() {
-                self.owed.remove(keys);
-            }
-        }
-    }
-}
-
-/// Where a request is counted, and as what.
-#[derive(Debug)]
-struct Ledger {
-    keys: Vec<String>,
-    member: String,
-    reserved: SharedAmount,
-    /// The maximum of tokens in a minute, of each counter.
-    tokens_per_minute: Vec<Option<u64>>,
-}
-
-struct Settlement {
-    ledger: Arc<Ledger>,
-    since: Instant,
-    used: SharedAmount,
 }
 
 /// What a request holds until it ends.
@@ -176,6 +130,23 @@ impl Drop for Lease {
 impl SharedLimits {
     /// Prepares the store; nothing is connected yet.
     pub fn new(settings: &SharedLimitsSettings) -> Result<Self, SharedLimitsError> {
+        Self::with(settings, Arc::default())
+    }
+
+    /// These limits instead of those of `before`, when a configuration is read again: the same ones, if it says the same of
+    /// them. Else what is measured goes on, and what was reserved is settled where it was.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        if self.0.settings.is_same(&before.0.settings) {
+            return before.clone();
+        }
+        Self::with(&self.0.settings, Arc::clone(&before.0.metrics)).unwrap_or(self)
+    }
+
+    fn with(
+        settings: &SharedLimitsSettings,
+        metrics: Arc<LimitMetrics>,
+    ) -> Result<Self, SharedLimitsError> {
         let mut instance = [0; 8];
         let filled = SystemRandom::new().fill(&mut instance);
         filled.map_err(|_| SharedLimitsError::Randomness)?;
@@ -183,10 +154,10 @@ impl SharedLimits {
             away: watch::Sender::new(false),
             circuit: Circuit::new(CIRCUIT),
             instance: HEXLOWER.encode(&instance),
-            lease: settings.lease,
-            metrics: LimitMetrics::default(),
+            is_run: AtomicBool::new(false),
+            metrics,
             next: AtomicU64::new(0),
-            prefix: settings.key_prefix.clone(),
+            settings: settings.clone(),
             state: Mutex::default(),
             settled: Notify::new(),
             unsettled: AtomicU64::new(0),
@@ -210,7 +181,7 @@ impl SharedLimits {
         shared.state().open.insert(number, (Arc::clone(&ledger), Instant::now()));
         let Ledger { keys, member, reserved, .. } = &*ledger;
         let mut arguments = vec!["reserve".to_owned(), member.clone()];
-        let lease_ms = shared.lease.as_millis() as u64;
+        let lease_ms = shared.settings.lease.as_millis() as u64;
         arguments.extend([lease_ms, reserved.tokens, reserved.nanousd].map(|it| it.to_string()));
         for counter in counters {
             let maxima = counter.maxima.iter().zip(Maximum::ALL);
@@ -268,9 +239,13 @@ impl SharedLimits {
         self.0.metrics.alone.with([how]).add(1);
     }
 
-    /// Settles and renews, until the shutdown has begun and nothing is under way.
+    /// Settles and renews, until the shutdown has begun and nothing is under way, or everybody else has let go of these
+    /// limits. Once at a time: who calls it meanwhile gets nothing.
     pub async fn run(self, shutdown: Shutdown) {
         let shared = &self.0;
+        if shared.is_run.swap(true, Ordering::SeqCst) {
+            return;
+        }
         let mut last = None;
         loop {
             tokio::select! {
@@ -278,10 +253,14 @@ impl SharedLimits {
                 () = tokio::time::sleep(TICK) => {}
             }
             shared.catch_up().await;
-            if !shutdown.has_begun() || !shared.state().open.is_empty() {
+            let is_ending = shutdown.has_begun();
+            let is_left = Arc::strong_count(shared) == 1;
+            if !is_left && (!is_ending || !shared.state().open.is_empty()) {
                 continue;
             }
-            let is_over = last.get_or_insert_with(Instant::now).elapsed() > LAST_TIME_MAX;
+            // Nobody waits for limits that were replaced; what is not settled by then has run out.
+            let time_max = if is_ending { LAST_TIME_MAX } else { shared.settings.lease };
+            let is_over = last.get_or_insert_with(Instant::now).elapsed() > time_max;
             let (unsettled, owed) =
                 (shared.unsettled.load(Ordering::Relaxed), shared.state().owed.len() as u64);
             if unsettled + owed == 0 {
@@ -319,7 +298,10 @@ impl Shared {
         let SharedAmount { tokens, nanousd } = reserved;
         let member = number.map(|number| format!("{tokens} {nanousd} {}-{number}", self.instance));
         Ledger {
-            keys: counters.iter().flat_map(|counter| counter.keys(&self.prefix)).collect(),
+            keys: counters
+                .iter()
+                .flat_map(|counter| counter.keys(&self.settings.key_prefix))
+                .collect(),
             member: member.unwrap_or_default(),
             reserved,
             tokens_per_minute: counters.iter().map(|counter| counter.maxima[2]).collect(),
@@ -424,7 +406,7 @@ impl Shared {
     /// Settles one lease; gives it back, if it has to be tried again.
     async fn settle(&self, settlement: Settlement) -> Option<Settlement> {
         let Settlement { ledger, since, used } = &settlement;
-        if since.elapsed() > self.lease {
+        if since.elapsed() > self.settings.lease {
             // The store has counted, or will, what was reserved.
             self.metrics.ran_out.add(1);
         } else if self.tell(ledger, *used).await.is_err() {
@@ -469,11 +451,12 @@ impl Shared {
     async fn renew(&self) {
         let due: Vec<(u64, Arc<Ledger>)> = {
             let state = self.state();
-            let due = state.open.iter().filter(|(_, (_, at))| at.elapsed() > self.lease / 3);
+            let due =
+                state.open.iter().filter(|(_, (_, at))| at.elapsed() > self.settings.lease / 3);
             due.map(|(number, (ledger, _))| (*number, Arc::clone(ledger))).collect()
         };
         let renewed = stream::iter(due).map(|(number, ledger)| async move {
-            let lease_ms = self.lease.as_millis().to_string();
+            let lease_ms = self.settings.lease.as_millis().to_string();
             let arguments = ["renew".to_owned(), ledger.member.clone(), lease_ms];
             if self.ask("renew", &ledger.keys, &arguments, done).await.is_ok()
                 && let Some((_, at)) = self.state().open.get_mut(&number)
@@ -491,17 +474,20 @@ mod tests {
 
     use super::*;
 
-    fn limits() -> SharedLimits {
-        let nowhere = SharedLimitsSettings {
+    fn nowhere() -> SharedLimitsSettings {
+        SharedLimitsSettings {
             ca_pem: None,
             key_prefix: "test".to_owned(),
             lease: Duration::from_mins(1),
-            password: None,
+            password: Some(stdx::Secret::new("open-sesame".to_owned())),
             time_max: Duration::from_secs(1),
             url: "redis://127.0.0.1:1".to_owned(),
             user: None,
-        };
-        SharedLimits::new(&nowhere).expect("settings")
+        }
+    }
+
+    fn limits() -> SharedLimits {
+        SharedLimits::new(&nowhere()).expect("settings")
     }
 
     fn counter(subject: usize) -> [SharedCounter; 1] {
@@ -513,6 +499,30 @@ mod tests {
         let families = limits.snapshot();
         let family = families.into_iter().find(|family| family.about.name == name);
         family.and_then(|family| family.series.into_iter().next()).expect("a series").point
+    }
+
+    #[test]
+    fn limits_that_stay_as_they_are_go_on_and_others_take_their_place() {
+        let changes: [fn(&mut SharedLimitsSettings); 7] = [
+            |settings| settings.url.push('2'),
+            |settings| settings.key_prefix.push('x'),
+            |settings| settings.lease *= 2,
+            |settings| settings.password = None,
+            |settings| settings.password = Some(stdx::Secret::new("other".to_owned())),
+            |settings| settings.time_max *= 2,
+            |settings| settings.user = Some("somebody".to_owned()),
+        ];
+        let before = limits();
+        for change in changes {
+            assert!(Arc::ptr_eq(&limits().after(&before).0, &before.0));
+            let mut settings = nowhere();
+            change(&mut settings);
+            before.decided_alone("local");
+            let other = SharedLimits::new(&settings).expect("settings").after(&before);
+            assert!(!Arc::ptr_eq(&other.0, &before.0) && other.0.settings.is_same(&settings));
+            let name = "bartizan.limits.shared.alone";
+            assert_eq!(measured(&other, name), measured(&before, name), "it goes on");
+        }
     }
 
     #[test]

@@ -330,10 +330,7 @@ pub(crate) enum Folded {
 /// Appends what `character` stands for, unless it stands for itself.
 pub(crate) fn fold(character: char, out: &mut String) -> Folded {
     let code = u32::from(character);
-    // The scripts that fill whole texts and never change: nothing to look up.
-    if code < 0x80
-        || matches!(code, 0x3041..=0x3096 | 0x30a1..=0x30fa | 0x3400..=0x9fff | 0xac00..=0xd7a3)
-    {
+    if is_never_changed(code) {
         return Folded::Same;
     }
     if let Some(ascii) = look_alike(character) {
@@ -348,6 +345,12 @@ pub(crate) fn fold(character: char, out: &mut String) -> Folded {
         return Folded::Replaced;
     }
     fold_compatible(character, out)
+}
+
+/// Whether it is ASCII or of a script that fills whole texts and stands for itself, is seen, and need not be looked up.
+pub(crate) const fn is_never_changed(code: u32) -> bool {
+    code < 0x80
+        || matches!(code, 0x3041..=0x3096 | 0x30a1..=0x30fa | 0x3400..=0x9fff | 0xac00..=0xd7a3)
 }
 
 /// A character that stands for more than so many is left as it is: U+FDFA, one sentence of eighteen, with which a text would

@@ -12,6 +12,7 @@
 
 mod calibration;
 mod card;
+mod characters;
 mod conversation;
 mod corpus;
 mod custom;

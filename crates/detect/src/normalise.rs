@@ -1,13 +1,16 @@
 //! From the text as it came to the text that matchers read, character by character.
 //!
 //! What is not seen is left out and judged (`invisible`), everything else is folded to what a reader
-//! would take it for (`fold`). Plain ASCII is copied as it is.
+//! would take it for (`fold`). What stands for itself is copied as it is.
 //!
 //! INVARIANT: the normalised text, its map and its signals depend on the text alone, not on how it
 //! was cut into pushes. INVARIANT: every byte of the normalised text maps back to the original.
 
+use std::sync::LazyLock;
+
+use crate::characters::Answers;
 use crate::detectors::invisible::{self, INVISIBLE_RUN_CHARACTERS_MAX, Run, invisible};
-use crate::fold::{Folded, fold};
+use crate::fold::{Folded, fold, is_never_changed};
 use crate::offsets::OffsetMap;
 
 /// Normalised text and the way back.
@@ -54,21 +57,20 @@ pub(crate) struct Normaliser {
 impl Normaliser {
     /// Takes the next piece of text.
     pub(crate) fn push(&mut self, text: &str, out: &mut Normal, signals: &mut Vec<Signal>) {
-        let mut rest = text;
+        let (mut rest, looks) = (text, &*LOOKS);
         while !rest.is_empty() {
-            let plain = plain_prefix(rest.as_bytes());
-            let (ascii, tail) = rest.split_at(plain);
-            self.push_ascii(ascii, out, signals);
+            let (plain, tail) = rest.split_at(plain_prefix(rest, looks));
+            self.push_plain(plain, out, signals);
             rest = tail;
             let mut characters = rest.chars();
-            while let Some(character) = characters.as_str().chars().next() {
-                if character.is_ascii() {
-                    break;
+            while let Some(character) = characters.next() {
+                match looks.of(character) {
+                    Look::Same => break,
+                    Look::Like(like) => self.push_like(character, like, out, signals),
+                    Look::Otherwise => self.push_otherwise(character, out, signals),
                 }
-                characters.next();
-                self.push_wide(character, out, signals);
+                rest = characters.as_str();
             }
-            rest = characters.as_str();
         }
         self.report_long_run(signals);
     }
@@ -88,16 +90,32 @@ impl Normaliser {
         self.taken
     }
 
-    fn push_ascii(&mut self, ascii: &str, out: &mut Normal, signals: &mut Vec<Signal>) {
-        let Some(first) = ascii.chars().next() else { return };
-        self.close_run(Some(first), signals);
+    /// Takes characters that stand for themselves.
+    fn push_plain(&mut self, plain: &str, out: &mut Normal, signals: &mut Vec<Signal>) {
+        let Some(last) = plain.chars().next_back() else { return };
+        self.close_run(plain.chars().next(), signals);
         out.map.in_step(out.end(), self.taken);
-        out.text.push_str(ascii);
-        self.taken += ascii.len();
-        self.before = ascii.chars().next_back();
+        out.text.push_str(plain);
+        self.taken += plain.len();
+        self.before = Some(last);
     }
 
-    fn push_wide(&mut self, character: char, out: &mut Normal, signals: &mut Vec<Signal>) {
+    /// Takes a character that stands for one other.
+    fn push_like(
+        &mut self,
+        character: char,
+        like: char,
+        out: &mut Normal,
+        signals: &mut Vec<Signal>,
+    ) {
+        self.close_run(Some(character), signals);
+        out.map.replaced(out.end(), self.taken, character.len_utf8());
+        out.text.push(like);
+        self.taken += character.len_utf8();
+        self.before = Some(character);
+    }
+
+    fn push_otherwise(&mut self, character: char, out: &mut Normal, signals: &mut Vec<Signal>) {
         let len = character.len_utf8();
         if let Some(sort) = invisible(character) {
             let before = self.before;
@@ -151,12 +169,49 @@ pub(crate) fn normalised(text: &str) -> Normal {
     normal
 }
 
-/// How many bytes at the beginning are ASCII: by blocks, which is faster than one by one.
-fn plain_prefix(bytes: &[u8]) -> usize {
+/// How a character is taken.
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    /// It stands for itself.
+    Same,
+    /// It stands for one other.
+    Like(char),
+    /// It is not seen, it stands for nothing or for several, or it is asked about as it comes.
+    Otherwise,
+}
+
+static LOOKS: LazyLock<Answers<Look>> = LazyLock::new(|| Answers::new(look, later));
+
+fn look(character: char) -> Look {
+    if invisible(character).is_some() {
+        return Look::Otherwise;
+    }
+    let mut folded = String::new();
+    if fold(character, &mut folded) == Folded::Same {
+        return Look::Same;
+    }
+    let mut parts = folded.chars();
+    match (parts.next(), parts.next()) {
+        (Some(like), None) => Look::Like(like),
+        _ => Look::Otherwise,
+    }
+}
+
+fn later(character: char) -> Look {
+    if is_never_changed(u32::from(character)) { Look::Same } else { Look::Otherwise }
+}
+
+/// How many bytes at the beginning stand for themselves: ASCII by blocks, which is faster than one by one.
+fn plain_prefix(text: &str, looks: &Answers<Look>) -> usize {
     const BLOCK: usize = 32;
+    let bytes = text.as_bytes();
     let blocks = bytes.chunks_exact(BLOCK).take_while(|block| block.is_ascii()).count() * BLOCK;
-    let rest = bytes.get(blocks..).unwrap_or_default();
-    blocks + rest.iter().position(|byte| !byte.is_ascii()).unwrap_or(rest.len())
+    let mut rest = text.get(blocks..).unwrap_or_default().chars();
+    let mut plain = rest.as_str();
+    while rest.next().is_some_and(|next| next.is_ascii() || matches!(looks.of(next), Look::Same)) {
+        plain = rest.as_str();
+    }
+    text.len() - plain.len()
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Sums of rows of eight signed bytes, which is what both models spend their time on.
 //!
-//! INVARIANT: exact: a row is read as eight unsigned numbers, each 128 too high, which are added in fields of
-//! sixteen bits that [`ROWS_MAX`] of them cannot fill.
+//! INVARIANT: exact: the sums are of sixteen bits, which [`ROWS_MAX`] rows cannot fill.
 
 /// Weights in a row.
 pub(crate) const ROW: usize = 8;
@@ -11,22 +10,16 @@ pub(crate) const ROWS_MAX: usize = 256;
 /// The sums of the columns of these rows of `table`, at most [`ROWS_MAX`]; a row that is not there is one of zeros.
 #[inline]
 pub(crate) fn sum(table: &[[u8; ROW]], rows: impl ExactSizeIterator<Item = usize>) -> [i32; ROW] {
-    const FIELDS: u64 = 0x00ff_00ff_00ff_00ff;
-    const SIGNS: u64 = 0x8080_8080_8080_8080;
     debug_assert!(rows.len() <= ROWS_MAX, "{} rows", rows.len());
-    let excess = 128 * rows.len() as u32;
-    let (mut even, mut odd) = (0_u64, 0_u64);
+    let mut sums = [0_i16; ROW];
     for row in rows {
-        let row = table.get(row).copied().unwrap_or_default();
-        let row = u64::from_le_bytes(row) ^ SIGNS;
-        even += row & FIELDS;
-        odd += (row >> 8) & FIELDS;
+        // A reference, so that the row is loaded as it is added.
+        let row = table.get(row).unwrap_or(&[0; ROW]);
+        for (sum, weight) in sums.iter_mut().zip(row) {
+            *sum = sum.wrapping_add(i16::from(weight.cast_signed()));
+        }
     }
-    std::array::from_fn(|place| {
-        let fields = if place % 2 == 0 { even } else { odd };
-        let field = u32::from((fields >> (8 * (place & !1))) as u16);
-        field.cast_signed() - excess.cast_signed()
-    })
+    sums.map(i32::from)
 }
 
 #[cfg(test)]

@@ -46,11 +46,11 @@ pub fn features(text: &str, mut emit: impl FnMut(u16, usize, usize)) {
         Reader { recent: 0, last: LINE, run: 1, symbols: 0, shapes: 0, emit: &mut emit };
     let mut at = 0;
     while let Some(byte) = bytes.get(at).copied() {
-        if byte.is_ascii_alphanumeric() {
+        if KINDS[usize::from(byte)] != 0 {
             let rest = bytes.get(at..).unwrap_or_default();
             let (mut len, mut kinds) = (0, 0);
             for byte in rest {
-                let kind = kind_of(*byte);
+                let kind = KINDS[usize::from(*byte)];
                 if kind == 0 {
                     break;
                 }
@@ -84,15 +84,20 @@ const CAPITAL: u8 = 2;
 const FIGURE: u8 = 4;
 
 /// What a character of a word is; nothing, if it is none.
-#[inline]
-const fn kind_of(byte: u8) -> u8 {
-    match byte {
-        b'a'..=b'z' => SMALL,
-        b'A'..=b'Z' => CAPITAL,
-        b'0'..=b'9' => FIGURE,
-        _ => 0,
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut at = 0;
+    while at < kinds.len() {
+        kinds[at] = match at as u8 {
+            b'a'..=b'z' => SMALL,
+            b'A'..=b'Z' => CAPITAL,
+            b'0'..=b'9' => FIGURE,
+            _ => 0,
+        };
+        at += 1;
     }
-}
+    kinds
+};
 
 /// The symbol of an ASCII character that is no letter and no digit.
 const fn sign(byte: u8) -> u8 {

@@ -7,7 +7,9 @@
 //! INVARIANT: what a matcher sees from a start depends on the normalised text alone, never on how
 //! it was cut. Forward it sees [`VALUE_BYTES_MAX`] bytes, backward [`CONTEXT_BYTES_MAX`].
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+
+use crate::detectors::identifiers::{self, Near};
 
 /// The longest value a matcher may look at from its start, in bytes of normalised text.
 pub(crate) const VALUE_BYTES_MAX: usize = 512;
@@ -42,6 +44,8 @@ pub(crate) struct Text<'a> {
     /// Whether the text ends where what has arrived ends.
     complete: bool,
     reading: Cell<Reading>,
+    /// What the context names, once somebody asked.
+    near: OnceCell<Near>,
     #[cfg(test)]
     pub(crate) reads: Cell<usize>,
 }
@@ -70,6 +74,7 @@ impl<'a> Text<'a> {
             limit,
             complete,
             reading: Cell::new(Reading::Sound),
+            near: OnceCell::new(),
             #[cfg(test)]
             reads: Cell::new(0),
         }
@@ -119,6 +124,11 @@ impl<'a> Text<'a> {
     /// The text before the start, as far as it may be seen.
     pub(crate) const fn context(&self) -> &'a [u8] {
         self.context
+    }
+
+    /// What the text before the start names; it is read once, however many matchers ask.
+    pub(crate) fn near(&self) -> &Near {
+        self.near.get_or_init(|| identifiers::near(self.context))
     }
 
     /// Whether the text from the start begins with `prefix`; reads no further than the first

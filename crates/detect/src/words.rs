@@ -7,6 +7,7 @@
 //! INVARIANT: the words depend on the text alone, not on how it was cut: a word is handed out once
 //! the character after it is there.
 
+use crate::characters::{self, Kind};
 use crate::normalise::{Normal, normalised};
 
 /// The weight of a word between spaces.
@@ -97,8 +98,8 @@ impl Words {
             letters: 0,
             sealed: false,
         });
-        if character.is_ascii() {
-            open.hash = mix(open.hash, u64::from(character.to_ascii_lowercase() as u32));
+        if let Some(lower) = characters::lower(character) {
+            open.hash = mix(open.hash, u64::from(lower as u32));
         } else {
             for lower in character.to_lowercase() {
                 open.hash = mix(open.hash, u64::from(lower as u32));
@@ -172,7 +173,7 @@ impl Sort {
             '*' | '_' | '`' | '\'' | '~' => Self::Ignored,
             _ if character.is_ascii() => Self::Separator,
             _ if is_without_spaces(character) => Self::Alone,
-            _ if character.is_alphanumeric() => Self::Letter,
+            _ if Kind::of(character).is_alphanumeric() => Self::Letter,
             _ => Self::Separator,
         }
     }

@@ -17,7 +17,8 @@ pub struct Anomaly {
     pub kind: Kind,
     /// What was measured: `requests`, `cost`, `blocked`, `rephrased`, `errors`, `refusals`, `latency`, `first_byte`.
     pub measure: String,
-    /// The model asked for.
+    /// The model asked for; `(all)` for all of a principal's, `(other)` for those beyond the limit of names, `(everybody)` for all traffic of
+    /// all principals, of which none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// What was seen in the window: a count, or for times the microseconds of a typical answer.

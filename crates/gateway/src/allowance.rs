@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use policy::{Grants, Verb};
 use store::{Grant, Quota};
-use wire::{Document, Operation};
+use wire::{Document, Facts, Operation};
 
 use crate::{
     handles::Claims,
@@ -42,32 +42,42 @@ pub(crate) fn within_limits(
     stored: Option<&Claims>,
 ) -> Result<(), Refusal> {
     let facts = &document.facts;
-    let answers = u64::from(facts.choices.max(1)) * u64::from(facts.prompts.max(1));
     let ask = Ask {
         principal: &caller.counted,
         of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
         model: model.unwrap_or_default(),
         route: &route.name,
-        request_bytes: request_bytes(operation, document, stored),
-        input_tokens_min: begun(operation, stored).map_or(0, |claims| claims.tokens),
-        answers,
+        request_bytes: document.source().len() as u64,
+        tokens: None,
+        answers: answers(facts),
         output_tokens_max: facts.output_tokens_max,
         uses: uses(operation),
+    };
+    // A batch uses what its requests may use, which was counted when they were inspected.
+    let ask = match stored.filter(|_| operation.begins_batch()) {
+        None => ask,
+        Some(Claims { tokens, .. }) => Ask {
+            request_bytes: tokens.input.saturating_mul(TOKEN_BYTES),
+            tokens: Some(*tokens),
+            answers: 1,
+            output_tokens_max: Some(tokens.output),
+            ..ask
+        },
     };
     allowance.claim(&shared.quotas, &ask)
 }
 
-/// The bytes of what a model is asked with. A batch is asked with those of its file, which were counted when it was inspected.
-fn request_bytes(operation: Operation, document: &Document<'_>, stored: Option<&Claims>) -> u64 {
-    match begun(operation, stored) {
-        Some(claims) => claims.tokens.saturating_mul(TOKEN_BYTES),
-        None => document.source().len() as u64,
-    }
+/// How many answers a request asks for.
+fn answers(facts: &Facts<'_>) -> u64 {
+    u64::from(facts.choices.max(1)) * u64::from(facts.prompts.max(1))
 }
 
-/// What a batch that is begun was made of.
-fn begun(operation: Operation, stored: Option<&Claims>) -> Option<&Claims> {
-    stored.filter(|_| operation == Operation::BatchCreate)
+/// Tokens that all answers to a request may have, of operations that are answered with text.
+pub(crate) fn output_tokens(operation: Operation, facts: &Facts<'_>, assumed: u64) -> u64 {
+    if uses(operation) != Uses::InputAndOutput {
+        return 0;
+    }
+    facts.output_tokens_max.unwrap_or(assumed).saturating_mul(answers(facts))
 }
 
 /// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
@@ -81,7 +91,7 @@ pub(crate) async fn to_report(
         model: "",
         route: "",
         request_bytes: 0,
-        input_tokens_min: 0,
+        tokens: None,
         answers: 1,
         output_tokens_max: None,
         uses: Uses::Nothing,
@@ -106,8 +116,13 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::FileUpload
         | Operation::FileShow
         | Operation::FileDelete
+        | Operation::FileContent
         | Operation::BatchShow
         | Operation::BatchCancel
+        | Operation::MessageBatchShow
+        | Operation::MessageBatchCancel
+        | Operation::MessageBatchDelete
+        | Operation::MessageBatchResults
         | Operation::GeminiModelList
         | Operation::GeminiModelShow
         | Operation::GeminiCountTokens
@@ -127,10 +142,10 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::OllamaEmbeddings
         | Operation::ImageEdits
         | Operation::ImageVariations
-        | Operation::AudioSpeech
-        | Operation::BatchCreate => Uses::Input,
-        // What a batch has answered counts when it is read.
-        Operation::FileContent
+        | Operation::AudioSpeech => Uses::Input,
+        // What a batch may use counts when it is begun, and not each time that its output is read.
+        Operation::BatchCreate
+        | Operation::MessageBatchCreate
         | Operation::ChatCompletions
         | Operation::Completions
         | Operation::Responses
@@ -141,6 +156,7 @@ pub(crate) const fn uses(operation: Operation) -> Uses {
         | Operation::ConverseStream
         | Operation::OllamaChat
         | Operation::OllamaGenerate
+        | Operation::Realtime
         | Operation::AudioTranscriptions
         | Operation::AudioTranslations => Uses::InputAndOutput,
     }

@@ -165,6 +165,11 @@ impl AnswerGuard {
         self.lanes.keys().filter(wanted).copied().collect()
     }
 
+    /// From now on it answers a caller who has sent this much.
+    pub(crate) fn knows(&mut self, vault: &Arc<Vault>) {
+        self.vault = Arc::clone(vault);
+    }
+
     /// Whom it answers.
     pub(crate) fn principal(&self) -> &Principal {
         &self.subject.principal

@@ -2,7 +2,8 @@
 //!
 //! Read is `response_format` of chat completions and `text.format` of responses: `json_object`, and `json_schema` with
 //! its schema; the format of messages (`output_config.format`, and `output_format` before it); Gemini's `responseMimeType`
-//! with `responseJsonSchema`; and Ollama's `format`, which is `json` or a schema.
+//! with `responseJsonSchema`; Ollama's `format`, which is `json` or a schema; and `outputConfig.textFormat` of Bedrock's `Converse`, whose
+//! schema is text.
 //!
 //! INVARIANT: what cannot be read asks for nothing: whether a request is well formed is for `wire` and the upstream to say.
 //!
@@ -13,16 +14,21 @@ use serde_json::Value;
 use wire::{Channel, Dialect, Operation};
 
 /// Where a body asks for a form, by dialect: the name without which it does not, and the place.
-const PLACES: [(Dialect, &[u8], &str); 5] = [
+const PLACES: [(Dialect, &[u8], &str); 6] = [
     (Dialect::OpenAi, b"\"response_format\"", "/response_format"),
     (Dialect::OpenAi, b"\"format\"", "/text/format"),
     (Dialect::Anthropic, b"\"output_config\"", "/output_config/format"),
     (Dialect::Anthropic, b"\"output_format\"", "/output_format"),
     (Dialect::Ollama, b"\"format\"", "/format"),
+    (Dialect::Bedrock, b"\"outputConfig\"", "/outputConfig/textFormat"),
 ];
 
 /// The form that the body of a request asks for.
 pub(crate) fn answer_form(operation: Operation, body: &[u8]) -> Option<AnswerForm> {
+    // What a batch asks for, it is not answered with at once.
+    if operation.is_of_storage() {
+        return None;
+    }
     if operation.dialect() == Dialect::Gemini {
         return of_gemini(body);
     }
@@ -43,6 +49,11 @@ pub(crate) fn answer_form(operation: Operation, body: &[u8]) -> Option<AnswerFor
     }
     match asked.get("type")?.as_str()? {
         "json_object" => Some(AnswerForm::object()),
+        "json_schema" if operation.dialect() == Dialect::Bedrock => {
+            let schema = asked.pointer("/structure/jsonSchema/schema").and_then(Value::as_str);
+            let schema = schema.and_then(|text| serde_json::from_str::<Value>(text).ok());
+            Some(schema.as_ref().map_or_else(AnswerForm::default, AnswerForm::of_schema))
+        }
         "json_schema" => {
             let schema = asked.pointer("/json_schema/schema").or_else(|| asked.get("schema"));
             Some(schema.map_or_else(AnswerForm::default, AnswerForm::of_schema))
@@ -133,6 +144,20 @@ mod tests {
         assert_eq!(of(other), Some(AnswerForm::default()));
         assert_eq!(of(json!({"responseMimeType": "text/plain"})), None);
         assert_eq!(of(json!({"stopSequences": [kind]})), None);
+    }
+
+    #[test]
+    fn forms_are_read_from_requests_of_bedrocks() {
+        let schema = json!({"type": "object"});
+        let of = |schema: Value| {
+            let format = json!({"type": "json_schema", "structure": {"jsonSchema": {"name": "n", "schema": schema}}});
+            let body = json!({"messages": [], "outputConfig": {"textFormat": format}}).to_string();
+            answer_form(Operation::Converse, body.as_bytes())
+        };
+        assert_eq!(of(json!(schema.to_string())), Some(AnswerForm::of_schema(&schema)));
+        assert_eq!(of(json!("{")), Some(AnswerForm::default()), "JSON, whatever it says");
+        let other = json!({"messages": [], "outputConfig": {"effort": "low"}}).to_string();
+        assert_eq!(answer_form(Operation::ConverseStream, other.as_bytes()), None);
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Asked {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Self {
-        let is_output = operation == Operation::FileContent && status.is_success();
+        let is_output = operation.gives_results() && status.is_success();
         let lines = stored.and_then(|claims| claims.operation).filter(|_| is_output);
         Self { operation, lines, shape: shape(operation, status, headers) }
     }

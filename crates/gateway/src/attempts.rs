@@ -1,7 +1,7 @@
 //! Asking the upstreams of a request, one after the other, until one answers.
 //!
-//! An attempt is repeated only if the request was certainly not processed (no connection, no TLS, or cut off before any of it
-//! was sent), or if the upstream said so with a status that the route repeats. What may have been processed is never
+//! An attempt is repeated only if the request was certainly not processed (no connection, no TLS, cut off before any of it
+//! was sent, or taken back in HTTP/2), or if the upstream said so with a status that the route repeats. What may have been processed is never
 //! sent twice: a reset or a timeout after the request went out ends it.
 //!
 //! INVARIANT: every attempt sends a request of its own, cleared by the one judgement, with the key of the upstream it goes to;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Response;
-use net::{Incoming, UpstreamError};
+use net::{AnswerBody, UpstreamError};
 
 use crate::{
     exchange::Exchange,
@@ -34,7 +34,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// An answer's head and unread body, and who gave it.
 pub(crate) struct Answer {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) response: Response<AnswerBody>,
     pub(crate) target: Arc<Target>,
 }
 
@@ -195,6 +195,9 @@ mod tests {
             assert_eq!(pause, expected, "{outcome:?} {asked} {upstreams}");
         }
         let default = RetrySettings::default();
+        let taken_back: Result<Response<()>, _> =
+            Err(UpstreamError::Refused { name: "a".to_owned() });
+        assert_eq!(Outcome::of(&taken_back, &default), Outcome::Unsent);
         assert_eq!(
             Outcome::Repeatable(None).pause(1, 1, &default),
             None,

@@ -1,7 +1,7 @@
 //! What a batch has written, line by line: each is the answer to a request, and guarded like one.
 //!
-//! A line whose answer must not pass keeps its place: its body becomes the refusal that a live caller would have got, and
-//! its status with it. Nothing is restored: the values of a file's requests are not kept until its batch is done.
+//! A line whose answer must not pass keeps its place: its answer becomes the refusal that a live caller would have got.
+//! Nothing is restored: the values of a batch's requests are not kept until it is done.
 //!
 //! INVARIANT: what is withheld of one line changes nothing in another. INVARIANT: what must not pass and is no answer (a
 //! line's own name) withholds the whole file.
@@ -23,13 +23,13 @@ pub(crate) fn guard_lines(
     let (mut edits, mut verdicts) = (Vec::new(), Verdict::default());
     let members = std::mem::take(&mut document.members);
     for member in &members {
-        let (mut of_line, mut stopped_at) = (Vec::new(), None);
+        let (mut of_line, mut is_stopped) = (Vec::new(), false);
         for index in member.fields.clone() {
             let Some(field) = document.fields.get(index) else { continue };
             let Some(lane) = field.lane else { continue };
-            let is_in_body =
-                |at: usize| member.body.as_ref().is_some_and(|body| body.contains(&at));
-            if stopped_at.is_some() && is_in_body(field.source.start) {
+            let is_in_answer =
+                member.answer.as_ref().is_some_and(|answer| answer.contains(&field.source.start));
+            if is_stopped && is_in_answer {
                 guard.foreseen.take(lane);
                 continue;
             }
@@ -39,9 +39,7 @@ pub(crate) fn guard_lines(
                     let span = Span::new(0, field.text.len());
                     of_line.push(Edit::verbatim(index, span, replacement));
                 }
-                Passed::Stopped(_) if is_in_body(field.source.start) => {
-                    stopped_at = Some(field.source.start);
-                }
+                Passed::Stopped(_) if is_in_answer => is_stopped = true,
                 Passed::Stopped(_) => {
                     verdicts.join(guard.next());
                     return Err(verdicts);
@@ -49,12 +47,10 @@ pub(crate) fn guard_lines(
             }
         }
         verdicts.join(guard.next());
-        // Edits inside a body that is withheld fall away with it.
+        // Edits inside an answer that is withheld fall away with it.
         edits.append(&mut of_line);
-        let Some(body) = stopped_at.and_then(|_| member.body.clone()) else { continue };
-        document.replace(body, withheld(member.operation, interaction));
-        if let Some(status) = member.status.clone() {
-            document.replace(status, StatusCode::FORBIDDEN.as_str().to_owned());
+        if let Some(answer) = member.answer.clone().filter(|_| is_stopped) {
+            document.replace(answer, withheld(member.operation, interaction));
         }
     }
     document.members = members;
@@ -63,7 +59,7 @@ pub(crate) fn guard_lines(
 
 /// What stands in the place of an answer.
 fn withheld(operation: Operation, interaction: &str) -> String {
-    let body = wire::error_body(
+    let answer = wire::refused_answer(
         operation.dialect(),
         &ErrorShape {
             code: "policy_block",
@@ -74,5 +70,5 @@ fn withheld(operation: Operation, interaction: &str) -> String {
             status: StatusCode::FORBIDDEN.as_u16(),
         },
     );
-    String::from_utf8(body).unwrap_or_default()
+    String::from_utf8(answer).unwrap_or_default()
 }

@@ -85,6 +85,18 @@ impl Amount {
     }
 }
 
+impl Amount {
+    /// The share of it that so many of all have; all of it, if nothing is known of them.
+    pub(crate) fn share(self, of: u64, all: u64) -> Self {
+        if all == 0 || of >= all {
+            return self;
+        }
+        let share =
+            |amount: u64| (u128::from(amount) * u128::from(of)).div_ceil(u128::from(all)) as u64;
+        Self { tokens: share(self.tokens), nanousd: share(self.nanousd) }
+    }
+}
+
 /// A day or a month, and what was used in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Window {
@@ -112,6 +124,13 @@ impl Window {
     const fn add(&mut self, number: u64, amount: Amount) {
         let kept = if self.counts_in(number) { self.number } else { number };
         *self = Self { number: kept, used: self.used_in(number).plus(amount) };
+    }
+
+    /// What was counted in the window `number` was another amount.
+    const fn correct(&mut self, number: u64, counted: Amount, right: Amount) {
+        if self.number == number {
+            self.used = self.used.minus(counted).plus(right);
+        }
     }
 }
 
@@ -214,6 +233,12 @@ impl Counter {
             self.tokens.give_back(now_ms, size, reserved.tokens);
             self.tokens.take(now_ms, size, used.tokens);
         }
+    }
+
+    /// What was counted at a time was another amount. Minutes have passed, and days and months that are over stay as they were.
+    pub(crate) const fn correct(&mut self, at_ms: u64, counted: Amount, right: Amount) {
+        self.day.correct(day(at_ms), counted, right);
+        self.month.correct(month(at_ms), counted, right);
     }
 
     /// Whether forgetting it changes nothing.

@@ -191,6 +191,13 @@ impl Exchange {
         self.reservation = reservation;
     }
 
+    /// Notes that a batch is begun with it.
+    pub(crate) fn begins_batch(&mut self, batch: String) {
+        if let Some(reservation) = &mut self.reservation {
+            reservation.begins_batch(batch);
+        }
+    }
+
     /// Notes how many bytes of its request are text, if that is known.
     pub(crate) const fn says(&mut self, text_bytes: Option<u64>) {
         self.text_bytes = text_bytes;

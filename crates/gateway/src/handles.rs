@@ -2,7 +2,7 @@
 //!
 //! Callers share the account of one provider key, and a provider asks only whose key it is. So an id is good for the caller
 //! that it was given to and for nobody else, and says what was inspected when it was made: which operation and model the
-//! lines of a file are for, how much they ask, where it is stored. Nothing is kept here, so that several gateways with one
+//! lines of a file are for, what they may use, where it is stored. Nothing is kept here, so that several gateways with one
 //! secret agree and none forgets.
 //!
 //! INVARIANT: an id that was not sealed here for this caller opens nothing, so a file that was not inspected becomes no batch
@@ -12,12 +12,12 @@
 //! Not here: what may be done with a good one (`policy`, by operation and model).
 
 use data_encoding::BASE64URL_NOPAD;
-use events::{Ending, Principal};
+use events::{Ending, Principal, TokenUsage};
 use http::StatusCode;
 use ring::hmac;
 use wire::{Document, HandleOf, Operation};
 
-use crate::{refusal::Refusal, service::Shared, tally::TOKEN_BYTES, ways_in::Caller};
+use crate::{allowance, refusal::Refusal, service::Shared, tally::TOKEN_BYTES, ways_in::Caller};
 
 /// Bytes of a sealed id: what the content map takes for an id.
 const SEALED_ID_BYTES_MAX: usize = 256;
@@ -61,8 +61,8 @@ pub(crate) struct Claims {
     pub(crate) operation: Option<Operation>,
     /// The model that they ask.
     pub(crate) model: Option<String>,
-    /// Tokens of all of them, as far as bytes tell.
-    pub(crate) tokens: u64,
+    /// What all of them may use: tokens of requests as far as bytes tell, and of answers as many as they may have.
+    pub(crate) tokens: TokenUsage,
     /// Where it is stored.
     pub(crate) upstream: String,
 }
@@ -71,6 +71,8 @@ pub(crate) struct Claims {
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) claims: Claims,
+    /// The provider's own id of it, if it is there already.
+    pub(crate) own: Option<String>,
     /// The path with the provider's own id, if an id stands in it.
     pub(crate) path: Option<String>,
 }
@@ -83,12 +85,17 @@ pub(crate) fn stored(
     (operation, path): (Operation, &str),
     document: &mut Document<'_>,
 ) -> Result<Option<Stored>, Refusal> {
-    if operation == Operation::FileUpload {
-        return Ok(Some(Stored { claims: uploaded(document), path: None }));
+    if operation == Operation::FileUpload || operation == Operation::MessageBatchCreate {
+        if operation.begins_batch() && document.members.is_empty() {
+            return Err(no_requests());
+        }
+        let assumed = shared.quotas.settings.assumed_output_tokens;
+        let claims = sent_up(operation, document, assumed);
+        return Ok(Some(Stored { claims, own: None, path: None }));
     }
     let open =
         |sealed: &str| unseal(&shared.handle_key, &caller.principal, sealed).ok_or_else(not_found);
-    let (claims, path) = if operation == Operation::BatchCreate {
+    let (claims, own, path) = if operation == Operation::BatchCreate {
         let file = document.handles.iter().find(|handle| handle.of == HandleOf::Input);
         let (source, sealed) =
             file.map(|file| (file.source.clone(), file.id.clone())).ok_or_else(no_file)?;
@@ -98,40 +105,48 @@ pub(crate) fn stored(
             return Err(not_inspected());
         }
         document.replace(source, own);
-        (claims, None)
+        (claims, None, None)
     } else {
         let address = wire::address(path);
         let Some((_, sealed)) = wire::stored(&address.path) else { return Ok(None) };
         let (own, claims) = open(sealed)?;
-        check_kind(operation, claims.kind)?;
-        (claims, Some(path.replacen(sealed, &own, 1)))
+        check_kind(operation, &claims)?;
+        let path = path.replacen(sealed, &own, 1);
+        (claims, Some(own), Some(path))
     };
     document.facts.model = claims.model.clone().map(Into::into);
-    Ok(Some(Stored { claims, path }))
+    Ok(Some(Stored { claims, own, path }))
 }
 
 /// Whether an operation is about such a thing.
-fn check_kind(operation: Operation, kind: Kind) -> Result<(), Refusal> {
-    let is_of_batches = matches!(operation, Operation::BatchShow | Operation::BatchCancel);
-    match kind {
+fn check_kind(operation: Operation, claims: &Claims) -> Result<(), Refusal> {
+    let is_its_dialect =
+        claims.operation.is_none_or(|asked| asked.dialect() == operation.dialect());
+    match claims.kind {
         Kind::Input | Kind::Other if operation == Operation::FileContent => Err(not_given_back()),
-        kind if (kind == Kind::Batch) == is_of_batches => Ok(()),
+        kind if is_its_dialect && (kind == Kind::Batch) == operation.is_of_batch() => Ok(()),
         _ => Err(not_found()),
     }
 }
 
-/// What is known of a file that is uploaded; where it will be stored is not.
-fn uploaded(document: &Document<'_>) -> Claims {
-    let operation = document.facts.url.as_deref().and_then(wire::batched);
-    let bodies = document.members.iter().filter_map(|member| member.body.as_ref());
-    let tokens = bodies.map(|body| (body.len() as u64).div_ceil(TOKEN_BYTES)).sum();
-    Claims {
-        kind: if operation.is_some() { Kind::Input } else { Kind::Other },
-        operation,
-        model: document.facts.model.as_deref().map(str::to_owned),
-        tokens,
-        upstream: String::new(),
+/// What is known of a file that is uploaded, or of a batch that is begun with its requests; where it will be stored is not.
+fn sent_up(operation: Operation, document: &Document<'_>, assumed_output_tokens: u64) -> Claims {
+    let (kind, asked) = if operation.begins_batch() {
+        (Kind::Batch, Some(Operation::Messages))
+    } else {
+        let asked = document.facts.url.as_deref().and_then(wire::batched);
+        (if asked.is_some() { Kind::Input } else { Kind::Other }, asked)
+    };
+    let mut tokens = TokenUsage::default();
+    for member in &document.members {
+        let bytes = member.body.as_ref().map_or(0, |body| body.len() as u64);
+        tokens.input = tokens.input.saturating_add(bytes.div_ceil(TOKEN_BYTES));
+        let output =
+            allowance::output_tokens(member.operation, &member.facts, assumed_output_tokens);
+        tokens.output = tokens.output.saturating_add(output);
     }
+    let model = document.facts.model.as_deref().map(str::to_owned);
+    Claims { kind, operation: asked, model, tokens, upstream: String::new() }
 }
 
 /// Whether ids of what is stored at this upstream have room for what is known of it.
@@ -149,22 +164,27 @@ pub(crate) fn seal_all(
     claims: &Claims,
     document: &mut Document<'_>,
 ) -> Result<(), Refusal> {
-    for handle in std::mem::take(&mut document.handles) {
-        let kind = match (handle.of, operation) {
-            (HandleOf::Input, _) => Kind::Input,
-            (HandleOf::Output, _) => Kind::Output,
-            (
-                HandleOf::Itself,
-                Operation::BatchCreate | Operation::BatchShow | Operation::BatchCancel,
-            ) => Kind::Batch,
-            (HandleOf::Itself, _) => claims.kind,
-        };
-        if handle.id.len() > OWN_ID_BYTES_MAX {
-            let message = "the upstream's id of what it has stored is too long";
-            return Err(Refusal::upstream("upstream_garbage", message));
+    let garbage = |message| Refusal::upstream("upstream_garbage", message);
+    let handles = std::mem::take(&mut document.handles);
+    let sealed = |id: &str, kind: Kind| {
+        if id.len() > OWN_ID_BYTES_MAX {
+            return Err(garbage("the upstream's id of what it has stored is too long"));
         }
-        let sealed = seal(key, principal, &handle.id, &Claims { kind, ..claims.clone() });
-        document.replace(handle.source, sealed);
+        Ok(seal(key, principal, id, &Claims { kind, ..claims.clone() }))
+    };
+    for handle in &handles {
+        let with = match handle.of {
+            HandleOf::Input => sealed(&handle.id, Kind::Input)?,
+            HandleOf::Output => sealed(&handle.id, Kind::Output)?,
+            HandleOf::Itself if operation.is_of_batch() => sealed(&handle.id, Kind::Batch)?,
+            HandleOf::Itself => sealed(&handle.id, claims.kind)?,
+            HandleOf::Results => {
+                let batch = handles.iter().find(|handle| handle.of == HandleOf::Itself);
+                let batch = batch.ok_or(garbage("the upstream's batch has results and no id"))?;
+                wire::results_path(&sealed(&batch.id, Kind::Batch)?)
+            }
+        };
+        document.replace(handle.source.clone(), with);
     }
     Ok(())
 }
@@ -216,20 +236,22 @@ fn payload(claims: &Claims) -> String {
     let Claims { kind, operation, model, tokens, upstream } = claims;
     let operation = operation.map_or("", Operation::as_str);
     let model = model.as_deref().unwrap_or_default();
-    let text = format!("{}\n{operation}\n{tokens}\n{upstream}\n{model}", kind.as_str());
+    let TokenUsage { input, output } = tokens;
+    let text = format!("{}\n{operation}\n{input}\n{output}\n{upstream}\n{model}", kind.as_str());
     BASE64URL_NOPAD.encode(text.as_bytes())
 }
 
 fn claims(payload: &str) -> Option<Claims> {
     let text = String::from_utf8(BASE64URL_NOPAD.decode(payload.as_bytes()).ok()?).ok()?;
-    let mut parts = text.splitn(5, '\n');
-    let mut part = || parts.next();
-    let (kind, operation, tokens, upstream, model) = (part()?, part()?, part()?, part()?, part()?);
+    let mut parts = text.splitn(6, '\n');
+    let (kind, operation) = (parts.next()?, parts.next()?);
+    let (input, output) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let (upstream, model) = (parts.next()?, parts.next()?);
     Some(Claims {
         kind: Kind::ALL.into_iter().find(|one| one.as_str() == kind)?,
         operation: Operation::ALL.into_iter().find(|one| one.as_str() == operation),
         model: Some(model).filter(|model| !model.is_empty()).map(str::to_owned),
-        tokens: tokens.parse().ok()?,
+        tokens: TokenUsage { input, output },
         upstream: upstream.to_owned(),
     })
 }
@@ -253,6 +275,17 @@ fn no_file() -> Refusal {
             StatusCode::BAD_REQUEST,
             "invalid_value",
             "a batch needs an `input_file_id`",
+        )
+    }
+}
+
+fn no_requests() -> Refusal {
+    Refusal {
+        param: Some("requests".to_owned()),
+        ..Refusal::request(
+            StatusCode::BAD_REQUEST,
+            "invalid_value",
+            "a batch needs `requests`, a list of objects with `custom_id` and `params`",
         )
     }
 }
@@ -333,7 +366,7 @@ mod tests {
             kind: Kind::Input,
             operation: Some(Operation::ChatCompletions),
             model: Some("meta-llama/Llama-3.1-8B".to_owned()),
-            tokens: 12_345,
+            tokens: TokenUsage { input: 12_345, output: 67_890 },
             upstream: "main provider".to_owned(),
         }
     }
@@ -343,7 +376,13 @@ mod tests {
         for claims in [
             known(),
             Claims { kind: Kind::Batch, ..known() },
-            Claims { kind: Kind::Other, operation: None, model: None, tokens: 0, ..known() },
+            Claims {
+                kind: Kind::Other,
+                operation: None,
+                model: None,
+                tokens: TokenUsage::default(),
+                ..known()
+            },
         ] {
             let sealed = seal(&key(b"k"), &caller("a", "ann"), "file-1~x", &claims);
             assert!(sealed.len() <= SEALED_ID_BYTES_MAX && have_room(&claims, &claims.upstream));

@@ -5,12 +5,13 @@
 //! until then. What is out is asked last, not never: when all are out, the one that comes back soonest is asked, because
 //! a wrong guess of ours must not make an outage of a hiccup.
 //!
-//! INVARIANT: bounded: a fixed size for each configured upstream. INVARIANT: the caller says what time it is.
+//! INVARIANT: bounded: a fixed size for each configured upstream. INVARIANT: the caller says what time it is; only dates of
+//! `retry-after` are compared with the clock on the wall.
 //!
 //! Not here: the task that checks (`check`), what is tried again (`attempts`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, Response, StatusCode};
 use net::UpstreamError;
@@ -101,7 +102,12 @@ impl Health {
     /// Notes how a request ended, as far as its head.
     pub(crate) fn asked<B>(&self, answer: &Result<Response<B>, UpstreamError>, now: Instant) {
         let mut state = self.state();
-        let Ok(answer) = answer else { return state.requests.end(false, now) };
+        let answer = match answer {
+            Ok(answer) => answer,
+            // It is there, and goes away in good order or has too much to do.
+            Err(UpstreamError::Refused { .. }) => return,
+            Err(_) => return state.requests.end(false, now),
+        };
         state.requests.end(!is_failing(answer.status()), now);
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
             let after = retry_after(answer.headers()).map(|after| now + after.min(PAUSE_MAX));
@@ -120,11 +126,21 @@ fn is_failing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 502..=504 | 529)
 }
 
-/// When to try again, as far as it is said in seconds or milliseconds; dates are not read.
+/// When to try again, as far as it is said: in milliseconds, in seconds, or as a date, of which what has passed is now.
+/// RFC 9110, section 10.2.3.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    retry_after_at(headers, SystemTime::now())
+}
+
+fn retry_after_at(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let said = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |name: &str| said(name)?.parse::<u64>().ok();
+    let date = || {
+        let date = httpdate::parse_http_date(said("retry-after")?).ok()?;
+        Some(date.duration_since(now).unwrap_or_default())
+    };
     let precisely = number("retry-after-ms").map(Duration::from_millis);
-    precisely.or_else(|| number("retry-after").map(Duration::from_secs))
+    precisely.or_else(|| number("retry-after").map(Duration::from_secs)).or_else(date)
 }
 
 #[cfg(test)]
@@ -197,6 +213,11 @@ mod tests {
             }
             assert!(health.admit(now), "{status}");
         }
+        for _ in 0..=FAILURES_MAX {
+            let taken_back = UpstreamError::Refused { name: "a".to_owned() };
+            health.asked::<()>(&Err(taken_back), now);
+        }
+        assert!(health.admit(now), "it is there");
         health.asked(&Ok(head(429, &[("retry-after", "5")])), now);
         assert_eq!(health.out_until(now), Some(now + SECOND * 5));
         assert!(health.admit(now + SECOND * 5));
@@ -206,9 +227,25 @@ mod tests {
             Some(now + PAUSE_MAX),
             "no longer than the longest pause"
         );
-        let after = |name, value| retry_after(head(429, &[(name, value)]).headers());
-        assert_eq!(after("retry-after-ms", "20"), Some(Duration::from_millis(20)));
-        assert_eq!(after("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT"), None);
+    }
+
+    #[test]
+    fn when_to_try_again_is_said_in_several_ways() {
+        let now = SystemTime::UNIX_EPOCH + SECOND * 946_684_795;
+        for (name, value, after) in [
+            ("retry-after-ms", "20", Some(Duration::from_millis(20))),
+            ("retry-after", "20", Some(SECOND * 20)),
+            ("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT", Some(SECOND * 4)),
+            ("retry-after", "Friday, 31-Dec-99 23:59:59 GMT", Some(SECOND * 4)),
+            ("retry-after", "Fri Dec 31 23:59:59 1999", Some(SECOND * 4)),
+            ("retry-after", "Fri, 31 Dec 1999 23:59:54 GMT", Some(Duration::ZERO)),
+            ("retry-after", "Fri, 31 Dec 1999 25:59:54 GMT", None),
+            ("retry-after", "tomorrow", None),
+            ("retry-after", "-1", None),
+        ] {
+            let head = head(429, &[(name, value)]);
+            assert_eq!(retry_after_at(head.headers(), now), after, "{name}: {value}");
+        }
     }
 
     #[test]

@@ -236,6 +236,23 @@ impl Judge {
         reference.citing(fields.chain(files.texts.iter().map(|file| &*file.text)))
     }
 
+    /// What the answers of a session are compared with: everything said in it so far, as [`Self::reference`] does it.
+    pub(crate) fn reference_of(&self, said: &[(Provenance, String)]) -> detect::Reference {
+        if !self.guards {
+            return detect::Reference::default();
+        }
+        let of = |wanted: &'static [Provenance]| {
+            let texts = said.iter().filter(|(provenance, _)| wanted.contains(provenance));
+            texts.map(|(_, text)| text.as_str())
+        };
+        let prompts = of(&[Provenance::System, Provenance::Developer]);
+        let reference = detect::Reference::of_prompts(prompts, of(&[Provenance::User]));
+        if of(&[Provenance::Retrieved, Provenance::ToolResult]).next().is_none() {
+            return reference;
+        }
+        reference.citing(said.iter().map(|(_, text)| text.as_str()))
+    }
+
     /// Judges a request.
     pub(crate) fn request(&self, subject: &Subject, findings: &[LocatedFinding]) -> Judgement {
         self.judge(subject, findings, Stage::Request)

@@ -16,6 +16,7 @@ mod answer_form;
 mod asked;
 mod attempts;
 mod batch_output;
+mod begun;
 mod blank;
 mod break_glass;
 mod check;
@@ -50,6 +51,7 @@ mod request;
 mod risk;
 mod routing;
 mod service;
+mod session;
 mod settings;
 mod shared_quota;
 mod sigv4;
@@ -219,6 +221,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         limits,
         routes,
         shutdown: shutdown.clone(),
+        tasks: tasks.clone(),
         unknown_fields,
         watch,
         ways_in: Arc::new(ways_in),
@@ -294,5 +297,6 @@ fn key_for(purpose: &str, secret: &Secret<[u8; 32]>) -> hmac::Key {
 
 fn read_limits(limits: &Limits) -> ReadLimits {
     let body_bytes_max = limits.body_bytes_max.max(limits.answer_bytes_max);
-    ReadLimits { body_bytes_max, ..ReadLimits::default() }
+    let members_max = limits.batch_requests_max;
+    ReadLimits { body_bytes_max, members_max, ..ReadLimits::default() }
 }

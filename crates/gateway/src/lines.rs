@@ -107,7 +107,7 @@ pub(crate) fn because_of(member: Option<&Member<'_>>, refusal: Refusal) -> Refus
     let Some(member) = member else { return refusal };
     Refusal {
         message: format!("{}: {}", member.shown(), refusal.message),
-        param: Some(member.path()),
+        param: Some(member.at.path()),
         ..refusal
     }
 }

@@ -16,7 +16,8 @@ use events::{
     Outcome,
 };
 use telemetry::{
-    About, Counter, Family, FamilySnapshot, Gauge, Histogram, Kind, Meter, Names, Unit, names,
+    About, Counter, Family, FamilySnapshot, Gauge, Histogram, Kind, Meter, Names, Unit, about,
+    names,
 };
 
 use crate::break_glass::{self, BreakGlass};
@@ -90,10 +91,6 @@ pub(crate) struct Labels {
     upstream: Option<String>,
 }
 
-const fn about(name: &'static str, help: &'static str, kind: Kind, unit: Unit) -> About {
-    About { name, help, kind, unit }
-}
-
 const ANOMALIES: About =
     about("bartizan.anomalies", "Findings of the baselines, by kind.", Kind::Counter, Unit::Count);
 const COST: About = about(
@@ -118,7 +115,8 @@ const BREAK_GLASS_USES: About = about(
 );
 const EXPOSURES: About = about(
     "bartizan.keys.exposed",
-    "Keys of ours, and sealed keys of providers, seen in plain text.",
+    "Keys that still opened something when they were read in a request, an answer or the comment of a report: \
+     virtual keys, and keys of providers that are sealed here; one per key and interaction.",
     Kind::Counter,
     Unit::Count,
 );
@@ -399,7 +397,7 @@ impl Metrics {
         self.anomalies.with([kind.as_str()]).add(1);
     }
 
-    /// So many virtual keys were seen.
+    /// So many keys were seen where keys do not belong.
     pub(crate) fn keys_exposed(&self, count: u64) {
         if count > 0 {
             self.exposures.with([]).add(count);
@@ -522,6 +520,7 @@ pub(crate) fn at_rest() -> Metrics {
                 ca_pem: None,
                 client_identity: None,
                 connect_time_max: Duration::ZERO,
+                http: net::HttpVersions::Auto,
                 name: "fake".to_owned(),
                 pins: Vec::new(),
                 response_time_max: Duration::ZERO,

@@ -12,7 +12,7 @@ use journal::Journal;
 use net::{Arrival, Body, BodyBudget, Handler, ListenerSettings};
 use telemetry::{
     About, FamilySnapshot, Gauge, Kind, Meter as _, PROMETHEUS_CONTENT_TYPE, Point, Series, Unit,
-    prometheus_text,
+    about, prometheus_text,
 };
 
 use crate::metrics::Metrics;
@@ -25,6 +25,45 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 const TIME_MAX: Duration = Duration::from_secs(10);
 /// The only path.
 const PATH: &str = "/metrics";
+
+const BODIES: About =
+    about("bartizan.bodies.held", "Bodies held in memory.", Kind::Gauge, Unit::Bytes);
+const BUILD: About =
+    about("bartizan.build_info", "Which Bartizan runs; always 1.", Kind::Gauge, Unit::Count);
+const CONNECTIONS: About =
+    about("bartizan.connections.open", "Open connections of callers.", Kind::Gauge, Unit::Count);
+const RECORDS: About = about(
+    "bartizan.journal.records",
+    "Records written since the record was made.",
+    Kind::Counter,
+    Unit::Count,
+);
+const STARTED: About =
+    about("bartizan.start_time", "When it started, since 1970.", Kind::Gauge, Unit::Seconds);
+const SYNCS: About = about(
+    "bartizan.journal.sync.duration",
+    "How long the disk took to make records safe.",
+    Kind::Histogram,
+    Unit::Seconds,
+);
+const UNSYNCED: About = about(
+    "bartizan.journal.unsynced",
+    "Records that are written and not safe against a power cut yet.",
+    Kind::Gauge,
+    Unit::Count,
+);
+const WAITING: About = about(
+    "bartizan.journal.waiting",
+    "Records that wait to be written with the next one.",
+    Kind::Gauge,
+    Unit::Bytes,
+);
+const WRITABLE: About = about(
+    "bartizan.journal.writable",
+    "Whether the record can be written; without it nothing passes.",
+    Kind::Gauge,
+    Unit::Count,
+);
 
 /// Where everything that is measured comes together.
 pub(crate) struct MetricsPage {
@@ -61,21 +100,15 @@ impl MetricsPage {
 
     /// What everything says now.
     pub(crate) fn snapshot(&self) -> Vec<FamilySnapshot> {
-        let gauge = |name, help, unit| About { name, help, kind: Kind::Gauge, unit };
         let version = Series {
             labels: vec![("version", env!("CARGO_PKG_VERSION").to_owned())],
             point: Point::Number(1),
         };
-        let build = gauge("bartizan.build_info", "Which Bartizan runs; always 1.", Unit::Count);
-        let started = gauge("bartizan.start_time", "When it started, since 1970.", Unit::Seconds);
-        let connections =
-            gauge("bartizan.connections.open", "Open connections of callers.", Unit::Count);
-        let bodies = gauge("bartizan.bodies.held", "Bodies held in memory.", Unit::Bytes);
         let mut families = vec![
-            FamilySnapshot { about: build, series: vec![version] },
-            FamilySnapshot::number(started, self.started_us),
-            FamilySnapshot::point(connections, self.connections.point()),
-            FamilySnapshot::number(bodies, self.bodies.held_bytes()),
+            FamilySnapshot { about: BUILD, series: vec![version] },
+            FamilySnapshot::number(STARTED, self.started_us),
+            FamilySnapshot::point(CONNECTIONS, self.connections.point()),
+            FamilySnapshot::number(BODIES, self.bodies.held_bytes()),
         ];
         families.extend(self.metrics.snapshot());
         families.extend(self.of_journal());
@@ -83,45 +116,14 @@ impl MetricsPage {
     }
 
     fn of_journal(&self) -> Vec<FamilySnapshot> {
-        let about = |name, help, kind, unit| About { name, help, kind, unit };
-        let writable = about(
-            "bartizan.journal.writable",
-            "Whether the record can be written; without it nothing passes.",
-            Kind::Gauge,
-            Unit::Count,
-        );
         let is_writable = u64::from(self.journal.check().is_ok());
-        let mut families = vec![FamilySnapshot::number(writable, is_writable)];
+        let mut families = vec![FamilySnapshot::number(WRITABLE, is_writable)];
         let Some(stats) = self.journal.stats() else { return families };
-        let syncs = about(
-            "bartizan.journal.sync.duration",
-            "How long the disk took to make records safe.",
-            Kind::Histogram,
-            Unit::Seconds,
-        );
-        let unsynced = about(
-            "bartizan.journal.unsynced",
-            "Records that are written and not safe against a power cut yet.",
-            Kind::Gauge,
-            Unit::Count,
-        );
-        let waiting = about(
-            "bartizan.journal.waiting",
-            "Records that wait to be written with the next one.",
-            Kind::Gauge,
-            Unit::Bytes,
-        );
-        let records = about(
-            "bartizan.journal.records",
-            "Records written since the record was made.",
-            Kind::Counter,
-            Unit::Count,
-        );
         families.extend([
-            FamilySnapshot::point(syncs, stats.syncs),
-            FamilySnapshot::number(unsynced, stats.unsynced_records),
-            FamilySnapshot::number(waiting, stats.waiting_bytes),
-            FamilySnapshot::number(records, stats.records),
+            FamilySnapshot::point(SYNCS, stats.syncs),
+            FamilySnapshot::number(UNSYNCED, stats.unsynced_records),
+            FamilySnapshot::number(WAITING, stats.waiting_bytes),
+            FamilySnapshot::number(RECORDS, stats.records),
         ]);
         families
     }

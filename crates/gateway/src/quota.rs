@@ -20,7 +20,9 @@ use events::{Principal, TokenUsage};
 use policy::NamePattern;
 use serde::{Deserialize, Serialize};
 use store::Quota;
+use wire::Progress;
 
+use crate::begun::{Batches, Counted};
 use crate::counter::{Amount, Counter, QuotaRefusal, Window, cost, month};
 use crate::exchange::now_ms;
 use crate::shared_quota::{self, SharedQuota};
@@ -116,8 +118,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) model: &'a str,
     pub(crate) route: &'a str,
     pub(crate) request_bytes: u64,
-    /// Tokens that it is asked with at least, whatever its own bytes and the upstream's count say.
-    pub(crate) input_tokens_min: u64,
+    /// What it uses, where that is not what its own bytes and the upstream's count say.
+    pub(crate) tokens: Option<TokenUsage>,
     /// How many answers it asks for.
     pub(crate) answers: u64,
     /// The most tokens of each; nothing, if the request does not say.
@@ -134,6 +136,7 @@ pub struct Quotas {
 
 #[derive(Debug, Default)]
 struct Counters {
+    batches: Mutex<Batches>,
     map: Mutex<HashMap<CounterId, Counter>>,
     /// When counters at rest were searched for, in milliseconds since 1970.
     swept_ms: AtomicU64,
@@ -159,7 +162,7 @@ impl CounterId {
 pub(crate) struct Claim {
     pub(crate) counters: Vec<(CounterId, Quota)>,
     price: (u64, u64),
-    input_tokens_min: u64,
+    tokens: Option<TokenUsage>,
     pub(crate) reserved: Amount,
     uses: Uses,
 }
@@ -167,6 +170,8 @@ pub(crate) struct Claim {
 /// What a request holds until it ends.
 #[derive(Debug)]
 pub(crate) struct Reservation {
+    /// The batch that was begun with it.
+    batch: Option<String>,
     claim: Claim,
     counters: Arc<Counters>,
     /// What it holds of limits that are shared.
@@ -176,16 +181,19 @@ pub(crate) struct Reservation {
 
 impl Reservation {
     /// The request was sent, and has used so many tokens with its answer.
-    pub(crate) const fn used(&mut self, tokens: TokenUsage) {
+    pub(crate) fn used(&mut self, tokens: TokenUsage) {
         if !matches!(self.claim.uses, Uses::Nothing) {
-            let Claim { input_tokens_min, price, .. } = self.claim;
-            let is_less = tokens.input < input_tokens_min;
-            let input = if is_less { input_tokens_min } else { tokens.input };
-            self.used = cost(input, tokens.output, price);
+            let TokenUsage { input, output } = self.claim.tokens.unwrap_or(tokens);
+            self.used = cost(input, output, self.claim.price);
             if let Some(lease) = &mut self.lease {
                 lease.used(shared_quota::amount(self.used));
             }
         }
+    }
+
+    /// A batch was begun with it.
+    pub(crate) fn begins_batch(&mut self, batch: String) {
+        self.batch = Some(batch);
     }
 
     /// It is counted together with other gateways.
@@ -196,12 +204,20 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let now_ms = now_ms();
+        let at_ms = now_ms();
         let mut counters = self.counters.map();
         for (id, quota) in &self.claim.counters {
             if let Some(counter) = counters.get_mut(id) {
-                counter.settle(quota, self.claim.reserved, self.used, now_ms);
+                counter.settle(quota, self.claim.reserved, self.used, at_ms);
             }
+        }
+        drop(counters);
+        // What is counted elsewhere too, is not corrected here alone.
+        if let Some(batch) = self.batch.take().filter(|_| self.lease.is_none()) {
+            let counters = self.claim.counters.iter().map(|(id, _)| id.clone()).collect();
+            let (owed, price) = (self.used, self.claim.price);
+            let counted = Counted { at_ms, counters, estimate: owed, owed, price };
+            self.counters.batches().add(batch, counted);
         }
     }
 }
@@ -230,9 +246,13 @@ impl Quotas {
         Self { settings: Arc::new(settings), ..Self::default() }
     }
 
-    /// Other limits over the same counters: those of limits that keep their name go on.
+    /// Other limits over the same counters: those of limits that keep their name go on, and so do shared ones that stay as
+    /// they are.
     #[must_use]
-    pub fn with(&self, settings: QuotaSettings) -> Self {
+    pub fn with(&self, mut settings: QuotaSettings) -> Self {
+        if let (Some(new), Some(before)) = (&mut settings.shared, &self.settings.shared) {
+            new.limits = new.limits.clone().after(&before.limits);
+        }
         Self { counters: Arc::clone(&self.counters), settings: Arc::new(settings) }
     }
 
@@ -257,8 +277,8 @@ impl Quotas {
             Uses::Input => cost(input_tokens, 0, price),
             Uses::InputAndOutput => cost(input_tokens, each.saturating_mul(ask.answers), price),
         };
-        let Ask { input_tokens_min, uses, .. } = *ask;
-        Ok(Some(Claim { counters, price, input_tokens_min, reserved, uses }))
+        let Ask { tokens, uses, .. } = *ask;
+        Ok(Some(Claim { counters, price, tokens, reserved, uses }))
     }
 
     /// Lets a request in by the counters of this process, or says which limit does not.
@@ -307,7 +327,20 @@ impl Quotas {
             counter.reserve(quota, claim.reserved, now_ms);
         }
         let (counters, used) = (Arc::clone(&self.counters), Amount::default());
-        Ok(Reservation { claim, counters, lease: None, used })
+        Ok(Reservation { batch: None, claim, counters, lease: None, used })
+    }
+
+    /// A batch owes what its provider says of it, if it was counted here.
+    pub(crate) fn correct(&self, batch: &str, progress: &Progress) {
+        let Some((counted, right)) = self.counters.batches().corrected(batch, progress) else {
+            return;
+        };
+        let mut counters = self.counters.map();
+        for id in &counted.counters {
+            if let Some(counter) = counters.get_mut(id) {
+                counter.correct(counted.at_ms, counted.owed, right);
+            }
+        }
     }
 
     /// The limits that count a request, and how much they allow.
@@ -380,6 +413,10 @@ impl Counters {
     fn map(&self) -> MutexGuard<'_, HashMap<CounterId, Counter>> {
         // Every change is made whole.
         self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn batches(&self) -> MutexGuard<'_, Batches> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets counters at rest, unless that was just done.

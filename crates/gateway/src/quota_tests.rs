@@ -32,7 +32,7 @@ fn ask<'a>(principal: &'a Principal, of_key: &'a Quota) -> Ask<'a> {
         model: "gpt-4o",
         route: "main",
         request_bytes: 400,
-        input_tokens_min: 0,
+        tokens: None,
         answers: 1,
         output_tokens_max: Some(100),
         uses: Uses::InputAndOutput,

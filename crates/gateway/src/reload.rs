@@ -97,7 +97,7 @@ impl Reloader {
 /// Begins what runs for one configuration only.
 pub(crate) fn begin(shared: &Shared, tasks: &Tasks, generation: &Shutdown) {
     check::start(&shared.routes, tasks, generation);
-    shared.quotas.keep_shared(&shared.journal, tasks, generation);
+    shared.quotas.keep_shared(&shared.journal, tasks, (&shared.shutdown, generation));
 }
 
 /// Begins when the gateway stops, if it did not before.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use events::{Ending, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::BodyExt;
-use net::{BesideVersion, Body, BodyReadError, BodyShare, Incoming};
+use net::{AnswerBody, BesideVersion, Body, BodyReadError, BodyShare};
 use wire::{AddressStyle, Document, Echoes, Edit, Framing, Operation, ReadError, UnknownFields};
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     asked::Asked,
     attempts::{self, Answer},
     batch_output::guard_lines,
+    begun,
     exchange::{Exchange, now_ms},
     external_answer::{AtEnd, ask_whole},
     handles::{self, Claims, Stored},
@@ -68,9 +69,6 @@ pub(crate) fn outgoing(
     target: &Target,
 ) -> Result<Request<Bytes>, Refusal> {
     let Received { boundary, caller, operation, place, speech, .. } = received;
-    // Of an upload, what was read counts, and not what the head says.
-    let of_upload = operation.is_upload().then(|| wire::boundary(&prepared.body)).transpose()?;
-    let boundary = of_upload.or(boundary.as_deref());
     let (below, is_beside) = below(received, target);
     let mut request = Request::new(prepared.body.clone());
     *request.method_mut() = operation
@@ -84,7 +82,7 @@ pub(crate) fn outgoing(
     headers.insert(header::USER_AGENT, USER_AGENT);
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if !prepared.body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, content_type(boundary)?);
+        headers.insert(header::CONTENT_TYPE, content_type(boundary.as_deref())?);
     }
     speech.add_to(headers);
     if let Some(place) = place {
@@ -104,13 +102,16 @@ pub(crate) fn outgoing(
 /// The content type of what is sent on.
 fn content_type(boundary: Option<&str>) -> Result<HeaderValue, Refusal> {
     let Some(boundary) = boundary else { return Ok(JSON) };
-    HeaderValue::from_str(&wire::Form::content_type(boundary))
+    HeaderValue::from_str(&wire::form_content_type(boundary))
         .map_err(|_| Refusal::internal("internal_request", "the request could not be built"))
 }
 
 /// Path and query at the upstream, and whether they stand beside the version of its base URL.
 fn below(received: &Received, target: &Target) -> (String, bool) {
-    let Received { path, speech, stored, .. } = received;
+    let Received { path, speech, stored, within, .. } = received;
+    if let Some(within) = within.as_ref().filter(|_| !target.kind.is_azure()) {
+        return (format!("/realtime?model={}", within.model.replace('+', "%2B")), false);
+    }
     let path = stored.as_ref().and_then(|stored| stored.path.as_ref()).unwrap_or(path);
     let address = wire::address(path);
     let below = address.path.strip_prefix("/v1");
@@ -135,7 +136,7 @@ pub(crate) struct Replying {
     pub(crate) operation: Operation,
     pub(crate) reference: Arc<detect::Reference>,
     /// What is known of what it is about, if that is stored at the provider.
-    stored: Option<Claims>,
+    stored: Option<Stored>,
     pub(crate) subject: Arc<Subject>,
     pub(crate) vault: Arc<Vault>,
 }
@@ -162,8 +163,10 @@ pub(crate) async fn reply(
     }
     let model = named(operation, &subject.model);
     let cut = Box::pin(shared.isolation.cut(target.name(), model));
-    let of_target =
-        |stored: &Stored| Claims { upstream: target.name().to_owned(), ..stored.claims.clone() };
+    let of_target = |stored: &Stored| {
+        let claims = Claims { upstream: target.name().to_owned(), ..stored.claims.clone() };
+        Stored { claims, ..stored.clone() }
+    };
     let stored = received.stored.as_ref().map(of_target);
     let replying = Replying { cut, exchange, operation, reference, stored, subject, vault };
     let (head, body) = answer.into_parts();
@@ -217,7 +220,7 @@ fn stream(
     replying: Replying,
     status: StatusCode,
     headers: &HeaderMap,
-    upstream: Incoming,
+    upstream: AnswerBody,
 ) -> Response<Body> {
     let Replying { cut, mut exchange, operation, reference, subject, vault, .. } = replying;
     exchange.status(status.as_u16());
@@ -257,7 +260,7 @@ async fn whole(
     replying: Replying,
     status: StatusCode,
     headers: &HeaderMap,
-    upstream: Incoming,
+    upstream: AnswerBody,
 ) -> Result<Response<Body>, (Exchange, Refusal)> {
     let limits = &shared.limits;
     let mut share = BodyShare::default();
@@ -273,7 +276,8 @@ async fn whole(
             return Err((exchange, cut_short(&error)));
         }
     };
-    let asked = Asked::of(operation, stored.as_ref(), status, headers);
+    let claims = stored.as_ref().map(|stored| &stored.claims);
+    let asked = Asked::of(operation, claims, status, headers);
     let began = Instant::now();
     let is_passed = !shared.judge.guards() && vault.is_empty() && status.is_success();
     let guarded = if is_passed && stored.is_none() {
@@ -332,7 +336,7 @@ async fn count_unguarded(shared: &Shared, asked: Asked, body: &Bytes, exchange: 
 /// Reads a whole answer, or an upstream's error, and edits it.
 fn guard_whole(
     shared: &Shared,
-    (asked, stored): (Asked, Option<&Claims>),
+    (asked, stored): (Asked, Option<&Stored>),
     (mut guard, outside): (AnswerGuard, Vec<events::GuardReport>),
     body: &Bytes,
     status: StatusCode,
@@ -353,9 +357,10 @@ fn guard_whole(
     } else {
         guard_fields(&mut guard, &document, exchange)?
     };
-    if let Some(claims) = stored {
+    if let Some(stored) = stored {
+        begun::note(&shared.quotas, exchange, asked, stored, &document);
         let (key, principal) = (&shared.handle_key, guard.principal());
-        handles::seal_all(key, principal, asked.operation, claims, &mut document)?;
+        handles::seal_all(key, principal, asked.operation, &stored.claims, &mut document)?;
     }
     if edits.is_empty() && !document.has_replacements() {
         return Ok(body.clone());

@@ -52,7 +52,7 @@ struct Said {
 /// Takes a report.
 pub(crate) async fn report(service: &Service, arrival: Arrival) -> Response<Body> {
     let shared = &*service.0;
-    let Arrival { at, certificate, peer, request } = arrival;
+    let Arrival { at, certificate, peer, request, .. } = arrival;
     let (head, body) = request.into_parts();
     let shown = Shown::of(certificate.as_deref());
     let client_address = shared.addresses.client(peer, &head.headers);

@@ -34,6 +34,7 @@ use crate::{
     risk::Turn,
     routing::{check_model, judge_each, plan, route_of},
     service::Shared,
+    session::{self, Within},
     settings::Route,
     shared_quota::Allowance,
     speech::Speech,
@@ -87,6 +88,8 @@ pub(crate) struct Received {
     pub(crate) text_bytes: Option<u64>,
     /// What it adds to its conversation, once that is known.
     pub(crate) turn: Option<Turn>,
+    /// The session that it opens, or is an event of.
+    pub(crate) within: Option<Box<Within>>,
 }
 
 impl Received {
@@ -114,6 +117,7 @@ impl Received {
             stored: None,
             text_bytes: None,
             turn: None,
+            within: None,
         }
     }
 }
@@ -136,11 +140,10 @@ pub(crate) fn examine(
     let Received {
         allowance, body, caller, client_address, external, opened, operation, path, ..
     } = received;
-    let (operation, limits) = (*operation, &shared.read_limits);
-    opened.request_bytes = body.len() as u64;
+    let (operation, limits, within) = (*operation, &shared.read_limits, received.within.as_deref());
     let form = form_of(operation, received.boundary.as_deref(), body, limits)?;
     let read = form.as_ref().map_or(&body[..], |form| form.json().as_bytes());
-    let mut document = wire::read_request(operation, read, shared.unknown_fields, limits)?;
+    let mut document = document_of(shared, operation, received.boundary.as_deref(), read)?;
     received.text_bytes = Some(read.len() as u64);
     if worker == Worker::Io && shared.judge.guards() && files::are_to_be_opened(&document) {
         return Ok(None);
@@ -149,38 +152,40 @@ pub(crate) fn examine(
     let claims = received.stored.as_ref().map(|stored| &stored.claims);
     let (facts, address) = (&document.facts, wire::address(path));
     let shown = wire::shown_model(&address.path);
-    // What the path names is asked, whatever model the body names.
-    let model = address.model.as_deref().or(facts.model.as_deref()).or(shown.as_deref());
+    let named = address.model.as_deref().or(facts.model.as_deref()).or(shown.as_deref());
+    let model = session::model(within, facts, named)?;
     check_name(shared, model, &mut received.keys_seen)?;
-    note_document(opened, &document, model);
+    note_document(opened, &document, (model, body.len()));
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_model(&address, facts, route)?;
     route.addresses.check(*client_address)?;
     caller.takes(route);
-    let conversation = *opened.conversation.insert(identify(shared, caller, &document));
+    let conversation = *opened.conversation.insert(identify(shared, caller, &document, within));
     let mut targets = plan(&shared.isolation, route, (operation, &document, claims), opened)?;
+    session::keep_upstream(within, &mut targets)?;
     let asks = (operation, model, &**route);
-    allowance::within_limits(shared, caller, allowance, &document, asks, claims)?;
+    if within.is_none_or(|within| within.is_counted) {
+        allowance::within_limits(shared, caller, allowance, &document, asks, claims)?;
+    }
     let is_first_go = external.is_first_go();
     let seen = external.look(shared, &document, opened)?;
     received.keys_seen = exposure::keys_in(&document, &seen.files, &seen.inspected);
-    opened.guards = shared.judge.report();
-    opened.guards.extend(shared.external.not_reached(Stage::Request));
+    opened.guards = [shared.judge.report(), shared.external.not_reached(Stage::Request)].concat();
     let Seen { files, mut inspected } = external.join(&document, seen, opened)?;
     let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
-    let turn = received.turn.insert(turn);
-    let whom = (turn.risk, *client_address, operation, &**route);
-    let texts = (&document, &files);
+    let (tainted, known) = session::so_far(within);
+    let risk = received.turn.insert(turn).risk;
+    let whom = (risk, tainted, *client_address, operation, &**route);
     let (subject, judgement, blamed) =
-        judged(shared, caller, opened, whom, texts, &mut inspected, &mut targets);
+        judged(shared, caller, opened, whom, (&document, &files), &mut inspected, &mut targets);
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
         return Err(lines::because_of(blamed, refused(judgement.decision())));
     }
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
-    let masked = mask(&document, &files, &inspected, &judgement, &masker);
+    let masked = mask((&document, &files), &inspected, &judgement, &masker, known);
     opened.findings = std::mem::take(&mut inspected.findings);
     let (body, vault) = outgoing(operation, (body, form.as_ref()), &document, masked, opened)?;
     let reference = reference(shared, &document, &files, answer_form(operation, read), &vault);
@@ -198,6 +203,20 @@ pub(crate) fn examine(
     }))
 }
 
+/// Reads a body, or the object that says the same. An upload is read as the form that it is.
+fn document_of<'b>(
+    shared: &Shared,
+    operation: Operation,
+    boundary: Option<&str>,
+    read: &'b [u8],
+) -> Result<Document<'b>, Refusal> {
+    let (unknown, limits) = (shared.unknown_fields, &shared.read_limits);
+    Ok(match boundary.filter(|_| operation.is_upload()) {
+        Some(boundary) => wire::read_upload(boundary, read, unknown, limits)?,
+        None => wire::read_request(operation, read, unknown, limits)?,
+    })
+}
+
 /// The form that a body is, if it is one that says what JSON can say.
 fn form_of(
     operation: Operation,
@@ -209,12 +228,15 @@ fn form_of(
     Ok(boundary.map(|boundary| Form::read(operation, boundary, body, limits)).transpose()?)
 }
 
+/// What is known of who asks: the risk and the taint of the conversation, the address, what for, and the route.
+type Whom<'a> = (u8, bool, Option<IpAddr>, Operation, &'a Route);
+
 /// Judges a request for its upstreams. What is known of it goes with the judgement, for its answer.
 fn judged<'d>(
     shared: &Shared,
     caller: &Caller,
     opened: &mut InteractionOpened,
-    (risk, client_address, operation, route): (u8, Option<IpAddr>, Operation, &Route),
+    (risk, tainted, client_address, operation, route): Whom<'_>,
     read: (&'d Document<'d>, &Files),
     inspected: &mut Inspected,
     targets: &mut Vec<Arc<Target>>,
@@ -227,6 +249,7 @@ fn judged<'d>(
         grants,
         risk,
         route: route.name.clone(),
+        tainted,
         verb: allowance::verb(operation),
         ..Subject::of(opened)
     };
@@ -238,7 +261,7 @@ fn judged<'d>(
     opened.upstream = Some(subject.upstream.clone());
     opened.upstream_fallbacks = targets.iter().skip(1).map(|one| one.name().to_owned()).collect();
     opened.decision = judgement.decision().clone();
-    let tainted = judgement.decision().actions.contains(&Action::Taint);
+    let tainted = tainted || judgement.decision().actions.contains(&Action::Taint);
     (Subject { tainted, ..subject }, judgement, blamed)
 }
 
@@ -261,9 +284,14 @@ fn check_name(
 }
 
 /// What the record says of a message before anybody looked into it.
-fn note_document(opened: &mut InteractionOpened, document: &Document<'_>, model: Option<&str>) {
+fn note_document(
+    opened: &mut InteractionOpened,
+    document: &Document<'_>,
+    (model, body_bytes): (Option<&str>, usize),
+) {
+    opened.request_bytes = body_bytes as u64;
     opened.model = model.map(str::to_owned);
-    opened.streamed = document.facts.stream;
+    opened.streamed |= document.facts.stream;
     opened.unknown_fields = document.unknown();
     opened.unscanned = document.unscanned();
 }
@@ -323,7 +351,15 @@ fn refused(decision: &events::Decision) -> Refusal {
     Refusal::policy(code, &rules.join(", "))
 }
 
-fn identify(shared: &Shared, caller: &Caller, document: &Document<'_>) -> ConversationId {
+fn identify(
+    shared: &Shared,
+    caller: &Caller,
+    document: &Document<'_>,
+    within: Option<&Within>,
+) -> ConversationId {
+    if let Some(within) = within {
+        return within.conversation;
+    }
     let opening = document.fields.get(document.facts.opening.clone()).unwrap_or_default();
     conversation::identify(
         &shared.hash_key,
@@ -335,13 +371,12 @@ fn identify(shared: &Shared, caller: &Caller, document: &Document<'_>) -> Conver
 
 /// The edits that mask what policy wants masked, and the vault that restores it.
 fn mask(
-    document: &Document<'_>,
-    files: &Files,
+    (document, files): (&Document<'_>, &Files),
     inspected: &Inspected,
     judgement: &Judgement,
     masker: &Masker,
+    mut vault: Vault,
 ) -> Result<(Vec<Edit>, Vault), Refusal> {
-    let mut vault = Vault::default();
     let mut redacted: Vec<(usize, &Finding)> = Vec::new();
     for index in judgement.redactions() {
         let located = &inspected.findings[index];

@@ -3,7 +3,7 @@
 //! What a request adds to its conversation (its last turn: what stands after the model's last words) is weighed before it is judged,
 //! and kept when the exchange ends, with whether it was refused.
 //!
-//! INVARIANT: bounded: [`CONVERSATIONS_MAX`] conversations of a fixed size each, about 30 MB. When there are more, those that were silent
+//! INVARIANT: bounded: [`CONVERSATIONS_MAX`] conversations of at most 600 bytes each, about 30 MB if all are long. When there are more, those that were silent
 //! longest are forgotten. INVARIANT: history that a client of a stateless dialect sends again counts once.
 //!
 //! Not here: how turns make a score (`detect::Risk`), which conversation a request belongs to (`conversation`).
@@ -42,11 +42,15 @@ impl Generations {
         self.young.get(id).or_else(|| self.old.get(id))
     }
 
+    fn take(&mut self, id: &ConversationId) -> Option<Risk> {
+        self.young.remove(id).or_else(|| self.old.remove(id))
+    }
+
+    /// Keeps the risk of a conversation that is not there.
     fn put(&mut self, id: ConversationId, risk: Risk) {
-        if self.young.len() >= CONVERSATIONS_MAX / PARTS / 2 && !self.young.contains_key(&id) {
+        if self.young.len() >= CONVERSATIONS_MAX / PARTS / 2 {
             self.old = std::mem::take(&mut self.young);
         }
-        self.old.remove(&id);
         self.young.insert(id, risk);
     }
 }
@@ -66,7 +70,7 @@ impl Conversations {
 
     fn update(&self, id: ConversationId, facts: &TurnFacts) -> u8 {
         let mut part = self.part(id);
-        let mut risk = part.get(&id).cloned().unwrap_or_default();
+        let mut risk = part.take(&id).unwrap_or_default();
         let score = risk.update(facts).score;
         part.put(id, risk);
         score

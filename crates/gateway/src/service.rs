@@ -29,6 +29,7 @@ use crate::{
     reply, report,
     request::{self, Prepared, Received, Worker},
     risk::Conversations,
+    session::{self, Visitor},
     settings::{Limits, MaskStyle, Routes},
     speech::{self, Speech},
     trace,
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     pub(crate) read_limits: ReadLimits,
     pub(crate) routes: Routes,
     pub(crate) shutdown: net::Shutdown,
+    pub(crate) tasks: net::Tasks,
     pub(crate) unknown_fields: UnknownFields,
     pub(crate) watch: Watch,
     pub(crate) ways_in: Arc<WaysIn>,
@@ -73,7 +75,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Notes whose interaction it was, once its request was sent on, and that the upstream accepts the caller's key if
     /// it does. Strangers have made nothing until then: who invents keys must not push others' interactions out.
-    fn was_sent(&self, interaction: InteractionId, caller: &Caller, is_accepted: bool) {
+    pub(crate) fn was_sent(&self, interaction: InteractionId, caller: &Caller, is_accepted: bool) {
         if caller.is_stranger && !is_accepted {
             return;
         }
@@ -101,9 +103,9 @@ impl Handler for Front {
 pub(crate) struct Service(pub(crate) Arc<Shared>);
 
 /// A request on its way: its record, and what is known of it.
-struct Journey {
-    exchange: Exchange,
-    received: Received,
+pub(crate) struct Journey {
+    pub(crate) exchange: Exchange,
+    pub(crate) received: Received,
 }
 
 impl Service {
@@ -129,7 +131,8 @@ impl Service {
     async fn interact(&self, arrival: Arrival) -> Response<Body> {
         let shared = &*self.0;
         let (head, body) = arrival.request.into_parts();
-        let shown = Shown::of(arrival.certificate.as_deref());
+        let (certificate, hold) = (arrival.certificate, arrival.hold);
+        let shown = Shown::of(certificate.as_deref());
         let route = match wire::route(head.method.as_str(), head.uri.path()) {
             WireRoute::Known(operation) => WireRoute::Known(speech::operation(operation, &head)),
             other => other,
@@ -149,6 +152,10 @@ impl Service {
         };
         let interaction = journey.exchange.interaction();
         let result = match route {
+            WireRoute::Known(operation) if operation.is_session() => {
+                journey.received.operation = operation;
+                session::open(self, journey, Visitor { certificate, head, hold }).await
+            }
             WireRoute::Known(operation) => {
                 journey.received.operation = operation;
                 self.guarded(journey, (&head, &shown), body).await
@@ -166,7 +173,12 @@ impl Service {
     }
 
     /// An interaction begins.
-    fn begin(&self, at: Instant, early: Early, head: &Parts) -> Result<Journey, Refusal> {
+    pub(crate) fn begin(
+        &self,
+        at: Instant,
+        early: Early,
+        head: &Parts,
+    ) -> Result<Journey, Refusal> {
         let shared = &*self.0;
         let Some(interaction) = shared.randomness.interaction() else {
             return Err(Refusal::internal("no_randomness", "this host gives no random numbers"));
@@ -214,29 +226,10 @@ impl Service {
         if let Err(refusal) = self.receive(&mut journey, head, body).await {
             return Err((journey, refusal));
         }
-        let Journey { mut exchange, received } = journey;
-        let began = Instant::now();
-        let (mut received, mut prepared) = self.examine(received).await;
-        // What has to be asked is asked once each: shared limits, then guards outside.
-        while received.allowance.ask(&shared.quotas).await
-            || received.external.ask(&shared.journal).await
-        {
-            (received, prepared) = self.examine(received).await;
-        }
-        exchange.examined(began.elapsed());
-        exchange.counted_as(&received.caller.counted);
-        exchange.turn(received.turn.take());
-        exchange.holds(received.allowance.take());
-        exchange.says(received.text_bytes);
-        let mut journey = Journey { exchange, received };
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(refusal) => return Err((journey, refusal)),
+        let (journey, prepared) = match self.judged(journey).await {
+            (journey, Ok(prepared)) => (journey, prepared),
+            (journey, Err(refusal)) => return Err((journey, refusal)),
         };
-        if let Err(error) = journey.open() {
-            return Err((journey, Refusal::record(&error)));
-        }
-        journey.exchange.examined(began.elapsed());
         let decision = decision_words(prepared.judgement.decision());
         let let_go = break_glass::named(prepared.judgement.decision()).map(str::to_owned);
         let (operation, interaction) = (journey.received.operation, journey.exchange.interaction());
@@ -259,6 +252,33 @@ impl Service {
         }
     }
 
+    /// Sees and judges what was received, and opens its record if it may be sent on.
+    pub(crate) async fn judged(&self, journey: Journey) -> (Journey, Result<Prepared, Refusal>) {
+        let shared = &*self.0;
+        let Journey { mut exchange, received } = journey;
+        let began = Instant::now();
+        let (mut received, mut prepared) = self.examine(received).await;
+        // What has to be asked is asked once each: shared limits, then guards outside.
+        while received.allowance.ask(&shared.quotas).await
+            || received.external.ask(&shared.journal).await
+        {
+            (received, prepared) = self.examine(received).await;
+        }
+        exchange.examined(began.elapsed());
+        exchange.counted_as(&received.caller.counted);
+        exchange.turn(received.turn.take());
+        exchange.holds(received.allowance.take());
+        exchange.says(received.text_bytes);
+        let mut journey = Journey { exchange, received };
+        if prepared.is_ok() {
+            if let Err(error) = journey.open() {
+                prepared = Err(Refusal::record(&error));
+            }
+            journey.exchange.examined(began.elapsed());
+        }
+        (journey, prepared)
+    }
+
     /// Who asks, and what bytes they send.
     async fn receive(
         &self,
@@ -266,20 +286,33 @@ impl Service {
         (head, shown): (&Parts, &Shown),
         body: Incoming,
     ) -> Result<(), Refusal> {
-        let Journey { exchange, received } = journey;
-        self.0.addresses.rules.check(received.client_address)?;
+        self.admit(journey, head, shown).await?;
+        let Journey { received, .. } = journey;
         let operation = received.operation;
-        received.caller = ways_in::authenticate(&self.0, operation.dialect(), head, shown).await?;
-        received.opened.credentials = received.caller.credentials.clone();
-        received.opened.principal = received.caller.principal.clone();
-        exchange.asked_by(&received.caller);
-        exchange.counted_as(&received.caller.counted);
         received.speech = Speech::of(operation, head)?;
         received.boundary = speech::check_headers(operation, &head.headers)?;
         let limits = &self.0.limits;
         let (bytes_max, time_max) = (limits.body_bytes_max, limits.body_time_max);
         let share = &mut received.share;
         received.body = net::read_bounded(body, bytes_max, time_max, &self.0.bodies, share).await?;
+        Ok(())
+    }
+
+    /// Who asks, and from where.
+    pub(crate) async fn admit(
+        &self,
+        journey: &mut Journey,
+        head: &Parts,
+        shown: &Shown,
+    ) -> Result<(), Refusal> {
+        let Journey { exchange, received } = journey;
+        self.0.addresses.rules.check(received.client_address)?;
+        let dialect = received.operation.dialect();
+        received.caller = ways_in::authenticate(&self.0, dialect, head, shown).await?;
+        received.opened.credentials = received.caller.credentials.clone();
+        received.opened.principal = received.caller.principal.clone();
+        exchange.asked_by(&received.caller);
+        exchange.counted_as(&received.caller.counted);
         Ok(())
     }
 
@@ -319,24 +352,9 @@ impl Service {
         mut journey: Journey,
         refusal: &Refusal,
     ) -> Response<Body> {
-        let code = refusal.recorded.unwrap_or(&refusal.code);
-        if !journey.exchange.is_open() {
-            let decision = &mut journey.received.opened.decision;
-            if decision.reason.is_none() {
-                decision.reason = Some(code.to_owned().into());
-            }
-            journey.received.opened.request_bytes = journey.received.body.len() as u64;
-            if let Err(error) = journey.open() {
-                return shape(dialect, &Refusal::record(&error), "none");
-            }
-        }
         let interaction = journey.exchange.interaction().to_string();
         let body = error_body(dialect, refusal, &interaction);
-        journey.exchange.status(refusal.status.as_u16());
-        journey.exchange.refused(code);
-        journey.exchange.sends(&body);
-        journey.exchange.end(refusal.ending, Some(code));
-        if let Err(error) = journey.exchange.synced().await {
+        if let Err(error) = journey.refused(refusal, &body).await {
             return shape(dialect, &Refusal::record(&error), &interaction);
         }
         let mut response = shape(dialect, refusal, &interaction);
@@ -346,6 +364,28 @@ impl Service {
 }
 
 impl Journey {
+    /// Puts a refusal on record, worded for the client like this.
+    pub(crate) async fn refused(
+        &mut self,
+        refusal: &Refusal,
+        sent: &[u8],
+    ) -> Result<(), JournalError> {
+        let code = refusal.recorded.unwrap_or(&refusal.code);
+        if !self.exchange.is_open() {
+            let decision = &mut self.received.opened.decision;
+            if decision.reason.is_none() {
+                decision.reason = Some(code.to_owned().into());
+            }
+            self.received.opened.request_bytes = self.received.body.len() as u64;
+            self.open()?;
+        }
+        self.exchange.status(refusal.status.as_u16());
+        self.exchange.refused(code);
+        self.exchange.sends(sent);
+        self.exchange.end(refusal.ending, Some(code));
+        self.exchange.synced().await
+    }
+
     fn open(&mut self) -> Result<(), JournalError> {
         let known = self.exchange.opening();
         let opened = std::mem::replace(&mut *self.received.opened, known);

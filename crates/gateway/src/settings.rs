@@ -65,6 +65,8 @@ pub struct Limits {
     pub answer_time_max: Duration,
     /// Bytes of all bodies that are held at a time; a request that would need more is refused for now.
     pub bodies_bytes_max: usize,
+    /// Requests of one batch, and lines of one file.
+    pub batch_requests_max: usize,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
     /// Time for a request's body.
@@ -83,6 +85,10 @@ pub struct Limits {
     pub inline_inspection_bytes_max: usize,
     /// Time that an answer may wait for the client to read more of it.
     pub send_time_max: Duration,
+    /// Time that nobody says anything in a session.
+    pub session_idle_time_max: Duration,
+    /// Time that a session may last.
+    pub session_time_max: Duration,
     /// Time for open requests when shutting down.
     pub shutdown_time_max: Duration,
     /// Time between two pieces of a stream.
@@ -95,6 +101,7 @@ impl Default for Limits {
             answer_bytes_max: 32 << 20,
             answer_time_max: Duration::from_mins(10),
             bodies_bytes_max: 512 << 20,
+            batch_requests_max: wire::MEMBERS_MAX,
             body_bytes_max: 16 << 20,
             body_time_max: Duration::from_secs(30),
             connections_max: 16_384,
@@ -104,6 +111,8 @@ impl Default for Limits {
             head_time_max: Duration::from_secs(15),
             inline_inspection_bytes_max: 64 << 10,
             send_time_max: Duration::from_mins(1),
+            session_idle_time_max: Duration::from_mins(15),
+            session_time_max: Duration::from_hours(1),
             shutdown_time_max: Duration::from_secs(30),
             stream_idle_time_max: Duration::from_mins(2),
         }

@@ -126,11 +126,17 @@ impl Quotas {
         }
     }
 
-    /// Keeps the shared limits in order, and puts on record when their store goes away and comes back.
-    pub(crate) fn keep_shared(&self, journal: &Journal, tasks: &Tasks, shutdown: &Shutdown) {
+    /// Keeps the shared limits in order until the gateway stops, if nobody does yet, and puts on record when their store
+    /// goes away and comes back, as long as this configuration holds.
+    pub(crate) fn keep_shared(
+        &self,
+        journal: &Journal,
+        tasks: &Tasks,
+        (shutdown, generation): (&Shutdown, &Shutdown),
+    ) {
         let Some(SharedQuota { limits, on_away }) = &self.settings.shared else { return };
         tasks.spawn(limits.clone().run(shutdown.clone()));
-        tasks.spawn(note_changes(limits.clone(), *on_away, journal.clone(), shutdown.clone()));
+        tasks.spawn(note_changes(limits.clone(), *on_away, journal.clone(), generation.clone()));
     }
 
     /// What is measured of shared limits.

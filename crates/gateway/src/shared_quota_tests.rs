@@ -86,7 +86,7 @@ async fn the_store_lets_in_what_one_process_would() {
                 model: "m",
                 route: "main",
                 request_bytes: random.one_to(60) as u64,
-                input_tokens_min: 0,
+                tokens: None,
                 answers: 1,
                 output_tokens_max: Some(random.one_to(25) as u64),
                 uses: [Uses::Nothing, Uses::Input, Uses::InputAndOutput][random.one_to(3) - 1],

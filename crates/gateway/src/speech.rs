@@ -18,6 +18,9 @@ const AZURE_KEY: HeaderName = HeaderName::from_static("api-key");
 const GOOGLE_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+/// Clients of the beta of the Realtime API send [`REALTIME_BETA`] in it.
+pub(crate) const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
+pub(crate) const REALTIME_BETA: &str = "realtime=v1";
 
 /// What the header of a request begins with that its sender has signed (AWS Signature Version 4).
 const SIGNED: &str = "AWS4-";
@@ -157,14 +160,18 @@ pub(crate) fn check_headers(
             "the body is compressed; send it as it is (no `content-encoding`)",
         );
     }
-    // To cancel a batch, nothing is sent.
-    if operation.method() != "POST" || operation == Operation::BatchCancel {
+    if !operation.has_body() {
         return Ok(None);
     }
     let mut stated = headers.get_all(header::CONTENT_TYPE).iter();
     let content_type = stated.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
     if stated.next().is_some() {
         return unsupported("content_type", "`content-type` was sent twice; send one");
+    }
+    // Ollama reads JSON whatever it is called, and its documentation shows `curl -d`, which calls it a form. What is sent on
+    // says what it is.
+    if operation.dialect() == Dialect::Ollama {
+        return Ok(None);
     }
     let kind = content_type.split(';').next().unwrap_or_default();
     if operation.takes_json() && kind.trim().eq_ignore_ascii_case("application/json") {
@@ -214,6 +221,9 @@ impl Speech {
             return Err(Refusal::request(StatusCode::BAD_REQUEST, "query_not_accepted", message));
         }
         let mut speech = Self { headers: Vec::new(), query };
+        if operation.is_session() {
+            speech.take(&head.headers, &OPENAI_BETA, |beta| beta == REALTIME_BETA)?;
+        }
         if operation.dialect() == Dialect::Anthropic {
             speech.take(&head.headers, &VERSION, is_date)?;
             speech.take(&head.headers, &BETA, are_betas)?;

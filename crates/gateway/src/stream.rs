@@ -25,7 +25,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use events::{Ending, Span};
 use http_body::{Body, Frame};
-use net::{BodyBudget, BodyFault, BodyShare, Incoming};
+use net::{AnswerBody, BodyBudget, BodyFault, BodyShare};
 use telemetry::Counted;
 use tokio::time::{Instant, Sleep};
 use wire::{
@@ -69,11 +69,11 @@ pub(crate) struct GuardedStream {
     machine: Machine,
     /// Since when guards outside look.
     asked_at: Option<Instant>,
-    upstream: Incoming,
+    upstream: AnswerBody,
 }
 
 impl GuardedStream {
-    pub(crate) fn new(mut parts: StreamParts, upstream: Incoming) -> Self {
+    pub(crate) fn new(mut parts: StreamParts, upstream: AnswerBody) -> Self {
         Self {
             cut: std::mem::replace(&mut parts.cut, Box::pin(std::future::pending())),
             idle: Box::pin(tokio::time::sleep(parts.idle_time_max)),

@@ -36,6 +36,7 @@ impl Tally {
         let written =
             fields.filter(|field| field.lane.is_some_and(|lane| is_new(lane, field.repeats)));
         let bytes: u64 = written.map(|field| field.text.len() as u64).sum();
+        let bytes = bytes.saturating_add(document.facts.written_bytes);
         self.text_bytes = self.text_bytes.saturating_add(bytes);
         let Some(usage) = document.facts.usage else { return };
         let counted = self.counted.get_or_insert_default();
@@ -83,6 +84,29 @@ mod tests {
         tally.add(&answer.expect("an answer"), |_| false);
         let TokenUsage { input, output } = tally.tokens(400);
         (input, output)
+    }
+
+    #[test]
+    fn arguments_that_are_objects_count_in_streams_that_are_cut() {
+        // 27 bytes of arguments; names and what is around them are not counted so closely.
+        let arguments = r#"{"city":"Rome","days":"17"}"#;
+        let gemini = format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"functionCall":{{"name":"f","args":{arguments}}}}}]}}}}]}}"#
+        );
+        let ollama = format!(
+            r#"{{"model":"m","message":{{"role":"assistant","tool_calls":[{{"function":{{"name":"f","arguments":{arguments}}}}}]}},"done":false}}"#
+        );
+        let bedrock = format!(
+            r#"{{"output":{{"message":{{"role":"assistant","content":[{{"toolUse":{{"toolUseId":"t","name":"f","input":{arguments}}}}}]}}}}}}"#
+        );
+        for (operation, answer) in [
+            (Operation::GenerateContent, gemini),
+            (Operation::OllamaChat, ollama),
+            (Operation::Converse, bedrock),
+        ] {
+            let (_, output) = tokens(operation, &answer);
+            assert!((7..=8).contains(&output), "{answer}: {output}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Whatever it looks like, a stand-in is found by its exact text: there is one matcher over those of this request.
 //!
-//! INVARIANT: the vault holds only values of this very request, so nothing is ever restored to somebody who did not
+//! INVARIANT: the vault holds only values of this very request (of a session: of its requests until now), so nothing is ever restored to somebody who did not
 //! just send it. INVARIANT: no stand-in begins with another, so that one that has begun is known by its first bytes
 //! and none hides another. INVARIANT: what is found depends on the text alone and not on how it was cut: the end of a
 //! text that may still become a stand-in, at most [`MASK_BYTES_MAX`] bytes, is said to be open.
@@ -19,8 +19,11 @@ use crate::mask::MASK_BYTES_MAX;
 /// Values one request may have masked; more is refused as unreadable.
 pub(crate) const MASKED_VALUES_MAX: usize = 10_000;
 
-/// The values of one request: those masked, and those seen and let through.
-#[derive(Default)]
+/// What a session says in one place each, that is remembered; what follows is judged like an answer where it is repeated.
+const ASKED_TEXTS_MAX: usize = 1 << 17;
+
+/// The values of one request, or of a session so far: those masked, and those seen and let through.
+#[derive(Clone, Default)]
 pub(crate) struct Vault {
     /// What the request says, as hashes under a key of this process, where its answer will repeat it.
     asked: HashSet<u64>,
@@ -93,7 +96,9 @@ impl Vault {
 
     /// Remembers what the request says in one place.
     pub(crate) fn asks(&mut self, text: &str) {
-        self.asked.insert(self.asked_key.hash_one(text));
+        if self.asked.len() < ASKED_TEXTS_MAX {
+            self.asked.insert(self.asked_key.hash_one(text));
+        }
     }
 
     /// A text of an answer as the caller wrote it, if it is all of what the request says in one place.

@@ -1,6 +1,7 @@
 //! All series: which one an interaction belongs to, and which leaves when there is no more room.
 //!
 //! A principal with more than one series has one of all its traffic besides, so that what is spread over many models is seen as what it is. It begins as a copy of the first.
+//! One more is of everybody's traffic, so that what is spread thinly over many principals is seen too ([`Everybody`]).
 //!
 //! INVARIANT: never more than the given number of series; the least recently used leaves. INVARIANT: what a caller can invent (names of models) is bounded for each
 //! principal, so that nobody pushes the others out.
@@ -28,11 +29,17 @@ pub const MODEL_NAME_BYTES_MAX: usize = 128;
 const OTHER_MODELS: &str = "(other)";
 /// What stands for all models of a principal.
 const ALL_MODELS: &str = "(all)";
+/// What stands for all traffic of all principals.
+const EVERYBODY: &str = "(everybody)";
+/// Hours with traffic until anything is said of everybody: a week, of which no other series can tell what it is like.
+const EVERYBODY_HOURS_MIN: f32 = 168.0;
 const NOBODY: u32 = u32::MAX;
 
 /// What is ordinary, for everybody.
 #[derive(Clone, Debug)]
 pub struct Baselines {
+    /// Begins with the first interaction.
+    pub(crate) everybody: Option<Everybody>,
     pub(crate) fleet: Fleet,
     slots: Vec<Slot>,
     index: BTreeMap<Arc<SeriesName>, u32>,
@@ -41,6 +48,13 @@ pub struct Baselines {
     first: u32,
     last: u32,
     series_max: usize,
+}
+
+/// The traffic of all principals as one series. What it is like says nothing about any of them, so it has a fleet of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Everybody {
+    pub(crate) fleet: Fleet,
+    pub(crate) series: Series,
 }
 
 /// A series and its neighbours in the order of use.
@@ -62,6 +76,7 @@ impl Baselines {
     /// Nothing learnt yet; room for `series_max` series.
     pub fn new(series_max: usize) -> Self {
         Self {
+            everybody: None,
             fleet: Fleet::default(),
             slots: Vec::new(),
             index: BTreeMap::new(),
@@ -94,7 +109,32 @@ impl Baselines {
         let alarms = alarms.into_iter().map(|alarm| anomaly(&slot.name, seen.time_ms, &alarm));
         let mut found: Vec<Anomaly> = alarms.collect();
         found.extend(self.observe_all(number, seen));
+        found.extend(self.observe_everybody(number, seen));
         found
+    }
+
+    /// Takes an interaction once more, for the series of everybody's traffic; what the series of its principal have not said.
+    fn observe_everybody(&mut self, own: u32, seen: &Observation) -> Vec<Anomaly> {
+        let everybody = self.everybody.get_or_insert_with(|| {
+            let fleet = Fleet::default();
+            Everybody { series: Series::new(seen.time_ms, &fleet), fleet }
+        });
+        let alarms = everybody.series.observe(seen, &mut everybody.fleet);
+        if alarms.is_empty() || everybody.series.learnt.hours < EVERYBODY_HOURS_MIN {
+            return Vec::new();
+        }
+        let own = self.slots.get(own as usize);
+        let all = own.and_then(|own| self.index.get(&all_of(&own.name.principal)));
+        let all = all.and_then(|number| self.slots.get(*number as usize));
+        let explains = |slot: &Slot, alarm: &Alarm| slot.series.explains(alarm, seen.time_ms);
+        let is_news = |alarm: &Alarm| !own.into_iter().chain(all).any(|slot| explains(slot, alarm));
+        let name = SeriesName { model: EVERYBODY.to_owned(), ..SeriesName::default() };
+        let news = alarms.into_iter().filter(is_news);
+        news.map(|alarm| Anomaly {
+            detail: format!("all callers together: {}", words::detail(&alarm, seen.time_ms)),
+            ..anomaly(&name, seen.time_ms, &alarm)
+        })
+        .collect()
     }
 
     /// Takes an interaction once more, for the series of all the principal's traffic; what its own series has not said.
@@ -121,6 +161,9 @@ impl Baselines {
     pub(crate) fn advance(&mut self, time_ms: u64) {
         for slot in &mut self.slots {
             slot.series.advance(time_ms, &mut self.fleet);
+        }
+        if let Some(everybody) = &mut self.everybody {
+            everybody.series.advance(time_ms, &mut everybody.fleet);
         }
     }
 
@@ -277,7 +320,9 @@ mod tests {
         let seen = Observation { time_ms: 1, ..Observation::default() };
         for principal in [1, 2, 3, 1, 4, 5] {
             baselines.observe(&name(principal, 0), &seen);
-            assert!(baselines.len() <= 3 && baselines.held.len() <= 3);
+            assert!(
+                baselines.len() <= 3 && baselines.held.len() <= 3 && baselines.everybody.is_some()
+            );
         }
         let kept: Vec<_> = baselines.in_order().map(|slot| slot.name.principal.clone()).collect();
         let expected: Vec<_> = [1, 4, 5].map(|number| name(number, 0).principal).into();

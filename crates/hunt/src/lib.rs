@@ -6,8 +6,11 @@
 //! threshold is where that tail meets a stated budget of false alarms. So a principal whose traffic is wild gets wide thresholds, a steady one narrow ones,
 //! short windows find floods within seconds and long ones small shifts within hours.
 //!
+//! Beside a series for each principal × model × upstream there is one of all traffic of each principal, and one of everybody's: what is spread thinly over many
+//! models or many keys is seen in these (`baselines`).
+//!
 //! INVARIANT: pure and deterministic: time is passed in, and the same interactions in the same order give the same findings. INVARIANT: bounded: [`SERIES_MAX`] series of
-//! at most [`SERIES_BYTES_MAX`] bytes; the least recently used leaves, and no principal holds more than [`SERIES_PER_PRINCIPAL_MAX`] and one for the rest.
+//! at most [`SERIES_BYTES_MAX`] bytes; the least recently used leaves, and no principal holds more than [`SERIES_PER_PRINCIPAL_MAX`] and one for the rest; one more is everybody's.
 //! INVARIANT: no learnt number is ever NaN or infinite, also after [`Baselines::from_snapshot`]. INVARIANT: whoever has the loudest hour moves what is learnt by a bounded
 //! factor, so that nobody teaches it in a hurry.
 //!

@@ -190,6 +190,23 @@ impl Series {
         is_news
     }
 
+    /// Whether what was found in a wider series is what this one has said lately: at least half of it is its own.
+    pub(crate) fn explains(&self, alarm: &Alarm, time_ms: u64) -> bool {
+        let has_said = |pattern: Pattern| time_ms < self.quiet_ms[pattern as usize];
+        let has_said = match alarm.pattern {
+            // Which of the two a flood is, depends on what else there is.
+            Pattern::Scraping | Pattern::Cost => {
+                has_said(Pattern::Scraping) || has_said(Pattern::Cost)
+            }
+            pattern => has_said(pattern),
+        };
+        has_said
+            && match alarm.measure {
+                LATENCY | FIRST_BYTE => true,
+                measure => 2.0 * self.sums[measure][alarm.scale] >= alarm.observed,
+            }
+    }
+
     /// Moves to a time: sums fade, hours that have ended are learnt.
     pub(crate) fn advance(&mut self, time_ms: u64, fleet: &mut Fleet) {
         let now = hour_of(time_ms);

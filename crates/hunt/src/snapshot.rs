@@ -1,7 +1,7 @@
 //! What was learnt, as bytes that survive a restart.
 //!
 //! ```text
-//! magic "BTZHUNT2"; the fleet; series u32; then each, least recently used first: its name, what it learnt
+//! magic "BTZHUNT3"; the fleet; whether there is one of everybody u8, its fleet and what it learnt; series u32; then each, least recently used first: its name, what it learnt
 //! ```
 //!
 //! Numbers are little-endian; texts have their length (u16) before them. One function for each structure says its layout for both directions.
@@ -12,7 +12,7 @@
 
 use events::{KeyId, Principal};
 
-use crate::baselines::{Baselines, MODEL_NAME_BYTES_MAX};
+use crate::baselines::{Baselines, Everybody, MODEL_NAME_BYTES_MAX};
 use crate::familiar::Family;
 use crate::fleet::Fleet;
 use crate::observation::SeriesName;
@@ -20,7 +20,7 @@ use crate::season::Season;
 use crate::series::{Learnt, Series};
 use crate::tail::Tail;
 
-const MAGIC: &[u8; 8] = b"BTZHUNT2";
+const MAGIC: &[u8; 8] = b"BTZHUNT3";
 /// Bytes of a name in a snapshot.
 const TEXT_BYTES_MAX: usize = 1_024;
 
@@ -165,6 +165,11 @@ impl Baselines {
         let mut codec = Codec::Write(MAGIC.to_vec());
         // Writing into memory has nothing that could fail.
         let _never_fails = codec.fleet(&mut self.fleet.clone());
+        let _never_fails = codec.bytes(&mut [u8::from(self.everybody.is_some())]);
+        if let Some(everybody) = &self.everybody {
+            let _never_fails = codec.fleet(&mut everybody.fleet.clone());
+            let _never_fails = codec.learnt(&mut everybody.series.learnt.clone());
+        }
         let _never_fails = codec.count(&mut (self.len() as u32));
         for slot in self.in_order() {
             let mut learnt = slot.series.learnt.clone();
@@ -191,6 +196,18 @@ impl Baselines {
         codec.fleet(&mut baselines.fleet)?;
         if !baselines.fleet.is_sound() {
             return Err(wrong("a number cannot have been learnt"));
+        }
+        let mut is_there = [0];
+        codec.bytes(&mut is_there)?;
+        if is_there != [0] {
+            let (mut fleet, mut learnt) = (Fleet::default(), Learnt::default());
+            codec.fleet(&mut fleet)?;
+            codec.learnt(&mut learnt)?;
+            if !fleet.is_sound() || !learnt.is_sound() {
+                return Err(wrong("a number cannot have been learnt"));
+            }
+            let series = Series::resume(learnt, time_ms, &fleet);
+            baselines.everybody = Some(Everybody { fleet, series });
         }
         let mut series = 0;
         codec.count(&mut series)?;

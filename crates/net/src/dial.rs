@@ -10,8 +10,8 @@ use http::uri;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::UpstreamError;
+use crate::connector::{Base, Connector, HttpVersions};
 use crate::tls::ClientTls;
-use crate::upstream::{Base, Connector};
 
 /// How a service is dialled.
 #[derive(Clone, Debug)]
@@ -48,13 +48,13 @@ impl Dial {
         let scheme = if *is_tls { uri::Scheme::HTTPS } else { uri::Scheme::HTTP };
         let base = Base { authority, path: String::new(), scheme };
         let tls = ClientTls { ca_pem: ca_pem.as_deref(), ..ClientTls::default() };
-        Connector::new(&base, &tls, *connect_time_max).map(Self)
+        Connector::new(&base, &tls, *connect_time_max, HttpVersions::Http1).map(Self)
     }
 
     /// A new connection. Errors: the network's, the service's certificate, or too slow.
     pub async fn connect(
         &self,
     ) -> std::io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
-        Ok(self.0.clone().connect().await?.into_inner())
+        self.0.dial(|stream| std::future::ready(Ok(stream))).await
     }
 }

@@ -10,19 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header, uri};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::UpstreamError;
+use crate::client::{Client, ClientFault};
+use crate::connector::{HttpVersions, parse};
+use crate::pool::PoolSettings;
 use crate::tls::ClientTls;
-use crate::upstream::{Connector, parse};
 
-/// Connections kept open while nothing is asked.
-const IDLE_CONNECTIONS_MAX: usize = 64;
-/// How long an idle connection is kept.
-const IDLE_TIME_MAX: Duration = Duration::from_mins(1);
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("bartizan/", env!("CARGO_PKG_VERSION")));
 
@@ -40,10 +36,8 @@ pub struct EndpointSettings {
 /// An endpoint with its connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    authority: uri::Authority,
-    client: Client<Connector, Full<Bytes>>,
+    client: Client,
     path: Arc<str>,
-    scheme: uri::Scheme,
 }
 
 /// A question that was not answered. The endpoint's or the network's fault; whether traffic passes
@@ -92,18 +86,9 @@ impl Endpoint {
     pub fn new(settings: &EndpointSettings) -> Result<Self, UpstreamError> {
         let base = parse(&settings.url)?;
         let tls = ClientTls { ca_pem: settings.ca_pem.as_deref(), ..ClientTls::default() };
-        let connector = Connector::new(&base, &tls, settings.connect_time_max)?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIME_MAX)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self {
-            authority: base.authority,
-            client,
-            path: Arc::from(base.path),
-            scheme: base.scheme,
-        })
+        let (time_max, http) = (settings.connect_time_max, HttpVersions::Http1);
+        let client = Client::new(&base, &tls, time_max, http, PoolSettings::default())?;
+        Ok(Self { client, path: Arc::from(base.path) })
     }
 
     /// Sends JSON to a path (and query) below the URL; the status and the body of the answer.
@@ -146,13 +131,15 @@ impl Endpoint {
 
     async fn exchange(
         &self,
-        request: Request<Full<Bytes>>,
+        request: Request<Bytes>,
         bytes_max: usize,
         time_max: Duration,
     ) -> Result<(StatusCode, Bytes), EndpointError> {
         let exchange = async {
-            let answer = self.client.request(request).await.map_err(|error| {
-                if error.is_connect() { EndpointError::Connect } else { EndpointError::Broken }
+            let answer = self.client.ask(request, time_max).await.map_err(|fault| match fault {
+                ClientFault::Broken | ClientFault::Refused => EndpointError::Broken,
+                ClientFault::Dial(_) => EndpointError::Connect,
+                ClientFault::TimedOut => EndpointError::TimedOut { time_max },
             })?;
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, bytes_max).collect().await.map_err(|error| {
@@ -170,19 +157,17 @@ impl Endpoint {
         }
     }
 
-    fn request(&self, question: Question) -> Result<Request<Full<Bytes>>, EndpointError> {
+    fn request(&self, question: Question) -> Result<Request<Bytes>, EndpointError> {
         let Question { below, body, mut headers, method } = question;
         headers.insert(header::USER_AGENT, USER_AGENT);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let path = format!("{}{below}", self.path);
         let uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
             .path_and_query(if path.is_empty() { "/" } else { &path })
             .build()
             .map_err(|_| EndpointError::Path)?;
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;

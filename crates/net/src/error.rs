@@ -88,6 +88,20 @@ pub enum UpstreamError {
         /// The upstream's configured name.
         name: String,
     },
+    /// It answered, but opened no WebSocket.
+    #[error("upstream `{name}` opened no WebSocket; it answered {status}")]
+    NotOpened {
+        /// The upstream's configured name.
+        name: String,
+        /// What it answered.
+        status: u16,
+    },
+    /// The upstream says that it did not process the request, and takes it back: it goes away, or has too much to do (HTTP/2).
+    #[error("upstream `{name}` did not take the request")]
+    Refused {
+        /// The upstream's configured name.
+        name: String,
+    },
     /// No answer in time.
     #[error("upstream `{name}` did not answer within {time_max:?}")]
     TimedOut {
@@ -101,7 +115,7 @@ pub enum UpstreamError {
 impl UpstreamError {
     /// Whether the upstream certainly has nothing of the request, so that it may be sent again.
     pub const fn is_unsent(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Handshake { .. })
+        matches!(self, Self::Connect { .. } | Self::Handshake { .. } | Self::Refused { .. })
     }
 
     /// A stable code for records and answers.
@@ -111,6 +125,8 @@ impl UpstreamError {
             Self::Handshake { .. } | Self::Tls(_) => "upstream_tls",
             Self::Connect { .. } => "upstream_unreachable",
             Self::Broken { .. } => "upstream_reset",
+            Self::NotOpened { .. } => "upstream_not_opened",
+            Self::Refused { .. } => "upstream_refused",
             Self::TimedOut { .. } => "upstream_timeout",
         }
     }

@@ -33,7 +33,8 @@ use tokio::{
 };
 
 use crate::{
-    Arrival, Body, BodyFault, Handler, ListenerSettings, Shutdown, Tasks, patience::Patience,
+    Arrival, Body, BodyFault, ConnectionHold, Handler, ListenerSettings, Shutdown, Tasks,
+    patience::Patience,
 };
 
 /// Requests under way on one connection.
@@ -54,6 +55,7 @@ const LOOK_MAX: Duration = Duration::from_secs(2);
 /// Who is at the other end.
 pub(crate) struct Client {
     pub(crate) certificate: Option<Arc<[u8]>>,
+    pub(crate) hold: ConnectionHold,
     pub(crate) peer: std::net::SocketAddr,
 }
 
@@ -71,9 +73,10 @@ pub(crate) async fn serve(
     let known = Arc::clone(&streams);
     let service = service_fn(move |request: Request<Incoming>| {
         let (handler, certificate) = (Arc::clone(&handler), client.certificate.clone());
+        let hold = client.hold.clone();
         let stream = Streams::begin(&known);
         async move {
-            let arrival = Arrival { at: Instant::now(), certificate, peer, request };
+            let arrival = Arrival { at: Instant::now(), certificate, hold, peer, request };
             let answer = handler.handle(arrival).await;
             Ok::<_, Infallible>(answer.map(|body| Pieces::new(body, stream)))
         }

@@ -79,7 +79,11 @@ fn serve_one(settings: ListenerSettings) -> (DuplexStream, Arc<Answers>, Tasks, 
         (Arc::new(Answers::default()), Tasks::default(), Shutdown::default());
     let (handler, streams, ending) = (Arc::clone(&answers), tasks.clone(), shutdown.clone());
     tasks.spawn(async move {
-        let client = Client { certificate: None, peer: ([127, 0, 0, 1], 1).into() };
+        let client = Client {
+            certificate: None,
+            hold: ConnectionHold::new(()),
+            peer: ([127, 0, 0, 1], 1).into(),
+        };
         serve(near, client, handler, &settings, streams, &ending).await;
     });
     (far, answers, tasks, shutdown)

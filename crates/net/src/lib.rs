@@ -9,27 +9,40 @@
 //! Not here: what messages mean (`wire`), who may send them (`policy`), what is done about them
 //! (`gateway`).
 
+mod answer_body;
 mod body;
+mod client;
+mod connector;
 mod dial;
 mod endpoint;
 mod error;
 mod http2;
+mod http2_client;
 mod in_place;
 mod listener;
 mod patience;
+mod pool;
 mod proxy_protocol;
 mod tasks;
 mod tls;
 mod upstream;
+mod websocket;
 
 pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, read_bounded};
-/// A body as it comes in, from a client or an upstream.
+/// A body as it comes in, from a client.
 pub use hyper::body::Incoming;
 
+pub use answer_body::{AnswerBody, AnswerFault};
+pub use connector::HttpVersions;
 pub use dial::{Dial, DialSettings};
 pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Question};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
-pub use listener::{Arrival, Handler, Listener, ListenerConduct, ListenerSettings, Shutdown};
+pub use listener::{
+    Arrival, ConnectionHold, Handler, Listener, ListenerConduct, ListenerSettings, Shutdown,
+};
 pub use tasks::Tasks;
 pub use tls::{CertificatePin, ClientCertificates, ClientIdentity, TlsSettings, server_config};
 pub use upstream::{BesideVersion, Upstream, UpstreamSettings};
+pub use websocket::{
+    Handshake, HandshakeError, Socket, SocketError, SocketLimits, SocketMessage, UpstreamSocket,
+};

@@ -8,8 +8,8 @@
 //! Not here: limits on bodies, which the handler reads through `read_bounded`.
 
 use std::{
-    convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration,
-    time::Instant,
+    any::Any, convert::Infallible, future::Future, net::SocketAddr, pin::Pin, sync::Arc,
+    time::Duration, time::Instant,
 };
 
 use http::{Request, Response};
@@ -25,12 +25,10 @@ use policy::AddressRange;
 use telemetry::Gauge;
 
 use crate::{
-    Body, ListenError, Tasks, TlsSettings, http2, in_place::InPlace, patience::Patience,
-    proxy_protocol, proxy_protocol::Client,
+    Body, ListenError, Tasks, TlsSettings, connector::HTTP_2, http2, in_place::InPlace,
+    patience::Patience, proxy_protocol, proxy_protocol::Client,
 };
 
-/// What TLS calls HTTP/2.
-const HTTP_2: &[u8] = b"h2";
 /// The kernel's queue of connections not yet accepted.
 const BACKLOG_CONNECTIONS: i32 = 1024;
 /// After a failed accept (out of file descriptors), wait before the next.
@@ -63,10 +61,24 @@ pub struct Arrival {
     pub at: Instant,
     /// The client's certificate in DER, if it showed one; TLS has verified it.
     pub certificate: Option<Arc<[u8]>>,
+    /// What its connection counts as; who takes the connection over keeps it.
+    pub hold: ConnectionHold,
     /// The other end of the connection, or whom its load balancer speaks for.
     pub peer: SocketAddr,
     /// Head and unread body.
     pub request: Request<Incoming>,
+}
+
+/// A connection's place among the open ones, until every clone is dropped.
+#[derive(Clone, Debug)]
+pub struct ConnectionHold {
+    _held: Arc<dyn Any + Send + Sync>,
+}
+
+impl ConnectionHold {
+    pub(crate) fn new(held: impl Any + Send + Sync) -> Self {
+        Self { _held: Arc::new(held) }
+    }
 }
 
 /// What answers requests. Never fails: what goes wrong is an answer too.
@@ -185,6 +197,8 @@ impl Listener {
                 permit = Arc::clone(&permits).acquire_owned() => permit,
                 () = shutdown.begun() => return,
             };
+            // Nobody closes the semaphore.
+            let Ok(permit) = permit else { return };
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
                 () = shutdown.begun() => return,
@@ -198,17 +212,14 @@ impl Listener {
                 }
             };
             let connection = Connection {
+                hold: ConnectionHold::new((permit, self.connections.hold())),
                 handler: Arc::clone(&handler),
                 peer,
                 settings: self.conduct.now(),
                 shutdown: shutdown.clone(),
                 tasks: tasks.clone(),
             };
-            let open = self.connections.hold();
-            tasks.spawn(async move {
-                let _held = (permit, open);
-                connection.run(stream).await;
-            });
+            tasks.spawn(connection.run(stream));
         }
     }
 }
@@ -227,6 +238,7 @@ fn open(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 struct Connection {
+    hold: ConnectionHold,
     handler: Arc<dyn Handler>,
     peer: SocketAddr,
     settings: Arc<ListenerSettings>,
@@ -273,7 +285,7 @@ impl Connection {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         certificate: Option<Arc<[u8]>>,
     ) {
-        let client = http2::Client { certificate, peer: self.peer };
+        let client = http2::Client { certificate, hold: self.hold.clone(), peer: self.peer };
         let (settings, shutdown) = (&self.settings, &self.shutdown);
         Box::pin(http2::serve(stream, client, self.handler, settings, self.tasks, shutdown)).await;
     }
@@ -285,11 +297,12 @@ impl Connection {
     ) {
         let peer = self.peer;
         let stream = Patience::new(stream, self.settings.send_time_max);
-        let handler = self.handler;
+        let (handler, hold) = (self.handler, self.hold);
         let service = service_fn(move |request: Request<Incoming>| {
-            let (handler, certificate) = (Arc::clone(&handler), certificate.clone());
+            let (handler, hold) = (Arc::clone(&handler), hold.clone());
+            let certificate = certificate.clone();
             async move {
-                let arrival = Arrival { at: Instant::now(), certificate, peer, request };
+                let arrival = Arrival { at: Instant::now(), certificate, hold, peer, request };
                 Ok::<_, Infallible>(handler.handle(arrival).await)
             }
         });
@@ -297,7 +310,8 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(self.settings.head_time_max)
             .max_buf_size(self.settings.head_bytes_max)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
         let mut connection = InPlace::new(Box::pin(connection));
         let result = tokio::select! {
             result = &mut connection => result,

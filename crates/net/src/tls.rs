@@ -114,7 +114,10 @@ pub(crate) struct ClientTls<'a> {
 }
 
 /// A client's configuration: the host's trusted roots, or only those of `ca_pem` when given.
-pub(crate) fn client_config(wanted: &ClientTls<'_>) -> Result<Arc<ClientConfig>, TlsError> {
+pub(crate) fn client_config(
+    wanted: &ClientTls<'_>,
+    protocols: &[&[u8]],
+) -> Result<Arc<ClientConfig>, TlsError> {
     let roots = if let Some(pem) = wanted.ca_pem {
         roots(pem, "the upstream's CA file")?
     } else {
@@ -149,7 +152,7 @@ pub(crate) fn client_config(wanted: &ClientTls<'_>) -> Result<Arc<ClientConfig>,
                 why: error.to_string(),
             })?,
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
 
@@ -224,7 +227,7 @@ mod tests {
     #[test]
     fn files_that_are_not_certificates_are_refused_with_their_name() {
         let tls = ClientTls { ca_pem: Some(b"hello"), ..ClientTls::default() };
-        let error = client_config(&tls).err().map(|error| error.to_string());
+        let error = client_config(&tls, &[]).err().map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some("the upstream's CA file: no certificate in it"));
         let error = server_config(b"hello", b"", None).err().map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some("the server's certificate file: no certificate in it"));

@@ -16,6 +16,7 @@ mod caller;
 mod page;
 mod plant;
 mod random;
+mod thin;
 mod trial;
 mod weather;
 

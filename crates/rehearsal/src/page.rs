@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::Plan;
-use crate::plant::PLANTS;
+use crate::plant::{PLANTS, Plant};
+use crate::thin::{KEYS, THIN};
 use crate::trial::{CALLERS, LEARNING_WEEKS, Results, TRAFFIC_MIN, Tried};
 
 /// What is aimed at for scraping and fuzzing, in seconds.
@@ -29,8 +30,16 @@ pub(crate) fn render(plan: &Plan, results: &Results) -> String {
         plan.plants,
     );
     false_alarms(&mut page, plan, results);
-    times(&mut page, results);
+    page.push_str("\n## Time to detect\n\n");
+    times(&mut page, PLANTS.iter().zip(&results.tried));
+    let _never_fails = write!(
+        page,
+        "\nA plant lasts 50 minutes, a ramp 12 hours. Those that change a caller's own traffic (latency, errors, refusals) are planted where the hour has at least {TRAFFIC_MIN} requests. \
+         Scraping counts as found only as `anomaly.scraping`, fuzzing as `anomaly.fuzzing`, cost as either of `anomaly.cost` and `anomaly.scraping`. {} plants were left out because the same kind was found just before.\n\n",
+        results.spoilt,
+    );
     by_sort(&mut page, results);
+    over_many_keys(&mut page, plan, results);
     let _never_fails = write!(
         page,
         "## Cost\n\n{:.0} ns for an interaction, {} bytes of a series in a snapshot, on the machine of this run.\n",
@@ -65,9 +74,9 @@ fn false_alarms(page: &mut String, plan: &Plan, results: &Results) {
     }
 }
 
-fn times(page: &mut String, results: &Results) {
-    page.push_str("\n## Time to detect\n\n| planted | size | found | within 2 minutes | median | 90 % of all within |\n|---|---|---|---|---|---|\n");
-    for (plant, tried) in PLANTS.iter().zip(&results.tried) {
+fn times<'r>(page: &mut String, results: impl Iterator<Item = (&'r Plant, &'r Vec<Tried>)>) {
+    page.push_str("| planted | size | found | within 2 minutes | median | 90 % of all within |\n|---|---|---|---|---|---|\n");
+    for (plant, tried) in results {
         let all = tried.len().max(1) as f64;
         let mut seconds: Vec<f64> = tried.iter().filter_map(|one| one.seconds).collect();
         seconds.sort_by(f64::total_cmp);
@@ -87,11 +96,25 @@ fn times(page: &mut String, results: &Results) {
             quantile(0.9),
         );
     }
+}
+
+/// What is spread so thinly that hardly any key shows it.
+fn over_many_keys(page: &mut String, plan: &Plan, results: &Results) {
     let _never_fails = write!(
         page,
-        "\nA plant lasts 50 minutes, a ramp 12 hours. Those that change a caller's own traffic (latency, errors, refusals) are planted where the hour has at least {TRAFFIC_MIN} requests. \
-         Scraping counts as found only as `anomaly.scraping`, fuzzing as `anomaly.fuzzing`, cost as either of `anomaly.cost` and `anomaly.scraping`. {} plants were left out because the same kind was found just before.\n\n",
-        results.spoilt,
+        "## Over many keys\n\nThe same, spread at random over {KEYS} keys that nobody has seen before, beside everybody's ordinary traffic. A series of its own watches all traffic together.\n\n",
+    );
+    times(page, THIN.iter().zip(&results.thin));
+    let found = results.thin.iter().flatten().filter(|one| one.seconds.is_some());
+    let (everybody, all) = found.fold((0, 0), |(everybody, all), one| {
+        (everybody + usize::from(one.sort == "everybody"), all + 1)
+    });
+    let [learning, settled] = results.together;
+    let _never_fails = write!(
+        page,
+        "\nOf {all} that were found, {everybody} were found in all traffic together, the others first at one of the keys. False alarms of that series, which are among those above: {learning} in weeks 1 to \
+         {LEARNING_WEEKS}, {settled} in the {} weeks after.\n\n",
+        plan.weeks.saturating_sub(LEARNING_WEEKS),
     );
 }
 

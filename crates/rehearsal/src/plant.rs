@@ -45,7 +45,7 @@ pub(crate) struct Plant {
     pub(crate) kinds: &'static [&'static str],
 }
 
-const fn plant(
+pub(crate) const fn plant(
     name: &'static str,
     size: &'static str,
     sort: Sort,
@@ -54,8 +54,8 @@ const fn plant(
     Plant { name, size, sort, kinds }
 }
 
-const SCRAPING: &[&str] = &["anomaly.scraping"];
-const FUZZING: &[&str] = &["anomaly.fuzzing"];
+pub(crate) const SCRAPING: &[&str] = &["anomaly.scraping"];
+pub(crate) const FUZZING: &[&str] = &["anomaly.fuzzing"];
 const COST: &[&str] = &["anomaly.cost", "anomaly.scraping"];
 const LATENCY: &[&str] = &["anomaly.latency"];
 const ERRORS: &[&str] = &["anomaly.errors"];
@@ -145,7 +145,7 @@ impl Plant {
     }
 
     /// Requests that it adds in a second, so many seconds after it began.
-    fn rate(&self, after_s: f64, busiest: f64) -> f64 {
+    pub(crate) fn rate(&self, after_s: f64, busiest: f64) -> f64 {
         let per_second = busiest / 3_600.0;
         match self.sort {
             Sort::Scraping(times, least) | Sort::Spread(times, least) => {
@@ -173,7 +173,12 @@ impl Plant {
         }
     }
 
-    fn added(&self, plain: Observation, template: u64, random: &mut Random) -> Observation {
+    pub(crate) fn added(
+        &self,
+        plain: Observation,
+        template: u64,
+        random: &mut Random,
+    ) -> Observation {
         let new = Print { same: random.bits(), similar: random.bits() };
         let again = Print { same: random.bits(), similar: flipped(template, 6, random) };
         match self.sort {

@@ -11,6 +11,7 @@ use crate::Plan;
 use crate::caller::{Caller, HOUR_MS};
 use crate::plant::{BEGIN_S, PLANTS, Plant};
 use crate::random::Random;
+use crate::thin::{self, THIN};
 use crate::weather::{Sky, Weather};
 
 /// Callers.
@@ -36,6 +37,10 @@ pub(crate) struct Results {
     /// False alarms by kind, while learning and after.
     pub(crate) learning: BTreeMap<String, usize>,
     pub(crate) settled: BTreeMap<String, usize>,
+    /// How each plant over many keys was tried, by plant.
+    pub(crate) thin: Vec<Vec<Tried>>,
+    /// False alarms about everybody together, while learning and after; they are among the others.
+    pub(crate) together: [usize; 2],
     /// Settled false alarms by sort of caller.
     pub(crate) by_sort: BTreeMap<String, usize>,
     /// The first false alarms of each kind, in words.
@@ -47,20 +52,21 @@ pub(crate) struct Results {
     pub(crate) snapshot_bytes: usize,
 }
 
-/// One plant at one caller.
+/// One plant at one caller, or over many keys.
 #[derive(Debug)]
 pub(crate) struct Tried {
     /// Seconds until it was found, if it was.
     pub(crate) seconds: Option<f64>,
-    /// What the caller is.
+    /// What the caller is; of a plant over many keys, whose series found it.
     pub(crate) sort: String,
 }
 
-struct Stage<'a> {
-    baselines: &'a Baselines,
-    callers: &'a [Caller],
-    hour: u64,
-    sky: &'a Sky,
+/// Where a plant is tried.
+pub(crate) struct Stage<'a> {
+    pub(crate) baselines: &'a Baselines,
+    pub(crate) callers: &'a [Caller],
+    pub(crate) hour: u64,
+    pub(crate) sky: &'a Sky,
 }
 
 pub(crate) fn run(plan: &Plan) -> Results {
@@ -71,6 +77,7 @@ pub(crate) fn run(plan: &Plan) -> Results {
     principals.dedup();
     let mut results = Results {
         tried: PLANTS.iter().map(|_| Vec::new()).collect(),
+        thin: THIN.iter().map(|_| Vec::new()).collect(),
         principals: principals.len(),
         ..Results::default()
     };
@@ -78,7 +85,8 @@ pub(crate) fn run(plan: &Plan) -> Results {
     let mut sky = Sky::new(plan.seed ^ 0xabcd);
     let mut random = Random::new(plan.seed ^ 0x1234);
     let (first, last) = (LEARNING_WEEKS * WEEK, plan.weeks * WEEK);
-    let trials = plan.plants * PLANTS.len();
+    let kinds = PLANTS.len() + THIN.len();
+    let trials = plan.plants * kinds;
     let mut done = 0;
     for hour in 0..last {
         if hour >= first {
@@ -90,7 +98,13 @@ pub(crate) fn run(plan: &Plan) -> Results {
                 sky: &sky,
             };
             while done < due {
-                attempt(&stage, done % PLANTS.len(), &mut random, &mut results);
+                match (done % kinds).checked_sub(PLANTS.len()) {
+                    None => attempt(&stage, done % kinds, &mut random, &mut results),
+                    Some(number) => match thin::attempt(&stage, &THIN[number], &mut random) {
+                        Some(tried) => results.thin[number].push(tried),
+                        None => results.spoilt += 1,
+                    },
+                }
                 done += 1;
             }
         }
@@ -125,8 +139,14 @@ fn ordinary_hour(
         for found in baselines.observe(&caller.name, seen) {
             let alarms = if is_settled { &mut results.settled } else { &mut results.learning };
             *alarms.entry(found.kind.to_string()).or_default() += 1;
+            let is_of_everybody = thin::is_of_everybody(&found.principal);
+            results.together[usize::from(is_settled)] += usize::from(is_of_everybody);
             if is_settled {
-                let sort = format!("{:?}", caller.sort).to_lowercase();
+                let sort = if is_of_everybody {
+                    "everybody".to_owned()
+                } else {
+                    format!("{:?}", caller.sort).to_lowercase()
+                };
                 if results.examples.len() < EXAMPLES_MAX {
                     results.examples.push(format!("{sort}, {}: {}", found.kind, found.detail));
                 }

@@ -60,7 +60,8 @@ pub enum BreakGlassState {
     },
     /// It is over.
     Ended {
-        /// Who or what ended it: a key, `expiry`, `restart`, `lapsed`.
+        /// Who or what ended it: a key, `expiry`, `reload`, `restart`, `lapsed`, `policy`; `record`, if its beginning could not be
+        /// recorded.
         by: String,
     },
 }

@@ -21,6 +21,8 @@ pub struct SealedRecord {
     pub changed_ms: u64,
     /// When it was made, in milliseconds since 1970.
     pub created_ms: u64,
+    /// When the secret in use was seen where it does not belong, if it is to be exchanged for that, in milliseconds since 1970.
+    pub exposed_ms: Option<u64>,
     /// What the configuration refers to: `sealed:NAME`.
     pub name: String,
     /// What the provider calls the key, without which it cannot be rotated.
@@ -45,7 +47,7 @@ pub enum SealedChange {
     Replaced,
     /// Its data key was encrypted with another sealing key; the secret is the same.
     Rewrapped,
-    /// A rotation made a step.
+    /// A rotation made a step, or is to make others than it was.
     Rotated,
 }
 
@@ -53,17 +55,20 @@ pub enum SealedChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// Who asked for it: `cli`, an interaction's id.
+    /// Who asked for it, or gave it up: `cli`, `key.exposed`.
     pub actor: String,
     /// When, in milliseconds since 1970.
     pub asked_ms: u64,
+    /// Whether somebody gave it up: no step is made any more, and it ends as soon as that is on record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_given_up: bool,
     /// What the provider is to call the new key, so that one that was made and not noted is found again.
     pub label: String,
     /// How long the old key works after the switch, in milliseconds.
     pub overlap_ms: u64,
     /// How far it has got.
     pub step: RotationStep,
-    /// Why, in the words of who asked.
+    /// Why, in the words of who asked or gave it up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -113,6 +118,11 @@ impl RotationStep {
 }
 
 impl SealedRecord {
+    /// Whether a rotation is under way that was given up.
+    pub fn is_given_up(&self) -> bool {
+        self.rotation.as_ref().is_some_and(|rotation| rotation.is_given_up)
+    }
+
     /// Every sealed value of it: the one in use, and the one that is to follow it.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Sealed> {
         let next = self.rotation.as_mut().and_then(|rotation| match &mut rotation.step {
@@ -130,6 +140,8 @@ impl SealedRecord {
 #[serde(deny_unknown_fields)]
 struct SealedBody {
     change: SealedChange,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exposed_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provider_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,6 +176,7 @@ impl SealedSecrets {
     ) -> Result<SealedRecord, StoreError> {
         let body = SealedBody {
             change: SealedChange::Added,
+            exposed_ms: None,
             provider_id,
             rotated_ms: None,
             rotation: None,
@@ -175,9 +188,17 @@ impl SealedSecrets {
     /// Writes a record that is still at the version that it says.
     pub async fn put(&self, record: SealedRecord, now_ms: u64) -> Result<SealedRecord, StoreError> {
         let SealedRecord {
-            change, name, provider_id, rotated_ms, rotation, sealed, version, ..
+            change,
+            exposed_ms,
+            name,
+            provider_id,
+            rotated_ms,
+            rotation,
+            sealed,
+            version,
+            ..
         } = record;
-        let body = SealedBody { change, provider_id, rotated_ms, rotation, sealed };
+        let body = SealedBody { change, exposed_ms, provider_id, rotated_ms, rotation, sealed };
         read(self.0.put(SEALED_SECRET, &name, version, &to_json(&body), now_ms).await?)
     }
 
@@ -216,12 +237,13 @@ fn read(document: Document) -> Result<SealedRecord, StoreError> {
         let detail = SealError::Damaged { name: id.clone() }.to_string();
         return Err(StoreError::Unreadable { kind: SEALED_SECRET.as_str(), id, detail });
     };
-    let SealedBody { change, provider_id, rotated_ms, rotation, sealed } = body;
+    let SealedBody { change, exposed_ms, provider_id, rotated_ms, rotation, sealed } = body;
     let name = id;
     Ok(SealedRecord {
         change,
         changed_ms,
         created_ms,
+        exposed_ms,
         name,
         provider_id,
         rotated_ms,

@@ -22,7 +22,7 @@ pub use family::{Family, LABEL_BYTES_MAX, Names, OTHER};
 pub use meter::{Counted, Counter, Gauge, Histogram, Meter};
 pub use otlp::{ATTRIBUTE_CHARACTERS_MAX, Attribute, Resource, Span, otlp_metrics, otlp_traces};
 pub use prometheus::{PROMETHEUS_CONTENT_TYPE, prometheus_name, prometheus_text};
-pub use snapshot::{About, FamilySnapshot, Kind, Point, Series, Unit};
+pub use snapshot::{About, FamilySnapshot, Kind, Point, Series, Unit, about};
 pub use trace_context::{
     TRACE_STATE_BYTES_MAX, TRACE_STATE_MEMBERS_MAX, TraceParent, trace_parent, trace_state,
 };

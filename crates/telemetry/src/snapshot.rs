@@ -13,6 +13,11 @@ pub struct About {
     pub unit: Unit,
 }
 
+/// What a family is about, in few words.
+pub const fn about(name: &'static str, help: &'static str, kind: Kind, unit: Unit) -> About {
+    About { name, help, kind, unit }
+}
+
 /// What the series of a family are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

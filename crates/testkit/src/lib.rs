@@ -23,7 +23,9 @@ mod http;
 mod kill;
 mod messages;
 mod ollama;
+mod programs;
 mod random;
+mod realtime;
 mod redis;
 mod reply;
 mod reply_responses;
@@ -42,7 +44,11 @@ pub use documents::{docx, pdf, stream, zip};
 pub use fixtures::{FIXTURES, fixture};
 pub use gateway::{Gateway, Said};
 pub use kill::{KillPlan, KillReport, kill_in_the_middle};
+pub use programs::{PRLIMIT_PROGRAMS, PROGRAMS_REQUIRED, REDIS_PROGRAMS, program};
 pub use random::Random;
+pub use realtime::{
+    FakeRealtime, Heard, Say, Script, SessionClient, echo_session, realtime_response,
+};
 pub use redis::{FakeStore, RedisServer};
 pub use scenario::{Kind, Newline, Scenario, Split, UnknownScenario};
 pub use script::{PII_VALUES, REASONING_PREFIX};

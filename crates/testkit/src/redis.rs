@@ -12,16 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::{Child, free_port};
+use crate::{Child, REDIS_PROGRAMS, free_port, program};
 
-/// The programs that will do.
-const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 /// How long it may take to start.
 const START_MAX: Duration = Duration::from_secs(20);
 /// How long one command may take.
 const COMMAND_MAX: Duration = Duration::from_secs(10);
-/// With this variable set, a machine without the program fails the test instead of skipping it.
-const REQUIRED_VARIABLE: &str = "BARTIZAN_REDIS_REQUIRED";
 
 /// A running server.
 #[derive(Debug)]
@@ -37,13 +33,7 @@ impl RedisServer {
     /// Starts a server with these arguments more. Nothing, if there is none on this machine: the test is skipped and says so.
     /// What it is told is on its disk before it answers, so that it survives being killed.
     pub fn start(more: &[&str]) -> Result<Option<Self>> {
-        let is_there = |program: &&str| Command::new(program).arg("--version").output().is_ok();
-        let Some(program) = PROGRAMS.into_iter().find(is_there) else {
-            if std::env::var_os(REQUIRED_VARIABLE).is_some() {
-                return Err(Error::new(ErrorKind::NotFound, "redis-server is not installed"));
-            }
-            return Ok(None);
-        };
+        let Some(program) = program(REDIS_PROGRAMS)? else { return Ok(None) };
         let arguments = more.iter().map(|argument| (*argument).to_owned()).collect();
         let (address, folder) = (free_port()?, tempfile::tempdir()?);
         let mut server = Self { address, arguments, child: None, folder, program };

@@ -1,10 +1,9 @@
-//! A fake upstream: an HTTP/1.1 server on raw sockets that answers as the model provider would, or
-//! as it should not.
+//! A fake upstream: an HTTP/1.1 server on raw sockets that answers as the model provider would, or as it should not.
 //!
 //! It serves `/v1/chat/completions`, `/v1/completions`, `/v1/responses`, `/v1/embeddings`,
-//! `/v1/moderations`, `/v1/files`, `/v1/batches`, `/v1/models` (in Anthropic's and Google's shapes too), `/v1/messages` and
-//! `/v1/messages/count_tokens`, the first of them where Azure has them, Ollama's native API below `/api/`, Gemini's methods of
-//! `/v1beta/models/…`, and Bedrock's `/model/…/converse` and `converse-stream`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
+//! `/v1/moderations`, `/v1/files`, `/v1/batches`, `/v1/models` (in Anthropic's and Google's shapes too), `/v1/messages`,
+//! `/v1/messages/count_tokens`, `/v1/messages/batches`, the first of them where Azure has them, Ollama's native API below `/api/`, Gemini's methods of
+//! `/v1beta/models/…`, Bedrock's `/model/…/converse` and `converse-stream`, and sessions at `/v1/realtime`; which [`Scenario`] a request meets is named in the request. Every request is recorded as it
 //! came.
 //!
 //! INVARIANT: dropping it ends every connection and frees the port.
@@ -33,6 +32,7 @@ use crate::{Kind, Scenario};
 mod answer;
 mod clouds;
 mod ollama;
+mod session;
 mod storage;
 
 use answer::{Answer, Body};
@@ -295,6 +295,9 @@ fn serve(shared: &Arc<Shared>, stream: TcpStream, connection: u64) -> Result<()>
     while let Some(request) = receive(&mut reader, connection)? {
         let path = request.target.split('?').next().unwrap_or_default();
         let (path, _) = as_openai_has_it(path);
+        if path == "/v1/realtime" && request.header("upgrade").is_some() {
+            return session::serve(shared, reader.stream(), request);
+        }
         let stored = lock(&shared.storage).answer(&request, &path, &shared.scenario);
         let answer = stored.unwrap_or_else(|| {
             if request.target.starts_with("/api/") {

@@ -24,8 +24,8 @@ const OF_DEPLOYMENTS: [&str; 9] = [
     "images/variations",
 ];
 /// What Azure has without a deployment and without the version in the path.
-const WITHOUT_VERSION: [&str; 5] =
-    ["responses", "responses/input_tokens", "models", "files", "batches"];
+const WITHOUT_VERSION: [&str; 6] =
+    ["responses", "responses/input_tokens", "models", "files", "batches", "realtime"];
 /// And what it has below paths of that kind.
 const BELOW: [&str; 3] = ["models/", "files/", "batches/"];
 
@@ -180,7 +180,7 @@ fn of_bedrock(path: &str) -> Option<(String, Cow<'_, str>)> {
 }
 
 /// `2024-10-21`, `2025-04-01-preview`, `preview`, `latest`, `v1`.
-fn is_version(text: &str) -> bool {
+pub(crate) fn is_version(text: &str) -> bool {
     if matches!(text, "preview" | "latest" | "v1") {
         return true;
     }
@@ -360,6 +360,8 @@ mod tests {
             "/openai/deployments/d/responses",
             "/openai/deployments/d/extensions/chat/completions",
             "/openai/v1/messages",
+            "/openai/v1/messages/batches",
+            "/openai/messages/batches/a/results",
             "/openai/v1//chat/completions",
             "/openai/v1/v1/chat/completions",
             "/Openai/v1/chat/completions",

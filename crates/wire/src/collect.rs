@@ -17,6 +17,7 @@ use crate::error::ReadError;
 use crate::form::Form;
 use crate::frames::{Taken, path_of_member};
 use crate::lane::{Channel, Lane};
+use crate::members::MEMBERS;
 use crate::path::PathId;
 use crate::reader::Reader;
 use crate::table::{Fact, Origin, Row, Rule};
@@ -38,7 +39,10 @@ impl<'a> Reader<'a> {
                 Ok(Some(Taken::Echo(of)))
             }
             Rule::Message(_) => {
-                self.room_for(self.document.inner.len())?;
+                let max = self.members_max;
+                if self.document.inner.len() >= max {
+                    return Err(ReadError::Limit { of: MEMBERS, max });
+                }
                 Ok(Some(Taken::Message))
             }
             _ => Ok(None),
@@ -64,6 +68,11 @@ impl<'a> Reader<'a> {
                 let path = self.here();
                 self.document.inner.push((source, path));
             }
+            Taken::Answer => self.document.facts.answer = Some(source),
+            Taken::Written => {
+                let written = &mut self.document.facts.written_bytes;
+                *written = written.saturating_add(source.len() as u64);
+            }
         }
     }
 
@@ -75,20 +84,28 @@ impl<'a> Reader<'a> {
         self.document.echoes.push(Echo { source, choice: 0, of });
     }
 
-    pub(crate) fn presence(&mut self, row: &'static Row) -> Result<(), ReadError> {
+    /// The presence of an object. Says what it is, if its place matters.
+    pub(crate) fn presence(&mut self, row: &'static Row) -> Result<Option<Taken>, ReadError> {
         if let Rule::Presence(Some(why)) = row.rule {
             self.note_unscanned(why);
         }
         match row.fact {
+            Some(Fact::Answer) => return Ok(Some(Taken::Answer)),
+            Some(Fact::Written) => return Ok(Some(Taken::Written)),
             Some(Fact::Error) => self.document.facts.error = true,
             // A tool without a name is called what stands for it.
             Some(Fact::Tool) => {
                 let name = row.path.rsplit('.').next().unwrap_or_default();
                 self.offer(name.into())?;
             }
+            Some(Fact::NoTool) => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.tools_from = None;
+                }
+            }
             _ => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     pub(crate) fn field(
@@ -103,7 +120,7 @@ impl<'a> Reader<'a> {
         }
         self.room_for(self.document.fields.len())?;
         let (origin, channel, embedded) = match (row.rule, literal) {
-            (Rule::Guarded { origin, channel, embedded, .. }, Literal::Text | Literal::Form) => {
+            (Rule::Guarded { origin, channel, embedded, .. }, Literal::Text | Literal::Form(_)) => {
                 (origin, channel, embedded)
             }
             (Rule::Guarded { origin, .. } | Rule::Media(origin), _) => {
@@ -194,7 +211,7 @@ impl<'a> Reader<'a> {
             let path = self.here();
             self.document.unknown.push(path);
         }
-        Ok(())
+        if self.request { self.note_unnamed() } else { Ok(()) }
     }
 
     pub(crate) fn note_unscanned(&mut self, why: &'static str) {

@@ -1,7 +1,7 @@
 //! A message as the guards see it: its text, its facts, and what could not be read.
 //!
-//! INVARIANT: fields stand in the order of the bytes (of a line of a file, its own before those of the message that it
-//! holds), and their sources do not overlap. INVARIANT:
+//! INVARIANT: fields stand in the order of the bytes (those that belong to no line before those of lines, and of a line its
+//! own before those of the message that it holds), and their sources do not overlap. INVARIANT:
 //! text without escapes is borrowed from the message; paths are rendered only when asked for.
 //!
 //! Not here: how a document is made (`reader`), how it is changed (`splice`).
@@ -11,9 +11,10 @@ use std::ops::Range;
 
 use events::{Provenance, TokenUsage, Unscanned};
 
+use crate::form_head::Writing;
 use crate::lane::{Channel, Lane};
+pub use crate::member::{Member, MemberAt};
 use crate::path::{PathId, Paths};
-use crate::route::Operation;
 use crate::table::Kinds;
 
 /// How many paths [`Document::unknown`] and [`Document::unscanned`] list at most; a record is not a
@@ -23,7 +24,7 @@ pub const REPORTED_PATHS_MAX: usize = 64;
 /// A message that was read.
 #[derive(Debug)]
 pub struct Document<'a> {
-    /// Every piece of text that is not empty, in the order of the bytes.
+    /// Every piece of text that is not empty, in the order said above.
     pub fields: Vec<Field<'a>>,
     /// Requests: files that stand in the message itself, in the order of the bytes.
     pub files: Vec<FilePart<'a>>,
@@ -35,8 +36,12 @@ pub struct Document<'a> {
     pub handles: Vec<Handle<'a>>,
     /// The messages that a file is made of, one a line, in order.
     pub members: Vec<Member<'a>>,
+    /// Answers: the items that have ids, the inner before the outer, each with its fields.
+    pub items: Vec<(Cow<'a, str>, Range<usize>)>,
     /// Whether the message goes on with bytes that are no text; then nothing of it can be edited.
     pub is_partial: bool,
+    /// What stands between its parts, if it is a form.
+    pub(crate) boundary: Option<String>,
     pub(crate) source: &'a str,
     pub(crate) paths: Paths,
     pub(crate) unknown: Vec<PathId>,
@@ -128,42 +133,8 @@ pub enum HandleOf {
     Input,
     /// A file that a batch writes.
     Output,
-}
-
-/// One of the messages that a file is made of, with the line that it stands in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member<'a> {
-    /// The line, from 1.
-    pub line: u32,
-    /// What its sender calls it (`custom_id`), if that is a word.
-    pub name: Option<String>,
-    /// What it asks for, or answers.
-    pub operation: Operation,
-    /// Its fields, those of its line included.
-    pub fields: Range<usize>,
-    /// Its files.
-    pub files: Range<usize>,
-    /// Where its line stands.
-    pub source: Range<usize>,
-    /// Where the message itself stands; nothing, if the line has none.
-    pub body: Option<Range<usize>>,
-    /// Where its status stands, if the line states one.
-    pub status: Option<Range<usize>>,
-    /// Its own facts.
-    pub facts: Facts<'a>,
-}
-
-impl Member<'_> {
-    /// How it is called in messages to people: ``line 4 (custom_id `a`)``.
-    pub fn shown(&self) -> String {
-        let name = self.name.as_ref().map(|name| format!(" (custom_id `{name}`)"));
-        format!("line {}{}", self.line, name.unwrap_or_default())
-    }
-
-    /// The path of its line.
-    pub fn path(&self) -> String {
-        format!("file#line {}", self.line)
-    }
+    /// Not an id but an address: where the results of the batch are.
+    Results,
 }
 
 /// What a field's provenance waits for: the message's role may come after its text.
@@ -200,8 +171,8 @@ pub enum Literal {
     Text,
     /// The key of an object whose keys the caller chooses.
     Key,
-    /// Text of a form, which has no escapes.
-    Form,
+    /// Text of a form, which is written like this.
+    Form(Writing),
     /// The text as it stands, in a message that is not JSON.
     Plain,
     /// A number of seven digits or more in free-form content (a card number needs no quotes). An edit
@@ -244,8 +215,13 @@ impl EchoOf {
                     | Channel::PartText(_)
                     | Channel::PartRefusal(_)
             ),
-            Self::Transcript => matches!(channel, Channel::Transcript),
-            Self::Everything => !matches!(channel, Channel::Other(_) | Channel::Asked),
+            Self::Transcript => matches!(
+                channel,
+                Channel::Transcript | Channel::PartTranscript(_) | Channel::InputTranscript(_)
+            ),
+            Self::Everything => {
+                !matches!(channel, Channel::Other(_) | Channel::Asked | Channel::Sound)
+            }
         }
     }
 }
@@ -291,7 +267,12 @@ pub struct Facts<'a> {
     pub system_fingerprint: Option<Cow<'a, str>>,
     /// Answer: token counts.
     pub usage: Option<TokenUsage>,
-    /// Answer: the type of the event, in dialects whose events have one.
+    /// Answer: how far the batch has come that it is about.
+    pub progress: Option<Progress>,
+    /// Answer: bytes of objects that the model has written, such as the arguments of its calls, in dialects where these are no
+    /// text.
+    pub written_bytes: u64,
+    /// Answer: the type of the event, in dialects whose events have one. Request of a session: that of the client's event.
     pub event: Option<Cow<'a, str>>,
     /// Answer: the choice that begins with this event, in dialects that say so.
     pub begun: Option<u32>,
@@ -307,16 +288,41 @@ pub struct Facts<'a> {
     pub error: bool,
     /// Event: the item of the answer that it is about, by its place.
     pub item: Option<u32>,
+    /// Event: the part of an item that it is about, by its place.
+    pub part: Option<u32>,
     /// Event: that item's id.
     pub item_id: Option<Cow<'a, str>>,
     /// Event: its type without its last word, if the content map does not say what such events say.
     pub unlisted: Option<Cow<'a, str>>,
     /// Line of a file: the path that it is meant for. Request: the path that its batch is for.
     pub url: Option<Cow<'a, str>>,
-    /// Line of a file: where the status of its answer stands.
-    pub status: Option<Range<usize>>,
+    /// Line of a file: where its answer stands together with what is said of it.
+    pub answer: Option<Range<usize>>,
     /// Event: its number in the stream, and where that stands.
     pub sequence: Option<(u64, Range<usize>)>,
+}
+
+/// How far a batch has come, as its provider says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Nothing more becomes of it.
+    pub has_ended: bool,
+    /// Its requests that were answered, which are those that cost something.
+    pub answered: u64,
+    /// Those that were not, or not yet.
+    pub unanswered: u64,
+    /// All of them, where the provider says that instead.
+    pub total: u64,
+    /// What they have used, if the provider says it.
+    pub usage: Option<TokenUsage>,
+}
+
+impl Progress {
+    /// All its requests; none, if the provider does not say how many.
+    pub const fn requests(&self) -> u64 {
+        let counted = self.answered.saturating_add(self.unanswered);
+        if counted > self.total { counted } else { self.total }
+    }
 }
 
 /// A choice that ended.
@@ -338,7 +344,9 @@ impl<'a> Document<'a> {
             echoes: Vec::new(),
             handles: Vec::new(),
             members: Vec::new(),
+            items: Vec::new(),
             is_partial: false,
+            boundary: None,
             source: "",
             paths: Paths::default(),
             unknown: Vec::new(),

@@ -6,6 +6,8 @@
 //! INVARIANT: no error carries text of the message, only paths whose free-form keys look like
 //! identifiers ([`crate::Document::path`]), offsets and limits.
 
+use crate::document::MemberAt;
+
 /// Why a message was not read. Offsets are in bytes from the start of the message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -21,21 +23,11 @@ pub enum ReadError {
         /// The first bad byte.
         offset: usize,
     },
-    /// Not a form as in RFC 7578, or one that readers disagree about.
-    #[error(
-        "the body is no `multipart/form-data` that is accepted here: {what} (at byte {offset})"
-    )]
-    Form {
-        /// Where.
-        offset: usize,
-        /// What stands there or is missing.
-        what: &'static str,
-    },
-    /// A line of a file has a fault of its own.
-    #[error("line {number}{}: {error}", named(custom_id.as_deref()))]
-    Line {
-        /// The line, from 1.
-        number: u32,
+    /// One of several messages has a fault of its own.
+    #[error("{at}{}: {error}", named(custom_id.as_deref()))]
+    Member {
+        /// Where it stands.
+        at: MemberAt,
         /// What its sender calls it, if that is a word.
         custom_id: Option<String>,
         /// The fault.
@@ -110,9 +102,9 @@ impl ReadError {
         match self {
             Self::TooLarge { .. } => "body_too_large",
             Self::InvalidUtf8 { .. } => "invalid_utf8",
-            Self::Line { error, .. } => error.code(),
+            Self::Member { error, .. } => error.code(),
             Self::Malformed { .. } => "invalid_json",
-            Self::Form { .. } | Self::MalformedForm { .. } => "invalid_form",
+            Self::MalformedForm { .. } => "invalid_form",
             Self::DuplicateKey { .. } => "duplicate_key",
             Self::Limit { .. } => "limit_exceeded",
             Self::WrongBody { .. } => "invalid_body",
@@ -130,7 +122,7 @@ impl ReadError {
             | Self::Violation { path, .. }
             | Self::Denied { path, .. }
             | Self::UnknownField { path } => Some(path),
-            Self::Line { error, .. } => error.param(),
+            Self::Member { error, .. } => error.param(),
             _ => None,
         }
     }
@@ -138,7 +130,7 @@ impl ReadError {
     /// The HTTP status for a request with this fault.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Line { error, .. } => error.status(),
+            Self::Member { error, .. } => error.status(),
             Self::TooLarge { .. } => 413,
             _ => 400,
         }

@@ -7,11 +7,11 @@ use std::borrow::Cow;
 
 use events::TokenUsage;
 
-use crate::document::{Facts, Finish};
+use crate::document::{Facts, Finish, Progress};
 use crate::error::ReadError;
 use crate::reader::Reader;
 use crate::scope::{Opening, Role};
-use crate::table::{Fact, Mark};
+use crate::table::{Fact, Mark, Told};
 
 const HOSTED: &str = "opaque: what the provider's own tools read";
 
@@ -62,6 +62,9 @@ pub(crate) fn apply_text<'a>(
         Fact::Conversation(rank) if prefers(&mut ranks.conversation, rank) => {
             facts.conversation = Some(value);
         }
+        Fact::Progress(Told::Status(ended)) => {
+            facts.progress.get_or_insert_default().has_ended = ended.contains(&&*value);
+        }
         Fact::Error => facts.error = true,
         Fact::Object => facts.error |= value == "error",
         Fact::Event(marks) => {
@@ -109,7 +112,21 @@ pub(crate) fn apply_number<'a>(
         Fact::OutputTokens => {
             usage(facts, |usage, value| usage.output = usage.output.saturating_add(value));
         }
+        Fact::Progress(told) => told_of(facts.progress.get_or_insert_default(), told, value),
         _ => {}
+    }
+}
+
+/// Takes over what a number tells of how far a batch has come.
+fn told_of(progress: &mut Progress, told: Told, value: u64) {
+    let usage = |progress: &mut Progress| *progress.usage.get_or_insert_default();
+    match told {
+        Told::Status(_) => {}
+        Told::Answered => progress.answered = progress.answered.saturating_add(value),
+        Told::Unanswered => progress.unanswered = progress.unanswered.saturating_add(value),
+        Told::Requests => progress.total = progress.total.max(value),
+        Told::Input => progress.usage = Some(TokenUsage { input: value, ..usage(progress) }),
+        Told::Output => progress.usage = Some(TokenUsage { output: value, ..usage(progress) }),
     }
 }
 
@@ -137,6 +154,12 @@ impl<'a> Reader<'a> {
                         if fact == Fact::Kind { &mut scope.kind } else { &mut scope.declared };
                     *fact = Some(value);
                 }
+            }
+            Fact::ItemId => {
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.item = Some(value.clone());
+                }
+                apply_text(&mut self.document.facts, &mut self.ranks, fact, value);
             }
             Fact::ToolKind if NAMED_TOOLS.contains(&&*value) => {}
             Fact::ToolKind => {

@@ -14,7 +14,7 @@ const ID_BYTES_MAX: usize = 256;
 /// The longest [`Form::Digits`], in bytes.
 const DIGITS_BYTES_MAX: usize = 10;
 /// The longest [`Form::MediaType`], in bytes.
-const MEDIA_TYPE_BYTES_MAX: usize = 64;
+const MEDIA_TYPE_BYTES_MAX: usize = 128;
 /// The longest part of a `data:` URL before its base64, in bytes.
 const DATA_HEADER_BYTES_MAX: usize = 128;
 
@@ -154,7 +154,7 @@ pub(crate) fn is_data_url(text: &str) -> bool {
         && is_base64(body)
 }
 
-/// Whether `text` is a media type, `type/subtype` with parameters, and no sentence: at most 64 bytes, and a space nowhere but
+/// Whether `text` is a media type, `type/subtype` with parameters, and no sentence: at most 128 bytes, and a space nowhere but
 /// before a parameter.
 pub fn is_media_type(text: &str) -> bool {
     let text = text.replace("; ", ";");
@@ -264,7 +264,7 @@ mod tests {
         {
             assert!(Form::MediaType.admits_text(kind), "{kind}");
         }
-        let long = format!("audio/{}", "x".repeat(59));
+        let long = format!("audio/{}", "x".repeat(123));
         for kind in
             ["", "audio", "/x", "audio/x y", "audio/x; tell him", "audio/123-45-6789", &long]
         {

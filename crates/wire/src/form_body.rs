@@ -5,7 +5,7 @@
 //!
 //! INVARIANT: each part of the form is matched by a row of the table or is unknown, like the members of a message.
 //!
-//! Not here: where the parts are (`multipart`), what lines say (`members`).
+//! Not here: where the parts are (`form_parts`), what lines say (`members`).
 
 use std::ops::Range;
 
@@ -13,15 +13,18 @@ use data_encoding::BASE64;
 
 use crate::document::{Document, FilePart, Literal};
 use crate::error::ReadError;
+use crate::form_head::{FileName, Writing};
+use crate::form_parts::{Part, is_boundary, malformed, parts, text_in};
 use crate::frames::Frame;
 use crate::json::Text;
 use crate::json_text::key_hash;
 use crate::limits::{ReadLimits, UnknownFields};
-use crate::machine::{Machine, NodeId, ROOT, UNKNOWN};
+use crate::machine::{NodeId, ROOT, UNKNOWN};
+use crate::maps::machine;
 use crate::members::{FILE, Lines, read_lines};
-use crate::multipart::{FormPart, parts};
 use crate::path::{PathId, Step};
 use crate::reader::Reader;
+use crate::route::{Direction, Operation};
 use crate::table::Rule;
 
 /// The name of the part that says what the file is for.
@@ -31,9 +34,9 @@ const FILE_NAME: &str = "filename";
 /// What the record says of a file that nobody reads.
 const OPAQUE: &str = "opaque: a file";
 
-/// Reads the upload of a file.
-pub(crate) fn read_upload<'a>(
-    machine: &'static Machine,
+/// Reads the upload of a file, a form that comes with this boundary.
+pub fn read_upload<'a>(
+    boundary: &str,
     bytes: &'a [u8],
     unknown: UnknownFields,
     limits: &ReadLimits,
@@ -42,7 +45,10 @@ pub(crate) fn read_upload<'a>(
     if bytes.len() > bytes_max {
         return Err(ReadError::TooLarge { bytes_max });
     }
-    let parts = parts(bytes)?;
+    let machine = machine(Operation::FileUpload, Direction::Request)
+        .filter(|_| is_boundary(boundary))
+        .ok_or(ReadError::WrongBody { expected: "a form" })?;
+    let parts = parts(boundary, bytes)?;
     let (text, rest) = match std::str::from_utf8(bytes) {
         Ok(text) => (text, &b""[..]),
         Err(error) => {
@@ -50,33 +56,36 @@ pub(crate) fn read_upload<'a>(
             (std::str::from_utf8(valid).unwrap_or_default(), rest)
         }
     };
-    let document = Document { source: text, is_partial: !rest.is_empty(), ..Document::empty() };
+    let (boundary, is_partial) = (Some(boundary.to_owned()), !rest.is_empty());
+    let document = Document { source: text, boundary, is_partial, ..Document::empty() };
     let mut reader = Reader::new(machine, document, PathId::ROOT, unknown, limits);
     reader.frames.push(Frame::new(ROOT, UNKNOWN, true).at(PathId::ROOT));
     let (mut names, mut purpose, mut file) = (Vec::new(), None, None);
     for part in &parts {
-        let Range { start, end } = part.name_at.clone();
-        let key = Text { start, end, escaped: false, hash: key_hash(part.name) };
-        reader.named(key, part.name.into())?;
-        if names.contains(&part.name) {
+        let Part { head, content } = part;
+        let Range { start, end } = head.name_at.clone();
+        let key = Text { start, end, escaped: false, hash: key_hash(head.name) };
+        reader.named(key, head.name.into())?;
+        if names.contains(&head.name) {
             return Err(ReadError::DuplicateKey { path: reader.path_here() });
         }
-        names.push(part.name);
+        names.push(head.name);
         let node = reader.frames.last().map_or(UNKNOWN, |frame| frame.child);
         let is_file = |row: &crate::table::Row| matches!(row.rule, Rule::File(_));
-        match (&part.file_name, machine.node(node).text.is_some_and(is_file)) {
-            (Some((name, at)), true) => {
-                reader.file_name(node, name, at.clone())?;
+        match (&head.file, machine.node(node).text.is_some_and(is_file)) {
+            (Some(name), true) => {
+                reader.file_name(node, name)?;
                 file = Some(part);
             }
             (None, false) => {
-                let value = text_of(bytes, &part.value)?;
-                reader.value(node, value.into(), part.value.clone(), Literal::Form)?;
-                purpose = purpose.or((part.name == PURPOSE).then_some(value));
+                let value = text_in(bytes, content)?;
+                let literal = Literal::Form(Writing::Plain);
+                reader.value(node, value.into(), content.clone(), literal)?;
+                purpose = purpose.or((head.name == PURPOSE).then_some(value));
             }
             (Some(_), false) => {
                 let what = "a file stands where none is expected";
-                return Err(ReadError::Form { offset: part.value.start, what });
+                return Err(malformed(content.start, what));
             }
             (None, true) => return Err(missing(FILE, "a file, with a name")),
         }
@@ -87,34 +96,34 @@ pub(crate) fn read_upload<'a>(
         "fine-tune" => Lines::Conversations,
         _ => return Ok(opaque(reader.document, bytes, file)),
     };
-    text_of(bytes, &file.value)?;
-    read_lines(reader.document, file.value.clone(), lines, unknown, limits)
+    text_in(bytes, &file.content)?;
+    read_lines(reader.document, file.content.clone(), lines, unknown, limits)
 }
 
-impl<'a> Reader<'a> {
-    /// The name of a file, which stands below it.
-    fn file_name(
-        &mut self,
-        file: NodeId,
-        name: &'a str,
-        at: Range<usize>,
-    ) -> Result<(), ReadError> {
+impl Reader<'_> {
+    /// The name of a file, which stands below it, in every way that it is written.
+    fn file_name(&mut self, file: NodeId, name: &FileName) -> Result<(), ReadError> {
         let under = self.machine.under(file, key_hash(FILE_NAME), FILE_NAME);
         let node = under.map_or(UNKNOWN, |(node, _)| node);
         let path = self.here();
         self.frames.push(Frame::new(file, node, true).at(path).named(FILE_NAME));
-        let read = self.value(node, name.into(), at, Literal::Form);
+        let places = name.places.iter();
+        let read = places.map(|(at, writing)| {
+            self.value(node, name.text.clone().into(), at.clone(), Literal::Form(*writing))
+        });
+        let read = read.collect();
         self.frames.pop();
         read
     }
 }
 
 /// The file as one that stands in a message.
-fn opaque<'a>(mut document: Document<'a>, bytes: &[u8], file: &FormPart<'a>) -> Document<'a> {
+fn opaque<'a>(mut document: Document<'a>, bytes: &'a [u8], file: &Part<'a>) -> Document<'a> {
     let path = document.paths.push(PathId::ROOT, Step::Name(FILE));
+    let declared = file.head.kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     document.files.push(FilePart {
-        value: BASE64.encode(bytes.get(file.value.clone()).unwrap_or_default()).into(),
-        declared: Some(file.media_type.unwrap_or_default().into()),
+        value: BASE64.encode(bytes.get(file.content.clone()).unwrap_or_default()).into(),
+        declared: Some(declared.trim().into()),
         is_pending: false,
         why: OPAQUE,
         is_media: false,
@@ -122,11 +131,6 @@ fn opaque<'a>(mut document: Document<'a>, bytes: &[u8], file: &FormPart<'a>) -> 
         path,
     });
     document
-}
-
-fn text_of<'a>(bytes: &'a [u8], at: &Range<usize>) -> Result<&'a str, ReadError> {
-    std::str::from_utf8(bytes.get(at.clone()).unwrap_or_default())
-        .map_err(|error| ReadError::InvalidUtf8 { offset: at.start + error.valid_up_to() })
 }
 
 fn missing(path: &str, expected: &'static str) -> ReadError {

@@ -4,23 +4,39 @@
 //! `Content-Transfer-Encoding` at most once, and nothing else; no folded lines, no escapes, no comments. No length: some
 //! readers go by it instead of by the boundary.
 //!
-//! Not here: the parts around it (`form_object`).
+//! Not here: the parts around it (`form_parts`).
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use memchr::memmem;
 
 use crate::error::ReadError;
-use crate::form::Form as ValueForm;
-use crate::form_object::Writing;
+use crate::form::{Form as ValueForm, is_media_type};
+use crate::form_parts::malformed;
 
 /// Bytes of the head of one part.
 pub const FORM_HEAD_BYTES_MAX: usize = 4096;
+
+/// How a text is written in a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Writing {
+    /// As it is.
+    Plain,
+    /// In quotes, without escapes.
+    Quoted,
+    /// Without quotes; what is put there needs them.
+    Token,
+    /// Percent-encoded (RFC 8187).
+    Extended,
+}
 
 /// The head of a part.
 #[derive(Debug, Default)]
 pub(crate) struct PartHead<'b> {
     pub(crate) name: &'b str,
+    /// Where the name stands.
+    pub(crate) name_at: Range<usize>,
     /// The name of the file that the part is, if it is one.
     pub(crate) file: Option<FileName>,
     /// The media type.
@@ -48,7 +64,7 @@ pub(crate) fn part_head(
                 max: FORM_HEAD_BYTES_MAX,
             });
         }
-        return Err(at(range.start, "the head of a part does not end"));
+        return Err(malformed(range.start, "the head of a part does not end"));
     };
     let head = bytes.get(..length).unwrap_or_default();
     let head = std::str::from_utf8(head)
@@ -61,12 +77,32 @@ pub(crate) fn part_head(
     }
     let head = reader.head;
     if head.name.is_empty() {
-        return Err(at(range.start, "a part has no name"));
+        return Err(malformed(range.start, "a part has no name"));
     }
-    if head.file.is_none() && head.kind.is_some_and(|kind| !is_text(kind)) {
-        return Err(at(range.start, "a part that is no file must be text in UTF-8"));
+    // It would say how all other parts are to be read.
+    if head.name.eq_ignore_ascii_case("_charset_") {
+        return Err(malformed(range.start, "a form must be in UTF-8"));
     }
-    Ok((head, range.start + length + 4))
+    match head.kind {
+        Some(kind) if head.file.is_none() && !is_text(kind) => {
+            Err(malformed(range.start, "a part that is no file must be text in UTF-8"))
+        }
+        Some(kind) if head.file.is_some() && !is_of_file(kind) => {
+            let what = "the type of a file must be a media type, of no form and of no other \
+                        character set than UTF-8";
+            Err(malformed(range.start, what))
+        }
+        _ => Ok((head, range.start + length + 4)),
+    }
+}
+
+/// Whether a file can be of this type: one that every reader decodes alike.
+fn is_of_file(kind: &str) -> bool {
+    let lower = kind.to_ascii_lowercase();
+    let charset = lower.split_once("charset=").map(|(_, charset)| charset.trim_matches('"'));
+    is_media_type(kind)
+        && !lower.starts_with("multipart/")
+        && charset.is_none_or(|charset| matches!(charset, "utf-8" | "us-ascii"))
 }
 
 /// Whether a part of this type is text, and in no other character set than ours.
@@ -80,8 +116,43 @@ fn is_text(kind: &str) -> bool {
     matches!(charset.map(|charset| charset.trim_matches('"')), Some("utf-8" | "us-ascii"))
 }
 
-const fn at(offset: usize, what: &'static str) -> ReadError {
-    ReadError::MalformedForm { offset, what }
+/// A text as it is written in a form. What ends a quoted text is written as browsers write it.
+pub(crate) fn written(text: &str, writing: Writing) -> String {
+    match writing {
+        Writing::Plain => text.to_owned(),
+        Writing::Quoted => quoted(text),
+        Writing::Token => format!("\"{}\"", quoted(text)),
+        Writing::Extended => {
+            let mut encoded = String::from("UTF-8''");
+            // So that it says the same as the name in quotes beside it.
+            for byte in quoted(text).bytes() {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                    encoded.push(char::from(byte));
+                } else {
+                    let _ = write!(encoded, "%{byte:02X}");
+                }
+            }
+            encoded
+        }
+    }
+}
+
+/// A text between quotes. No control character stands in the head of a part.
+fn quoted(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' => result.push_str("%22"),
+            '\\' => result.push_str("%5C"),
+            other if other.is_control() => {
+                for byte in other.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(result, "%{byte:02X}");
+                }
+            }
+            other => result.push(other),
+        }
+    }
+    result
 }
 
 #[derive(Default)]
@@ -94,10 +165,10 @@ struct HeadReader<'b> {
 impl<'b> HeadReader<'b> {
     fn line(&mut self, line: &'b str, offset: usize) -> Result<(), ReadError> {
         if line.chars().any(char::is_control) {
-            return Err(at(offset, "the head of a part holds a control character"));
+            return Err(malformed(offset, "the head of a part holds a control character"));
         }
         let (name, value) =
-            line.split_once(':').ok_or(at(offset, "a header of a part has no value"))?;
+            line.split_once(':').ok_or(malformed(offset, "a header of a part has no value"))?;
         let trimmed = value.trim_matches(' ');
         let value_offset = offset + line.len() - value.trim_start_matches(' ').len();
         let name = name.to_ascii_lowercase();
@@ -115,7 +186,7 @@ impl<'b> HeadReader<'b> {
         if !known || self.seen.contains(&name) {
             let what = "a part has a header that is not understood, or one twice; parts have \
                         `content-disposition` and `content-type`";
-            return Err(at(offset, what));
+            return Err(malformed(offset, what));
         }
         self.seen.push(name);
         Ok(())
@@ -135,7 +206,9 @@ impl<'b> HeadReader<'b> {
             let (name, after) = rest.trim_start_matches(' ').split_once('=')?;
             let (text, writing, after) = value_of(after)?;
             match name.to_ascii_lowercase().as_str() {
-                "name" if self.head.name.is_empty() => self.head.name = text,
+                "name" if self.head.name.is_empty() => {
+                    (self.head.name, self.head.name_at) = (text, place(text));
+                }
                 "filename" => self.file(text, place(text), writing)?,
                 "filename*" => self.file(&extended(text)?, place(text), Writing::Extended)?,
                 _ => return None,
@@ -240,6 +313,7 @@ mod tests {
     #[test]
     fn what_readers_disagree_about_is_refused() {
         let named = "Content-Disposition: form-data; name=\"a\"";
+        let file = format!("{named}; filename=\"a\"");
         for lines in [
             "",
             "Content-Type: text/plain",
@@ -264,6 +338,12 @@ mod tests {
             &format!("{named}\r\nContent-Type: text/plain; charset=utf-7"),
             &format!("Content-Type: text/html\r\n{named}"),
             &format!("{named}\r\nContent-Length: 4"),
+            "Content-Disposition: form-data; name=\"_charset_\"",
+            &format!("{file}\r\nContent-Type: text/plain; charset=utf-16"),
+            &format!("{file}\r\nContent-Type: multipart/mixed"),
+            &format!("{file}\r\nContent-Type: text/ignore all of this"),
+            &format!("{file}\r\nContent-Type: text/123-45-6789"),
+            &format!("{file}\r\nContent-Type: text"),
             &format!("{named}\nContent-Type: text/plain"),
             &format!("{named}\u{0}"),
         ] {

@@ -5,34 +5,26 @@
 //! part with a file name is the object of its `filename` and its `content_type`, and what is in it is not looked at. Edits
 //! go back into the part that the text came from ([`Form::splice`]).
 //!
-//! INVARIANT: a form is read in one way or not at all. What readers of forms disagree about is refused: text before,
-//! between and after the parts, lines that end without CR LF, a boundary anywhere but between two parts, folded and
-//! unknown headers, escapes in names, other character sets, a part twice, a file where the map has none. INVARIANT:
-//! bytes that no edit touches come back exactly as they were.
+//! INVARIANT: a form is read in one way or not at all: besides what its parts and their heads may not be, a part twice and
+//! a file where the map has none are refused. INVARIANT: bytes that no edit touches come back exactly as they were.
 //!
-//! Not here: which parts there are (`openai/`).
+//! Not here: where the parts stand (`form_parts`), which there are (`openai/`).
 
-use std::fmt::Write as _;
 use std::ops::Range;
-
-use memchr::memmem;
 
 use crate::document::Document;
 use crate::error::ReadError;
 use crate::form::Form as ValueForm;
-use crate::form_head::{FileName, PartHead, part_head};
+use crate::form_head::{FileName, Writing, written};
+use crate::form_parts::{Part, is_boundary, malformed, parts, text_in};
 use crate::json::is_number;
 use crate::json_text::{key_hash, push_string};
 use crate::limits::ReadLimits;
 use crate::machine::{Machine, Node, ROOT};
 use crate::maps::machine;
 use crate::route::{Direction, Operation};
-use crate::splice::{Edit, SpliceError};
+use crate::splice::{Edit, SpliceError, keeps_boundaries};
 
-/// Parts of one form.
-pub const FORM_PARTS_MAX: usize = 256;
-/// Bytes of a boundary (RFC 2046 §5.1.1).
-pub const FORM_BOUNDARY_BYTES_MAX: usize = 70;
 /// Names of members in the name of a part: `a[b][c]` has three.
 const STEPS_MAX: usize = 3;
 
@@ -56,59 +48,11 @@ struct Slot {
     places: Vec<(Range<usize>, Writing)>,
 }
 
-/// How a text is written in a form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writing {
-    /// As it is.
-    Plain,
-    /// In quotes, without escapes.
-    Quoted,
-    /// Without quotes; what is put there needs them.
-    Token,
-    /// Percent-encoded (RFC 8187).
-    Extended,
-}
-
-/// One part.
-struct Part<'b> {
-    head: PartHead<'b>,
-    /// The names of the members that lead to it, and whether it is an element of a list there.
-    path: (Vec<&'b str>, bool),
-    /// Where its text stands; nothing for a file.
-    text: Option<Range<usize>>,
-}
-
 /// What a member of the object is made of.
 enum Member {
     Part(usize),
     List(Vec<usize>),
     Object(Vec<(String, Member)>),
-}
-
-/// The boundary that a content type states; `None` if it is no form, or states it in more than one way.
-pub fn boundary_of(content_type: &str) -> Option<&str> {
-    let (kind, parameters) = content_type.split_once(';')?;
-    if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
-    }
-    let mut found = None;
-    for parameter in parameters.split(';').map(str::trim).filter(|parameter| !parameter.is_empty())
-    {
-        let (name, value) = parameter.split_once('=')?;
-        let value = value.strip_prefix('"').map_or(Some(value), |value| value.strip_suffix('"'))?;
-        match name.to_ascii_lowercase().as_str() {
-            "boundary" if found.is_none() => found = Some(value),
-            "charset" if value.eq_ignore_ascii_case("utf-8") => {}
-            _ => return None,
-        }
-    }
-    found.filter(|boundary| is_boundary(boundary))
-}
-
-/// Up to seventy characters of RFC 2046, without the space.
-fn is_boundary(text: &str) -> bool {
-    let admits = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&byte);
-    (1..=FORM_BOUNDARY_BYTES_MAX).contains(&text.len()) && text.bytes().all(admits)
 }
 
 impl Form {
@@ -139,16 +83,6 @@ impl Form {
         self.json.as_str()
     }
 
-    /// The value of the `content-type` that it goes on with.
-    pub fn content_type(boundary: &str) -> String {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"'+_-.".contains(&byte);
-        if boundary.bytes().all(is_token) {
-            format!("multipart/form-data; boundary={boundary}")
-        } else {
-            format!("multipart/form-data; boundary=\"{boundary}\"")
-        }
-    }
-
     /// The form with `edits` made in it, in any order. `body` is what it was read from, and `document` what
     /// [`Form::json`] was read as.
     pub fn splice(
@@ -166,9 +100,6 @@ impl Form {
             let field = document.fields.get(index).ok_or(missing)?;
             let slot = self.slots.iter().find(|slot| slot.shown == field.source).ok_or(missing)?;
             let text = edited(&field.text, edits)?;
-            if text.contains(&format!("--{}", self.boundary)) {
-                return Err(SpliceError::Boundary);
-            }
             for (place, writing) in &slot.places {
                 changes.push((place.clone(), written(&text, *writing)));
             }
@@ -182,6 +113,7 @@ impl Form {
             at = place.end;
         }
         result.extend_from_slice(body.get(at..).unwrap_or_default());
+        keeps_boundaries(&self.boundary, body, &result)?;
         Ok(result)
     }
 }
@@ -203,100 +135,8 @@ fn edited(text: &str, edits: &[&Edit]) -> Result<String, SpliceError> {
     Ok(result)
 }
 
-/// A text as it is written in a form. What ends a quoted text is written as browsers write it.
-fn written(text: &str, writing: Writing) -> String {
-    match writing {
-        Writing::Plain => text.to_owned(),
-        Writing::Quoted => quoted(text),
-        Writing::Token => format!("\"{}\"", quoted(text)),
-        Writing::Extended => {
-            let mut encoded = String::from("UTF-8''");
-            // So that it says the same as the name in quotes beside it.
-            for byte in quoted(text).bytes() {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                    encoded.push(char::from(byte));
-                } else {
-                    let _ = write!(encoded, "%{byte:02X}");
-                }
-            }
-            encoded
-        }
-    }
-}
-
-/// A text between quotes. No control character stands in the head of a part.
-fn quoted(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '"' => result.push_str("%22"),
-            '\\' => result.push_str("%5C"),
-            other if other.is_control() => {
-                for byte in other.encode_utf8(&mut [0; 4]).bytes() {
-                    let _ = write!(result, "%{byte:02X}");
-                }
-            }
-            other => result.push(other),
-        }
-    }
-    result
-}
-
-const fn malformed(offset: usize, what: &'static str) -> ReadError {
-    ReadError::MalformedForm { offset, what }
-}
-
-/// Cuts a form into its parts.
-fn parts<'b>(boundary: &str, body: &'b [u8]) -> Result<Vec<Part<'b>>, ReadError> {
-    let delimiter = format!("--{boundary}");
-    let mut parts = Vec::new();
-    // Where the part that is read now begins.
-    let mut begins: Option<usize> = None;
-    for at in memmem::find_iter(body, &delimiter) {
-        let before = body.get(..at).unwrap_or_default();
-        if at > 0 && !before.ends_with(b"\r\n") {
-            return Err(malformed(at, "its boundary stands where no part ends"));
-        }
-        if let Some(begins) = begins {
-            if parts.len() == FORM_PARTS_MAX {
-                return Err(ReadError::Limit { of: "parts of a form", max: FORM_PARTS_MAX });
-            }
-            let ends = at.checked_sub(2).filter(|ends| *ends >= begins);
-            let ends = ends.ok_or(malformed(at, "a part has no head"))?;
-            parts.push(part(body, begins..ends)?);
-        } else if at > 0 {
-            return Err(malformed(0, "something stands before its first part"));
-        }
-        let after = at + delimiter.len();
-        match body.get(after..).unwrap_or_default() {
-            [b'\r', b'\n', ..] => begins = Some(after + 2),
-            [b'-', b'-'] | [b'-', b'-', b'\r', b'\n'] => return Ok(parts),
-            _ => return Err(malformed(after, "something stands beside or after its boundary")),
-        }
-    }
-    Err(malformed(body.len(), "its last boundary is missing"))
-}
-
-fn part(body: &[u8], range: Range<usize>) -> Result<Part<'_>, ReadError> {
-    let (head, begins) = part_head(body, range.clone())?;
-    let path = path_of(head.name)
-        .ok_or(malformed(range.start, "a part must be called a word, `word[]` or `word[word]`"))?;
-    let text = head.file.is_none().then_some(begins..range.end);
-    if let Some(text) = &text {
-        let bytes = body.get(text.clone()).unwrap_or_default();
-        if let Err(error) = std::str::from_utf8(bytes) {
-            return Err(ReadError::InvalidUtf8 { offset: begins + error.valid_up_to() });
-        }
-    }
-    Ok(Part { head, path, text })
-}
-
 /// The names of members in the name of a part, and whether it is an element of a list.
 fn path_of(name: &str) -> Option<(Vec<&str>, bool)> {
-    // It would say how all other parts are to be read.
-    if name.eq_ignore_ascii_case("_charset_") {
-        return None;
-    }
     let (name, is_element) = name.strip_suffix("[]").map_or((name, false), |name| (name, true));
     let (first, rest) = name.split_at(name.find('[').unwrap_or(name.len()));
     let mut steps = vec![first];
@@ -312,7 +152,9 @@ fn path_of(name: &str) -> Option<(Vec<&str>, bool)> {
 fn members(parts: &[Part<'_>]) -> Result<Vec<(String, Member)>, ReadError> {
     let mut members = Vec::new();
     for (index, part) in parts.iter().enumerate() {
-        let (steps, is_element) = &part.path;
+        let what = "a part must be called a word, `word[]` or `word[word]`";
+        let (steps, is_element) =
+            path_of(part.head.name).ok_or(malformed(part.head.name_at.start, what))?;
         let twice = || ReadError::DuplicateKey { path: steps.join(".") };
         let (last, above) = steps.split_last().ok_or_else(twice)?;
         let mut at = &mut members;
@@ -323,7 +165,7 @@ fn members(parts: &[Part<'_>]) -> Result<Vec<(String, Member)>, ReadError> {
                 Member::Part(_) | Member::List(_) => return Err(twice()),
             };
         }
-        if *is_element {
+        if is_element {
             match member(at, last, Member::List(Vec::new())) {
                 Member::List(elements) => elements.push(index),
                 Member::Part(_) | Member::Object(_) => return Err(twice()),
@@ -394,19 +236,18 @@ impl Writer<'_, '_> {
         let (Some(part), node) = (self.parts.get(index), self.machine.node(node)) else {
             return Ok(());
         };
-        match (&part.text, &part.head.file) {
-            (Some(range), _) => {
-                let bytes = self.body.get(range.clone()).unwrap_or_default();
-                let text = String::from_utf8_lossy(bytes);
-                if is_literal(node, &text) {
-                    self.json.push_str(&text);
+        match &part.head.file {
+            None => {
+                let text = text_in(self.body, &part.content)?;
+                if is_literal(node, text) {
+                    self.json.push_str(text);
                 } else {
-                    self.slot(&text, vec![(range.clone(), Writing::Plain)]);
+                    self.slot(text, vec![(part.content.clone(), Writing::Plain)]);
                 }
             }
-            (None, Some(file)) if node.presence.is_some() => self.file(file, part.head.kind),
-            (None, _) => {
-                return Err(ReadError::Denied { path: part.path.0.join("."), why: FILE });
+            Some(file) if node.presence.is_some() => self.file(file, part.head.kind),
+            Some(_) => {
+                return Err(ReadError::Denied { path: part.head.name.to_owned(), why: FILE });
             }
         }
         Ok(())

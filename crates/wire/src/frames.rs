@@ -5,13 +5,17 @@ use crate::json::Text;
 use crate::machine::NodeId;
 use crate::path::{PathId, Paths, Step};
 
-/// A value that is taken whole.
+/// A value that is taken whole, or of which the length matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// It repeats guarded text.
     Echo(EchoOf),
     /// It is a message that another map reads.
     Message,
+    /// It is an answer with what is said of it, and is looked into.
+    Answer,
+    /// It is what a model has written.
+    Written,
 }
 
 /// An open object or array.

@@ -68,6 +68,12 @@ pub enum Channel {
     OfEvent,
     /// Responses: settings of the request that the answer repeats.
     Asked,
+    /// Realtime: `transcript` of what the model says; the number is the part's.
+    PartTranscript(u32),
+    /// Realtime: the transcript of what the user says; the number is the part's.
+    InputTranscript(u32),
+    /// Realtime: the sound that an event says in its `delta`, in base64. Nothing of it is text.
+    Sound,
     /// `content` of a block: a summary of the conversation (Anthropic).
     BlockContent,
     /// Any other text, known to the content map or not: annotations, errors, extensions. The number
@@ -94,6 +100,7 @@ impl Channel {
             | Self::FunctionName
             | Self::OfEvent
             | Self::Asked
+            | Self::Sound
             | Self::Other(_) => Delivery::Whole,
             _ => Delivery::Incremental,
         }
@@ -118,7 +125,9 @@ impl Channel {
             Self::CustomInput(_) => "custom_input",
             Self::FunctionName => "function_name",
             Self::FunctionArguments => "function_arguments",
-            Self::Transcript => "transcript",
+            Self::Transcript | Self::PartTranscript(_) => "transcript",
+            Self::InputTranscript(_) => "input_transcript",
+            Self::Sound => "sound",
             Self::PartText(_) => "text",
             Self::SummaryText(_) => "reasoning_summary",
             Self::McpArguments => "mcp_arguments",
@@ -143,6 +152,8 @@ impl Channel {
             Self::CustomName(_) => Self::CustomName(index),
             Self::CustomInput(_) => Self::CustomInput(index),
             Self::PartText(_) => Self::PartText(index),
+            Self::PartTranscript(_) => Self::PartTranscript(index),
+            Self::InputTranscript(_) => Self::InputTranscript(index),
             Self::PartRefusal(_) => Self::PartRefusal(index),
             Self::ReasoningText(_) => Self::ReasoningText(index),
             Self::SummaryText(_) => Self::SummaryText(index),

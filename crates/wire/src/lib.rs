@@ -22,15 +22,19 @@ mod anthropic;
 mod bedrock;
 mod collect;
 mod contract;
+mod dialect;
+mod direction;
 mod document;
 mod embedded;
 mod error;
+mod event_kind;
 mod event_stream;
 mod facts;
 mod form;
 mod form_body;
 mod form_head;
 mod form_object;
+mod form_parts;
 mod frames;
 mod gemini;
 mod json;
@@ -39,8 +43,9 @@ mod lane;
 mod limits;
 mod machine;
 mod maps;
+mod member;
 mod members;
-mod multipart;
+mod named;
 mod ollama;
 mod openai;
 mod operation;
@@ -64,7 +69,7 @@ pub use answer_shape::{AnswerShape, read_answer, shape_of_answer};
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
     Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Handle, HandleOf, Literal,
-    Member, REPORTED_PATHS_MAX,
+    Member, MemberAt, Progress, REPORTED_PATHS_MAX,
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
@@ -72,28 +77,30 @@ pub use event_stream::{
     EventFrame, FrameError, FrameKind, FrameReader, HEADERS_BYTES_MAX, HEADERS_MAX,
 };
 pub use form::is_media_type;
-pub use form_head::FORM_HEAD_BYTES_MAX;
-pub use form_object::{FORM_BOUNDARY_BYTES_MAX, FORM_PARTS_MAX, Form, boundary_of};
+pub use form_body::read_upload;
+pub use form_head::{FORM_HEAD_BYTES_MAX, Writing};
+pub use form_object::Form;
+pub use form_parts::{FORM_BOUNDARY_BYTES_MAX, FORM_PARTS_MAX, boundary_of, form_content_type};
 pub use lane::{Channel, Delivery, Lane};
 pub use limits::{
-    BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX,
-    ReadLimits, UnknownFields, VALUES_MAX,
+    BODY_BYTES_MAX, DEPTH_MAX, FIELDS_MAX, KEY_BYTES_MAX, MEMBER_BYTES_MAX, MEMBERS_FIELDS_FACTOR,
+    MEMBERS_MAX, NUMBER_BYTES_MAX, OBJECT_KEYS_MAX, ReadLimits, UnknownFields, VALUES_MAX,
 };
-pub use members::{LINE_BYTES_MAX, LINES_FIELDS_FACTOR, LINES_MAX, read_batch_output};
-pub use multipart::{
-    BOUNDARY_BYTES_MAX, FormPart, PART_HEAD_BYTES_MAX, PARTS_MAX, boundary, parts,
-};
+pub use members::read_batch_output;
 pub use plant::{Planting, plantings};
 pub use reader::{read_request, read_response};
-pub use route::{Dialect, Direction, Operation, Route, dialect_of, route, shown_model};
+pub use route::{
+    Dialect, Direction, Operation, Route, dialect_of, route, session_model, shown_model,
+};
 pub use splice::{Echoes, Edit, SpliceError, splice};
 pub use sse::{EVENT_BYTES_MAX, EventReader, Framing, SseError, SseEvent};
-pub use stored::{batched, stored};
+pub use stored::{batched, results_path, stored};
 pub use stream::{
-    StreamError, StreamEvent, StreamPart, StreamReader, read_stream_event, splice_event,
+    StreamError, StreamEvent, StreamPart, StreamReader, read_session_event, read_stream_event,
+    splice_event,
 };
 pub use transcript::{TRANSCRIPT_BYTES_MAX, TRANSCRIPT_ITEMS_MAX, Transcript};
 pub use write::{
     Choices, Envelope, ErrorShape, Notice, blocked_ending, delta_event, error_body, error_class,
-    error_event,
+    error_event, refused_answer, session_cancel, session_error,
 };

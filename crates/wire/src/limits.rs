@@ -17,6 +17,13 @@ pub const KEY_BYTES_MAX: usize = 1024;
 pub const OBJECT_KEYS_MAX: usize = 1 << 14;
 /// Bytes of one number.
 pub const NUMBER_BYTES_MAX: usize = 64;
+/// Messages in one: lines of a file, requests of a batch. As many lines as OpenAI's API takes; Anthropic's takes twice as
+/// many requests.
+pub const MEMBERS_MAX: usize = 50_000;
+/// Bytes of one of several messages, with its line.
+pub const MEMBER_BYTES_MAX: usize = 4 << 20;
+/// How many times as many pieces of text as one message may have, several may have together.
+pub const MEMBERS_FIELDS_FACTOR: usize = 4;
 
 /// The limits of one reading. Crossing any of them is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +42,8 @@ pub struct ReadLimits {
     pub object_keys_max: usize,
     /// See [`NUMBER_BYTES_MAX`].
     pub number_bytes_max: usize,
+    /// See [`MEMBERS_MAX`].
+    pub members_max: usize,
 }
 
 impl Default for ReadLimits {
@@ -47,6 +56,7 @@ impl Default for ReadLimits {
             key_bytes_max: KEY_BYTES_MAX,
             object_keys_max: OBJECT_KEYS_MAX,
             number_bytes_max: NUMBER_BYTES_MAX,
+            members_max: MEMBERS_MAX,
         }
     }
 }

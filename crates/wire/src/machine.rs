@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::document::EchoOf;
 use crate::json_text::key_hash;
 use crate::route::Direction;
-use crate::table::{MessageTable, Origin, Row, Rule, Scope, Segment, segments};
+use crate::table::{Fact, MessageTable, Origin, Row, Rule, Scope, Segment, segments};
 
 /// A state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +112,7 @@ pub(crate) struct Machine {
 }
 
 /// What stands under [`UNKNOWN`] in a request.
-static UNKNOWN_ASKED: Row = Row::guarded("**", Origin::Participant).free();
+static UNKNOWN_ASKED: Row = Row::guarded("**", Origin::Participant).free().fact(Fact::Unnamed);
 /// What stands under [`UNKNOWN`] in an answer.
 static UNKNOWN_SAID: Row = Row::said("**");
 

@@ -1,7 +1,8 @@
-//! Files whose lines are messages (JSON Lines): what is asked in a batch and in training data, what a batch has answered.
+//! Messages that come several in one: the lines of files (JSON Lines), for batches, as training data and as what a batch has
+//! answered, and the requests of a batch that are elements of one message.
 //!
 //! INVARIANT: each message is read by the same map, and under the same limits, as if it had come alone. INVARIANT: what a
-//! line says besides is read too. INVARIANT: a file that would be read differently line by line than as a whole (another
+//! line says besides is read too. INVARIANT: what would be read differently line by line than as a whole (another
 //! model, another path) is refused.
 //!
 //! Not here: the form that a file arrives in (`form_body`), what follows for a single line (`gateway`).
@@ -10,36 +11,107 @@ use std::ops::Range;
 
 use events::TokenUsage;
 
-use crate::document::{Document, Facts, Member};
+use crate::document::{Document, Facts, Member, MemberAt};
 use crate::error::ReadError;
 use crate::form::Form;
-use crate::limits::{ReadLimits, UnknownFields};
+use crate::limits::{MEMBER_BYTES_MAX, MEMBERS_FIELDS_FACTOR, ReadLimits, UnknownFields};
 use crate::machine::Machine;
 use crate::maps::machine;
 use crate::path::{PathId, Step};
 use crate::reader::{read_part, text_of};
-use crate::route::{Direction, Operation};
+use crate::route::{Dialect, Direction, Operation};
 use crate::stored::batched;
-
-/// Lines of one file, as many as the API takes.
-pub const LINES_MAX: usize = 50_000;
-/// Bytes of one line.
-pub const LINE_BYTES_MAX: usize = 4 << 20;
-/// How many times as many pieces of text as one message may have, the lines of one file may have together.
-pub const LINES_FIELDS_FACTOR: usize = 4;
 
 /// The name of the path that lines stand below.
 pub(crate) const FILE: &str = "file";
+/// What there are too many of.
+pub(crate) const MEMBERS: &str = "messages in one file or batch";
 
-/// What the lines of a file are.
+/// What the lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lines {
     /// Requests, each with the path that it is for.
     Requests,
     /// Conversations, as a request for a completion of one has them.
     Conversations,
+    /// The requests of a batch of messages.
+    Messages,
     /// Answers of this operation.
     Answers(Operation),
+}
+
+impl Lines {
+    /// What stands around each message.
+    fn envelope(self) -> Option<&'static Machine> {
+        let (operation, direction) = match self {
+            Self::Requests => (Operation::FileUpload, Direction::RequestLine),
+            Self::Conversations => return None,
+            Self::Messages => (Operation::MessageBatchCreate, Direction::RequestLine),
+            Self::Answers(operation) if operation.dialect() == Dialect::Anthropic => {
+                (Operation::MessageBatchResults, Direction::ResponseLine)
+            }
+            Self::Answers(_) => (Operation::FileContent, Direction::ResponseLine),
+        };
+        machine(operation, direction)
+    }
+
+    const fn direction(self) -> Direction {
+        match self {
+            Self::Requests | Self::Conversations | Self::Messages => Direction::Request,
+            Self::Answers(_) => Direction::Response,
+        }
+    }
+
+    /// The member of a line that the message is.
+    const fn body(self) -> &'static str {
+        match self {
+            Self::Messages => "params",
+            Self::Requests | Self::Conversations | Self::Answers(_) => "body",
+        }
+    }
+
+    /// What a line asks for, or answers.
+    fn operation(
+        self,
+        at: MemberAt,
+        url: Option<&str>,
+        has_body: bool,
+    ) -> Result<Operation, ReadError> {
+        match self {
+            Self::Answers(operation) => Ok(operation),
+            _ if !has_body => Err(violation(at, self.body(), "a JSON object")),
+            Self::Messages => Ok(Operation::Messages),
+            Self::Requests | Self::Conversations => url.and_then(batched).ok_or_else(|| {
+                violation(at, "url", "the path of an operation that is guarded in batches")
+            }),
+        }
+    }
+
+    /// Whether a request of a batch can be in one with the first.
+    fn fits(self, member: &Member<'_>, first: Option<&Member<'_>>) -> Result<(), ReadError> {
+        let wrong = |of_body: &str, expected| {
+            let path = format!("{}.{of_body}", self.body());
+            Err(violation(member.at, &path, expected))
+        };
+        if member.facts.stream {
+            return wrong("stream", "`false`: the answers of a batch are files");
+        }
+        if member.facts.model.is_none() {
+            return wrong("model", "a model's name");
+        }
+        let Some(first) = first else { return Ok(()) };
+        let same = match self {
+            Self::Messages => "the same in all requests of a batch",
+            _ => "the same in all lines of a file",
+        };
+        if first.operation != member.operation {
+            return Err(violation(member.at, "url", same));
+        }
+        if first.facts.model != member.facts.model {
+            return wrong("model", same);
+        }
+        Ok(())
+    }
 }
 
 /// Reads a file that a batch for `operation` has written: its output, or its errors.
@@ -62,26 +134,18 @@ pub(crate) fn read_lines<'a>(
     unknown: UnknownFields,
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
-    let path = document.paths.push(PathId::ROOT, Step::Name(FILE));
-    let reader = LineReader { lines, path, unknown, limits };
+    let file = document.paths.push(PathId::ROOT, Step::Name(FILE));
+    let reader = LineReader { lines, unknown, limits };
     let text = document.source.get(part.clone()).unwrap_or_default();
-    let mut at = part.start;
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        let source = at..at + line.trim_end_matches(['\n', '\r']).len();
-        at += line.len();
+    let mut begins = part.start;
+    for (line, number) in text.split_inclusive('\n').zip(1..) {
+        let source = begins..begins + line.trim_end_matches(['\n', '\r']).len();
+        begins += line.len();
         if line.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
             continue;
         }
-        if document.members.len() == LINES_MAX {
-            return Err(ReadError::Limit { of: "lines of a file", max: LINES_MAX });
-        }
-        let (number, mut name) = (index as u32 + 1, None);
-        let read = reader.read(document, number, source, &mut name);
-        document = read.map_err(|error| ReadError::Line {
-            number,
-            custom_id: name,
-            error: Box::new(error),
-        })?;
+        let path = document.paths.push(file, Step::Line(number));
+        document = reader.add(document, MemberAt::Line(number), (source, path))?;
     }
     if document.members.is_empty() && !matches!(lines, Lines::Answers(_)) {
         return Err(ReadError::WrongBody { expected: "a file of lines, each a JSON object" });
@@ -90,60 +154,86 @@ pub(crate) fn read_lines<'a>(
     Ok(document)
 }
 
-/// What is the same for all lines of a file.
+/// Reads the requests for messages of which the document has noted where they are.
+pub(crate) fn read_requests<'a>(
+    mut document: Document<'a>,
+    unknown: UnknownFields,
+    limits: &ReadLimits,
+) -> Result<Document<'a>, ReadError> {
+    let reader = LineReader { lines: Lines::Messages, unknown, limits };
+    for part in std::mem::take(&mut document.inner) {
+        let at = MemberAt::Request(document.paths.element(part.1).unwrap_or_default());
+        document = reader.add(document, at, part)?;
+    }
+    document.facts = summed(&document.members);
+    Ok(document)
+}
+
+/// What is the same for all lines.
 struct LineReader<'l> {
     lines: Lines,
-    path: PathId,
     unknown: UnknownFields,
     limits: &'l ReadLimits,
 }
 
 impl LineReader<'_> {
+    /// Adds a line to the document. A fault of its own is named after it.
+    fn add<'a>(
+        &self,
+        document: Document<'a>,
+        at: MemberAt,
+        line: (Range<usize>, PathId),
+    ) -> Result<Document<'a>, ReadError> {
+        let max = self.limits.members_max;
+        if document.members.len() >= max {
+            return Err(ReadError::Limit { of: MEMBERS, max });
+        }
+        let mut custom_id = None;
+        let read = self.read(document, at, line, &mut custom_id);
+        read.map_err(|error| ReadError::Member { at, custom_id, error: Box::new(error) })
+    }
+
     /// Reads one line. `name` is what it calls itself, once that is known.
     fn read<'a>(
         &self,
         mut document: Document<'a>,
-        line: u32,
-        source: Range<usize>,
+        at: MemberAt,
+        (source, path): (Range<usize>, PathId),
         name: &mut Option<String>,
     ) -> Result<Document<'a>, ReadError> {
-        if source.len() > LINE_BYTES_MAX {
-            return Err(ReadError::Limit { of: "bytes of a line", max: LINE_BYTES_MAX });
+        if source.len() > MEMBER_BYTES_MAX {
+            return Err(ReadError::Limit { of: "bytes of a line", max: MEMBER_BYTES_MAX });
         }
-        let path = document.paths.push(self.path, Step::Line(line));
         let (fields, files) = (document.fields.len(), document.files.len());
-        let (mut status, mut body) = (None, Some((source.clone(), path)));
+        let (mut body, mut answer) = (Some((source.clone(), path)), None);
         let (mut operation, mut url) = (Operation::ChatCompletions, None);
-        if let Some(envelope) = self.envelope() {
+        if let Some(envelope) = self.lines.envelope() {
             document = self.read_part(envelope, document, (source.clone(), path))?;
-            let facts =
-                std::mem::replace(&mut document.facts, Facts { choices: 1, ..Facts::default() });
+            let facts = alone(&mut document);
             url.clone_from(&facts.url);
             *name = facts.id.filter(|id| Form::Word.admits_text(id)).map(Into::into);
-            status = facts.status;
+            answer = facts.answer;
             body = document.inner.pop();
-            operation = self.operation(line, facts.url.as_deref(), body.is_some())?;
+            operation = self.lines.operation(at, facts.url.as_deref(), body.is_some())?;
         }
         if let Some(part) = body.clone() {
-            let map = machine(operation, self.direction()).ok_or(ReadError::NotStreamed)?;
+            let map = machine(operation, self.lines.direction()).ok_or(ReadError::NotStreamed)?;
             document = self.read_part(map, document, part)?;
         }
-        let mut facts =
-            std::mem::replace(&mut document.facts, Facts { choices: 1, ..Facts::default() });
-        facts.url = url;
+        let facts = Facts { url, ..alone(&mut document) };
         let member = Member {
-            line,
+            at,
             name: name.clone(),
             operation,
             fields: fields..document.fields.len(),
             files: files..document.files.len(),
             source,
             body: body.map(|(range, _)| range),
-            status,
+            answer,
             facts,
         };
-        if self.lines == Lines::Requests {
-            fits(&member, document.members.first())?;
+        if matches!(self.lines, Lines::Requests | Lines::Messages) {
+            self.lines.fits(&member, document.members.first())?;
         }
         document.members.push(member);
         Ok(document)
@@ -156,65 +246,20 @@ impl LineReader<'_> {
         part: (Range<usize>, PathId),
     ) -> Result<Document<'a>, ReadError> {
         let fields_max = self.limits.fields_max;
-        let all_max = fields_max.saturating_mul(LINES_FIELDS_FACTOR);
+        let all_max = fields_max.saturating_mul(MEMBERS_FIELDS_FACTOR);
         let fields_max = document.fields.len().saturating_add(fields_max).min(all_max);
         let limits = ReadLimits { fields_max, ..*self.limits };
         read_part(map, document, part, self.unknown, &limits)
     }
-
-    fn envelope(&self) -> Option<&'static Machine> {
-        match self.lines {
-            Lines::Requests => machine(Operation::FileUpload, Direction::RequestLine),
-            Lines::Conversations => None,
-            Lines::Answers(_) => machine(Operation::FileContent, Direction::ResponseLine),
-        }
-    }
-
-    fn direction(&self) -> Direction {
-        match self.lines {
-            Lines::Requests | Lines::Conversations => Direction::Request,
-            Lines::Answers(_) => Direction::Response,
-        }
-    }
-
-    /// What a line asks for, or answers.
-    fn operation(
-        &self,
-        line: u32,
-        url: Option<&str>,
-        has_body: bool,
-    ) -> Result<Operation, ReadError> {
-        match self.lines {
-            Lines::Answers(operation) => Ok(operation),
-            _ if !has_body => Err(violation(line, "body", "a JSON object")),
-            _ => url.and_then(batched).ok_or_else(|| {
-                violation(line, "url", "the path of an operation that is guarded in batches")
-            }),
-        }
-    }
 }
 
-/// Whether a line of a batch can be in one file with the first.
-fn fits(member: &Member<'_>, first: Option<&Member<'_>>) -> Result<(), ReadError> {
-    let line = member.line;
-    if member.facts.stream {
-        return Err(violation(line, "body.stream", "`false`: the answers of a batch are files"));
-    }
-    if member.facts.model.is_none() {
-        return Err(violation(line, "body.model", "a model's name"));
-    }
-    let Some(first) = first else { return Ok(()) };
-    if first.operation != member.operation {
-        return Err(violation(line, "url", "the same in all lines of a file"));
-    }
-    if first.facts.model != member.facts.model {
-        return Err(violation(line, "body.model", "the same in all lines of a file"));
-    }
-    Ok(())
+/// The facts of what was just read, which the next does not share.
+fn alone<'a>(document: &mut Document<'a>) -> Facts<'a> {
+    std::mem::replace(&mut document.facts, Facts { choices: 1, ..Facts::default() })
 }
 
-fn violation(line: u32, member: &str, expected: &'static str) -> ReadError {
-    ReadError::Violation { path: format!("{FILE}#line {line}.{member}"), expected }
+fn violation(at: MemberAt, member: &str, expected: &'static str) -> ReadError {
+    ReadError::Violation { path: format!("{}.{member}", at.path()), expected }
 }
 
 /// The facts of all lines together: answers and tokens add up, of limits the largest counts.

@@ -1,69 +1,13 @@
-//! What can be asked: dialects, operations, and which way their messages go.
+//! What can be asked.
 //!
 //! INVARIANT: an operation belongs to one dialect, and everything about it that does not depend on a message is
 //! said here.
 //!
-//! Not here: which request line asks for which operation (`route`).
+//! Not here: which request line asks for which operation (`route`), which way messages go (`direction`), what
+//! dialects have in common (`dialect`).
 
-use crate::route::{turns_pages, turns_pages_of_gemini};
-use crate::sse::Framing;
-
-/// A family of wire formats that share error and stream shapes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dialect {
-    /// Anthropic's Messages API, and what speaks it.
-    Anthropic,
-    /// Amazon Bedrock's Converse API.
-    Bedrock,
-    /// Google's Gemini API, and Vertex AI's form of it.
-    Gemini,
-    /// Ollama's native API.
-    Ollama,
-    /// OpenAI's API, and what speaks it: vLLM, DeepSeek, Groq, OpenRouter, Azure `v1`.
-    OpenAi,
-}
-
-impl Dialect {
-    /// All dialects.
-    pub const ALL: [Self; 5] =
-        [Self::Anthropic, Self::Bedrock, Self::Gemini, Self::Ollama, Self::OpenAi];
-
-    /// Whether its streams say of each choice that it begins, and of themselves that they end.
-    pub const fn says_what_begins(self) -> bool {
-        matches!(self, Self::Anthropic)
-    }
-
-    /// Whether its streams say that they have come to an end, and may tell more after it.
-    pub const fn says_that_it_closes(self) -> bool {
-        matches!(self, Self::Bedrock)
-    }
-
-    /// Whether its servers read messages as protocol buffers in JSON: every key of a table may also be written with
-    /// underscores, and in requests an object stands for an array of one.
-    pub(crate) const fn is_protobuf(self) -> bool {
-        matches!(self, Self::Gemini)
-    }
-
-    /// How its streams are cut into events.
-    pub const fn framing(self) -> Framing {
-        match self {
-            Self::Ollama => Framing::Lines,
-            Self::Bedrock => Framing::Frames,
-            Self::Anthropic | Self::Gemini | Self::OpenAi => Framing::Events,
-        }
-    }
-
-    /// The name in events and contracts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Anthropic => "anthropic",
-            Self::Bedrock => "bedrock",
-            Self::Gemini => "gemini",
-            Self::Ollama => "ollama",
-            Self::OpenAi => "openai",
-        }
-    }
-}
+use crate::dialect::Dialect;
+use crate::route::{session_model, turns_pages, turns_pages_of_gemini};
 
 /// What a caller may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +59,16 @@ pub enum Operation {
     Messages,
     /// `POST /v1/messages/count_tokens`.
     CountTokens,
+    /// `POST /v1/messages/batches`.
+    MessageBatchCreate,
+    /// `GET /v1/messages/batches/{batch}`.
+    MessageBatchShow,
+    /// `POST /v1/messages/batches/{batch}/cancel`.
+    MessageBatchCancel,
+    /// `DELETE /v1/messages/batches/{batch}`.
+    MessageBatchDelete,
+    /// `GET /v1/messages/batches/{batch}/results`.
+    MessageBatchResults,
     /// `GET /v1/models`, asked as Anthropic's clients ask.
     AnthropicModelList,
     /// `GET /v1/models/{model}`, asked as Anthropic's clients ask.
@@ -163,11 +117,13 @@ pub enum Operation {
     AudioTranslations,
     /// `POST /v1/audio/speech`, streamed or not.
     AudioSpeech,
+    /// `GET /v1/realtime`: a session over WebSocket. Its requests are the client's events, its stream the server's.
+    Realtime,
 }
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 53] = [
         Self::ChatCompletions,
         Self::Embeddings,
         Self::ModelList,
@@ -191,6 +147,11 @@ impl Operation {
         Self::BatchCancel,
         Self::Messages,
         Self::CountTokens,
+        Self::MessageBatchCreate,
+        Self::MessageBatchShow,
+        Self::MessageBatchCancel,
+        Self::MessageBatchDelete,
+        Self::MessageBatchResults,
         Self::AnthropicModelList,
         Self::AnthropicModelShow,
         Self::GenerateContent,
@@ -215,6 +176,7 @@ impl Operation {
         Self::AudioTranscriptions,
         Self::AudioTranslations,
         Self::AudioSpeech,
+        Self::Realtime,
     ];
 
     /// The name in events, contracts and policies.
@@ -243,6 +205,11 @@ impl Operation {
             Self::BatchCreate | Self::BatchShow | Self::BatchCancel => "batches",
             Self::Messages => "messages",
             Self::CountTokens => "messages.count_tokens",
+            Self::MessageBatchCreate
+            | Self::MessageBatchShow
+            | Self::MessageBatchCancel
+            | Self::MessageBatchDelete => "messages.batches",
+            Self::MessageBatchResults => "messages.batches.results",
             Self::GenerateContent => "generate_content",
             Self::StreamGenerateContent => "stream_generate_content",
             Self::GeminiCountTokens => "count_tokens",
@@ -262,6 +229,7 @@ impl Operation {
             Self::AudioTranscriptions => "audio.transcriptions",
             Self::AudioTranslations => "audio.translations",
             Self::AudioSpeech => "audio.speech",
+            Self::Realtime => "realtime",
         }
     }
 
@@ -270,6 +238,11 @@ impl Operation {
         match self {
             Self::Messages
             | Self::CountTokens
+            | Self::MessageBatchCreate
+            | Self::MessageBatchShow
+            | Self::MessageBatchCancel
+            | Self::MessageBatchDelete
+            | Self::MessageBatchResults
             | Self::AnthropicModelList
             | Self::AnthropicModelShow => Dialect::Anthropic,
             Self::GenerateContent
@@ -320,6 +293,7 @@ impl Operation {
             Self::AnthropicModelList => is_mark || turns_pages(query),
             Self::GeminiModelList => turns_pages_of_gemini(query),
             Self::StreamGenerateContent => query == "alt=sse",
+            Self::Realtime => session_model(query).is_some(),
             _ if self.dialect() == Dialect::Gemini => query == "alt=json",
             _ => is_mark && self.dialect() == Dialect::Anthropic,
         }
@@ -335,12 +309,15 @@ impl Operation {
             | Self::FileShow
             | Self::FileContent
             | Self::BatchShow
+            | Self::MessageBatchShow
+            | Self::MessageBatchResults
             | Self::GeminiModelList
             | Self::GeminiModelShow
             | Self::OllamaTags
             | Self::OllamaPs
-            | Self::OllamaVersion => "GET",
-            Self::FileDelete => "DELETE",
+            | Self::OllamaVersion
+            | Self::Realtime => "GET",
+            Self::FileDelete | Self::MessageBatchDelete => "DELETE",
             _ => "POST",
         }
     }
@@ -348,9 +325,17 @@ impl Operation {
     /// The methods that its path takes, as `Allow` lists them.
     pub(crate) const fn allowed(self) -> &'static str {
         match self {
-            Self::FileShow | Self::FileDelete => "GET, DELETE",
+            Self::FileShow
+            | Self::FileDelete
+            | Self::MessageBatchShow
+            | Self::MessageBatchDelete => "GET, DELETE",
             other => other.method(),
         }
+    }
+
+    /// Whether its request has a body. To cancel a batch, nothing is sent.
+    pub fn has_body(self) -> bool {
+        self.method() == "POST" && !matches!(self, Self::BatchCancel | Self::MessageBatchCancel)
     }
 
     /// Whether its request is the upload of a file, which is a form of its own.
@@ -360,26 +345,51 @@ impl Operation {
 
     /// Whether it is about something that is stored at the provider.
     pub const fn is_of_storage(self) -> bool {
+        let is_of_files = matches!(
+            self,
+            Self::FileUpload | Self::FileShow | Self::FileDelete | Self::FileContent
+        );
+        is_of_files || self.is_of_batch()
+    }
+
+    /// Whether it is about a batch.
+    pub const fn is_of_batch(self) -> bool {
         matches!(
             self,
-            Self::FileUpload
-                | Self::FileShow
-                | Self::FileDelete
-                | Self::FileContent
-                | Self::BatchCreate
+            Self::BatchCreate
                 | Self::BatchShow
                 | Self::BatchCancel
+                | Self::MessageBatchCreate
+                | Self::MessageBatchShow
+                | Self::MessageBatchCancel
+                | Self::MessageBatchDelete
+                | Self::MessageBatchResults
         )
+    }
+
+    /// Whether it begins a batch, which is when a model is asked.
+    pub const fn begins_batch(self) -> bool {
+        matches!(self, Self::BatchCreate | Self::MessageBatchCreate)
+    }
+
+    /// Whether its answer is what a batch has answered, line by line.
+    pub const fn gives_results(self) -> bool {
+        matches!(self, Self::FileContent | Self::MessageBatchResults)
     }
 
     /// Whether its answer repeats what the request said.
     pub const fn repeats_request(self) -> bool {
-        matches!(self, Self::Responses | Self::Rerank)
+        matches!(self, Self::Responses | Self::Rerank | Self::Realtime)
     }
 
     /// Whether events of its stream repeat text that earlier events have said piece by piece.
     pub const fn repeats_itself(self) -> bool {
         matches!(self, Self::Responses | Self::AudioTranscriptions | Self::AudioTranslations)
+    }
+
+    /// Whether it opens a session in which both sides say what they want when they want.
+    pub const fn is_session(self) -> bool {
+        matches!(self, Self::Realtime)
     }
 
     /// Whether its request may be a form.
@@ -437,42 +447,5 @@ impl Operation {
                 | Self::OllamaPs
                 | Self::OllamaVersion
         )
-    }
-}
-
-/// Which way a message goes, and in what form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Direction {
-    /// From the caller to the model.
-    Request,
-    /// From the model to the caller, whole.
-    Response,
-    /// From the model to the caller, one event of a stream.
-    Stream,
-    /// From the caller, one line of a file.
-    RequestLine,
-    /// To the caller, one line of a file.
-    ResponseLine,
-}
-
-impl Direction {
-    /// All directions.
-    pub const ALL: [Self; 5] =
-        [Self::Request, Self::Response, Self::Stream, Self::RequestLine, Self::ResponseLine];
-
-    /// Whether it goes from the caller to the model.
-    pub const fn is_request(self) -> bool {
-        matches!(self, Self::Request | Self::RequestLine)
-    }
-
-    /// The name in contracts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Response => "response",
-            Self::Stream => "stream",
-            Self::RequestLine => "request line",
-            Self::ResponseLine => "response line",
-        }
     }
 }

@@ -74,6 +74,14 @@ impl Paths {
         self.link(path).map_or(0xcbf2_9ce4_8422_2325, |link| link.hash)
     }
 
+    /// Which element of its list a path ends at.
+    pub(crate) fn element(&self, path: PathId) -> Option<u32> {
+        match self.link(path)?.step {
+            Step::Index(index) => Some(index),
+            Step::Key { .. } | Step::Name(_) | Step::Line(_) => None,
+        }
+    }
+
     fn link(&self, path: PathId) -> Option<&Link> {
         (path.0 as usize).checked_sub(1).and_then(|index| self.links.get(index))
     }

@@ -12,7 +12,7 @@ use crate::lane::Channel;
 use crate::machine::unknown_row;
 use crate::maps::tables;
 use crate::route::{Direction, Operation};
-use crate::table::{Fact, MessageTable, Origin, Row, Rule, Scope, Segment, segments};
+use crate::table::{EventKind, Fact, MessageTable, Origin, Row, Rule, Scope, Segment, segments};
 
 /// A message with a canary in one guarded place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,12 @@ pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Ve
     }
     garden.plant_key(unknown, "x_unknown.**", false);
     for (place, scope) in table.scopes {
+        // Below `**` every member is known.
+        let holds =
+            |row: &Row| row.path.strip_suffix(".**").is_some_and(|deep| place.starts_with(deep));
+        if table.rows().any(holds) {
+            continue;
+        }
         let is_message = matches!(scope, Scope::Message | Scope::Item);
         let of_tools = garden.roles().iter().find(|role| is_of_tools(role)).copied();
         let role = of_tools.filter(|_| is_message).unwrap_or("user");
@@ -138,8 +144,10 @@ impl Garden<'_> {
         self.plantings.pop();
         for (_, scope) in self.table.scopes {
             let Scope::Event(kinds) = scope else { continue };
-            for (name, channel) in kinds.iter().filter_map(|kind| Some((kind.name, kind.channel?)))
-            {
+            let says = |kind: &EventKind| {
+                Some((kind.name, kind.channel.filter(|said| *said != Channel::Sound)?))
+            };
+            for (name, channel) in kinds.iter().filter_map(says) {
                 let mut besides = vec![("type".to_owned(), quoted(name))];
                 if row.path != "delta" {
                     // What is said whole is not said in a piece too.

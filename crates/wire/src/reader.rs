@@ -17,12 +17,14 @@ use crate::error::ReadError;
 use crate::facts::{Ranks, apply_number, apply_text};
 use crate::form::{Form, is_data_url, is_long_number};
 use crate::form_body::read_upload;
+use crate::form_parts::first_boundary;
 use crate::frames::{Frame, Taken};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
 use crate::limits::{ReadLimits, UnknownFields};
 use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
 use crate::maps::machine;
+use crate::members::read_requests;
 use crate::path::PathId;
 use crate::route::{Direction, Operation};
 use crate::scope::{Opening, ScopeFrame, THOUGHT};
@@ -34,7 +36,8 @@ const STORED_ITEM: &str =
     "without a role or a type it stands for content stored at the provider, which no guard sees";
 const MEDIA_REMOTE: &str = "opaque: media that the provider fetches";
 
-/// Reads a request's body. Operations asked with `GET` have an empty one.
+/// Reads a request's body. Operations asked with `GET` have an empty one. An upload is taken to come with the boundary that
+/// it begins with; where the head states it, ask [`read_upload`].
 pub fn read_request<'a>(
     operation: Operation,
     bytes: &'a [u8],
@@ -42,8 +45,18 @@ pub fn read_request<'a>(
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
     match machine(operation, Direction::Request) {
-        Some(machine) if operation.is_upload() => read_upload(machine, bytes, unknown, limits),
-        Some(machine) => read(machine, text_of(bytes, limits)?, unknown, limits),
+        // A session is asked for with a path alone; what is said in it comes later.
+        Some(_) if bytes.is_empty() && operation.is_session() => Ok(Document::empty()),
+        Some(_) if operation.is_upload() => {
+            read_upload(first_boundary(bytes)?, bytes, unknown, limits)
+        }
+        Some(machine) => {
+            let document = read(machine, text_of(bytes, limits)?, unknown, limits)?;
+            if document.inner.is_empty() {
+                return Ok(document);
+            }
+            read_requests(document, unknown, limits)
+        }
         None if bytes.is_empty() => Ok(Document::empty()),
         None => Err(ReadError::WrongBody { expected: "empty" }),
     }
@@ -116,6 +129,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) request: bool,
     pub(crate) refuse_unknown: bool,
     pub(crate) fields_max: usize,
+    pub(crate) members_max: usize,
     pub(crate) frames: Vec<Frame>,
     pub(crate) scopes: Vec<ScopeFrame<'a>>,
     pub(crate) opening: Opening,
@@ -139,6 +153,7 @@ impl<'a> Reader<'a> {
             request: machine.table.direction.is_request(),
             refuse_unknown: unknown == UnknownFields::Refuse,
             fields_max: limits.fields_max,
+            members_max: limits.members_max,
             frames: Vec::with_capacity(16),
             scopes: Vec::with_capacity(4),
             opening: Opening::Before,
@@ -205,6 +220,7 @@ impl<'a> Reader<'a> {
             Some((child, false)) => {
                 frame.child = child;
                 if let Some(row) = self.machine.node(frame.node).keys {
+                    self.note_name(row, &name)?;
                     return self.guard_key(row, key, name);
                 }
             }
@@ -256,7 +272,7 @@ impl<'a> Reader<'a> {
                 self.room_for(self.document.echoes.len())?;
                 taken = Some((start, Taken::Echo(of)));
             } else if let Some(row) = place.presence.filter(|_| object) {
-                self.presence(row)?;
+                taken = self.presence(row)?.map(|taken| (start, taken));
             } else if place.text.is_some_and(|row| row.fact == Some(Fact::Opening))
                 && self.frames.last().is_some_and(|frame| !frame.object)
             {
@@ -294,6 +310,10 @@ impl<'a> Reader<'a> {
             if scope.stands_for_something_stored() {
                 return Err(ReadError::Denied { path: self.path_here(), why: STORED_ITEM });
             }
+            // A definition that names no tool is one all the same.
+            if scope.tools_from == Some(self.document.facts.tools.len()) {
+                self.offer("".into())?;
+            }
             scope.leave(&mut self.document, &mut self.opening);
         }
         Ok(())
@@ -325,15 +345,16 @@ impl<'a> Reader<'a> {
         };
         // Servers leave out what they have nothing to say about, or write it empty.
         if !row.admits_text(&value) && (self.request || !value.is_empty()) {
-            if self.request {
+            // What is to be replaced by something of ours must not go on as it is.
+            if self.request || matches!(row.fact, Some(Fact::Handle(_))) {
                 return Err(self.violation(row.expected()));
             }
             return self.unfit(value, range, literal);
         }
         match row.fact {
             Some(Fact::Handle(of)) => self.handle(value.clone(), range.clone(), of)?,
+            Some(Fact::Unnamed) | None => {}
             Some(fact) => self.fact_of_text(fact, value.clone())?,
-            None => {}
         }
         match row.rule {
             Rule::OpaqueForm(_, why) => self.note_unscanned(why),
@@ -382,7 +403,7 @@ impl<'a> Reader<'a> {
             match (fact, self.scopes.last_mut()) {
                 (Fact::Index, Some(scope)) => scope.index = number.parse().ok(),
                 (Fact::PartIndex, Some(scope)) => scope.part = number.parse().ok(),
-                (Fact::Status, _) => self.document.facts.status = Some(start..end),
+                (Fact::Unnamed, _) if self.request => self.note_unnamed_number(number),
                 (Fact::Sequence, _) => {
                     let sequence = number.parse().ok().map(|sequence| (sequence, start..end));
                     self.document.facts.sequence = sequence;

@@ -8,10 +8,12 @@
 
 use std::borrow::Cow;
 
-use crate::address::{AddressStyle, OF_BEDROCK, address, is_googles};
+use crate::address::{AddressStyle, OF_BEDROCK, address, is_googles, is_version};
+pub use crate::dialect::Dialect;
+pub use crate::direction::Direction;
 use crate::form::Form;
 use crate::ollama;
-pub use crate::operation::{Dialect, Direction, Operation};
+pub use crate::operation::Operation;
 use crate::stored::stored;
 
 /// What a request line asks for.
@@ -39,6 +41,11 @@ pub(crate) const MODEL_NAME_BYTES_MAX: usize = 256;
 const MODELS: &str = "/v1/models/";
 const MESSAGES: &str = "/v1/messages";
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+const MESSAGE_BATCHES: &str = "/v1/messages/batches";
+const REALTIME: &str = "/v1/realtime";
+/// Why what is below [`REALTIME`] is denied: secrets for clients, calls by WebRTC and SIP.
+const ROUND_THE_GATEWAY: &str = "with a client secret or a call, a client would speak with the provider directly and go round \
+     the gateway; open a WebSocket at `/v1/realtime` with a virtual key instead";
 /// Below it is Ollama's native API.
 const OLLAMA: &str = "/api/";
 
@@ -66,7 +73,7 @@ pub fn route(method: &str, path: &str) -> Route {
     }
     let operation = match &*address.path {
         // Azure has no other dialect's paths below its prefix.
-        MESSAGES | COUNT_TOKENS if address.style != AddressStyle::Standard => {
+        path if path.starts_with(MESSAGES) && address.style != AddressStyle::Standard => {
             return Route::Unknown;
         }
         "/v1/chat/completions" => Operation::ChatCompletions,
@@ -83,7 +90,7 @@ pub fn route(method: &str, path: &str) -> Route {
         "/pooling" => Operation::Pooling,
         "/v1/images/generations" => Operation::ImageGenerations,
         // A list is of a whole account, which callers share, and nothing in it says whose is whose.
-        "/v1/files" | "/v1/batches" if method == "GET" => return Route::Unknown,
+        "/v1/files" | "/v1/batches" | MESSAGE_BATCHES if method == "GET" => return Route::Unknown,
         "/v1/files" => Operation::FileUpload,
         "/v1/batches" => Operation::BatchCreate,
         "/v1/images/edits" => Operation::ImageEdits,
@@ -91,11 +98,19 @@ pub fn route(method: &str, path: &str) -> Route {
         "/v1/audio/transcriptions" => Operation::AudioTranscriptions,
         "/v1/audio/translations" => Operation::AudioTranslations,
         "/v1/audio/speech" => Operation::AudioSpeech,
+        REALTIME => Operation::Realtime,
+        path if path.strip_prefix(REALTIME).is_some_and(|rest| rest.starts_with('/')) => {
+            return Route::Denied { why: ROUND_THE_GATEWAY };
+        }
         MESSAGES => Operation::Messages,
         COUNT_TOKENS => Operation::CountTokens,
+        MESSAGE_BATCHES => Operation::MessageBatchCreate,
         path if shown_model(path).is_some() => Operation::ModelShow,
         path => match (stored(path), path.strip_prefix(OLLAMA).map(ollama::route)) {
             (Some((Operation::FileShow, _)), _) if method == "DELETE" => Operation::FileDelete,
+            (Some((Operation::MessageBatchShow, _)), _) if method == "DELETE" => {
+                Operation::MessageBatchDelete
+            }
             (Some((operation, _)), _) | (None, Some(Route::Known(operation))) => operation,
             (None, Some(other)) => return other,
             (None, None) => return Route::Unknown,
@@ -149,6 +164,23 @@ pub(crate) fn turns_pages(query: &str) -> bool {
         seen.push(name);
         is_right && is_new
     })
+}
+
+/// The model that a session is asked for with, in a query that has it and, on Azure, the version of the API. Nothing,
+/// if the query is of another form.
+pub fn session_model(query: &str) -> Option<String> {
+    let (mut model, mut has_version) = (None, false);
+    for member in query.split('&') {
+        let (name, value) = member.split_once('=')?;
+        match name {
+            "model" | "deployment" if model.is_none() => {
+                model = Some(percent_decoded(value).filter(|name| is_model_name(name))?);
+            }
+            "api-version" if !has_version && is_version(value) => has_version = true,
+            _ => return None,
+        }
+    }
+    model
 }
 
 /// Which page of Gemini's list of models: each member as its reference has it, and once.
@@ -206,7 +238,7 @@ pub(crate) fn percent_decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dialect, Operation, Route, dialect_of, route, shown_model};
+    use super::{Dialect, Operation, Route, dialect_of, route, session_model, shown_model};
 
     #[test]
     fn the_operations_are_known() {
@@ -234,11 +266,19 @@ mod tests {
             ("GET", "/v1/batches/batch_1", Operation::BatchShow),
             ("POST", "/v1/batches/batch_1/cancel", Operation::BatchCancel),
             ("GET", "/v1/models/gpt-4o", Operation::ModelShow),
+            ("POST", "/v1/messages/batches", Operation::MessageBatchCreate),
+            ("GET", "/v1/messages/batches/msgbatch_1~a~b", Operation::MessageBatchShow),
+            ("POST", "/v1/messages/batches/msgbatch_1/cancel", Operation::MessageBatchCancel),
+            ("DELETE", "/v1/messages/batches/msgbatch_1", Operation::MessageBatchDelete),
+            ("GET", "/v1/messages/batches/msgbatch_1/results", Operation::MessageBatchResults),
             ("POST", "/api/chat", Operation::OllamaChat),
             ("POST", "/api/embeddings", Operation::OllamaEmbeddings),
             ("GET", "/api/tags", Operation::OllamaTags),
             ("POST", "/v1/audio/transcriptions", Operation::AudioTranscriptions),
             ("POST", "/v1/images/edits", Operation::ImageEdits),
+            ("GET", "/v1/realtime", Operation::Realtime),
+            ("GET", "/openai/v1/realtime", Operation::Realtime),
+            ("GET", "/openai/realtime", Operation::Realtime),
             ("GET", "/v1/models/meta-llama%2FLlama-3.1-8B", Operation::ModelShow),
         ] {
             assert_eq!(route(method, path), Route::Known(operation), "{path}");
@@ -254,6 +294,11 @@ mod tests {
         assert_eq!(route("GET", "/v1/batches"), Route::Unknown, "a list of everybody's");
         assert_eq!(route("PUT", "/v1/files/a"), Route::WrongMethod { allow: "GET, DELETE" });
         assert_eq!(route("DELETE", "/v1/batches/a"), Route::WrongMethod { allow: "GET" });
+        let batches = "/v1/messages/batches";
+        assert_eq!(route("GET", batches), Route::Unknown, "a list of everybody's");
+        assert_eq!(route("DELETE", batches), Route::WrongMethod { allow: "POST" });
+        let batch = format!("{batches}/a");
+        assert_eq!(route("POST", &batch), Route::WrongMethod { allow: "GET, DELETE" });
     }
 
     #[test]
@@ -268,7 +313,10 @@ mod tests {
             "/v1/responses/resp_1",
             "/v1/Responses",
             "/v1/messages/",
-            "/v1/messages/batches",
+            "/v1/messages/batches/",
+            "/v1/messages/batches/a/content",
+            "/v1/messages/batches/a/results/",
+            "/v1/messages/batches/..",
             "/v1/files/",
             "/v1/files/..",
             "/v1/files/a/b",
@@ -317,6 +365,33 @@ mod tests {
                 assert!(matches!(route(method, path), Route::Denied { .. }), "{method} {path}");
             }
             assert_eq!(dialect_of(path), Dialect::Ollama, "{path}");
+        }
+    }
+
+    #[test]
+    fn ways_round_a_session_are_denied_and_its_query_names_the_model() {
+        for path in [
+            "/v1/realtime/client_secrets",
+            "/v1/realtime/sessions",
+            "/v1/realtime/calls",
+            "/openai/v1/realtime/client_secrets",
+        ] {
+            assert!(matches!(route("POST", path), Route::Denied { .. }), "{path}");
+        }
+        assert_eq!(route("POST", "/v1/realtime"), Route::WrongMethod { allow: "GET" });
+        for (query, model) in [
+            ("model=gpt-realtime", Some("gpt-realtime")),
+            ("model=a%2Fb", Some("a/b")),
+            ("api-version=2024-10-01-preview&deployment=d", Some("d")),
+            ("model=a&model=a", None),
+            ("model=a&deployment=b", None),
+            ("model=", None),
+            ("model=my%20name", None),
+            ("model=a&call_id=rtc_1", None),
+            ("call_id=rtc_1", None),
+            ("", None),
+        ] {
+            assert_eq!(session_model(query).as_deref(), model, "{query}");
         }
     }
 

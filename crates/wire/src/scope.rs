@@ -9,7 +9,8 @@ use std::borrow::Cow;
 
 use events::Provenance;
 
-use crate::document::{Document, Embedded, FilePart, Finish, Pending};
+use crate::document::{Document, Embedded, Field, FilePart, Finish, Pending};
+use crate::form::Form;
 use crate::json_text::key_hash;
 use crate::lane::Channel;
 use crate::table::{Ends, EventKind, Scope};
@@ -18,6 +19,9 @@ use crate::table::{Ends, EventKind, Scope};
 const BASE64_SOURCE: &str = "base64";
 /// The type of a source whose data is plain text.
 const TEXT_SOURCE: &str = "text";
+
+/// Why sound is not read.
+const SOUND: &str = "opaque: audio";
 
 /// The type of an item without a role that the assistant wrote.
 const REASONING: &str = "reasoning";
@@ -28,7 +32,7 @@ pub(crate) const THOUGHT: &str = "thought";
 /// An open scope.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopeFrame<'a> {
-    scope: Scope,
+    pub(crate) scope: Scope,
     /// Its position in its array.
     position: u32,
     /// Its `index`, if it states one.
@@ -39,12 +43,16 @@ pub(crate) struct ScopeFrame<'a> {
     pub(crate) role: Option<Role>,
     /// Its `type`, if it states one.
     pub(crate) kind: Option<Cow<'a, str>>,
+    /// The id of the item that it is, or is about, if it states one.
+    pub(crate) item: Option<Cow<'a, str>>,
     /// The media type that is declared, if one is.
     pub(crate) declared: Option<Cow<'a, str>>,
     fields_from: usize,
     files_from: usize,
     finished_from: usize,
     echoes_from: usize,
+    /// How many tools were offered before; nothing if it does not matter whether any is.
+    pub(crate) tools_from: Option<usize>,
 }
 
 /// Who wrote a message.
@@ -91,6 +99,7 @@ pub(crate) enum Opening {
 impl<'a> ScopeFrame<'a> {
     /// Enters a scope at `position` of its array.
     pub(crate) const fn enter(scope: Scope, position: u32, document: &Document<'a>) -> Self {
+        let tools = document.facts.tools.len();
         Self {
             scope,
             position,
@@ -98,11 +107,13 @@ impl<'a> ScopeFrame<'a> {
             part: None,
             role: None,
             kind: None,
+            item: None,
             declared: None,
             fields_from: document.fields.len(),
             files_from: document.files.len(),
             finished_from: document.facts.finished.len(),
             echoes_from: document.echoes.len(),
+            tools_from: if matches!(scope, Scope::Tool) { Some(tools) } else { None },
         }
     }
 
@@ -114,7 +125,10 @@ impl<'a> ScopeFrame<'a> {
     }
 
     /// Settles what was collected.
-    pub(crate) fn leave(self, document: &mut Document<'a>, opening: &mut Opening) {
+    pub(crate) fn leave(mut self, document: &mut Document<'a>, opening: &mut Opening) {
+        if let Some(item) = self.item.take() {
+            document.items.push((item, self.fields_from..document.fields.len()));
+        }
         let index = self.index.unwrap_or(self.position);
         let fields = document.fields.get_mut(self.fields_from..).unwrap_or_default();
         match self.scope {
@@ -163,6 +177,7 @@ impl<'a> ScopeFrame<'a> {
                 }
             }
             Scope::Event(kinds) => self.settle_event(kinds, document),
+            Scope::Tool => {}
         }
     }
 
@@ -175,11 +190,13 @@ impl<'a> ScopeFrame<'a> {
         let (stem, step) = name.rsplit_once('.').unwrap_or_default();
         let is_unlisted = said.is_none() && matches!(step, "delta" | "done");
         // What has no type is no event that says something again.
-        let has_pieces = name.is_empty() || matches!(step, "delta" | "added");
+        let is_begun = step == "added" && name.starts_with("response.");
+        let has_pieces = name.is_empty() || step == "delta" || is_begun;
         if is_unlisted {
             document.facts.unlisted = Some(stem.to_owned().into());
         }
         document.facts.item = self.index;
+        document.facts.part = self.part;
         match kind.map_or(Ends::Nothing, |kind| kind.ends) {
             Ends::Nothing => {}
             Ends::Answer => {
@@ -189,6 +206,9 @@ impl<'a> ScopeFrame<'a> {
             Ends::Stream => document.facts.last = true,
         }
         document.facts.error |= name == "error";
+        if said == Some(Channel::Sound) {
+            set_sound_apart(document);
+        }
         for field in &mut document.fields {
             field.repeats = !has_pieces;
             let Some(lane) = field.lane.as_mut() else { continue };
@@ -200,7 +220,7 @@ impl<'a> ScopeFrame<'a> {
                         Channel::Other(document.paths.hash(field.path))
                     }
                 };
-                lane.channel = said.unwrap_or_else(unlisted);
+                lane.channel = said.filter(|said| *said != Channel::Sound).unwrap_or_else(unlisted);
                 if lane.channel.is_json() {
                     field.embedded = Embedded::Json;
                 }
@@ -211,6 +231,7 @@ impl<'a> ScopeFrame<'a> {
         for echo in &mut document.echoes {
             echo.choice = self.index.unwrap_or(echo.choice);
         }
+        document.facts.event = Some(name);
     }
 
     /// The data of a source was collected as text and as a file; what it is not, goes. Of an unknown type it
@@ -251,6 +272,17 @@ impl<'a> ScopeFrame<'a> {
     }
 }
 
+/// What an event says that says sound is not text, unless it is no base64.
+fn set_sound_apart(document: &mut Document<'_>) {
+    let is_sound = |field: &Field<'_>| {
+        field.lane.is_some_and(|lane| lane.channel == Channel::OfEvent)
+            && Form::Base64.admits_text(&field.text)
+    };
+    let sounds = document.fields.iter().filter(|field| is_sound(field));
+    document.unscanned.extend(sounds.map(|field| (field.path, SOUND)));
+    document.fields.retain(|field| !is_sound(field));
+}
+
 /// The channel, as the `type` of what it is in makes it.
 fn channel_of(kind: Option<&str>, channel: Channel) -> Channel {
     match (kind, channel) {
@@ -260,6 +292,8 @@ fn channel_of(kind: Option<&str>, channel: Channel) -> Channel {
             Channel::McpArguments
         }
         (Some(THOUGHT), Channel::Content) => Channel::Reasoning,
+        (Some("input_text"), Channel::PartText(_)) => Channel::Asked,
+        (Some("input_audio"), Channel::PartTranscript(part)) => Channel::InputTranscript(part),
         _ => channel,
     }
 }

@@ -10,8 +10,10 @@ use std::ops::Range;
 
 use events::Span;
 
-use crate::document::{Document, EchoOf, Embedded, Field, Literal};
+use crate::document::{Document, EchoOf, Embedded, Field, Literal, Member, MemberAt};
 use crate::embedded::EscapeWalk;
+use crate::form_head::written;
+use crate::form_parts::count_boundaries;
 use crate::json::Tokenizer;
 use crate::json_text::{Places, push_escaped, push_string};
 use crate::limits::ReadLimits;
@@ -97,9 +99,16 @@ pub fn splice(
     edits.sort_by_key(|edit| (edit.field, edit.span.start, edit.span.end));
     let mut changes = Vec::with_capacity(edits.len());
     let mut keys = false;
+    // Names of parts stand before all lines.
+    let of_form = document.boundary.as_ref().map(|_| document.members.first());
+    let names_end = of_form.map(|line| line.map_or(usize::MAX, |line| line.fields.start));
     for edits in edits.chunk_by(|first, second| first.field == second.field) {
         let index = edits.first().map_or(0, |edit| edit.field);
-        let field = document.fields.get(index).ok_or(SpliceError::NoSuchField { field: index })?;
+        let missing = SpliceError::NoSuchField { field: index };
+        let field = document.fields.get(index).ok_or(missing)?;
+        if field.literal == Literal::Key && names_end.is_some_and(|end| index < end) {
+            return Err(missing);
+        }
         keys |= field.literal == Literal::Key;
         change_field(document.source, field, edits, &mut changes)?;
     }
@@ -118,13 +127,28 @@ pub fn splice(
         return Err(SpliceError::Partial);
     }
     changes.sort_by_key(|change| change.range.start);
-    let whole = std::iter::once(0..document.source.len());
-    let lines = document.members.iter().map(|member| member.source.clone());
-    let mut texts = whole.filter(|_| document.members.is_empty()).chain(lines);
+    let is_line = |member: &&Member<'_>| matches!(member.at, MemberAt::Line(_));
+    let lines = document.members.iter().filter(is_line).map(|member| member.source.clone());
+    let whole = lines.clone().next().is_none().then_some(0..document.source.len());
+    let mut texts = whole.into_iter().chain(lines);
     if keys && !texts.all(|text| keys_differ(&assembled(document.source, text, &changes))) {
         return Err(SpliceError::DuplicateKey);
     }
-    Ok(assembled(document.source, 0..document.source.len(), &changes))
+    let edited = assembled(document.source, 0..document.source.len(), &changes);
+    if let Some(boundary) = &document.boundary {
+        keeps_boundaries(boundary, document.source.as_bytes(), &edited)?;
+    }
+    Ok(edited)
+}
+
+/// Fails if an edit would end a part of a form, in the eyes of any reader.
+pub(crate) fn keeps_boundaries(
+    boundary: &str,
+    body: &[u8],
+    edited: &[u8],
+) -> Result<(), SpliceError> {
+    let is_kept = count_boundaries(boundary, body) == count_boundaries(boundary, edited);
+    if is_kept { Ok(()) } else { Err(SpliceError::Boundary) }
 }
 
 /// Which echoes of which choices repeat an edited lane.
@@ -205,14 +229,9 @@ fn change_field(
         let (span, replacement) = in_place(field, &mut walk, edit);
         // Grown over an escape, it may reach into what the last edit has already replaced.
         let (start, end) = (span.start.max(done), span.end.max(done));
-        if field.literal == Literal::Number {
+        if matches!(field.literal, Literal::Number | Literal::Form(_)) {
             whole.push_str(field.text.get(done..start).unwrap_or_default());
             whole.push_str(&replacement);
-        } else if field.literal == Literal::Form {
-            // A name of a file stands between quotes.
-            let bytes = replacement.replace(['"', '\r', '\n'], "_").into_bytes();
-            let base = field.source.start;
-            changes.push(Change::new(base + start..base + end, bytes));
         } else {
             let (range, bytes) = if field.literal == Literal::Plain {
                 (start..end, replacement.as_bytes().to_vec())
@@ -230,12 +249,14 @@ fn change_field(
         }
         done = end.max(given.end);
     }
-    if field.literal == Literal::Number {
-        whole.push_str(field.text.get(done..).unwrap_or_default());
-        let mut bytes = Vec::with_capacity(whole.len() + 2);
-        push_string(&mut bytes, &whole);
-        changes.push(Change::new(field.source.clone(), bytes));
+    let mut bytes = Vec::new();
+    whole.push_str(field.text.get(done..).unwrap_or_default());
+    match field.literal {
+        Literal::Number => push_string(&mut bytes, &whole),
+        Literal::Form(writing) => bytes = written(&whole, writing).into_bytes(),
+        Literal::Text | Literal::Key | Literal::Plain => return Ok(()),
     }
+    changes.push(Change::new(field.source.clone(), bytes));
     Ok(())
 }
 
@@ -263,6 +284,7 @@ fn keys_differ(result: &[u8]) -> bool {
         key_bytes_max: usize::MAX,
         object_keys_max: usize::MAX,
         number_bytes_max: usize::MAX,
+        members_max: usize::MAX,
     };
     let Ok(text) = std::str::from_utf8(result) else { return false };
     let mut tokenizer = Tokenizer::new(text, &unlimited);

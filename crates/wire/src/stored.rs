@@ -9,26 +9,41 @@ use crate::route::{Operation, Route, route};
 /// The longest id of something stored, in bytes.
 const STORED_ID_BYTES_MAX: usize = 256;
 
+/// What is kept below a path: what asks for it alone, and what is asked below it.
+type Kept = (&'static str, Operation, &'static [(&'static str, Operation)]);
+
+const KEPT: [Kept; 3] = [
+    ("/v1/files/", Operation::FileShow, &[("content", Operation::FileContent)]),
+    ("/v1/batches/", Operation::BatchShow, &[("cancel", Operation::BatchCancel)]),
+    (
+        MESSAGE_BATCHES,
+        Operation::MessageBatchShow,
+        &[("cancel", Operation::MessageBatchCancel), (RESULTS, Operation::MessageBatchResults)],
+    ),
+];
+
+const MESSAGE_BATCHES: &str = "/v1/messages/batches/";
+const RESULTS: &str = "results";
+
 /// What `GET` or `POST` asks of something stored at the provider, and its id, when `path` is of that form.
 ///
 /// An id is 1 to 256 characters of `A-Za-z0-9._~-`.
 pub fn stored(path: &str) -> Option<(Operation, &str)> {
-    let (asked, rest) = match (path.strip_prefix("/v1/files/"), path.strip_prefix("/v1/batches/")) {
-        (Some(rest), _) => ([Operation::FileShow, Operation::FileContent], rest),
-        (None, Some(rest)) => ([Operation::BatchShow, Operation::BatchCancel], rest),
-        (None, None) => return None,
-    };
-    let [shown, below] = asked;
-    let (operation, id) = match rest.split_once('/') {
-        None => (shown, rest),
-        Some((id, "content")) if below == Operation::FileContent => (below, id),
-        Some((id, "cancel")) if below == Operation::BatchCancel => (below, id),
-        Some(_) => return None,
+    let below = |(above, shown, below): &Kept| Some((path.strip_prefix(above)?, *shown, *below));
+    let (rest, shown, below) = KEPT.iter().find_map(below)?;
+    let (id, operation) = match rest.split_once('/') {
+        None => (rest, shown),
+        Some((id, name)) => (id, below.iter().find(|(one, _)| *one == name)?.1),
     };
     let is_id = (1..=STORED_ID_BYTES_MAX).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte))
         && !matches!(id, "." | "..");
     is_id.then_some((operation, id))
+}
+
+/// Where the results of a batch of messages are, below whatever address a client asks at.
+pub fn results_path(id: &str) -> String {
+    format!("{MESSAGE_BATCHES}{id}/{RESULTS}")
 }
 
 /// What the lines of a batch for this path ask for. Azure leaves the version out.
@@ -49,7 +64,7 @@ pub fn batched(url: &str) -> Option<Operation> {
 
 #[cfg(test)]
 mod tests {
-    use super::{STORED_ID_BYTES_MAX, batched};
+    use super::{STORED_ID_BYTES_MAX, batched, results_path};
     use crate::route::{Operation, Route, route};
 
     #[test]
@@ -62,6 +77,7 @@ mod tests {
             ("/v1/files", None),
             ("/v1/batches", None),
             ("/v1/messages", None),
+            ("/v1/messages/batches", None),
             ("/v1/videos", None),
             ("/v1/chat/completions?x=1", None),
             ("chat/completions", None),
@@ -69,6 +85,12 @@ mod tests {
         ] {
             assert_eq!(batched(url), operation, "{url}");
         }
+    }
+
+    #[test]
+    fn results_are_where_they_are_asked_for() {
+        let results = Route::Known(Operation::MessageBatchResults);
+        assert_eq!(route("GET", &results_path("msgbatch_1~a~b")), results);
     }
 
     #[test]

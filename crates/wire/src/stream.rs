@@ -14,7 +14,7 @@ use crate::event_stream::{EventFrame, FrameError, FrameKind, FrameReader};
 use crate::limits::{ReadLimits, UnknownFields};
 use crate::maps::machine;
 use crate::openai::DONE;
-use crate::reader::{read, read_named};
+use crate::reader::{read, read_named, text_of};
 use crate::route::{Dialect, Direction, Operation};
 use crate::splice::{Echoes, Edit, SpliceError, splice};
 use crate::sse::{EventReader, Framing, SseError, SseEvent};
@@ -193,6 +193,17 @@ pub fn read_stream_event<'a>(
     } else {
         Ok(StreamEvent::Chunk(document))
     }
+}
+
+/// Reads what a server says in a session: one message, which is an event.
+pub fn read_session_event<'a>(
+    operation: Operation,
+    message: &'a str,
+    unknown: UnknownFields,
+    limits: &ReadLimits,
+) -> Result<Document<'a>, ReadError> {
+    let machine = machine(operation, Direction::Stream).ok_or(ReadError::NotStreamed)?;
+    read(machine, text_of(message.as_bytes(), limits)?, unknown, limits)
 }
 
 /// The event with `edits` made in its data.

@@ -15,6 +15,7 @@
 use events::Provenance;
 
 use crate::document::{EchoOf, Embedded, HandleOf, Pending};
+pub(crate) use crate::event_kind::{Ends, EventKind};
 use crate::form::{Form, Kind, is_data_url, is_of_a_store, is_web_url};
 use crate::lane::Channel;
 use crate::route::{Direction, Operation};
@@ -143,43 +144,8 @@ pub(crate) enum Scope {
     Part,
     /// The source of a file: its type says what its data is.
     Source,
-}
-
-/// What the `type` of an event says about its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EventKind {
-    pub(crate) name: &'static str,
-    /// The channel of what the event says itself.
-    pub(crate) channel: Option<Channel>,
-    /// What it ends.
-    pub(crate) ends: Ends,
-}
-
-/// What an event ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ends {
-    Nothing,
-    /// The answer: only what says that the stream has ended may come after it.
-    Answer,
-    /// The stream.
-    Stream,
-}
-
-impl EventKind {
-    /// An event that says something itself.
-    pub(crate) const fn saying(name: &'static str, channel: Channel) -> Self {
-        Self { name, channel: Some(channel), ends: Ends::Nothing }
-    }
-
-    /// An event that nothing comes after.
-    pub(crate) const fn ending(name: &'static str) -> Self {
-        Self { name, channel: None, ends: Ends::Stream }
-    }
-
-    /// An event after which nothing more is said.
-    pub(crate) const fn finishing(name: &'static str, channel: Option<Channel>) -> Self {
-        Self { name, channel, ends: Ends::Answer }
-    }
+    /// The definition of a tool: it offers one, whatever it is called.
+    Tool,
 }
 
 /// What an event of a stream means by its `type`.
@@ -224,6 +190,12 @@ pub(crate) enum Fact {
     ToolKind,
     /// The name of a tool that is offered, or of the server that offers tools.
     Tool,
+    /// It stands where definitions of tools stand, and is none.
+    NoTool,
+    /// Members that no row names: what they are called says what they are.
+    Unnamed,
+    /// An object that the model has written: all of it counts.
+    Written,
     Id,
     Created,
     /// When the answer was made, as the upstream writes it.
@@ -250,8 +222,27 @@ pub(crate) enum Fact {
     Handle(HandleOf),
     /// The path that a message is meant for.
     Url,
-    /// The status of an answer in a line.
-    Status,
+    /// An answer in a line, with what is said of it.
+    Answer,
+    /// How far a batch has come.
+    Progress(Told),
+}
+
+/// What is told of how far a batch has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// How it stands: with one of these words, it has ended.
+    Status(&'static [&'static str]),
+    /// Requests that were answered.
+    Answered,
+    /// Requests that were not, or not yet.
+    Unanswered,
+    /// All its requests.
+    Requests,
+    /// Tokens of its requests.
+    Input,
+    /// Tokens of its answers.
+    Output,
 }
 
 /// The vocabulary of rows that have none.

@@ -198,6 +198,10 @@ fn a_violation_in_every_constrained_place_is_refused_or_read() {
                         let expected = row.path.replace("[]", "[0]");
                         assert_eq!(path, Some(expected), "{what}");
                     }
+                    // What is to be replaced by something of ours does not pass as something else.
+                    _ if matches!(row.fact, Some(Fact::Handle(_))) && value.contains("Anna") => {
+                        assert!(matches!(read, Err(ReadError::Violation { .. })), "{what}");
+                    }
                     _ => assert_eq!(read, Ok(true), "{what}"),
                 }
             }
@@ -286,6 +290,100 @@ fn rows_are_written_once() {
             }
         }
     }
+}
+
+/// The last step of a path.
+fn last_step(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or_default()
+}
+
+/// The tools that a request offers in which this stands.
+fn offered(table: &MessageTable, path: &str, value: &str) -> Vec<String> {
+    let message = message_with(table, path, value, "user");
+    let tools = |document: &Document<'_>| {
+        document.facts.tools.iter().map(|tool| tool.clone().into_owned()).collect()
+    };
+    with_document(table, &message, UnknownFields::Scan, tools)
+        .unwrap_or_else(|error| panic!("{error}: {}", text(&message)))
+}
+
+/// What names tools without offering them: choices among those that are offered, what is taken away, the names of skills and forms.
+fn only_mentions(path: &str) -> bool {
+    let words = [
+        "choice",
+        "Choice",
+        "function_call.",
+        "Removal",
+        "skills",
+        "format",
+        "Format",
+        "structured",
+    ];
+    words.iter().any(|word| path.contains(word))
+}
+
+#[test]
+fn whatever_names_a_tool_in_a_definition_is_a_fact() {
+    let names = ["name", "mcp_server_name", "server_label"];
+    let mut found = 0;
+    for table in tables().filter(|table| table.direction.is_request()) {
+        for row in table.rows() {
+            let is_definition = matches!(row.rule, Rule::Guarded { origin, .. }
+                if origin.provenance().0 == Provenance::ToolDefinition);
+            let is_name = names.contains(&last_step(row.path)) && !only_mentions(row.path);
+            let is_schema =
+                row.path.starts_with("response_format") || row.path.starts_with("guided");
+            if !is_definition || !is_name || is_schema {
+                continue;
+            }
+            found += 1;
+            let what = format!("{} {}", table.operation.as_str(), row.path);
+            assert_eq!(row.fact, Some(Fact::Tool), "{what}");
+            let tools = offered(table, row.path, "\"probe\"");
+            assert!(tools.contains(&"probe".to_owned()), "{what}: {tools:?}");
+        }
+    }
+    assert!(found > 15, "only {found} rows");
+}
+
+#[test]
+fn a_definition_that_nobody_knows_is_a_tool_all_the_same() {
+    let mut found = 0;
+    for table in tables().filter(|table| table.direction.is_request()) {
+        let offers = |row: &&Row| matches!(row.fact, Some(Fact::Tool | Fact::ToolKind));
+        let places: Vec<&str> = table
+            .scopes
+            .iter()
+            .filter(|(_, scope)| *scope == crate::table::Scope::Tool)
+            .map(|(place, _)| *place)
+            .collect();
+        for row in table.rows().filter(offers) {
+            // What offers a tool by being there, and the server that a block of changes is about.
+            let is_alone =
+                matches!(row.rule, Rule::Presence(_)) || row.path.ends_with("[].mcp_server_name");
+            let is_within = places.iter().any(|place| row.path.starts_with(place));
+            assert!(is_within || is_alone, "{} {}", table.operation.as_str(), row.path);
+        }
+        for place in places {
+            let what = format!("{} {place}", table.operation.as_str());
+            // One of a sort that is new, one with something beside its name, and one that says nothing.
+            for (member, value) in
+                [("x_unknown", "{\"a\":1}"), ("x_unknown", "true"), ("x_unknown", "\"b\"")]
+            {
+                let tools = offered(table, &format!("{place}.{member}"), value);
+                assert!(tools == ["x_unknown"] || tools == [""], "{what}: {tools:?}");
+            }
+            let tools = offered(table, place, "{}");
+            assert_eq!(tools, [""], "{what}");
+            let list = place.trim_end_matches("[]");
+            if list != place && !place.starts_with("messages") {
+                let tools = offered(table, list, "\"all\"");
+                assert_eq!(tools, [last_step(list)], "{what}: not what the rows say");
+            }
+            found += 1;
+        }
+    }
+    assert!(found > 10, "only {found} places");
 }
 
 /// Every parameter of the API reference, each once where it may stand.

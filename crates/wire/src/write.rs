@@ -166,6 +166,16 @@ pub fn error_event(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     }
 }
 
+/// A message that tells the client of a session about an error; `event` is the id of its event at fault.
+pub fn session_error(shape: &ErrorShape<'_>, event: Option<&str>) -> String {
+    openai::session_error(shape, event)
+}
+
+/// A message that has a session's server stop what it is saying.
+pub fn session_cancel() -> String {
+    openai::session_cancel()
+}
+
 /// The body of an error response.
 pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
     match dialect {
@@ -174,6 +184,15 @@ pub fn error_body(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
         Dialect::Gemini => gemini::error_body(shape),
         Dialect::Ollama => ollama::error_body(shape),
         Dialect::OpenAi => openai::error_body(shape),
+    }
+}
+
+/// What stands in the place of an answer in a line of a batch's results ([`crate::Member::answer`]): that it failed, and the
+/// body of the error response that a live caller would have got. In dialects without batches, as OpenAI's has it.
+pub fn refused_answer(dialect: Dialect, shape: &ErrorShape<'_>) -> Vec<u8> {
+    match dialect {
+        Dialect::Anthropic => anthropic::refused_answer(shape),
+        _ => openai::refused_answer(shape),
     }
 }
 

@@ -77,6 +77,7 @@ const STEPS: &[LaneStep] = &[
     LaneStep { name: "tidy", is_quick: true, run: |checkout| tidy::run(&checkout.root).into() },
     LaneStep { name: "lints", is_quick: false, run: lints },
     LaneStep { name: "tests", is_quick: true, run: tests },
+    LaneStep { name: "programs that tests need", is_quick: true, run: programs },
     LaneStep { name: "examples in the documentation", is_quick: true, run: examples },
     LaneStep { name: "memory", is_quick: false, run: memory },
     LaneStep { name: "fuzz", is_quick: false, run: fuzz },
@@ -180,6 +181,20 @@ fn tests(checkout: &Checkout) -> Outcome {
     let seed = std::env::var("PROPTEST_RNG_SEED").unwrap_or_else(|_| PROPERTY_SEED.to_owned());
     // A page of frames would hide the input that failed.
     step.env("PROPTEST_RNG_SEED", seed).env("RUST_BACKTRACE", "0").run().into()
+}
+
+/// Programs that some tests need (`testkit::program`): any of each row.
+const PROGRAMS: [&[&str]; 2] = [&["prlimit"], &["redis-server", "valkey-server"]];
+
+/// Tests that need a program which is not here did nothing, and have passed all the same: that is said.
+fn programs(checkout: &Checkout) -> Outcome {
+    let is_here = |program: &&str| output_of(&checkout.root, program, &["--version"]).is_some();
+    let missing = PROGRAMS.into_iter().filter(|of| !of.iter().any(is_here));
+    let missing: Vec<String> = missing.map(|of| of.join(" or ")).collect();
+    if missing.is_empty() {
+        return Outcome::Passed;
+    }
+    Outcome::Skipped(format!("tests that need {} did nothing", missing.join(", ")))
 }
 
 /// MiB of text that the step of memory reads; the test by itself reads fewer.

@@ -102,6 +102,22 @@ test("messages: tokens are counted of what is masked", async () => {
   await upstream.assertNeverSaw(...VALUES);
 });
 
+test("messages: a batch", async () => {
+  const texts = ["hello", PROMPT_WITH_VALUES];
+  const requests = texts.map((text, number) => ({ custom_id: `r${number}`, params: asking("fake-echo", text) }));
+  const batch = await anthropic.messages.batches.create({ requests });
+  assert.equal(batch.processing_status, "in_progress");
+  const said = [];
+  for await (const one of await anthropic.messages.batches.results(batch.id)) {
+    said.push(one.result.message.content[0].text);
+  }
+  assert.equal(said[0], "hello");
+  assert.match(said[1], /\[EMAIL-/);
+  await upstream.assertNeverSaw(...VALUES);
+  assert.equal((await anthropic.messages.batches.cancel(batch.id)).processing_status, "canceling");
+  assert.equal((await anthropic.messages.batches.delete(batch.id)).type, "message_batch_deleted");
+});
+
 for (const kind of ["reset", "truncate", "no-done", "invalid-sse", "error-event", "duplicate-keys"]) {
   test(`messages: a stream that fails is not taken for a whole one: ${kind}`, async () => {
     await assert.rejects(anthropic.messages.stream(asking(`fake-${kind}`, BENIGN.repeat(4))).finalMessage());

@@ -181,6 +181,58 @@ def test_other_refusals(base_url, client, upstream):
     assert upstream.requests() == []
 
 
+def batch_of(*params):
+    return [{"custom_id": f"r{number}", "params": one} for number, one in enumerate(params)]
+
+
+def finished(client, *params):
+    """A batch of the requests, begun and done, and what it says of each, by its `custom_id`."""
+    batch = client.messages.batches.create(requests=batch_of(*params))
+    assert (batch.type, batch.processing_status) == ("message_batch", "in_progress")
+    ended = client.messages.batches.retrieve(batch.id)
+    assert (ended.id, ended.processing_status) == (batch.id, "ended")
+    return batch, {one.custom_id: one.result for one in client.messages.batches.results(batch.id)}
+
+
+def test_a_batch(client, upstream):
+    batch, said = finished(
+        client,
+        asking("fake-echo", "hello"),
+        asking("fake-echo", PROMPT_WITH_VALUES),
+        asking("fake-echo", "again"),
+    )
+    assert [said["r0"].message.content[0].text, said["r2"].message.content[0].text] == ["hello", "again"]
+    # The values are not kept until the batch is done: their stand-ins stay.
+    assert "[EMAIL-" in said["r1"].message.content[0].text
+    upstream.assert_never_saw(*VALUES)
+    assert client.messages.batches.cancel(batch.id).processing_status == "canceling"
+    assert client.messages.batches.delete(batch.id).type == "message_batch_deleted"
+    with pytest.raises(anthropic.NotFoundError):
+        client.messages.batches.retrieve(batch.id)
+
+
+def test_what_a_model_made_up_is_removed_from_the_results_of_a_batch(client):
+    _, said = finished(client, asking("fake-pii", "make something up"))
+    for value in INVENTED:
+        assert value not in said["r0"].message.content[0].text
+
+
+def test_a_batch_is_refused_for_one_request_and_names_it(client, upstream):
+    with pytest.raises(anthropic.PermissionDeniedError) as refused:
+        client.messages.batches.create(requests=batch_of(asking("fake-echo"), asking("fake-echo", ATTACK)))
+    assert "requests[1] (custom_id `r1`)" in str(refused.value)
+    for stranger in ["msgbatch_000001", "msgbatch_000001~a~b"]:
+        with pytest.raises(anthropic.NotFoundError):
+            client.messages.batches.retrieve(stranger)
+    assert upstream.requests() == []
+
+
+def test_a_beta_batch(client):
+    batch = client.beta.messages.batches.create(requests=batch_of(asking("fake-echo", "hello")))
+    said = list(client.beta.messages.batches.results(batch.id))
+    assert said[0].result.message.content[0].text == "hello"
+
+
 @pytest.mark.parametrize("retries", [0, 2])
 def test_retries_are_the_clients_own(base_url, key, upstream, retries):
     with connect(base_url, key, max_retries=retries) as client:

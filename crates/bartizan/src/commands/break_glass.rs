@@ -51,13 +51,13 @@ fn request(args: &BreakGlassRequestArgs) -> Result<BreakGlassRecord, Failure> {
         Failure::usage(format!("`{}` is not a time", args.time), "write `30m`, `2h`")
     })?;
     let scope = ExceptionScope {
-        application: args.application.clone(),
+        application: args.whose.application.clone(),
         key: args.key_id,
         kind: None,
         model: args.model.clone(),
         route: args.route.clone(),
-        team: args.team.clone(),
-        tenant: args.tenant.clone(),
+        team: args.whose.team.clone(),
+        tenant: args.whose.tenant.clone(),
     };
     changed(&args.state, &args.key, async |requests, by| {
         let request = BreakGlassRequest {

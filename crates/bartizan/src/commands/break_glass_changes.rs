@@ -1,6 +1,7 @@
 //! Break-glass, from the data folder to the running gateway and onto its record.
 //!
-//! INVARIANT: what cannot be put on record is not let go. INVARIANT: it does not outlive the gateway that began it: a start
+//! INVARIANT: what cannot be put on record is not let go, and what is on record as begun was begun: it is stored as begun, then
+//! on record, then let go; who is killed in between ends it at the next start. INVARIANT: it does not outlive the gateway that began it: a start
 //! ends whatever was begun before, because nobody can say how much time has passed. INVARIANT: nothing here is needed for it to
 //! end in time ([`gateway::BreakGlass`]); this puts the end on record.
 
@@ -242,13 +243,16 @@ impl Follower {
                 return Ok(());
             }
         };
-        let body = administration(&by.to_string(), "begin", record, Some(words(record)));
-        if !append(journal, body) {
-            return Ok(());
-        }
         let began = Instant::now();
         let state = BreakGlassState::Begun { at_ms: now_ms, by };
+        // Stored first: what others made of it meanwhile has not begun, and must not be on record as begun.
         let begun = self.requests.put(record.clone(), state, now_ms).await?;
+        let body = administration(&by.to_string(), "begin", record, Some(words(record)));
+        if !append(journal, body) {
+            let ended = self.ended(&begun, "record", journal).await?;
+            self.known.insert(ended.id.clone(), ended);
+            return Ok(());
+        }
         tracing::warn!(id = record.id, "break-glass: rules are let go");
         let time = Duration::from_millis(time_ms);
         self.ruled.glass.begin(&record.id, suspensions, time, (began, now_ms));
@@ -281,3 +285,7 @@ fn append(journal: &Journal, body: EventBody) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "break_glass_changes_tests.rs"]
+mod tests;

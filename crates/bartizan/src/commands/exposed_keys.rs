@@ -2,10 +2,11 @@
 //!
 //! Both only if the configuration says so. That it was seen is on record in any case (`gateway`).
 //!
-//! INVARIANT: a provider's key is rotated for this at most once in [`ROTATION_PAUSE_MS`], whoever repeats it how often; what
-//! did not follow is on record. INVARIANT: nothing waits for this.
+//! INVARIANT: what does not follow, or not at once, is on record. INVARIANT: nothing waits for this.
+//!
+//! Not here: rotating, and how often (`rotation_asked`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use events::{Event, EventBody};
 use gateway::Exposed;
@@ -15,13 +16,8 @@ use store::{SealedSecrets, VirtualKeys};
 use tokio::sync::mpsc::Receiver;
 
 use super::key_changes;
-use crate::rotation::ask;
+use crate::rotation_asked;
 use crate::time::now_ms;
-
-/// How long a key of a provider is not rotated again because it is seen, in milliseconds.
-const ROTATION_PAUSE_MS: u64 = 60 * 60 * 1000;
-/// Who asks for such a rotation.
-const ACTOR: &str = gateway::KEY_EXPOSED;
 
 /// What follows.
 pub(super) struct Consequences {
@@ -40,8 +36,6 @@ impl Consequences {
         journal: Journal,
         shutdown: Shutdown,
     ) {
-        // What was said about not rotating, so that it is said once.
-        let mut said = BTreeMap::new();
         loop {
             let exposed = tokio::select! {
                 exposed = seen.recv() => exposed,
@@ -60,39 +54,23 @@ impl Consequences {
                     }
                 },
                 Exposed::Sealed(name) if self.rotations.contains(name) => {
-                    self.rotate(name, &mut said).await.err()
+                    match rotation_asked::seen(&self.secrets, name).await {
+                        Ok(false) => None,
+                        Ok(true) => Some(
+                            "is exchanged when an hour has passed since it last was".to_owned(),
+                        ),
+                        Err(error) => Some(format!("could not be rotated: {error}")),
+                    }
                 }
                 Exposed::Sealed(_) => None,
             };
             if let Some(why) = failed {
-                tracing::error!(key = %exposed, why, "nothing follows from its being seen");
+                tracing::error!(key = %exposed, why, "was seen in plain text");
                 let detail = format!("the exposed key {exposed} {why}");
                 let body: EventBody = key_changes::node("degraded", detail);
                 let noted = journal.append(&Event::new(now_ms(), body));
                 tracing::debug!(is_noted = noted.is_ok());
             }
         }
-    }
-
-    /// Asks for the rotation, which goes on by itself; why not, if not, unless that was said.
-    async fn rotate(&self, name: &str, said: &mut BTreeMap<String, u64>) -> Result<(), String> {
-        let found = self.secrets.get(name).await;
-        let found = found.map_err(|error| format!("could not be rotated: {error}"))?;
-        let Some(record) = found else { return Ok(()) };
-        if record.rotation.is_some() {
-            return Ok(());
-        }
-        if let Some(rotated_ms) = record.rotated_ms
-            && now_ms().abs_diff(rotated_ms) < ROTATION_PAUSE_MS
-        {
-            if said.insert(name.to_owned(), rotated_ms) == Some(rotated_ms) {
-                return Ok(());
-            }
-            return Err("is not rotated again: it was within the hour".to_owned());
-        }
-        tracing::warn!(key = name, "was seen in plain text and is rotated");
-        let why = Some("it was seen in plain text".to_owned());
-        let asked = ask(&self.secrets, record, (ACTOR, why), 0).await;
-        asked.map(drop).map_err(|error| format!("could not be rotated: {error}"))
     }
 }

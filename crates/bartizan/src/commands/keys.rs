@@ -138,9 +138,9 @@ fn create(args: CreateArgs, output: &mut Output) -> Result<(), Failure> {
     };
     let grant = GrantOptions {
         name: args.name,
-        application: args.application,
-        team: args.team,
-        tenant: args.tenant,
+        application: args.whose.application,
+        team: args.whose.team,
+        tenant: args.whose.tenant,
         models: args.models,
         routes: args.routes,
         tools: args.tools,

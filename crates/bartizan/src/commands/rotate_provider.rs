@@ -1,7 +1,8 @@
 //! `bartizan keys rotate-provider NAME`: another key in the place of a sealed one.
 //!
 //! If a gateway runs on the data folder, it does the work and this command watches; else this command does it, and whoever
-//! comes next (this command again, or a gateway) deletes the old key when the overlap is over.
+//! comes next (this command again, or a gateway) deletes the old key when the overlap is over. With `--give-up`, a rotation
+//! that a provider blocks ends where it is, and what is left at the provider is said.
 //!
 //! INVARIANT: interrupting the command leaves a key that works, and the rotation goes on where it was.
 
@@ -22,7 +23,8 @@ use crate::config::secrets::SecretsSettings;
 use crate::data_dir::{DataDir, store_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::rotation::{Progress, RotationError, Rotator, ask};
+use crate::rotation::{Progress, RotationError, Rotator};
+use crate::rotation_asked::{ask, ask_to_give_up, give_up, left_behind};
 use crate::time::{now_ms, parse_deadline, rfc3339, show_moment};
 
 /// How long the command watches a gateway at its work.
@@ -31,6 +33,9 @@ const WATCH_TIME_MAX: Duration = Duration::from_mins(2);
 const WATCH_PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: &RotateProviderArgs, output: &mut Output) -> Result<Exit, Failure> {
+    if args.give_up {
+        return end(args, output);
+    }
     let state = &args.state;
     let settings = config::load_secrets(state.config.as_deref(), &super::surroundings())?;
     let name = args.name.as_str();
@@ -52,6 +57,10 @@ pub(super) fn run(args: &RotateProviderArgs, output: &mut Output) -> Result<Exit
     let progress = super::block_on(async {
         let secrets = SealedSecrets::new(data.store().await?);
         let record = known(&secrets, name).await?;
+        if record.is_given_up() {
+            let message = format!("the rotation of `{name}` was given up and has not ended yet");
+            return Err(Failure::usage(message, "the same command with `--give-up` ends it"));
+        }
         let was_under_way = record.rotation.is_some();
         if !was_under_way && record.provider_id.is_none() {
             return Err(failure(RotationError::NoProviderId(name.to_owned())));
@@ -72,6 +81,56 @@ pub(super) fn run(args: &RotateProviderArgs, output: &mut Output) -> Result<Exit
     })?;
     print(name, progress, args.format.is_json(), output)?;
     Ok(Exit::Fine)
+}
+
+/// Gives up the rotation that is under way. What is configured does not matter for this, nor whether a key can be opened.
+fn end(args: &RotateProviderArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let (name, state) = (args.name.as_str(), &args.state);
+    let data = DataDir::open(&config::data_dir(state.data.as_deref(), state.config.as_deref())?)?;
+    let left = super::block_on(async {
+        let secrets = SealedSecrets::new(data.store().await?);
+        known(&secrets, name).await?;
+        let by = (COMMAND_LINE, args.why.as_deref());
+        let Some(record) = ask_to_give_up(&secrets, name, by).await.map_err(store_failure)? else {
+            let message = format!("no rotation of `{name}` is under way");
+            return Err(Failure::usage(message, "`bartizan secrets list` shows those that are"));
+        };
+        let left = record.rotation.as_ref().and_then(left_behind);
+        match open_patiently(data.path()) {
+            Err(JournalError::InUse { .. }) => watch_end(&secrets, name).await?,
+            Err(error) => return Err(Failure::environment_as_told(error)),
+            Ok((journal, recovery)) => {
+                record_recovery(&journal, &recovery).map_err(Failure::environment_as_told)?;
+                let ended = give_up(&secrets, &journal, record).await.map_err(failure);
+                let closed = journal.close().map_err(Failure::environment_as_told);
+                ended.and(closed)?;
+            }
+        }
+        Ok(left)
+    })?;
+    if args.format.is_json() {
+        output.json(&GivenUp { name, left: left.as_deref() })?;
+        return Ok(Exit::Fine);
+    }
+    let left = left.map_or_else(
+        || "nothing is left at the provider".to_owned(),
+        |left| format!("still at the provider, to be deleted there: {left}"),
+    );
+    output.line(&format!("the rotation of {name} is given up, the key in use stays; {left}"))?;
+    Ok(Exit::Fine)
+}
+
+/// Waits until a gateway has ended a rotation that is given up.
+async fn watch_end(secrets: &SealedSecrets, name: &str) -> Result<(), Failure> {
+    let began = Instant::now();
+    while began.elapsed() < WATCH_TIME_MAX {
+        if !known(secrets, name).await?.is_given_up() {
+            return Ok(());
+        }
+        tokio::time::sleep(WATCH_PAUSE).await;
+    }
+    let message = format!("the rotation of `{name}` is to be given up, and is not yet");
+    Err(Failure::environment(message, "the running gateway does it: see what it says, and repeat"))
 }
 
 /// What does the work, with what the administrative keys refer to.
@@ -134,6 +193,14 @@ fn failure(error: RotationError) -> Failure {
             "the key in use still works; the same command goes on where it was",
         ),
     }
+}
+
+/// What is left of a rotation that was given up. The names are a contract.
+#[derive(Serialize)]
+struct GivenUp<'a> {
+    name: &'a str,
+    /// What has to be deleted at the provider, in words, if anything is left there.
+    left: Option<&'a str>,
 }
 
 /// What became of it. The names are a contract.

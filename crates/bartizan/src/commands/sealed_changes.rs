@@ -5,6 +5,8 @@
 //! then refuses. INVARIANT: only while it cannot be told what is there (the store is busy, a program that holds the key gives
 //! no answer) the last known key stays.
 //!
+//! A rotation that a command gave up is ended here too, because this runs whatever the configuration says of rotations.
+//!
 //! Not here: what is done without a key (`gateway`, `connect`), rotating.
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use super::key_changes::COMMAND_LINE;
 use super::secrets::{known, seal_failure};
 use crate::data_dir::store_failure;
 use crate::exit::Failure;
+use crate::rotation_asked::give_up;
 use crate::time::now_ms;
 
 /// The operation of a record: a sealed secret was removed.
@@ -113,6 +116,11 @@ impl Follower {
         }
         for name in std::mem::take(&mut self.stale) {
             self.put_in_place(name).await;
+        }
+        for record in self.known.values().filter(|record| record.is_given_up()) {
+            if let Err(error) = give_up(&self.secrets, journal, record.clone()).await {
+                tracing::error!(%error, name = record.name, "a rotation that was given up cannot be ended");
+            }
         }
         Ok(())
     }

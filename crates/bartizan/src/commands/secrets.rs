@@ -101,6 +101,7 @@ fn add(new: &New<'_>, from: Option<&str>, state: &StateArgs) -> Result<(), Failu
         }
         refuse_during_rotation(&record)?;
         record.change = SealedChange::Replaced;
+        record.exposed_ms = None;
         record.provider_id = provider_id;
         record.sealed = sealed;
         secrets.put(record, now_ms).await.map(|record| record.change).map_err(store_failure)
@@ -248,7 +249,11 @@ fn refuse_during_rotation(record: &SealedRecord) -> Result<(), Failure> {
         return Ok(());
     }
     let message = format!("the secret `{}` is being rotated", record.name);
-    Err(Failure::usage(message, "`bartizan secrets list` shows how far that has got; wait for it"))
+    let help = format!(
+        "`bartizan secrets list` shows how far that has got: wait for it, or `bartizan keys rotate-provider {} --give-up`",
+        record.name
+    );
+    Err(Failure::usage(message, help))
 }
 
 /// The one line of standard input.

@@ -236,6 +236,7 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
         ca_pem: None,
         client_identity: None,
         connect_time_max: Duration::from_secs(5),
+        http: net::HttpVersions::Auto,
         name: String::from("loopback"),
         pins: Vec::new(),
         response_time_max: Duration::from_mins(1),

@@ -42,10 +42,17 @@ fn described(options: &TelemetryOptions) -> String {
 }
 
 fn sealing(options: &SecretsOptions) -> String {
-    let SecretsOptions { key, previous_keys, command, command_timeout_ms, rotations } = options;
+    let SecretsOptions {
+        key,
+        previous_keys,
+        command,
+        command_environment,
+        command_timeout_ms,
+        rotations,
+    } = options;
     let keys = key.iter().chain(previous_keys).map(SecretReference::describe);
     let keys: Vec<String> = keys.collect();
-    let mut text = format!("{keys:?} {command:?} {command_timeout_ms}");
+    let mut text = format!("{keys:?} {command:?} {command_environment:?} {command_timeout_ms}");
     for one in rotations {
         let RotationOptions { name, account, overlap_s, on_exposure, ca_file, .. } = one;
         let urls = [&one.client_id, &one.token_url, &one.admin_url, &one.service_url];

@@ -125,6 +125,8 @@ pub(crate) struct ServerOptions {
     pub(crate) bodies_bytes_max: usize,
     /// Bytes of a request's body.
     pub(crate) body_bytes_max: usize,
+    /// Requests of one batch, and lines of one file. Their bytes are those of a request's body.
+    pub(crate) batch_requests_max: usize,
     /// Time for a request's body, in milliseconds.
     pub(crate) body_timeout_ms: u64,
     /// Bytes of an upstream's answer that is not streamed.
@@ -135,6 +137,10 @@ pub(crate) struct ServerOptions {
     pub(crate) event_bytes_max: usize,
     /// Time between two pieces of a streamed answer, in milliseconds.
     pub(crate) stream_idle_timeout_ms: u64,
+    /// Time that nobody says anything in a session (Realtime), in milliseconds.
+    pub(crate) session_idle_timeout_ms: u64,
+    /// Time that a session (Realtime) may last, in milliseconds.
+    pub(crate) session_timeout_ms: u64,
     /// Time that open requests get to end when Bartizan is asked to stop, in milliseconds.
     pub(crate) shutdown_timeout_ms: u64,
 }
@@ -181,6 +187,10 @@ pub(crate) struct UpstreamOptions {
     /// In the dialect `bedrock`: with whose keys requests are signed (AWS Signature Version 4). Without it a key of Bedrock's own is sent
     /// as a bearer token.
     pub(crate) aws: Option<AwsOptions>,
+    /// The version of HTTP that it is asked in: `auto` is HTTP/2 where TLS agrees on it (ALPN), else HTTP/1.1; `1.1`; `2`, which without
+    /// TLS is spoken by prior knowledge.
+    #[serde(default)]
+    pub(crate) http: HttpOption,
     /// Time for a connection and its TLS handshake, in milliseconds.
     #[serde(default = "connect_timeout_ms")]
     pub(crate) connect_timeout_ms: u64,
@@ -245,6 +255,21 @@ pub(crate) enum KindOption {
     Azure,
     /// Azure OpenAI with a token of Microsoft Entra as the key, sent as a bearer token.
     AzureEntra,
+}
+
+/// Versions of HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub(crate) enum HttpOption {
+    /// HTTP/2 where TLS agrees on it (ALPN), else HTTP/1.1.
+    #[default]
+    #[serde(rename = "auto")]
+    Auto,
+    /// HTTP/1.1 only.
+    #[serde(rename = "1.1")]
+    Http1,
+    /// HTTP/2 only. Without TLS it is spoken by prior knowledge: such as to a service behind a mesh.
+    #[serde(rename = "2")]
+    Http2,
 }
 
 /// `[guards]`
@@ -417,11 +442,14 @@ impl Default for ServerOptions {
             send_timeout_ms: 60_000,
             bodies_bytes_max: 512 << 20,
             body_bytes_max: 16 << 20,
+            batch_requests_max: 50_000,
             body_timeout_ms: 30_000,
             answer_bytes_max: 32 << 20,
             answer_timeout_ms: 600_000,
             event_bytes_max: 4 << 20,
             stream_idle_timeout_ms: 120_000,
+            session_idle_timeout_ms: 900_000,
+            session_timeout_ms: 3_600_000,
             shutdown_timeout_ms: 30_000,
         }
     }

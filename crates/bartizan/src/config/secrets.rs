@@ -23,6 +23,8 @@ use crate::rotation::RotationSettings;
 
 /// The longest that the program may take, in milliseconds.
 const COMMAND_TIMEOUT_MS_MAX: u64 = 60_000;
+/// Variables that the program gets.
+const VARIABLES_MAX: usize = 64;
 /// Keys that were used before.
 const PREVIOUS_KEYS_MAX: usize = 16;
 /// The longest that an old key may work after the switch, in seconds: 30 days.
@@ -69,13 +71,29 @@ impl SecretsSettings {
 
 impl Checker<'_> {
     pub(super) fn secrets(&mut self, options: SecretsOptions) -> SecretsSettings {
-        let SecretsOptions { key, previous_keys, command, command_timeout_ms, rotations } = options;
+        let SecretsOptions {
+            key,
+            previous_keys,
+            command,
+            command_environment: environment,
+            command_timeout_ms,
+            rotations,
+        } = options;
         let rotations = self.rotations(rotations);
         self.within("secrets.command_timeout_ms", command_timeout_ms, 1, COMMAND_TIMEOUT_MS_MAX);
         if previous_keys.len() > PREVIOUS_KEYS_MAX {
             let message = format!("there are more than {PREVIOUS_KEYS_MAX} keys");
             let help = "`bartizan secrets rewrap`, then remove those that are no longer needed";
             self.problem("secrets.previous_keys", message, help);
+        }
+        let is_name = |name: &String| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        if environment.len() > VARIABLES_MAX || !environment.iter().all(is_name) {
+            let message = format!("these are not up to {VARIABLES_MAX} names of variables");
+            let help = "write names such as `AWS_PROFILE`, without values";
+            self.problem("secrets.command_environment", message, help);
         }
         let time_max = Duration::from_millis(command_timeout_ms);
         let mut parts = command.into_iter();
@@ -86,7 +104,7 @@ impl Checker<'_> {
                 self.problem("secrets.command", "the program has no absolute path", help);
                 return None;
             }
-            Some(KeyCommand { arguments: parts.collect(), program, time_max })
+            Some(KeyCommand { arguments: parts.collect(), environment, program, time_max })
         });
         let previous = previous_keys.into_iter().take(PREVIOUS_KEYS_MAX).enumerate();
         let previous = previous

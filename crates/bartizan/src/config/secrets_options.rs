@@ -28,6 +28,9 @@ pub(crate) struct SecretsOptions {
     /// line of base64 to its standard output. It has to refuse to unwrap under another NAME.
     #[schemars(default, example = ["/usr/local/bin/bartizan-kms", "--key", "prod"])]
     pub(crate) command: Vec<String>,
+    /// The names of the environment variables that the program gets as the gateway has them, besides `PATH` and `HOME`.
+    #[schemars(default, example = ["AWS_REGION", "AWS_PROFILE"])]
+    pub(crate) command_environment: Vec<String>,
     /// Time for one run of the program, in milliseconds.
     pub(crate) command_timeout_ms: u64,
     /// How keys are rotated at their providers, each its own `[[secrets.rotations]]`: `bartizan keys rotate-provider NAME`.
@@ -92,6 +95,7 @@ impl Default for SecretsOptions {
             key: None,
             previous_keys: Vec::new(),
             command: Vec::new(),
+            command_environment: Vec::new(),
             command_timeout_ms: 10_000,
             rotations: Vec::new(),
         }

@@ -45,6 +45,8 @@ const RETENTION_HOURS_MAX: u64 = 10 * 366 * 24;
 const HEAD_BYTES_MIN: usize = 8 << 10;
 /// The largest message that can be asked for, in bytes.
 const MESSAGE_BYTES_MAX: usize = 1 << 30;
+/// As many requests as Anthropic takes in one batch, twice as many as OpenAI.
+const BATCH_REQUESTS_MAX: usize = 100_000;
 
 /// What a configuration means.
 pub(crate) struct Settings {
@@ -312,6 +314,8 @@ impl<'a> Checker<'a> {
         ] {
             self.within(path, bytes, 1024, MESSAGE_BYTES_MAX);
         }
+        let (requests, most) = (server.batch_requests_max, BATCH_REQUESTS_MAX);
+        self.within("server.batch_requests_max", requests, 1, most);
         // One body must fit, or it would be refused for ever as if there were too many.
         let largest = server.body_bytes_max.max(server.answer_bytes_max).min(MESSAGE_BYTES_MAX);
         self.within("server.bodies_bytes_max", server.bodies_bytes_max, largest, usize::MAX >> 3);
@@ -323,6 +327,7 @@ impl<'a> Checker<'a> {
             answer_bytes_max: server.answer_bytes_max,
             answer_time_max: timeout(self, "server.answer_timeout_ms", server.answer_timeout_ms),
             bodies_bytes_max: server.bodies_bytes_max,
+            batch_requests_max: server.batch_requests_max,
             body_bytes_max: server.body_bytes_max,
             body_time_max: timeout(self, "server.body_timeout_ms", server.body_timeout_ms),
             connections_max: server.connections_max,
@@ -331,6 +336,12 @@ impl<'a> Checker<'a> {
             head_bytes_max: server.head_bytes_max,
             head_time_max: timeout(self, "server.head_timeout_ms", server.head_timeout_ms),
             send_time_max: timeout(self, "server.send_timeout_ms", server.send_timeout_ms),
+            session_idle_time_max: timeout(
+                self,
+                "server.session_idle_timeout_ms",
+                server.session_idle_timeout_ms,
+            ),
+            session_time_max: timeout(self, "server.session_timeout_ms", server.session_timeout_ms),
             shutdown_time_max: timeout(
                 self,
                 "server.shutdown_timeout_ms",

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use gateway::{AwsCredentials, HealthCheck, UpstreamKind, UpstreamOptions as UpstreamWithKey};
-use net::{CertificatePin, ClientIdentity, Upstream, UpstreamSettings};
+use net::{CertificatePin, ClientIdentity, HttpVersions, Upstream, UpstreamSettings};
 use stdx::{Secret, SharedSecret};
 use wire::Dialect;
 
 use super::aws_options::AwsOptions;
 use super::options::{
-    DialectOption, KindOption, UpstreamOptions, connect_timeout_ms, health_interval_ms,
+    DialectOption, HttpOption, KindOption, UpstreamOptions, connect_timeout_ms, health_interval_ms,
     response_timeout_ms,
 };
 use super::secret::{SECRET_FILE_BYTES_MAX, SecretReference};
@@ -86,6 +86,7 @@ impl Checker<'_> {
             base_url: base_url.unwrap_or_else(|| OPENAI_BASE_URL_DEFAULT.to_owned()),
             api_key: key.map(|_| SecretReference::Env(String::from("OPENAI_API_KEY"))),
             aws: None,
+            http: HttpOption::default(),
             connect_timeout_ms: connect_timeout_ms(),
             response_timeout_ms: response_timeout_ms(),
             ca_file: None,
@@ -127,6 +128,7 @@ impl Checker<'_> {
             ca_pem: ca_pem.and_then(|file| self.file(&below("ca_file"), file, PEM_BYTES_MAX)),
             base_url: base_url(options.base_url, kind),
             connect_time_max: Duration::from_millis(options.connect_timeout_ms),
+            http: http(options.http),
             name: options.name,
             response_time_max: Duration::from_millis(options.response_timeout_ms),
         };
@@ -292,6 +294,14 @@ const fn dialect(option: DialectOption) -> Dialect {
         DialectOption::Gemini => Dialect::Gemini,
         DialectOption::Ollama => Dialect::Ollama,
         DialectOption::OpenAi => Dialect::OpenAi,
+    }
+}
+
+const fn http(option: HttpOption) -> HttpVersions {
+    match option {
+        HttpOption::Auto => HttpVersions::Auto,
+        HttpOption::Http1 => HttpVersions::Http1,
+        HttpOption::Http2 => HttpVersions::Http2,
     }
 }
 

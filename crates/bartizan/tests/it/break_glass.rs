@@ -100,13 +100,10 @@ fn two_people_let_a_rule_go_for_a_while_and_it_is_seen_everywhere() {
     assert!(tail.contains(&format!("under break-glass:{asked}")), "{tail}");
 }
 
-#[test]
-fn a_restart_ends_it_and_what_waits_too_long_never_begins() {
-    let home = Home::new();
-    let mut gateway = start_with(&home, "");
-    let key = first_key(&home);
-    let (alice, bob) = (administrator(&home, "alice"), administrator(&home, "bob"));
-    let id = events::parse_virtual_key(&key).expect("a key").to_string();
+/// Break-glass for `key` that has begun: its id, and the key file of who approved it.
+fn begun(home: &Home, gateway: &Gateway, key: &str) -> (String, String) {
+    let (alice, bob) = (administrator(home, "alice"), administrator(home, "bob"));
+    let id = events::parse_virtual_key(key).expect("a key").to_string();
     let mut ask =
         vec!["break-glass", "request", "--for", "4h", "--why", "x", "--key", &id, "--json"];
     for rule in RULES {
@@ -116,7 +113,16 @@ fn a_restart_ends_it_and_what_waits_too_long_never_begins() {
     let asked: serde_json::Value = serde_json::from_str(&home.run(&ask).stdout).expect("JSON");
     let asked = asked[0]["id"].as_str().expect("an id").to_owned();
     assert_eq!(home.run(&["break-glass", "approve", &asked, "--key-from", &bob]).code, 0);
-    assert!(within_seconds(|| attack(&gateway, &key).status == 200));
+    assert!(within_seconds(|| attack(gateway, key).status == 200));
+    (asked, bob)
+}
+
+#[test]
+fn a_restart_ends_it_and_what_waits_too_long_never_begins() {
+    let home = Home::new();
+    let mut gateway = start_with(&home, "");
+    let key = first_key(&home);
+    let (asked, bob) = begun(&home, &gateway, &key);
     gateway.child.kill().expect("killed");
     drop(gateway);
     let gateway = start_with(&home, "");
@@ -125,6 +131,35 @@ fn a_restart_ends_it_and_what_waits_too_long_never_begins() {
     assert!(tail.contains(&format!("break_glass.end break-glass:{asked} by restart")), "{tail}");
     let again = home.run(&["break-glass", "approve", &asked, "--key-from", &bob]);
     assert!(again.code == 2 && again.stderr.contains("is ended"), "{}", again.stderr);
+}
+
+#[test]
+fn a_reload_that_is_refused_ends_nothing_and_one_that_holds_does() {
+    let home = Home::new();
+    let gateway = start_with(&home, "");
+    let key = first_key(&home);
+    let (asked, _) = begun(&home, &gateway, &key);
+    let listen = "[metrics]\nlisten = \"127.0.0.1:0\"\n[server]\nlisten = \"127.0.0.1:0\"\n";
+    for (config, said, status) in [
+        // What is wrong, what only a start can change, and what is read and not taken.
+        (format!("{listen}[guards]\npreset = \"lenient\"\n"), "is not reloaded", 200),
+        (format!("{listen}connections_max = 7\n"), "is not reloaded", 200),
+        (format!("{listen}[guards]\npreset = \"strict\"\n"), "is reloaded", 403),
+    ] {
+        let count = |text: &str| text.matches(said).count();
+        let before = count(&(gateway.child.stdout() + &gateway.child.stderr()));
+        home.write("bartizan.toml", config);
+        gateway.child.signal("HUP").expect("signalled");
+        let has_said = || count(&(gateway.child.stdout() + &gateway.child.stderr())) > before;
+        assert!(within_seconds(has_said), "{said}: {}", gateway.child.stderr());
+        // Longer than what follows changes takes to look.
+        std::thread::sleep(Duration::from_millis(600));
+        assert_eq!(attack(&gateway, &key).status, status, "{said}");
+    }
+    let end = || home.run(&["log", "tail", "-n", "500"]).stdout;
+    let said = format!("break_glass.end break-glass:{asked} by ");
+    assert!(within_seconds(|| end().matches(&said).count() == 1), "{}", end());
+    assert!(end().contains(&format!("{said}reload")), "{}", end());
 }
 
 #[test]

@@ -634,6 +634,10 @@ fn the_tls_of_an_upstream_is_checked() {
         let ran = upstream(&format!("pinned_certificates = [\"{prefix}{digest}\"]"), "https");
         assert_eq!(ran.code, 0, "{}", ran.stderr);
     }
+    for (http, code) in [("auto", 0), ("1.1", 0), ("2", 0), ("3", 2)] {
+        let ran = upstream(&format!("http = \"{http}\""), "https");
+        assert_eq!(ran.code, code, "{http}: {}", ran.stderr);
+    }
     for (more, scheme, expected) in [
         (
             "pinned_certificates = [\"c2hvcnQ=\"]".to_owned(),

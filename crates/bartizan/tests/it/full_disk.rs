@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testkit::{Child, Client, FakeUpstream, Request};
+use testkit::{Child, Client, FakeUpstream, PRLIMIT_PROGRAMS, Request, program};
 
 use crate::{Home, binary};
 
@@ -14,11 +14,7 @@ const FILE_KB_MAX: u64 = 512;
 
 #[test]
 fn what_cannot_be_recorded_is_not_forwarded_and_it_goes_on_when_there_is_room() {
-    if Command::new("prlimit").arg("--version").output().is_err() {
-        #[expect(clippy::print_stderr, reason = "whoever reads a test's output is to know")]
-        {
-            eprintln!("skipped: there is no `prlimit` to lift the limit with");
-        }
+    if program(PRLIMIT_PROGRAMS).expect("installed").is_none() {
         return;
     }
     let home = Home::new();

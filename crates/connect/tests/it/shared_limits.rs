@@ -7,6 +7,7 @@ use connect::{
     COUNT_MAX, Maxima, Maximum, PER_MINUTE_MAX, SharedAmount, SharedCounter, SharedLimits,
     SharedLimitsSettings, Verdict,
 };
+use futures_util::FutureExt as _;
 use net::Shutdown;
 use stdx::Secret;
 use telemetry::Point;
@@ -16,14 +17,7 @@ const NONE: Maxima = [None; 7];
 
 /// A server of this test's own; nothing where there is no such program, and then the test is skipped.
 pub(crate) fn server(more: &[&str]) -> Option<RedisServer> {
-    let server = RedisServer::start(more).expect("a server that starts");
-    if server.is_none() {
-        #[expect(clippy::print_stderr, reason = "whoever reads a test's output is to know")]
-        {
-            eprintln!("skipped: redis-server is not installed on this machine");
-        }
-    }
-    server
+    RedisServer::start(more).expect("a server that starts")
 }
 
 fn settings(url: &str) -> SharedLimitsSettings {
@@ -338,4 +332,48 @@ async fn many_at_once_pass_no_maximum() {
         panic!("nothing is asked for")
     };
     assert_eq!(known[0].day.1, tokens(used));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_reserved_before_a_change_is_settled_where_it_was() {
+    let Some(server) = server(&[]) else { return };
+    let short =
+        SharedLimitsSettings { lease: Duration::from_millis(600), ..settings(&server.url()) };
+    let before = limits(&short);
+    let mut running = Box::pin(before.clone().run(Shutdown::default()));
+    assert!(running.as_mut().now_or_never().is_none());
+    let again = before.clone().run(Shutdown::default()).now_or_never();
+    assert!(again.is_some(), "once is enough");
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    let running = tokio::spawn(running);
+    let mut maxima = NONE;
+    maxima[Maximum::Concurrent as usize] = Some(1);
+    let Verdict::Admitted(mut held, _) = before.reserve(&counter(maxima), tokens(40)).await else {
+        panic!("the first")
+    };
+    let longer = SharedLimitsSettings { lease: Duration::from_secs(5), ..short };
+    let after = limits(&longer).after(&before);
+    keep(&after);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let full = after.reserve(&counter(maxima), tokens(1)).await;
+    assert!(matches!(full, Verdict::Refused { .. }), "its lease is renewed: {full:?}");
+    held.used(tokens(7));
+    drop(held);
+    settled(&before).await;
+    // A request that came under the former configuration, and asks only now.
+    let Verdict::Admitted(mut late, _) = before.reserve(&counter(maxima), tokens(40)).await else {
+        panic!("the first has ended")
+    };
+    drop(before);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let full = after.reserve(&counter(maxima), tokens(1)).await;
+    assert!(matches!(full, Verdict::Refused { .. }), "its lease is renewed: {full:?}");
+    late.used(tokens(5));
+    drop(late);
+    let ended = tokio::time::timeout(Duration::from_secs(10), running).await;
+    assert!(matches!(ended, Ok(Ok(()))), "nobody needs the former limits any longer");
+    let Verdict::Admitted(_, used) = after.reserve(&counter(maxima), tokens(1)).await else {
+        panic!("it has ended")
+    };
+    assert_eq!(used[0].day.1, tokens(12));
 }

@@ -28,7 +28,7 @@ use pattern::Pattern;
 pub(crate) use pattern::folded;
 pub use pattern::{MATCH_BYTES_MAX, PATTERN_AUTOMATON_BYTES_MAX, PATTERN_BYTES_MAX};
 
-use crate::detectors::context::mentions;
+use crate::detectors::context::{Words, mentions};
 use crate::text::{CONTEXT_BYTES_MAX, Starved, Text};
 
 /// Patterns.
@@ -157,7 +157,8 @@ impl Rules {
         for (index, rule) in self.rules.iter().enumerate() {
             let found = match &rule.finds {
                 Finds::Pattern { pattern, context } if pattern.begins.has(first) => {
-                    let named = context.is_empty() || mentions(text, context, CONTEXT_BYTES_MAX);
+                    let named = context.is_empty()
+                        || mentions(text, &Words::of(context), CONTEXT_BYTES_MAX);
                     if named { text.ask(|text| pattern.longest(text))? } else { None }
                 }
                 Finds::Dictionary(dictionary) if dictionary.begins.has(first) => {

@@ -78,13 +78,17 @@ const SPACE: u8 = 1 << 3;
 const RARE: u8 = 1 << 4;
 /// Signs to count.
 const COUNTED: u8 = 1 << 5;
+/// Small letters, and one bit on, capitals.
+const SMALL: u8 = 1 << 6;
+const CAPITAL: u8 = SMALL << 1;
 
 static CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut at = 0;
     while at < 256 {
         classes[at] = match at as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+            b'a'..=b'z' => LETTER | SMALL,
+            b'A'..=b'Z' => LETTER | CAPITAL,
             b'0'..=b'9' => DIGIT,
             b'+' | b'/' | b'-' | b'_' => JOINS,
             b' ' | b'\t' | b'\n' | b'\r' => SPACE,
@@ -162,7 +166,7 @@ impl Pass<'_> {
     fn run(&mut self, start: usize) -> usize {
         let rest = self.bytes.get(start..).unwrap_or_default();
         let (mut all, mut len, mut sums) = (0, 0, WordSums::default());
-        let (mut is_mixed, mut after_small) = (false, false);
+        let (mut before, mut mixed) = (0, 0);
         for byte in rest {
             let class = class(*byte);
             if class & BASE64 == 0 {
@@ -171,14 +175,14 @@ impl Pass<'_> {
             all |= class;
             len += 1;
             sums.add(*byte);
-            is_mixed |= after_small && byte.is_ascii_uppercase();
-            after_small = byte.is_ascii_lowercase();
+            mixed |= before & (class >> 1);
+            before = class;
         }
-        if is_mixed {
+        if mixed & SMALL != 0 {
             self.strange(start);
         }
         let at = start + len;
-        if all == LETTER {
+        if all & BASE64 == LETTER {
             if len == 1 {
                 self.single(start);
                 return at;
@@ -219,8 +223,8 @@ impl Pass<'_> {
         if let [first, second, third, fourth, ..] = run
             && class(*second) == JOINS
             && second == fourth
-            && class(*first) == LETTER
-            && class(*third) == LETTER
+            && class(*first) & LETTER != 0
+            && class(*third) & LETTER != 0
         {
             self.signs.singles += len / 2;
         }
@@ -228,7 +232,7 @@ impl Pass<'_> {
             return;
         }
         let mut at = start;
-        for word in run.split(|byte| class(*byte) != LETTER) {
+        for word in run.split(|byte| class(*byte) & LETTER == 0) {
             if word.len() > 1 {
                 self.word(at, at + word.len(), word_sums(word));
             }
@@ -288,7 +292,7 @@ impl Pass<'_> {
             b'=' => self.signs.equals += usize::from(next.is_ascii_hexdigit()),
             b'<' => {
                 self.signs.tags +=
-                    usize::from(class(next) == LETTER || matches!(next, b'/' | b'!'));
+                    usize::from(class(next) & LETTER != 0 || matches!(next, b'/' | b'!'));
             }
             b'.' => {
                 let mark = if next == b' ' { self.bytes.get(at + 2).copied() } else { Some(next) };

@@ -146,9 +146,18 @@ pub(super) fn without_leet(text: &str) -> Option<Decoded> {
     let (mut strong, mut tried, mut odd) = (0, 0, 0);
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
-        let len = rest.iter().take_while(|byte| is_leet(**byte)).count();
-        if len == 0 {
-            at += 1;
+        let (mut len, mut all) = (0, 0);
+        for byte in rest {
+            let class = LEET[usize::from(*byte)];
+            if class == 0 {
+                break;
+            }
+            all |= class;
+            len += 1;
+        }
+        // Most words are letters alone.
+        if all != LETTER | OTHER {
+            at += len.max(1);
             continue;
         }
         let (lead, word) = without_punctuation(rest.get(..len).unwrap_or_default());
@@ -177,9 +186,23 @@ pub(super) fn without_leet(text: &str) -> Option<Decoded> {
     keeps.then(|| Decoded::undone("leet>", out, map))
 }
 
-fn is_leet(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'$' | b'!' | b'|' | b'+')
-}
+const LETTER: u8 = 1;
+/// What may stand for a letter.
+const OTHER: u8 = 1 << 1;
+
+static LEET: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut at = 0;
+    while at < classes.len() {
+        classes[at] = match at as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+            b'0'..=b'9' | b'@' | b'$' | b'!' | b'|' | b'+' => OTHER,
+            _ => 0,
+        };
+        at += 1;
+    }
+    classes
+};
 
 /// What may stand before a word of a sentence.
 const fn opens_word(byte: u8) -> bool {

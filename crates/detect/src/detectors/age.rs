@@ -71,7 +71,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
         });
     let said_before = || {
         let unit = text.get(len) == Some(b'%') || runs_on(text, len) || text.get(len) == Some(b':');
-        !unit && len > 1 && identifiers::names_age(text.context())
+        !unit && len > 1 && identifiers::names_age(text)
     };
     (said_after || said_before()).then(|| Hit::new(&CARD, "pii.age", len, 15))
 }

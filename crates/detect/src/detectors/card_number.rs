@@ -12,7 +12,7 @@
 //! **Example**: `card 4111 1111 1111 1111` is found at `4111 1111 1111 1111`.
 
 use super::Hit;
-use super::context::mentions;
+use super::context::{KnownWords, mentions};
 use super::digits::{DIGITS_MAX, Groups, all_same, continues, runs_on};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
@@ -27,8 +27,9 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "Payment card numbers with issuer range, length and Luhn check.",
 };
 
-const WORDS: &[&str] =
-    &["card", "credit", "debit", "maestro", "pan", "cc", "karte", "carte", "tarjeta", "carta"];
+static WORDS: KnownWords = KnownWords::new(&[
+    "card", "credit", "debit", "maestro", "pan", "cc", "karte", "carte", "tarjeta", "carta",
+]);
 
 /// How card numbers are printed in groups.
 const GROUPINGS: &[&[usize]] = &[
@@ -77,7 +78,7 @@ fn is_card(text: &Text<'_>, digits: &[u8]) -> bool {
     match issuer(digits) {
         Issuer::None => false,
         Issuer::Certain => true,
-        Issuer::WithContext => mentions(text, WORDS, 48),
+        Issuer::WithContext => mentions(text, &WORDS, 48),
     }
 }
 

@@ -128,13 +128,17 @@ pub(crate) fn line(text: &Text<'_>, most: usize) -> String {
 
 /// Whether the text begins with one of the words, in any case, with a byte of `after` behind it.
 pub(crate) fn begins_with_word(text: &Text<'_>, words: &[&str], after: &[u8]) -> bool {
-    !text.back(0).is_some_and(|byte| is_word(byte) || byte == b'_')
-        && words.iter().any(|word| {
-            let is_word = word.bytes().enumerate().all(|(ahead, wanted)| {
-                text.get(ahead).is_some_and(|byte| byte.to_ascii_lowercase() == wanted)
-            });
-            is_word && text.get(word.len()).is_some_and(|byte| after.contains(&byte))
-        })
+    if text.back(0).is_some_and(|byte| is_word(byte) || byte == b'_') {
+        return false;
+    }
+    // Most words are told by their first letter.
+    let Some(first) = text.get(0).map(|byte| byte.to_ascii_lowercase()) else { return false };
+    words.iter().filter(|word| word.as_bytes().first() == Some(&first)).any(|word| {
+        let is_word = word.bytes().enumerate().all(|(ahead, wanted)| {
+            text.get(ahead).is_some_and(|byte| byte.to_ascii_lowercase() == wanted)
+        });
+        is_word && text.get(word.len()).is_some_and(|byte| after.contains(&byte))
+    })
 }
 
 #[cfg(test)]

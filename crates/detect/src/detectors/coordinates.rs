@@ -8,7 +8,7 @@
 //! **Example**: `at 48.85837, 2.29448` is found at the pair.
 
 use super::Hit;
-use super::context::mentions;
+use super::context::{KnownWords, mentions};
 use super::digits::continues;
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
@@ -25,7 +25,7 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "Latitude and longitude in decimal degrees.",
 };
 
-const WORDS: &[&str] = &[
+static WORDS: KnownWords = KnownWords::new(&[
     "coordinate",
     "gps",
     "latitude",
@@ -35,7 +35,7 @@ const WORDS: &[&str] = &[
     "coordonnees",
     "coordenadas",
     "coordinate",
-];
+]);
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let in_list =
@@ -65,7 +65,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if latitude > 90 || longitude > 180 || goes_on || places.min(others) < 3 {
         return None;
     }
-    let named = mentions(text, WORDS, 40);
+    let named = mentions(text, &WORDS, 40);
     let rank = match (named, places.min(others) >= 4) {
         (true, _) => 35,
         (false, true) => 20,

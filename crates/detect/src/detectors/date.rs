@@ -97,7 +97,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if goes_on {
         return None;
     }
-    if identifiers::names_birth(text.context()) {
+    if identifiers::names_birth(text) {
         return Some(Hit::new(&CARD, "pii.date_of_birth", date.end, 40));
     }
     let end = time(text, date.end).unwrap_or(date.end);
@@ -204,9 +204,11 @@ const fn is_letter(byte: u8) -> bool {
 }
 
 fn is_month_after(word: &[u8]) -> bool {
-    let lower = word.to_ascii_lowercase();
-    word.len() <= MONTH_BYTES_MAX
-        && MONTHS_AFTER_DAYS.binary_search_by(|month| month.as_bytes().cmp(&lower)).is_ok()
+    let mut lower = [0; MONTH_BYTES_MAX];
+    let Some(lower) = lower.get_mut(..word.len()) else { return false };
+    lower.copy_from_slice(word);
+    lower.make_ascii_lowercase();
+    MONTHS_AFTER_DAYS.binary_search_by(|month| month.as_bytes().cmp(lower)).is_ok()
 }
 
 /// Words between the parts of a date.

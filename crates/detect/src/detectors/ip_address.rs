@@ -13,7 +13,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Hit;
-use super::context::mentions;
+use super::context::{KnownWords, mentions};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -27,7 +27,8 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "IPv4 and IPv6 addresses.",
 };
 
-const VERSION_WORDS: &[&str] = &["version", "release", "ver.", "build", "firmware", "v.", "oid"];
+static VERSION_WORDS: KnownWords =
+    KnownWords::new(&["version", "release", "ver.", "build", "firmware", "v.", "oid"]);
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let len = text.run_within(0, ADDRESS_BYTES_MAX + 1, |byte| {
@@ -57,7 +58,7 @@ fn version_4(text: &Text<'_>, written: &str) -> Option<(usize, u8)> {
     let address: Ipv4Addr = written.parse().ok()?;
     let runs_on = text.get(written.len()) == Some(b'-')
         && text.get(written.len() + 1).is_some_and(|byte| byte.is_ascii_alphanumeric());
-    if runs_on || mentions(text, VERSION_WORDS, 16) {
+    if runs_on || mentions(text, &VERSION_WORDS, 16) {
         return None;
     }
     Some((written.len(), rank_4(address)))

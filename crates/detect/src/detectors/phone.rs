@@ -12,7 +12,7 @@
 //! **Example**: `+44 20 7946 0958` is found whole; `call 2125550123` at the digits.
 
 use super::Hit;
-use super::context::mentions;
+use super::context::{KnownWords, mentions};
 use super::digits::{all_same, continues};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
@@ -30,7 +30,7 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
 };
 
 /// As they stand in normalised text: without diacritics.
-const WORDS: &[&str] = &[
+static WORDS: KnownWords = KnownWords::new(&[
     "phone",
     "tel",
     "telephone",
@@ -73,7 +73,7 @@ const WORDS: &[&str] = &[
     "viber",
     "signal",
     "registered",
-];
+]);
 
 /// What stands after a number, a space or a hyphen between: as they are listed in signatures.
 const WORDS_AFTER: &[&[u8]] = &[b"office", b"fax", b"mobile", b"cell", b"home", b"work", b"direct"];
@@ -233,7 +233,7 @@ fn rank(text: &Text<'_>, number: &Written) -> Option<u8> {
         && number.groups().len() <= 6
         && (number.groups().len() == 1 || number.groups().iter().all(|group| *group <= 8))
         && !looks_like_date(number);
-    (plausible && (is_named_after(text, number) || mentions(text, WORDS, 40))).then_some(30)
+    (plausible && (is_named_after(text, number) || mentions(text, &WORDS, 40))).then_some(30)
 }
 
 /// `06-10446904-Office`, `455 6186 fax`

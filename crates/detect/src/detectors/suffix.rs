@@ -101,9 +101,9 @@ impl SuffixModel {
 
     /// The highest stretch of a normalised text, the first of equals, if it is long enough to be judged.
     pub fn highest(&self, text: &str) -> Option<Stretch> {
-        let mut reading = Reading::default();
+        let (mut reading, weights) = (Reading::default(), &*self.weights);
         features(text, |bucket, symbol, at| {
-            let weight = self.weights.get(usize::from(bucket)).map_or(0, |byte| byte.cast_signed());
+            let weight = weights.get(usize::from(bucket)).map_or(0, |byte| byte.cast_signed());
             reading.add(symbol, at, i64::from(weight));
         });
         reading.finish(text.len())

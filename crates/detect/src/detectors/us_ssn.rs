@@ -11,7 +11,7 @@
 //! **Example**: `my SSN is 536-90-4399` is found at `536-90-4399`.
 
 use super::Hit;
-use super::context::mentions;
+use super::context::{KnownWords, mentions};
 use super::digits::{Groups, continues, runs_on};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
@@ -23,7 +23,8 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "United States social security numbers with valid ranges.",
 };
 
-const WORDS: &[&str] = &["ssn", "social security", "social sec", "soc sec", "ss#", "ss #", "ssns"];
+static WORDS: KnownWords =
+    KnownWords::new(&["ssn", "social security", "social sec", "soc sec", "ss#", "ss #", "ssns"]);
 
 /// Numbers that were printed on sample cards, and so are nobody's.
 const ADVERTISED: &[[u8; 9]] = &[[0, 7, 8, 0, 5, 1, 1, 2, 0], [2, 1, 9, 0, 9, 9, 9, 9, 9]];
@@ -46,7 +47,7 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if runs_on(text, end) {
         return None;
     }
-    let named = mentions(text, WORDS, 40);
+    let named = mentions(text, &WORDS, 40);
     match (in_groups && groups.separator == Some(b'-'), named) {
         (_, true) => Some(Hit::new(&CARD, "pii.us_ssn", end, 50)),
         (true, false) => Some(Hit::new(&CARD, "pii.us_ssn", end, 35)),

@@ -4,6 +4,7 @@
 
 use super::tokens::{self, Sort, Token};
 use super::words::{self, COMMON, NO_NAME};
+use crate::characters::Kind;
 
 /// Features are hashed to so many places.
 pub const BUCKETS: usize = 1 << BUCKETS_LOG2;
@@ -50,9 +51,30 @@ const INSIDE: &[&str] = &[
 /// The longest of them, in bytes.
 const INSIDE_BYTES_MAX: usize = 5;
 
+/// Them as numbers, so that all are compared at once.
+static INSIDE_KEYS: [u64; INSIDE.len()] = {
+    let mut keys = [0; INSIDE.len()];
+    let mut at = 0;
+    while at < INSIDE.len() {
+        keys[at] = key_of(INSIDE[at].as_bytes());
+        at += 1;
+    }
+    keys
+};
+
+/// The bytes of a short word as a number.
+const fn key_of(word: &[u8]) -> u64 {
+    let (mut key, mut at) = (0, 0);
+    while at < word.len() {
+        key = key << 8 | word[at] as u64;
+        at += 1;
+    }
+    key
+}
+
 /// Calls `take` for every stretch of `text`.
-pub fn stretches(text: &str, mut take: impl FnMut(Stretch)) {
-    let mut tokens = Vec::new();
+pub fn stretches(text: &str, mut take: impl FnMut(&Stretch)) {
+    let (mut tokens, mut room) = (Vec::new(), Room::default());
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let capitals: u32 = line.bytes().map(|byte| u32::from(CAPITAL[usize::from(byte)])).sum();
@@ -60,7 +82,7 @@ pub fn stretches(text: &str, mut take: impl FnMut(Stretch)) {
         let mut from = 0;
         while may_hold && from < line.len() {
             from = tokens::read(line, from, &mut tokens);
-            Line::new(line, &tokens).stretches(start, &mut take);
+            Line::new(line, &tokens).stretches(start, &mut room, &mut take);
         }
         start += line.len();
     }
@@ -100,6 +122,14 @@ struct Known {
     lists: u8,
 }
 
+/// Where a stretch is described, kept for the next one.
+#[derive(Default)]
+struct Room {
+    stretch: Stretch,
+    /// Its tokens and two on each side.
+    known: Vec<Known>,
+}
+
 struct Line<'a> {
     text: &'a str,
     tokens: &'a [Token],
@@ -118,7 +148,7 @@ impl<'a> Line<'a> {
         Self { text, tokens, capitals: capitals as u32 }
     }
 
-    fn stretches(&self, offset: usize, take: &mut impl FnMut(Stretch)) {
+    fn stretches(&self, offset: usize, room: &mut Room, take: &mut impl FnMut(&Stretch)) {
         let mut at = 0;
         while let Some(token) = self.tokens.get(at) {
             if token.sort != Sort::Capital {
@@ -127,7 +157,8 @@ impl<'a> Line<'a> {
             }
             let end = self.stretch_end(at);
             if end > at + 1 || !self.is_no_name(at, *token) {
-                take(self.describe(at, end, offset));
+                self.describe(at, end, offset, room);
+                take(&room.stretch);
             }
             at = end;
         }
@@ -158,25 +189,26 @@ impl<'a> Line<'a> {
     fn is_inside(&self, token: Token) -> bool {
         matches!(token.sort, Sort::Word | Sort::Sign('&'))
             && token.end - token.start <= INSIDE_BYTES_MAX
-            && INSIDE.contains(&self.word(token))
+            && is_inside(self.word(token).as_bytes())
     }
 
     fn word(&self, token: Token) -> &'a str {
         self.text.get(token.start..token.end).unwrap_or_default()
     }
 
-    fn describe(&self, from: usize, to: usize, offset: usize) -> Stretch {
-        let known: Vec<Known> = (from..to + 4).map(|at| self.known(at.wrapping_sub(2))).collect();
-        let mut stretch = Stretch::default();
-        for at in from..to {
+    fn describe(&self, from: usize, to: usize, offset: usize, room: &mut Room) {
+        let Room { stretch, known } = room;
+        known.clear();
+        known.extend((from..to + 4).map(|at| self.known(at.wrapping_sub(2))));
+        stretch.tokens.clear();
+        stretch.features.clear();
+        for (at, around) in (from..to).zip(known.array_windows()) {
             let Some(token) = self.tokens.get(at) else { break };
             stretch.tokens.push((offset + token.start, offset + token.end));
-            let around = known.get(at - from..at - from + 5).unwrap_or_default();
             let mut features = Features::NONE;
             self.add_all(at, *token, around, (at - from, to - from), &mut features);
             stretch.features.push(features);
         }
-        stretch
     }
 
     fn known(&self, at: usize) -> Known {
@@ -184,7 +216,7 @@ impl<'a> Line<'a> {
         let text = self.word(*token);
         let word = words::hash_of(text);
         let mut lists = words::lists_of(word);
-        if lists & !COMMON == 0 && text.contains('-') {
+        if lists & !COMMON == 0 && text.bytes().any(|byte| byte == b'-') {
             lists = text
                 .split('-')
                 .map(|part| words::lists_of(words::hash_of(part)))
@@ -193,17 +225,16 @@ impl<'a> Line<'a> {
         Known { word, shape: shape(text), lists: lists & !COMMON }
     }
 
-    /// Everything about the token at `at`; `around` are it and two on each side, `place` is its place in
+    /// Everything about the token at `at`, given what is known of it and two on each side; `place` is its place in
     /// the stretch and the stretch's length.
     fn add_all(
         &self,
         at: usize,
         token: Token,
-        around: &[Known],
+        [before2, before, own, after, after2]: &[Known; 5],
         place: (usize, usize),
         out: &mut Features,
     ) {
-        let [before2, before, own, after, after2] = around else { return };
         let begins = self.begins_sentence(at);
         let start = u32::from(begins);
         let lists = u32::from(own.lists);
@@ -266,6 +297,12 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Whether a short word stands inside names.
+fn is_inside(word: &[u8]) -> bool {
+    let key = key_of(word);
+    INSIDE_KEYS.iter().map(|known| u32::from(*known == key)).sum::<u32>() > 0
+}
+
 impl Features {
     fn add(&mut self, number: u32, a: u32, b: u32) {
         let mut hash = number.wrapping_mul(0x9e37_79b1) ^ a.wrapping_mul(0x85eb_ca6b);
@@ -283,27 +320,57 @@ impl Features {
 
 /// The form of a word: its kinds of characters, each run once.
 fn shape(word: &str) -> u32 {
+    let shape = if word.is_ascii() {
+        runs(word.bytes().map(|byte| ASCII_SHAPES[usize::from(byte)]))
+    } else {
+        runs(word.chars().map(shape_of))
+    };
+    // A word of one letter is an initial or an article rather than an acronym.
+    shape << 1 | u32::from(word.len() == 1)
+}
+
+/// The first runs of kinds.
+fn runs(kinds: impl Iterator<Item = u8>) -> u32 {
     let (mut shape, mut last, mut runs) = (0_u32, 0, 0_u32);
-    for character in word.chars() {
-        let kind = if character.is_uppercase() {
-            1
-        } else if character.is_lowercase() {
-            2
-        } else if character.is_numeric() {
-            3
-        } else if character.is_alphabetic() {
-            4
-        } else {
-            5 + (character as u32 & 0x7)
-        };
+    for kind in kinds {
         if kind != last && runs < 7 {
-            shape = shape << 4 | kind;
+            shape = shape << 4 | u32::from(kind);
             runs += 1;
         }
         last = kind;
     }
-    // A word of one letter is an initial or an article rather than an acronym.
-    shape << 1 | u32::from(word.len() == 1)
+    shape
+}
+
+static ASCII_SHAPES: [u8; 256] = {
+    let mut shapes = [0; 256];
+    let mut byte = 0;
+    while byte < shapes.len() {
+        shapes[byte] = match byte as u8 {
+            b'A'..=b'Z' => 1,
+            b'a'..=b'z' => 2,
+            b'0'..=b'9' => 3,
+            other => 5 + (other & 0x7),
+        };
+        byte += 1;
+    }
+    shapes
+};
+
+/// The kind of a character.
+fn shape_of(character: char) -> u8 {
+    let kind = Kind::of(character);
+    if kind.is_uppercase() {
+        1
+    } else if kind.is_lowercase() {
+        2
+    } else if kind.is_numeric() {
+        3
+    } else if kind.is_alphabetic() {
+        4
+    } else {
+        5 + (character as u8 & 0x7)
+    }
 }
 
 fn suffix(word: &str, characters: usize) -> &str {

@@ -60,7 +60,14 @@ pub struct Name {
 
 /// Appends the names in `text`, by start.
 pub fn find(model: &NamesModel, text: &str, out: &mut Vec<Name>) {
-    features::stretches(text, |stretch| decode(model, &stretch, out));
+    let mut scores = Vec::new();
+    features::stretches(text, |stretch| {
+        scores.clear();
+        scores.extend(stretch.features.iter().map(|features| model.emission(features.buckets())));
+        if !scores.iter().all(is_outside) {
+            decode(model, stretch, &scores, out);
+        }
+    });
 }
 
 /// Whether `tag` may follow `before`: a name goes on only as what it began as.
@@ -72,14 +79,9 @@ pub const fn may_follow(before: usize, tag: usize) -> bool {
 const NEVER: i32 = i32::MIN / 4;
 
 /// The best tag sequence of a stretch, and how far each token's class is ahead of every other class.
-fn decode(model: &NamesModel, stretch: &Stretch, out: &mut Vec<Name>) {
-    let scores: Vec<[i32; TAGS]> =
-        stretch.features.iter().map(|features| model.emission(features.buckets())).collect();
-    if scores.iter().all(is_outside) {
-        return;
-    }
-    let forward = sweep(model, &scores, Direction::Forward);
-    let backward = sweep(model, &scores, Direction::Backward);
+fn decode(model: &NamesModel, stretch: &Stretch, scores: &[[i32; TAGS]], out: &mut Vec<Name>) {
+    let forward = sweep(model, scores, Direction::Forward);
+    let backward = sweep(model, scores, Direction::Backward);
     let through = |at: usize, tag: usize| -> i32 {
         let pair = (
             forward.get(at).and_then(|row| row.get(tag)),

@@ -6,6 +6,7 @@
 //! INVARIANT: tokens are in order, do not overlap, and begin and end on character boundaries.
 
 use super::words::{self, SUFFIX, TITLE};
+use crate::characters::Kind;
 
 /// The most tokens that are read at once; a longer line is read in pieces.
 pub(crate) const TOKENS_MAX: usize = 240;
@@ -40,30 +41,68 @@ pub(crate) fn read(line: &str, from: usize, out: &mut Vec<Token>) -> usize {
     let mut at = from;
     while out.len() < TOKENS_MAX {
         let Some(byte) = bytes.get(at).copied() else { break };
-        if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+        let class = class(byte);
+        if class & SPACE != 0 {
             at += 1;
             continue;
         }
-        let end = match plain_word_end(bytes, at) {
+        if class & SIGN != 0 {
+            let sort = Sort::Sign(char::from(byte));
+            out.push(Token { start: at, end: at + 1, sort });
+            at += 1;
+            continue;
+        }
+        at = match plain_word_end(bytes, at) {
             Some(end) => {
-                out.push(Token { start: at, end, sort: Sort::Word });
+                let sort = match byte {
+                    b'0'..=b'9' => Sort::Number,
+                    b'A'..=b'Z' => capital_sort(line, at, end),
+                    _ => Sort::Word,
+                };
+                out.push(Token { start: at, end, sort });
                 end
             }
             None => read_one(line, at, out),
         };
-        at = end;
     }
     at
 }
 
-/// Where a word of plain lower-case letters ends, if nothing after it could belong to it: most words.
+const WORD: u8 = 1;
+const SPACE: u8 = 1 << 1;
+/// A sign of ASCII that is a token by itself wherever it stands.
+const SIGN: u8 = 1 << 2;
+
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut at = 0;
+    while at < classes.len() {
+        classes[at] = match at as u8 {
+            byte if byte.is_ascii_alphanumeric() => WORD,
+            b' ' | b'\t' | b'\n' | b'\r' => SPACE,
+            b'\'' => 0,
+            b'!'..=b'~' => SIGN,
+            _ => 0,
+        };
+        at += 1;
+    }
+    classes
+};
+
+fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
+}
+
+/// Where a word or number in ASCII ends, if nothing after it could belong to it: most words.
 #[inline]
 fn plain_word_end(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    let len = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
-    let next = rest.get(len).copied().unwrap_or(b' ');
-    let goes_on =
-        next >= 0x80 || next.is_ascii_alphanumeric() || matches!(next, b'\'' | b'-' | b'&' | b'_');
+    let len = rest.iter().take_while(|byte| class(**byte) & WORD != 0).count();
+    let goes_on = match rest.get(len) {
+        Some(b'\'' | b'-' | b'&' | 0x80..) => true,
+        Some(b'.') => rest.first().is_some_and(u8::is_ascii_uppercase),
+        _ => false,
+    };
     (len > 0 && !goes_on).then_some(from + len)
 }
 
@@ -72,10 +111,11 @@ fn read_one(line: &str, at: usize, out: &mut Vec<Token>) -> usize {
     let Some(first) = line.get(at..).and_then(|rest| rest.chars().next()) else {
         return line.len();
     };
-    if first.is_whitespace() {
+    let kind = Kind::of(first);
+    if kind.is_whitespace() {
         return at + first.len_utf8();
     }
-    let end = if first.is_alphanumeric() {
+    let end = if kind.is_alphanumeric() {
         word_end(line, at)
     } else if is_apostrophe(first) && is_clitic(line, at + first.len_utf8()) {
         at + first.len_utf8() + 1
@@ -86,6 +126,14 @@ fn read_one(line: &str, at: usize, out: &mut Vec<Token>) -> usize {
     end
 }
 
+fn is_alphanumeric(character: char) -> bool {
+    Kind::of(character).is_alphanumeric()
+}
+
+fn is_uppercase(character: char) -> bool {
+    Kind::of(character).is_uppercase()
+}
+
 const fn is_apostrophe(character: char) -> bool {
     matches!(character, '\'' | '’')
 }
@@ -93,7 +141,7 @@ const fn is_apostrophe(character: char) -> bool {
 /// Whether an `s` that ends a word stands at `at`: the rest of a genitive.
 fn is_clitic(line: &str, at: usize) -> bool {
     let mut rest = line.get(at..).unwrap_or_default().chars();
-    rest.next() == Some('s') && !rest.next().is_some_and(char::is_alphanumeric)
+    rest.next() == Some('s') && !rest.next().is_some_and(is_alphanumeric)
 }
 
 fn word_end(line: &str, from: usize) -> usize {
@@ -102,8 +150,8 @@ fn word_end(line: &str, from: usize) -> usize {
     let mut characters = rest.char_indices().peekable();
     while let Some((at, character)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
-        let goes_on = next.is_some_and(char::is_alphabetic);
-        let inside = character.is_alphanumeric()
+        let goes_on = next.is_some_and(|next| Kind::of(next).is_alphabetic());
+        let inside = is_alphanumeric(character)
             || (is_apostrophe(character) && goes_on && !is_clitic(rest, at + character.len_utf8()))
             || (matches!(character, '-' | '&') && goes_on && at > 0)
             || (character == '.' && takes_stop(rest.get(..at).unwrap_or_default()));
@@ -119,55 +167,66 @@ fn word_end(line: &str, from: usize) -> usize {
 fn takes_stop(word: &str) -> bool {
     let last = word.rsplit('.').next().unwrap_or_default();
     let mut letters = last.chars();
-    let single = letters.next().is_some_and(char::is_uppercase) && letters.next().is_none();
+    let single = letters.next().is_some_and(is_uppercase) && letters.next().is_none();
     if single {
         return true;
     }
-    if word.len() > 5 || !word.starts_with(|first: char| first.is_uppercase()) {
+    if word.len() > 5 || !word.starts_with(is_uppercase) {
         return false;
     }
-    let with_stop = words::lists_of(words::hash_of(&format!("{word}.")));
+    let with_stop = words::lists_of(words::hash_on(words::hash_of(word), b'.'));
     with_stop & (TITLE | SUFFIX) != 0
 }
 
 fn sort(line: &str, start: usize, end: usize, first: char) -> Sort {
-    if first.is_numeric() {
+    let kind = Kind::of(first);
+    if kind.is_numeric() {
         return Sort::Number;
     }
-    if !first.is_alphabetic() {
+    if !kind.is_alphabetic() {
         return if end - start > first.len_utf8() { Sort::Word } else { Sort::Sign(first) };
     }
-    let word = line.get(start..end).unwrap_or_default();
-    if !first.is_uppercase() || word.len() > WORD_BYTES_MAX {
+    if kind.is_uppercase() { capital_sort(line, start, end) } else { Sort::Word }
+}
+
+/// What a word with a capital first letter is.
+fn capital_sort(line: &str, start: usize, end: usize) -> Sort {
+    let word = line.as_bytes().get(start..end).unwrap_or_default();
+    if word.len() > WORD_BYTES_MAX {
         return Sort::Word;
     }
-    let code = word.bytes().any(|byte| byte.is_ascii_digit()) || touches_code(line, start, end);
+    let code = word.iter().any(u8::is_ascii_digit) || touches_code(line, start, end);
     if code { Sort::Code } else { Sort::Capital }
 }
 
 /// Whether what stands right beside a word makes it part of a path, a call, an address or a handle.
 fn touches_code(line: &str, start: usize, end: usize) -> bool {
-    let before = line.get(..start).unwrap_or_default().chars().next_back();
-    let mut after = line.get(end..).unwrap_or_default().chars();
-    let (next, second) = (after.next(), after.next());
-    let code_before = matches!(
-        before,
-        Some('_' | '/' | '\\' | '@' | '#' | '$' | '<' | '=' | '`' | '%' | '~' | '{' | '&')
-    ) || (before == Some('.')
-        && line
+    let bytes = line.as_bytes();
+    let before = |back: usize| start.checked_sub(back).and_then(|at| bytes.get(at));
+    let code_before = match before(1) {
+        Some(
+            b'_' | b'/' | b'\\' | b'@' | b'#' | b'$' | b'<' | b'=' | b'`' | b'%' | b'~' | b'{'
+            | b'&',
+        ) => true,
+        Some(b'.') => line
             .get(..start - 1)
             .unwrap_or_default()
-            .ends_with(|c: char| c.is_alphanumeric() || c == ')'))
-        || (before == Some(':') && line.get(..start - 1).unwrap_or_default().ends_with(':'));
-    let code_after = match next {
-        Some('_' | '/' | '\\' | '@' | '=' | '`' | '[' | '(' | '<' | '>' | '}' | '#') => true,
-        Some('.' | '-') => {
-            second.is_some_and(|second| second.is_lowercase() || second.is_numeric())
-        }
-        Some(':') => second.is_some_and(|second| second == ':' || second == '/'),
+            .ends_with(|last: char| is_alphanumeric(last) || last == ')'),
+        Some(b':') => before(2) == Some(&b':'),
         _ => false,
     };
-    code_before || code_after
+    code_before
+        || match bytes.get(end) {
+            Some(
+                b'_' | b'/' | b'\\' | b'@' | b'=' | b'`' | b'[' | b'(' | b'<' | b'>' | b'}' | b'#',
+            ) => true,
+            Some(b'.' | b'-') => {
+                let second = line.get(end + 1..).and_then(|rest| rest.chars().next()).map(Kind::of);
+                second.is_some_and(|second| second.is_lowercase() || second.is_numeric())
+            }
+            Some(b':') => matches!(bytes.get(end + 1), Some(b':' | b'/')),
+            _ => false,
+        }
 }
 
 #[cfg(test)]

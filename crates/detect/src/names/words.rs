@@ -7,6 +7,8 @@
 
 use std::sync::LazyLock;
 
+use crate::characters;
+
 pub(crate) const FIRST: u8 = 1;
 pub(crate) const LAST: u8 = 1 << 1;
 pub(crate) const PLACE: u8 = 1 << 2;
@@ -74,7 +76,7 @@ pub(crate) fn lists_of(hash: u32) -> u8 {
 /// The hash of a word in lower case (FNV-1a, 32 bits); `’` counts as `'`.
 pub(crate) fn hash_of(word: &str) -> u32 {
     let mut hash = 0x811c_9dc5_u32;
-    let mut add = |byte: u8| hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let mut add = |byte: u8| hash = hash_on(hash, byte);
     if word.is_ascii() {
         word.bytes().for_each(|byte| add(byte.to_ascii_lowercase()));
         return hash;
@@ -84,6 +86,8 @@ pub(crate) fn hash_of(word: &str) -> u32 {
             add(character.to_ascii_lowercase() as u8);
         } else if character == '’' {
             add(b'\'');
+        } else if let Some(lower) = characters::lower(character) {
+            lower.encode_utf8(&mut [0; 4]).bytes().for_each(&mut add);
         } else {
             for lower in character.to_lowercase() {
                 let mut bytes = [0; 4];
@@ -92,6 +96,11 @@ pub(crate) fn hash_of(word: &str) -> u32 {
         }
     }
     hash
+}
+
+/// The hash of a word with one more byte.
+pub(crate) const fn hash_on(hash: u32, byte: u8) -> u32 {
+    (hash ^ byte as u32).wrapping_mul(0x0100_0193)
 }
 
 #[cfg(test)]

@@ -19,19 +19,18 @@ const STEM_CHARACTERS_MIN: usize = 2;
 const SLOTS: usize = 1 << 13;
 const FILTER_BITS: usize = 1 << 16;
 
-/// A word, by its hash.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    hash: u32,
-    concept: u8,
-    is_stem: bool,
-}
+/// What a word stands for: twice its concept, and one more if it is a stem; 0 for no word.
+type Meaning = u8;
+
+const _: () = assert!(LEXICON_NUMBERS < 128, "a concept and a bit fit into a meaning");
 
 /// The lexicon, ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Concepts {
     filter: Box<[u64; FILTER_BITS / 64]>,
-    slots: Box<[Slot]>,
+    /// The words by their hashes, each at the first free place from its own on.
+    hashes: Box<[u32]>,
+    meanings: Box<[Meaning]>,
 }
 
 static SHIPPED: LazyLock<Concepts> = LazyLock::new(Concepts::build);
@@ -45,7 +44,8 @@ impl Concepts {
     fn build() -> Self {
         let mut concepts = Self {
             filter: Box::new([0; FILTER_BITS / 64]),
-            slots: vec![Slot::default(); SLOTS].into(),
+            hashes: vec![0; SLOTS].into(),
+            meanings: vec![0; SLOTS].into(),
         };
         for (number, (_, words)) in (1..).zip(CONCEPTS) {
             for word in words.split_whitespace() {
@@ -58,16 +58,20 @@ impl Concepts {
 
     /// The first concept that claims a word keeps it.
     fn add(&mut self, hash: u32, concept: u8, is_stem: bool) {
-        for step in 0..SLOTS {
-            let Some(slot) = self.slots.get_mut((place(hash) + step) % SLOTS) else { return };
-            if slot.concept == 0 {
-                *slot = Slot { hash, concept, is_stem };
+        for slot in slots_of(hash) {
+            let (Some(known), Some(meaning)) =
+                (self.hashes.get_mut(slot), self.meanings.get_mut(slot))
+            else {
+                return;
+            };
+            if *meaning == 0 {
+                (*known, *meaning) = (hash, concept * 2 + u8::from(is_stem));
                 if let Some(bits) = self.filter.get_mut(filter_bit(hash) / 64) {
                     *bits |= 1 << (filter_bit(hash) % 64);
                 }
                 return;
             }
-            if slot.hash == hash {
+            if *known == hash {
                 return;
             }
         }
@@ -83,23 +87,25 @@ impl Concepts {
         self.look_up(hash, is_whole)
     }
 
-    #[cold]
+    #[inline(never)]
     fn look_up(&self, hash: u32, is_whole: bool) -> u8 {
-        for step in 0..SLOTS {
-            match self.slots.get((place(hash) + step) % SLOTS) {
-                Some(slot) if slot.concept != 0 && slot.hash != hash => {}
-                Some(slot) if slot.hash == hash && (is_whole || slot.is_stem) => {
-                    return slot.concept;
+        for slot in slots_of(hash) {
+            match (self.meanings.get(slot), self.hashes.get(slot)) {
+                (Some(0), _) => return 0,
+                (Some(meaning), Some(known)) if *known == hash => {
+                    return if is_whole || meaning % 2 == 1 { meaning / 2 } else { 0 };
                 }
-                _ => return 0,
+                _ => {}
             }
         }
         0
     }
 }
 
-const fn place(hash: u32) -> usize {
-    (hash >> 16) as usize % SLOTS
+/// Where a word may be, in order.
+fn slots_of(hash: u32) -> impl Iterator<Item = usize> {
+    let first = (hash >> 16) as usize;
+    (0..SLOTS).map(move |step| (first + step) % SLOTS)
 }
 
 const fn filter_bit(hash: u32) -> usize {
@@ -172,7 +178,7 @@ mod tests {
 
     #[test]
     fn there_is_room() {
-        let taken = Concepts::shipped().slots.iter().filter(|slot| slot.concept != 0).count();
+        let taken = Concepts::shipped().meanings.iter().filter(|meaning| **meaning != 0).count();
         assert!(taken * 2 < SLOTS, "{taken} words");
     }
 }

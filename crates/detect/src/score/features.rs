@@ -7,7 +7,10 @@
 //!
 //! INVARIANT: training and scoring see the same features, because both call this.
 
+use std::sync::LazyLock;
+
 use super::concepts::{ASKED_FROM, Concepts, LEXICON_NUMBERS, extended};
+use crate::characters::Answers;
 
 /// Binary logarithm of the number of buckets that features are hashed into.
 pub(crate) const BUCKETS_LOG2: u32 = 16;
@@ -95,14 +98,14 @@ pub fn features(text: &str, mut see: impl FnMut(u32, Place)) {
             see(bucket, place);
         }
     };
-    let bytes = text.as_bytes();
+    let (bytes, symbols) = (text.as_bytes(), &*SYMBOLS);
     let mut at = 0;
     while let Some(byte) = bytes.get(at).copied() {
         let (symbol, len) = if let Some(symbol) = ASCII.get(usize::from(byte)) {
             (*symbol, 1)
         } else {
             let character = text.get(at..).and_then(|rest| rest.chars().next());
-            (wide(character.unwrap_or_default()), character.map_or(1, char::len_utf8))
+            (symbols.of(character.unwrap_or_default()), character.map_or(1, char::len_utf8))
         };
         let (start, end) = (at as u32, (at + len) as u32);
         at += len;
@@ -175,6 +178,9 @@ static ASCII: [Symbol; 128] = {
     }
     symbols
 };
+
+/// What characters beyond ASCII are.
+static SYMBOLS: LazyLock<Answers<Symbol>> = LazyLock::new(|| Answers::new(wide, wide));
 
 /// What a character beyond ASCII is.
 fn wide(character: char) -> Symbol {

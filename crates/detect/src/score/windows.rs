@@ -47,16 +47,58 @@ pub(crate) struct Total {
 }
 
 impl Total {
+    /// The sum of every head since `from`, and the length that they are divided by, squared.
+    #[inline]
+    fn since(&self, from: &Self) -> ([f32; HEADS_MAX], f32) {
+        let count = self.count.wrapping_sub(from.count).max(FEATURES_MIN);
+        let mut sums = [0.0; HEADS_MAX];
+        for (sum, (to, from)) in sums.iter_mut().zip(self.sums.iter().zip(&from.sums)) {
+            *sum = to.wrapping_sub(*from) as f32;
+        }
+        (sums, count as f32)
+    }
+
     /// The sum of every head since `from` over the length of the vector of the features in between.
     #[inline]
     fn heights(&self, from: &Self) -> [f32; HEADS_MAX] {
-        let count = self.count.wrapping_sub(from.count).max(FEATURES_MIN);
-        let inverse_length = 1.0 / (count as f32).sqrt();
-        let mut heights = [0.0; HEADS_MAX];
-        for (height, (to, from)) in heights.iter_mut().zip(self.sums.iter().zip(&from.sums)) {
-            *height = to.wrapping_sub(*from) as f32 * inverse_length;
+        let (sums, squared) = self.since(from);
+        let inverse_length = 1.0 / squared.sqrt();
+        sums.map(|sum| sum * inverse_length)
+    }
+}
+
+/// What a window has to be higher than, of every head.
+struct Bars {
+    heights: [f32; HEADS_MAX],
+    /// Their squares, with their signs, and a little lower than that: rounding must not hide a window.
+    squares: [f32; HEADS_MAX],
+}
+
+impl Bars {
+    /// How much lower, as a part of it: far more than what rounding adds up to.
+    const MARGIN: f32 = 1e-5;
+
+    fn new(heights: [f32; HEADS_MAX]) -> Self {
+        let mut bars = Self { heights, squares: [f32::INFINITY; HEADS_MAX] };
+        for (square, height) in bars.squares.iter_mut().zip(heights) {
+            if height.is_finite() {
+                *square = Self::lowered(height);
+            }
         }
-        heights
+        bars
+    }
+
+    fn lowered(height: f32) -> f32 {
+        let square = height * height.abs();
+        square - square.abs() * Self::MARGIN
+    }
+
+    /// Whether a window may be higher: without a root and a division, most are told that they are not.
+    #[inline]
+    fn may_be_topped(&self, (sums, squared): &([f32; HEADS_MAX], f32)) -> bool {
+        let tops = sums.iter().zip(&self.squares);
+        let tops = tops.map(|(sum, square)| u32::from(sum * sum.abs() >= square * squared));
+        tops.sum::<u32>() > 0
     }
 }
 
@@ -66,31 +108,28 @@ pub(crate) fn highest(totals: &[Total], sizes: &[&[usize]]) -> [Window; HEADS_MA
     let blocks = totals.len().saturating_sub(1);
     let at = |place: usize| totals.get(place).copied().unwrap_or_default();
     let mut best = [Window { start: 0, end: 0, height: 0.0 }; HEADS_MAX];
-    for (head, (window, sizes)) in best.iter_mut().zip(sizes).enumerate() {
-        let end = blocks.min(sizes.last().copied().unwrap_or_default());
-        let height = at(end).heights(&at(0)).get(head).copied().unwrap_or_default();
-        *window = Window { start: 0, end, height };
-    }
     for these in [DOCUMENT_WINDOWS, PROMPT_WINDOWS] {
-        // What a window has to be higher than; endless for heads that have other windows.
-        let mut bar = [f32::INFINITY; HEADS_MAX];
-        for ((bar, window), sizes) in bar.iter_mut().zip(&best).zip(sizes) {
-            if *sizes == these {
-                *bar = window.height;
-            }
+        let end = blocks.min(these.last().copied().unwrap_or_default());
+        let whole = at(end).heights(&at(0));
+        // Endless for heads that have other windows.
+        let mut bars = [f32::INFINITY; HEADS_MAX];
+        let heads = best.iter_mut().zip(&mut bars).zip(whole).zip(sizes);
+        for (((window, bar), height), _) in heads.filter(|(_, sizes)| **sizes == these) {
+            (*window, *bar) = (Window { start: 0, end, height }, height);
         }
+        let mut bars = Bars::new(bars);
         for size in these.iter().copied() {
             for (start, (from, to)) in totals.iter().zip(totals.iter().skip(size)).enumerate() {
-                let heights = to.heights(from);
-                let higher = heights.iter().zip(&bar).map(|(height, bar)| u32::from(height > bar));
-                if higher.sum::<u32>() == 0 {
+                if !bars.may_be_topped(&to.since(from)) {
                     continue;
                 }
-                for ((window, bar), height) in best.iter_mut().zip(&mut bar).zip(heights) {
+                let heights = to.heights(from);
+                for ((window, bar), height) in best.iter_mut().zip(&mut bars.heights).zip(heights) {
                     if height > *bar {
                         (*window, *bar) = (Window { start, end: start + size, height }, height);
                     }
                 }
+                bars = Bars::new(bars.heights);
             }
         }
     }
@@ -99,6 +138,8 @@ pub(crate) fn highest(totals: &[Total], sizes: &[&[usize]]) -> [Window; HEADS_MA
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The highest window over blocks of one head, each a sum and how many features it is of.
@@ -111,6 +152,25 @@ mod tests {
             totals.push(total);
         }
         highest(&totals, &[sizes])[0]
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_is_ruled_out_that_is_higher(
+            blocks in proptest::collection::vec((-200_i32..200, 0_u32..90), 1..140),
+            documents in any::<bool>(),
+        ) {
+            let sizes = if documents { DOCUMENT_WINDOWS } else { PROMPT_WINDOWS };
+            let height = |window: &[(i32, u32)]| {
+                let (sum, count) =
+                    window.iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+                sum as f32 * (1.0 / (count.max(FEATURES_MIN) as f32).sqrt())
+            };
+            let whole = blocks.get(..sizes[sizes.len() - 1]).unwrap_or(&blocks);
+            let all = sizes.iter().flat_map(|size| blocks.windows(*size).map(height));
+            let highest = all.fold(height(whole), f32::max);
+            prop_assert_eq!(highest_of(&blocks, sizes).height.to_bits(), highest.to_bits());
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `wire`: forms, the files in them, and what batches write.
 
+use events::Span;
 use wire::{
-    Direction, Document, Echoes, Operation, ReadLimits, UnknownFields, boundary, parts, plantings,
+    Direction, Document, Echoes, Edit, Operation, ReadError, ReadLimits, UnknownFields, plantings,
     read_batch_output, read_request, splice,
 };
 
@@ -45,30 +46,17 @@ pub(crate) const UPLOAD: Target =
 pub(crate) const OUTPUT: Target = Target {
     name: "wire_batch_output",
     seeds: || {
-        let lines = plantings(Operation::FileContent, Direction::ResponseLine, "a canary");
+        let of = |operation| plantings(operation, Direction::ResponseLine, "a canary");
+        let lines = [of(Operation::FileContent), of(Operation::MessageBatchResults)].concat();
         lines.into_iter().map(|planting| planting.message).collect()
     },
     dictionary: DICTIONARY,
     run: output,
 };
 
-/// Parts lie between boundaries, and no edit changes nothing.
+/// No edit changes nothing, and no edit changes where the parts are.
 fn upload(input: &[u8]) -> Outcome {
     let mut outcome = 0;
-    if let Ok(parts) = parts(input) {
-        let boundary = boundary(input).unwrap_or_default();
-        let mut at = 0;
-        for part in parts {
-            assert!(at <= part.name_at.start && part.name_at.end <= part.value.start, "in order");
-            let rest = input.get(part.value.end..).unwrap_or_default();
-            let ends = rest
-                .strip_prefix(b"\r\n--")
-                .is_some_and(|rest| rest.starts_with(boundary.as_bytes()));
-            assert!(ends, "a value ends at a boundary");
-            at = part.value.end;
-            outcome = mixed(outcome, part.value.len() as u64);
-        }
-    }
     for unknown in [UnknownFields::Scan, UnknownFields::Refuse] {
         let limits = ReadLimits::default();
         let Ok(document) = read_request(Operation::FileUpload, input, unknown, &limits) else {
@@ -77,15 +65,35 @@ fn upload(input: &[u8]) -> Outcome {
         if !document.is_partial {
             let same = splice(&document, &[], Echoes::OfEdited);
             assert_eq!(same.as_deref(), Ok(input), "no edit, no change");
+            edited(&document);
         }
         outcome = mixed(outcome, said(&document));
     }
     outcome
 }
 
+/// Edits every text at its beginning. Whatever its message makes of that, the form is one as before.
+fn edited(document: &Document<'_>) {
+    let first = |(place, field): (usize, &wire::Field<'_>)| {
+        let first = field.text.chars().next()?;
+        Some(Edit::value(place, Span::new(0, first.len_utf8()), "\"--canary"))
+    };
+    let edits: Vec<Edit> = document.fields.iter().enumerate().filter_map(first).collect();
+    let Ok(changed) = splice(document, &edits, Echoes::OfEdited) else { return };
+    let limits = ReadLimits::default();
+    let again = read_request(Operation::FileUpload, &changed, UnknownFields::Scan, &limits);
+    let is_broken = matches!(again, Err(ReadError::MalformedForm { .. }));
+    assert!(!is_broken, "an edit broke the form: {:?}", again.err());
+}
+
 fn output(input: &[u8]) -> Outcome {
     let mut outcome = 0;
-    for operation in [Operation::ChatCompletions, Operation::Embeddings, Operation::Responses] {
+    for operation in [
+        Operation::ChatCompletions,
+        Operation::Embeddings,
+        Operation::Messages,
+        Operation::Responses,
+    ] {
         let read = read_batch_output(operation, input, UnknownFields::Scan, &ReadLimits::default());
         let Ok(document) = read else { continue };
         let same = splice(&document, &[], Echoes::OfEdited);

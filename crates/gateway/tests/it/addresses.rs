@@ -136,6 +136,12 @@ fn a_key_knows_the_tools_that_it_may_offer() {
         r#"[{"type":"custom","custom":{"name":"shell"}}]"#,
         r#"[{"type":"function","function":{"name":"\u0073hell"}}]"#,
         r#"[{"type":"browser_search"}]"#,
+        // Definitions that no row knows, though unknown members pass elsewhere.
+        r#"[{"type":"function","get_weather":{"name":"get_weather"},"shell":{"name":"run"}}]"#,
+        r#"[{"new_kind":{}}]"#,
+        r#"[{"type":"function"}]"#,
+        r#""all""#,
+        r#"[],"server_tools":[{"name":"get_weather"}]"#,
     ] {
         assert_eq!(ask(tools), refused, "{tools}");
     }

@@ -46,7 +46,7 @@ fn batch(lines: &[String]) -> Request {
     form("batch", (lines.join("\n") + "\n").as_bytes())
 }
 
-fn id(answer: &Response) -> String {
+pub(crate) fn id(answer: &Response) -> String {
     answer.json()["id"].as_str().expect("an id").to_owned()
 }
 
@@ -57,12 +57,25 @@ fn create(file: &str, endpoint: &str) -> Request {
     Request::post("/v1/batches", body.to_string())
 }
 
-fn send(client: &Client, request: &Request) -> Response {
+pub(crate) fn send(client: &Client, request: &Request) -> Response {
     client.send(request).expect("an answer")
 }
 
+/// A limit of tokens in a day.
+pub(crate) fn one_limit(tokens_per_day: u64) -> QuotaSettings {
+    QuotaSettings {
+        limits: vec![LimitSettings {
+            name: "tokens".to_owned(),
+            per: Per::Key,
+            models: vec![NamePattern::new("*")],
+            quota: Quota { tokens_per_day: Some(tokens_per_day), ..Quota::default() },
+        }],
+        ..QuotaSettings::default()
+    }
+}
+
 /// The text of a rule that blocks whatever has an e-mail address in it.
-fn blocking() -> Plan {
+pub(crate) fn blocking() -> Plan {
     let text = r#"
         @id("test-canary")
         @action("block")
@@ -232,7 +245,7 @@ fn a_line_that_is_refused_is_named_and_the_upload_with_it() {
     let upstream = Canned::start();
     let bed = Bed::new(&upstream.base_url, blocking());
     let good = chat("good", "hello");
-    let longest = "x".repeat(wire::LINE_BYTES_MAX);
+    let longest = "x".repeat(wire::MEMBER_BYTES_MAX);
     for (bad, code, words) in [
         (
             chat("request-2", CANARY),
@@ -278,9 +291,9 @@ fn a_line_that_is_refused_is_named_and_the_upload_with_it() {
         assert!((400..=403).contains(&answer.status) && text.contains(words), "{text:.300}");
         assert!(!text.contains(CANARY) && !text.contains("Anna"));
     }
-    let many = vec![good.replace(' ', ""); wire::LINES_MAX + 1].join("\n");
+    let many = vec![good.replace(' ', ""); wire::MEMBERS_MAX + 1].join("\n");
     let answer = send(&bed.client(), &form("batch", many.as_bytes()));
-    assert!(answer.text().contains("50000 lines of a file"), "{}", answer.text());
+    assert!(answer.text().contains("more than 50000 messages"), "{}", answer.text());
     let empty = send(&bed.client(), &form("batch", b"\n\n"));
     assert_eq!(empty.error_code().as_deref(), Some("invalid_body"));
     let bytes = send(&bed.client(), &form("batch", b"{\"custom_id\":\"\xff\"}"));
@@ -558,17 +571,10 @@ fn nothing_escapes_in_what_is_said_of_files_and_batches() {
 }
 
 #[test]
-fn a_batch_counts_what_its_lines_ask_and_its_output_what_they_answer() {
+fn a_batch_counts_what_its_lines_ask_and_may_be_answered() {
     let upstream = Canned::start();
-    let quotas = QuotaSettings {
-        limits: vec![LimitSettings {
-            name: "tokens".to_owned(),
-            per: Per::Key,
-            models: vec![NamePattern::new("*")],
-            quota: Quota { tokens_per_day: Some(1_500), ..Quota::default() },
-        }],
-        ..QuotaSettings::default()
-    };
+    // Of each batch, ten answers of as many tokens as are assumed, and about 720 tokens of lines.
+    let quotas = one_limit(2 * (10 * 1_024 + 720) + 1_000);
     let bed = Bed::new(&upstream.base_url, Plan { quotas, ..Plan::default() });
     let client = bed.client();
     upstream.answer("application/json", FILE);
@@ -579,10 +585,16 @@ fn a_batch_counts_what_its_lines_ask_and_its_output_what_they_answer() {
     }
     let file = id(&send(&client, &batch(&lines)));
     upstream.answer("application/json", r#"{"id":"batch_1","object":"batch"}"#);
-    assert_eq!(send(&client, &create(&file, CHAT)).status, 200);
+    let begun = send(&client, &create(&file, CHAT));
+    assert_eq!(begun.status, 200, "{}", begun.text());
     assert_eq!(send(&client, &create(&file, CHAT)).status, 200);
     let third = send(&client, &create(&file, CHAT));
     assert_eq!(third.error_code().as_deref(), Some("budget_exhausted"), "{}", third.text());
+    // The provider says what it has used.
+    let said = r#"{"id":"batch_1","object":"batch","status":"completed","usage":{"input_tokens":700,"output_tokens":50}}"#;
+    upstream.answer("application/json", said);
+    assert_eq!(send(&client, &Request::get(&format!("/v1/batches/{}", id(&begun)))).status, 200);
+    assert_eq!(send(&client, &create(&file, CHAT)).status, 200);
 }
 
 #[test]

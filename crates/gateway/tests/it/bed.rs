@@ -199,6 +199,11 @@ impl Bed {
         reloader.reload(gateway::Configured { external, judge, quotas, settings })
     }
 
+    /// It stops, as soon as what is under way has ended.
+    pub(crate) fn begin_shutdown(&self) {
+        self.shutdown.begin();
+    }
+
     /// The data directory.
     pub(crate) fn data(&self) -> &Path {
         self.directory.path()
@@ -312,10 +317,24 @@ pub(crate) fn upstream(name: &str, base_url: &str, key: &str) -> UpstreamOptions
             ca_pem: None,
             client_identity: None,
             connect_time_max: Duration::from_secs(2),
+            http: net::HttpVersions::Auto,
             name: name.to_owned(),
             pins: Vec::new(),
             response_time_max: Duration::from_secs(10),
         },
+    }
+}
+
+/// How an upstream of a test's own listens.
+pub(crate) fn listener() -> ListenerSettings {
+    ListenerSettings {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        connections_max: 100,
+        head_bytes_max: 64 << 10,
+        head_time_max: Duration::from_secs(10),
+        proxy_protocol_from: Vec::new(),
+        send_time_max: Duration::from_secs(10),
+        tls: None,
     }
 }
 
@@ -364,16 +383,7 @@ impl Canned {
             received: Mutex::default(),
         });
         let address = runtime.block_on(async {
-            let listener = Listener::bind(ListenerSettings {
-                address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                connections_max: 100,
-                head_bytes_max: 64 << 10,
-                head_time_max: Duration::from_secs(10),
-                proxy_protocol_from: Vec::new(),
-                send_time_max: Duration::from_secs(10),
-                tls: None,
-            })
-            .expect("a free port");
+            let listener = Listener::bind(listener()).expect("a free port");
             let address = listener.local_address();
             let handler: Arc<dyn Handler> = Arc::clone(&shared) as _;
             let tasks = Tasks::default();

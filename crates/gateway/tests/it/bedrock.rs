@@ -389,6 +389,21 @@ fn refusals_are_in_amazons_shape_and_not_tried_again() {
             "ValidationException",
             "invalid_value",
         ),
+        // A prompt that is stored at the provider stands for content that no guard sees.
+        (
+            at(
+                "/model/arn%3Aaws%3Abedrock%3Aeu-central-1%3A123456789012%3Aprompt%2FPABC1%3A1/converse",
+            ),
+            404,
+            "ResourceNotFoundException",
+            "unknown_endpoint",
+        ),
+        (
+            at("/model/arn:aws:bedrock:eu-central-1:123456789012:prompt/PABC1/converse"),
+            404,
+            "ResourceNotFoundException",
+            "unknown_endpoint",
+        ),
         (at("/model/fake-echo/converse?x=1"), 400, "ValidationException", "query_not_accepted"),
         (at("/model/fake-echo/invoke"), 404, "ResourceNotFoundException", "unknown_endpoint"),
         (

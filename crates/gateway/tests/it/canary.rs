@@ -30,6 +30,11 @@ fn fullwidth(letter: char) -> char {
 
 /// Blocks every message with an e-mail address in it, whatever its provenance.
 fn bed(upstream: &Canned) -> Bed {
+    Bed::new(&upstream.base_url, plan())
+}
+
+/// See [`bed`].
+pub(crate) fn plan() -> Plan {
     let text = r#"
         @id("test-canary")
         @action("block")
@@ -39,13 +44,13 @@ fn bed(upstream: &Canned) -> Bed {
     let source = PolicySource { name: "canary.cedar".to_owned(), text: text.to_owned() };
     // With the observing preset the shipped rules do nothing, and the operator's would not either:
     // start from `balanced`, whose masks come second to a block.
-    let plan = Plan { policies: vec![source], preset: Preset::Balanced, ..Plan::default() };
-    Bed::new(&upstream.base_url, plan)
+    Plan { policies: vec![source], preset: Preset::Balanced, ..Plan::default() }
 }
 
-/// All but those of files and batches, which have tests of their own.
+/// All but those of files, batches and sessions, which have tests of their own.
 fn operations() -> impl Iterator<Item = Operation> {
-    Operation::ALL.into_iter().filter(|operation| !operation.is_of_storage())
+    let has_own = |operation: &Operation| operation.is_of_storage() || operation.is_session();
+    Operation::ALL.into_iter().filter(move |operation| !has_own(operation))
 }
 
 fn path(operation: Operation) -> &'static str {
@@ -88,7 +93,7 @@ fn path(operation: Operation) -> &'static str {
         Operation::AudioTranscriptions => "/v1/audio/transcriptions",
         Operation::AudioTranslations => "/v1/audio/translations",
         Operation::AudioSpeech => "/v1/audio/speech",
-        other => unreachable!("{other:?} is of storage"),
+        other => unreachable!("{other:?} has tests of its own"),
     }
 }
 

@@ -17,16 +17,16 @@ use testkit::{FakeUpstream, SseCollected};
 
 use crate::bed::{Bed, PROVIDER_KEY, Plan};
 
-const TIME_MAX: Duration = Duration::from_secs(20);
+pub(crate) const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// What a listener needs, and what its clients trust.
-fn made() -> (net::TlsSettings, String) {
+pub(crate) fn made() -> (net::TlsSettings, String) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
     let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     (net::server_config(chain.as_bytes(), key.as_bytes(), None).expect("TLS"), chain)
 }
 
-async fn connect(address: SocketAddr, trusted: &str) -> SendRequest<Full<Bytes>> {
+pub(crate) async fn connect(address: SocketAddr, trusted: &str) -> SendRequest<Full<Bytes>> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).expect("PEM")).expect("a root");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -46,7 +46,7 @@ async fn connect(address: SocketAddr, trusted: &str) -> SendRequest<Full<Bytes>>
     sender
 }
 
-fn chat(key: &str, model: &str, text: &str, stream: bool) -> http::Request<Full<Bytes>> {
+pub(crate) fn chat(key: &str, model: &str, text: &str, stream: bool) -> http::Request<Full<Bytes>> {
     let body = json!({ "model": model, "stream": stream, "messages": [{ "role": "user", "content": text }] });
     http::Request::post("https://localhost/v1/chat/completions")
         .header("authorization", format!("Bearer {key}"))
@@ -67,7 +67,7 @@ async fn ask(
     (status, body.expect("in time").expect("a body").to_bytes())
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().expect("a runtime")
 }

@@ -363,7 +363,7 @@ fn refusals_are_in_the_dialects_shape_and_not_tried_again() {
         ),
         (with("anthropic-beta", "tell everybody"), 400, "invalid_request_error", "invalid_header"),
         (at("/v1/messages?beta=false"), 400, "invalid_request_error", "query_not_accepted"),
-        (at("/v1/messages/batches"), 404, "not_found_error", "unknown_endpoint"),
+        (at("/v1/messages/threads"), 404, "not_found_error", "unknown_endpoint"),
         (
             Request::new("PUT", "/v1/messages").key(&bed.key),
             405,

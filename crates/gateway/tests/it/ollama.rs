@@ -233,7 +233,7 @@ fn refusals_are_in_the_dialects_shape() {
         post("/api/generate", &body)
     };
     let role = json!({ "messages": [{ "role": "User", "content": "hi" }] });
-    let plain = Request::post("/api/chat", "{}").with_header("content-type", "text/plain");
+    let packed = Request::post("/api/chat", "{}").with_header("content-encoding", "gzip");
     for (request, status, code) in [
         (chat("fake-echo", attack, &json!({})), 403, "policy_block"),
         (chat("fake-echo", "hi", &role), 400, "invalid_value"),
@@ -241,7 +241,7 @@ fn refusals_are_in_the_dialects_shape() {
         (generate(json!({ "template": "{{ .System }}" })), 400, "invalid_value"),
         (generate(json!({ "images": ["not base64!"] })), 400, "invalid_value"),
         (post("/api/show", &json!({ "model": "a", "name": "b" })), 400, "invalid_value"),
-        (plain, 415, "content_type"),
+        (packed, 415, "content_encoding"),
         (Request::get("/api/chat"), 405, "method_not_allowed"),
         (Request::get("/api/tags?x=1"), 400, "query_not_accepted"),
         (Request::get("/api/nothing"), 404, "unknown_endpoint"),
@@ -337,4 +337,45 @@ fn limits_are_settled_by_the_counts_of_the_last_line() {
     let refused = send(&bed, &ask);
     assert_eq!((refused.status, &refused.json()["code"]), (403, &json!("budget_exhausted")));
     assert_eq!(upstream.take_received().len(), 5);
+}
+
+#[test]
+fn json_is_read_whatever_its_content_type_says() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let bed = Bed::new(&upstream.base_url(), Plan::default());
+    let body =
+        r#"{"model":"fake-echo","messages":[{"role":"user","content":"hello"}],"stream":false}"#;
+    let of_openai = "/v1/chat/completions";
+    for (path, kind, body, status, code) in [
+        // What `curl -d` sends, and what nobody says anything of.
+        ("/api/chat", Some("application/x-www-form-urlencoded"), body, 200, ""),
+        ("/api/chat", None, body, 200, ""),
+        ("/api/chat", Some("text/plain"), body, 200, ""),
+        // It has to be JSON all the same, and other dialects have to say so.
+        (
+            "/api/chat",
+            Some("application/x-www-form-urlencoded"),
+            "model=fake-echo",
+            400,
+            "invalid_json",
+        ),
+        ("/api/chat", Some("multipart/form-data; boundary=x"), "--x--", 400, "invalid_json"),
+        (of_openai, Some("application/x-www-form-urlencoded"), body, 415, "content_type"),
+        (of_openai, None, body, 415, "content_type"),
+    ] {
+        let request = Request::new("POST", path).body(body);
+        let request = match kind {
+            Some(kind) => request.header("content-type", kind),
+            None => request,
+        };
+        let response = send(&bed, &request);
+        assert_eq!(response.status, status, "{path} {kind:?}: {}", response.text());
+        assert!(response.text().contains(code), "{path} {kind:?}: {}", response.text());
+    }
+    for received in upstream.requests() {
+        assert_eq!(received.header("content-type"), Some("application/json"));
+    }
+    let twice = Request::post("/api/chat", body).with_header("content-type", "text/plain");
+    let twice = twice.header("content-type", "application/json");
+    assert_eq!(send(&bed, &twice).status, 415);
 }

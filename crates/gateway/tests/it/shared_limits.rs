@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use connect::{SharedLimits, SharedLimitsSettings};
 use events::EventBody;
 use gateway::{LimitSettings, OnAway, Per, QuotaSettings, SharedQuota};
+use serde_json::json;
 use stdx::Secret;
 use store::Quota;
-use testkit::{Client, RedisServer, Request};
+use testkit::{Client, FakeUpstream, RedisServer, Request};
 
 use crate::bed::{Bed, Canned, Plan};
 
@@ -22,18 +23,11 @@ const UNDER_WAY: &str = "local sum = 0 for _, key in ipairs(redis.call('KEYS', '
 
 /// A server of this test's own; nothing where there is no such program, and then the test is skipped.
 fn server() -> Option<RedisServer> {
-    let server = RedisServer::start(&[]).expect("a server that starts");
-    if server.is_none() {
-        #[expect(clippy::print_stderr, reason = "whoever reads a test's output is to know")]
-        {
-            eprintln!("skipped: redis-server is not installed on this machine");
-        }
-    }
-    server
+    RedisServer::start(&[]).expect("a server that starts")
 }
 
-fn shared(url: &str, on_away: OnAway) -> SharedQuota {
-    let limits = SharedLimits::new(&SharedLimitsSettings {
+fn settings(url: &str) -> SharedLimitsSettings {
+    SharedLimitsSettings {
         ca_pem: None,
         key_prefix: "test".to_owned(),
         lease: Duration::from_secs(30),
@@ -41,8 +35,23 @@ fn shared(url: &str, on_away: OnAway) -> SharedQuota {
         time_max: Duration::from_millis(300),
         url: url.to_owned(),
         user: None,
-    });
-    SharedQuota { limits: limits.expect("settings"), on_away }
+    }
+}
+
+fn shared(url: &str, on_away: OnAway) -> SharedQuota {
+    SharedQuota { limits: SharedLimits::new(&settings(url)).expect("settings"), on_away }
+}
+
+/// One limit that is shared.
+fn quotas(server: &RedisServer, on_away: OnAway, quota: &Quota) -> QuotaSettings {
+    let limits = vec![LimitSettings {
+        name: "house".to_owned(),
+        per: Per::All,
+        models: vec!["*".into()],
+        quota: quota.clone(),
+    }];
+    let shared = Some(shared(&server.url(), on_away));
+    QuotaSettings { limits, shared, ..QuotaSettings::default() }
 }
 
 /// Gateways with one limit that they share, before one upstream.
@@ -54,14 +63,7 @@ fn beds<const N: usize>(
     let upstream = Canned::start();
     upstream.answer("application/json", ANSWER);
     let beds = std::array::from_fn(|_| {
-        let limits = vec![LimitSettings {
-            name: "house".to_owned(),
-            per: Per::All,
-            models: vec!["*".into()],
-            quota: quota.clone(),
-        }];
-        let shared = Some(shared(&server.url(), on_away));
-        let quotas = QuotaSettings { limits, shared, ..QuotaSettings::default() };
+        let quotas = quotas(server, on_away, quota);
         Bed::new(&upstream.base_url, Plan { quotas, ..Plan::default() })
     });
     (upstream, beds)
@@ -318,4 +320,38 @@ fn a_store_is_reached_over_tls_and_only_with_a_certificate_that_verifies() {
         let is_admitted = matches!(verdict, connect::Verdict::Admitted(..));
         assert_eq!(is_admitted, is_let_in, "{verdict:?}");
     }
+}
+
+#[test]
+fn a_reload_keeps_what_is_reserved_whether_the_store_stays_or_changes() {
+    let Some(server) = server() else { return };
+    let quota = Quota { concurrent_max: Some(1), ..Quota::default() };
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let plan = |key_prefix: &str| {
+        let mut quotas = quotas(&server, OnAway::Refuse, &quota);
+        quotas.shared = Some(SharedQuota {
+            limits: SharedLimits::new(&SharedLimitsSettings {
+                key_prefix: key_prefix.to_owned(),
+                ..settings(&server.url())
+            })
+            .expect("settings"),
+            on_away: OnAway::Refuse,
+        });
+        Plan { quotas, ..Plan::default() }
+    };
+    let bed = Bed::new(&upstream.base_url(), plan("test"));
+    let slow = Request::chat("fake-echo+delay-1500", "hello", &json!({}));
+    for (prefix, second) in [("test", 429), ("another", 200)] {
+        std::thread::scope(|scope| {
+            let under_way = scope.spawn(|| bed.client().send(&slow).expect("an answer").status);
+            assert_eq!(known(&server, UNDER_WAY, 1), 1);
+            bed.reload(&upstream.base_url(), plan(prefix)).expect("a good plan");
+            let more = Request::chat("fake-echo", "hello", &json!({}));
+            assert_eq!(bed.client().send(&more).expect("an answer").status, second, "{prefix}");
+            assert_eq!(under_way.join().expect("no panic"), 200);
+        });
+        assert_eq!(known(&server, UNDER_WAY, 0), 0, "{prefix}: its place is free again");
+    }
+    let more = Request::chat("fake-echo", "hello", &json!({}));
+    assert_eq!(bed.client().send(&more).expect("an answer").status, 200);
 }

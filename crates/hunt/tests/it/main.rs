@@ -200,3 +200,76 @@ fn what_was_learnt_survives_a_restart() {
     assert!(flood(&mut restored));
     assert!(!flood(&mut fresh), "a new series may begin as it likes");
 }
+
+/// Weeks of forty applications that each ask a little, and what is said of them together.
+fn many(baselines: &mut Baselines, weeks: u64) -> (u64, usize) {
+    let (mut state, mut alarms) = (7_u64, 0);
+    let end_ms = MONDAY_MS + weeks * 168 * HOUR_MS;
+    let mut time_ms = MONDAY_MS;
+    while time_ms < end_ms {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let unit = ((state >> 33) as f64 + 1.0) / (1_u64 << 31) as f64;
+        let is_day = (8..18).contains(&(time_ms / HOUR_MS % 24));
+        time_ms += (-unit.ln() * if is_day { 5_000.0 } else { 30_000.0 }) as u64 + 1;
+        let caller = name(100 + (state >> 20) as usize % 40);
+        alarms += baselines.observe(&caller, &ordinary(time_ms, state)).len();
+    }
+    (end_ms, alarms)
+}
+
+#[test]
+fn what_is_spread_thinly_over_many_keys_is_seen_in_all_traffic_together() {
+    let mut learnt = Baselines::default();
+    let (now_ms, alarms) = many(&mut learnt, 3);
+    assert_eq!(alarms, 0, "ordinary weeks are ordinary together too");
+    let learnt = {
+        let bytes = learnt.to_snapshot(now_ms);
+        Baselines::from_snapshot(&bytes, 1_000, now_ms).expect("a snapshot")
+    };
+    let from_thousands = |at: u64| name(1_000 + at as usize % 300);
+    for (outcome, kind) in
+        [(Outcome::Blocked, "anomaly.fuzzing"), (Outcome::Answered, "anomaly.scraping")]
+    {
+        let mut baselines = learnt.clone();
+        let found = (0..600_u64).flat_map(|at| {
+            let seen = ordinary(now_ms + at * 500, at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            baselines.observe(&from_thousands(at), &Observation { outcome, ..seen })
+        });
+        let found: Vec<_> = found.filter(|found| found.kind.as_str() == kind).collect();
+        assert_eq!(found.len(), 1, "two requests of each key: {found:#?}");
+        assert_eq!(found[0].model.as_deref(), Some("(everybody)"));
+        assert_eq!(found[0].principal, Principal::default());
+        assert!(found[0].detail.starts_with("all callers together: "), "{}", found[0].detail);
+    }
+
+    // In the first week nobody knows what all traffic is like.
+    let mut young = Baselines::default();
+    let (now_young_ms, _) = many(&mut young, 0);
+    for hour in 0..160_u64 {
+        young.observe(&name(100), &ordinary(now_young_ms + hour * HOUR_MS, hour));
+    }
+    let later_ms = now_young_ms + 160 * HOUR_MS;
+    let early = (0..600_u64).flat_map(|at| {
+        let seen = ordinary(later_ms + at * 500, at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        young.observe(&from_thousands(at), &Observation { outcome: Outcome::Blocked, ..seen })
+    });
+    assert_eq!(early.count(), 0);
+
+    // What one caller has been told of is not told of all once more; what hides behind it is.
+    let mut baselines = learnt.clone();
+    let loud = (0..2_000_u64).flat_map(|at| {
+        let seen = ordinary(now_ms + at * 100, at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        baselines.observe(&name(101), &seen)
+    });
+    let loud: Vec<_> = loud.collect();
+    assert!(loud.iter().all(|found| found.model.as_deref() == Some("m")), "{loud:#?}");
+    assert!(!loud.is_empty());
+    let later_ms = now_ms + 200_000;
+    let thin = (0..600_u64).flat_map(|at| {
+        let seen = ordinary(later_ms + at * 500, at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        baselines.observe(&from_thousands(at), &Observation { outcome: Outcome::Blocked, ..seen })
+    });
+    let kinds: Vec<_> = thin.map(|found| (found.kind.to_string(), found.model)).collect();
+    assert_eq!(kinds, [("anomaly.fuzzing".to_owned(), Some("(everybody)".to_owned()))]);
+}

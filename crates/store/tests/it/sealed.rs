@@ -108,6 +108,7 @@ async fn the_key_that_follows_is_among_the_values_until_it_is_in_use() {
         record.rotation = Some(Rotation {
             actor: "cli".into(),
             asked_ms: 1,
+            is_given_up: true,
             label: "l".into(),
             overlap_ms: 0,
             step,

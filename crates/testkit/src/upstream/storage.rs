@@ -2,7 +2,8 @@
 //!
 //! INVARIANT: the lines of a batch are answered as they would be alone.
 //!
-//! Source: <https://platform.openai.com/docs/api-reference/files>, <https://platform.openai.com/docs/api-reference/batch>.
+//! Source: <https://platform.openai.com/docs/api-reference/files>, <https://platform.openai.com/docs/api-reference/batch>,
+//! <https://platform.claude.com/docs/en/api/messages/batches>.
 //!
 //! Not here: lists, limits, times.
 
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Body};
 use super::{RecordedRequest, answer_to};
 use crate::Scenario;
+use crate::messages;
 use crate::reply::{self, CREATED};
 
 /// A file that is kept.
@@ -28,6 +30,8 @@ struct File {
 pub(super) struct Storage {
     files: BTreeMap<String, File>,
     batches: BTreeMap<String, Value>,
+    /// Batches of messages, as they are when they are done, with their results.
+    messages: BTreeMap<String, (Value, String)>,
 }
 
 impl Storage {
@@ -39,6 +43,9 @@ impl Storage {
         default: &Scenario,
     ) -> Option<Answer> {
         let below: Vec<&str> = path.strip_prefix("/v1/")?.split('/').collect();
+        if let ["messages", "batches", below @ ..] = below.as_slice() {
+            return Some(self.of_messages(request, below, default));
+        }
         let answer = match (request.method.as_str(), below.as_slice()) {
             ("POST", ["files"]) => self.upload(request),
             ("GET", ["files", id]) => self.files.get(*id).map(|file| shown_file(id, file)),
@@ -85,20 +92,11 @@ impl Storage {
         let mut output = String::new();
         for (number, line) in lines.lines().filter(|line| !line.trim().is_empty()).enumerate() {
             let line: Value = serde_json::from_str(line).ok()?;
-            let alone = RecordedRequest {
-                method: "POST".to_owned(),
-                target: line["url"].as_str()?.to_owned(),
-                headers: Vec::new(),
-                body: line["body"].to_string().into_bytes(),
-                ..request.clone()
-            };
-            let answer = answer_to(&alone, default);
-            let Body::Bytes(body) = answer.body else { return None };
-            let body: Value = serde_json::from_slice(&body).ok()?;
+            let (status, body) = alone(request, line["url"].as_str()?, &line["body"], default)?;
             let done = json!({
                 "id": format!("batch_req_{number}"),
                 "custom_id": line["custom_id"],
-                "response": {"status_code": answer.status, "request_id": "req_1", "body": body},
+                "response": {"status_code": status, "request_id": "req_1", "body": body},
                 "error": null,
             });
             output.push_str(&done.to_string());
@@ -120,6 +118,97 @@ impl Storage {
         self.batches.insert(id.clone(), batch("completed", output.into()));
         Some(batch("validating", Value::Null))
     }
+}
+
+impl Storage {
+    /// The answer to what is asked of batches of messages.
+    fn of_messages(
+        &mut self,
+        request: &RecordedRequest,
+        below: &[&str],
+        default: &Scenario,
+    ) -> Answer {
+        let answer = match (request.method.as_str(), below) {
+            ("POST", []) => self.begin_messages(request, default),
+            ("GET", [id]) => self.messages.get(*id).map(|(batch, _)| batch.clone()),
+            ("POST", [id, "cancel"]) => self.messages.get(*id).map(|(batch, _)| {
+                let mut batch = batch.clone();
+                batch["processing_status"] = "canceling".into();
+                batch
+            }),
+            ("DELETE", [id]) => self
+                .messages
+                .remove(*id)
+                .map(|_| json!({"id": id, "type": "message_batch_deleted"})),
+            ("GET", [id, "results"]) => {
+                if let Some((_, results)) = self.messages.get(*id) {
+                    return Answer {
+                        headers: vec![("content-type", "application/x-jsonl".to_owned())],
+                        ..Answer::json(200, results.clone())
+                    };
+                }
+                None
+            }
+            _ => None,
+        };
+        let missing = || Answer::json(404, messages::error("No such batch.", 404));
+        answer.map_or_else(missing, |value| Answer::json(200, value.to_string()))
+    }
+
+    fn begin_messages(&mut self, request: &RecordedRequest, default: &Scenario) -> Option<Value> {
+        let asked = request.json();
+        let (mut results, mut succeeded, mut errored) = (String::new(), 0, 0);
+        for one in asked["requests"].as_array()? {
+            let (status, body) = alone(request, "/v1/messages", &one["params"], default)?;
+            let result = if status == 200 {
+                succeeded += 1;
+                json!({"type": "succeeded", "message": body})
+            } else {
+                errored += 1;
+                json!({"type": "errored", "error": body})
+            };
+            let line = json!({"custom_id": one["custom_id"], "result": result});
+            results.push_str(&line.to_string());
+            results.push('\n');
+        }
+        let id = format!("msgbatch_{:06}", self.messages.len() + 1);
+        let batch = |status: &str, url: Value, counts: [u64; 3]| {
+            let [processing, succeeded, errored] = counts;
+            json!({
+                "id": id, "type": "message_batch", "processing_status": status,
+                "request_counts": {
+                    "processing": processing, "succeeded": succeeded, "errored": errored,
+                    "canceled": 0, "expired": 0,
+                },
+                "created_at": "2025-09-29T00:00:00Z", "expires_at": "2025-09-30T00:00:00Z",
+                "ended_at": null, "archived_at": null, "cancel_initiated_at": null,
+                "results_url": url,
+            })
+        };
+        let url = format!("https://api.anthropic.com/v1/messages/batches/{id}/results");
+        let ended = batch("ended", url.into(), [0, succeeded, errored]);
+        self.messages.insert(id.clone(), (ended, results));
+        Some(batch("in_progress", Value::Null, [succeeded + errored, 0, 0]))
+    }
+}
+
+/// What one request of a batch would be answered if it came alone.
+fn alone(
+    request: &RecordedRequest,
+    target: &str,
+    body: &Value,
+    default: &Scenario,
+) -> Option<(u16, Value)> {
+    let alone = RecordedRequest {
+        method: "POST".to_owned(),
+        target: target.to_owned(),
+        headers: Vec::new(),
+        body: body.to_string().into_bytes(),
+        ..request.clone()
+    };
+    let answer = answer_to(&alone, default);
+    let Body::Bytes(body) = answer.body else { return None };
+    Some((answer.status, serde_json::from_slice(&body).ok()?))
 }
 
 fn shown_file(id: &str, file: &File) -> Value {

@@ -106,7 +106,7 @@ fn learn_from(text: &str, marks: &[Marked], out: &mut Vec<Labelled>) {
 }
 
 /// The stretch with its tags; `None` if nothing can be learned from it.
-fn labelled(stretch: Stretch, marks: &[Marked]) -> Option<Labelled> {
+fn labelled(stretch: &Stretch, marks: &[Marked]) -> Option<Labelled> {
     let mut tags: Vec<usize> = Vec::with_capacity(stretch.tokens.len());
     let mut last: Option<&Marked> = None;
     for (start, end) in &stretch.tokens {
@@ -120,7 +120,7 @@ fn labelled(stretch: Stretch, marks: &[Marked]) -> Option<Labelled> {
         tags.push(tag);
         last = mark;
     }
-    Some(Labelled { features: stretch.features, tags })
+    Some(Labelled { features: stretch.features.clone(), tags })
 }
 
 /// Stretches of ordinary text and of our own benign seeds that hold no name, and headings made of such text.

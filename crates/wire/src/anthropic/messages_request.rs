@@ -65,6 +65,10 @@ const SCOPES: &[(&str, Scope)] = &[
     ("messages[].content[].content[].source.content[].source", Scope::Source),
     ("messages[].content[].content.content.source", Scope::Source),
     ("messages[].content[].content.content.source.content[].source", Scope::Source),
+    ("messages[].content[].tools[]", Scope::Tool),
+    ("messages[].content[].tool", Scope::Tool),
+    ("messages[].content[].tool_changes[].tool", Scope::Tool),
+    ("tools[]", Scope::Tool),
 ];
 
 const SKELETON: &[(&str, &str)] = &[
@@ -140,6 +144,7 @@ const TOOL_CHANGES: &[Row] = rows!("messages[].content[]":
     guarded(".mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tools.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
     guarded(".tools[].name", is(ToolDefinition)).fact(Fact::Tool);
+    guarded(".tools[].mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tool.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
     guarded(".tool.name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tool.definition.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
@@ -229,10 +234,12 @@ const TOOLS: &[Row] = rows!("tools[]":
     guarded(".user_location.country", is(User));
     guarded(".user_location.region", is(User));
     guarded(".user_location.timezone", is(User));
-    guarded(".mcp_server_name", is(ToolDefinition));
+    guarded(".mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".default_config.**", is(ToolDefinition)).free();
     guarded(".configs.**", is(ToolDefinition)).free();
     guarded(".tools[].**", is(ToolDefinition)).free().vocabulary(is_schema_word);
+    guarded(".tools[].name", is(ToolDefinition)).fact(Fact::Tool);
+    guarded(".tools[].mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
     denied(".model", HOSTS);
 );
 

@@ -5,6 +5,7 @@
 //!
 //! INVARIANT: adding a message is adding a table here; nothing else in this crate names a field of it.
 
+mod batches;
 mod messages_answer;
 mod messages_request;
 mod messages_stream;
@@ -15,7 +16,7 @@ mod write;
 use crate::form::Form;
 use crate::table::{Fact, MessageTable, Row};
 
-pub(crate) use write::{blocked_ending, delta_event, error_body, error_event};
+pub(crate) use write::{blocked_ending, delta_event, error_body, error_event, refused_answer};
 
 /// Every message of the dialect.
 pub(crate) static TABLES: &[&MessageTable] = &[
@@ -26,6 +27,14 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &messages_answer::COUNT,
     &models::LIST,
     &models::SHOWN,
+    &batches::CREATE,
+    &batches::REQUEST_LINE,
+    &batches::CREATED_BATCH,
+    &batches::SHOWN_BATCH,
+    &batches::CANCELLED_BATCH,
+    &batches::DELETED_BATCH,
+    &batches::RESULT_LINE,
+    &batches::NO_RESULTS,
 ];
 
 const ENCRYPTED: &str = "opaque: encrypted or signed by the provider";

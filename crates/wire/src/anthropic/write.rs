@@ -84,6 +84,14 @@ pub(crate) fn error_body(shape: &ErrorShape<'_>) -> Vec<u8> {
     body
 }
 
+/// The result of one request of a batch.
+pub(crate) fn refused_answer(shape: &ErrorShape<'_>) -> Vec<u8> {
+    let mut result = br#"{"type":"errored","error":"#.to_vec();
+    result.append(&mut error_body(shape));
+    result.push(b'}');
+    result
+}
+
 /// The type that Anthropic's reference gives each HTTP status; in a stream there is none.
 const fn error_type(status: u16) -> &'static str {
     match status {

@@ -46,6 +46,7 @@ const BLOCKS: &[Row] = rows!("output.message":
     opaque_form(".content[].reasoningContent.redactedContent", Form::Base64, SIGNED);
     constrained(".content[].toolUse.toolUseId", Form::Id);
     output(".content[].toolUse.name", Channel::ToolName(0));
+    presence(".content[].toolUse.input", None).fact(Fact::Written);
     said(".content[].toolUse.input.**");
     word(".content[].toolUse.type");
     said(".content[].citationsContent.content[].text");

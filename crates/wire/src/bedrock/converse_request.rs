@@ -1,8 +1,9 @@
 //! What may stand in `POST /model/{modelId}/converse` and `POST /model/{modelId}/converse-stream`, which ask the same.
 //!
 //! Judgements: objects in S3 stand for content that no guard sees: denied; a document in the request itself is read.
-//! Signed and encrypted reasoning that the provider wants back as it was is opaque. Fields that go on to the model in its
-//! own words (`additionalModelRequestFields`) and the variables of stored prompts are text like any other. Ids that the
+//! Signed and encrypted reasoning that the provider wants back as it was is opaque. Of the fields that go on to the model in its
+//! own words (`additionalModelRequestFields`), those that are documented are named here, tools and limits among them; the
+//! variables of stored prompts are text like any other. Ids that the
 //! caller writes are scanned too.
 
 use events::Provenance::{File, Retrieved, System, ToolCall, ToolDefinition, ToolResult, User};
@@ -84,6 +85,7 @@ const PARTS: &[&[Row]] = &[
     &[Row::guarded("system[].text", Origin::Is(System))],
     marked!("system[]", Origin::Is(System)),
     TOOLS,
+    ADDITIONAL,
     SETTINGS,
 ];
 
@@ -99,6 +101,9 @@ const SCOPES: &[(&str, Scope)] = &[
     ("messages[].content[].toolResult.content[].video", Scope::Source),
     ("messages[].content[].toolResult.content[].audio", Scope::Source),
     ("system[].guardContent.image", Scope::Source),
+    ("messages[].content[].toolAddition.tool", Scope::Tool),
+    ("toolConfig.tools[]", Scope::Tool),
+    ("additionalModelRequestFields.tools[]", Scope::Tool),
 ];
 
 const SKELETON: &[(&str, &str)] =
@@ -137,11 +142,40 @@ const TOOLS: &[Row] = rows!("toolConfig":
     flag(".tools[].toolSpec.strict");
     presence(".tools[].systemTool", Some("opaque: what the provider's own tools read"));
     guarded(".tools[].systemTool.name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
+    presence(".tools[].cachePoint", None).fact(Fact::NoTool);
     word(".tools[].cachePoint.type");
     word(".tools[].cachePoint.ttl");
     guarded(".toolChoice.auto.**", Origin::Is(ToolDefinition)).free();
     guarded(".toolChoice.any.**", Origin::Is(ToolDefinition)).free();
     guarded(".toolChoice.tool.name", Origin::Is(ToolDefinition));
+);
+
+/// What goes on to the model in its own words: the members that Amazon's pages show for its models. Others are unknown
+/// members as elsewhere, and what they are called says what they are ([`crate::named`]).
+const ADDITIONAL: &[Row] = rows!("additionalModelRequestFields":
+    number(".top_k");
+    number(".topK");
+    number(".k");
+    number(".frequency_penalty");
+    number(".presence_penalty");
+    number(".inferenceConfig.topK");
+    constrained(".inferenceConfig.maxTokens", Form::Integer(0, 1 << 40)).fact(Fact::OutputTokensMax);
+    constrained(".max_tokens", Form::Integer(0, 1 << 40)).fact(Fact::OutputTokensMax);
+    constrained(".anthropic_beta[]", Form::Id);
+    word(".thinking.type");
+    integer(".thinking.budget_tokens");
+    word(".thinking.display");
+    word(".reasoning_config.type");
+    integer(".reasoning_config.budget_tokens");
+    word(".reasoningConfig.type");
+    word(".reasoningConfig.maxReasoningEffort");
+    word(".reasoning_effort");
+    word(".output_config.effort");
+    guarded(".tools[].**", Origin::Is(ToolDefinition)).free().vocabulary(is_schema_word);
+    guarded(".tools[].name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
+    guarded(".tools[].function.**", Origin::Is(ToolDefinition)).free().vocabulary(is_schema_word);
+    guarded(".tools[].function.name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
+    guarded(".tool_choice.**", Origin::Is(ToolDefinition)).free();
 );
 
 const SETTINGS: &[Row] = &[
@@ -154,7 +188,6 @@ const SETTINGS: &[Row] = &[
     Row::word("guardrailConfig.guardrailVersion"),
     Row::word("guardrailConfig.trace"),
     Row::word("guardrailConfig.streamProcessingMode"),
-    Row::guarded("additionalModelRequestFields.**", Origin::Is(User)).free(),
     Row::guarded("additionalModelResponseFieldPaths[]", Origin::Is(User)),
     Row::guarded("promptVariables.*.text", Origin::Is(User)),
     Row::guarded("requestMetadata.*", Origin::Is(User)).free(),

@@ -121,6 +121,7 @@ const SAID_PARTS: &[Row] = rows!("candidates[].content.parts[]":
     said(".fileData.fileUri");
     constrained(".functionCall.id", Form::Id);
     output(".functionCall.name", Channel::ToolName(0));
+    presence(".functionCall.args", None).fact(Fact::Written);
     said(".functionCall.args.**");
     said(".functionCall.partialArgs[].**");
     flag(".functionCall.willContinue");
@@ -137,6 +138,7 @@ const SAID_PARTS: &[Row] = rows!("candidates[].content.parts[]":
     said(".codeExecutionResult.output");
     constrained(".toolCall.id", Form::Id);
     word(".toolCall.toolType");
+    presence(".toolCall.args", None).fact(Fact::Written);
     said(".toolCall.args.**");
     constrained(".toolResponse.id", Form::Id);
     word(".toolResponse.toolType");

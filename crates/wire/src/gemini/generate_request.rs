@@ -212,6 +212,8 @@ pub(crate) static COUNT: MessageTable = MessageTable {
             "generateContentRequest.systemInstruction.parts[].functionResponse.parts[].inlineData",
             Scope::Source,
         ),
+        ("tools[]", Scope::Tool),
+        ("generateContentRequest.tools[]", Scope::Tool),
     ],
     skeleton: SKELETON,
 };
@@ -228,6 +230,7 @@ const SCOPES: &[(&str, Scope)] = &[
     ("contents[].parts[].functionResponse.parts[].inlineData", Scope::Source),
     ("systemInstruction.parts[].inlineData", Scope::Source),
     ("systemInstruction.parts[].functionResponse.parts[].inlineData", Scope::Source),
+    ("tools[]", Scope::Tool),
 ];
 
 const SKELETON: &[(&str, &str)] =

@@ -17,7 +17,7 @@ pub(crate) static REQUEST: MessageTable = MessageTable {
     operation: Operation::OllamaChat,
     direction: Direction::Request,
     parts: &[RUN, ANSWERING, MESSAGES, TOOLS],
-    scopes: &[("messages[]", Scope::Message)],
+    scopes: &[("messages[]", Scope::Message), ("tools[]", Scope::Tool)],
     skeleton: &[
         ("model", "\"llama3.2\""),
         ("messages[].role", "\"user\""),
@@ -96,5 +96,6 @@ const MESSAGE: &[Row] = &[
         .fact(Fact::Index),
     Row::output("message.tool_calls[].function.name", Channel::ToolName(0)),
     Row::said("message.tool_calls[].function.description"),
+    Row::presence("message.tool_calls[].function.arguments", None).fact(Fact::Written),
     Row::said("message.tool_calls[].function.arguments.**"),
 ];

@@ -6,7 +6,7 @@ use crate::document::HandleOf;
 use crate::form::Form;
 use crate::openai::{ELSEWHERE, ERROR, HOSTS, STORED};
 use crate::route::{Direction, Operation};
-use crate::table::{Fact, MessageTable, Origin, Row};
+use crate::table::{Fact, MessageTable, Origin, Row, Told};
 
 /// The request for one.
 pub(crate) static CREATE: MessageTable = MessageTable {
@@ -56,6 +56,9 @@ const CREATED: &[Row] = &[
     Row::denied("output_folder", HOSTS),
 ];
 
+/// What becomes of batches.
+const ENDED: &[&str] = &["completed", "failed", "expired", "cancelled"];
+
 const BATCH: &[Row] = &[
     Row::handle("id", HandleOf::Itself),
     Row::word("object").fact(Fact::Object),
@@ -69,7 +72,7 @@ const BATCH: &[Row] = &[
     Row::integer("errors.data[].line"),
     Row::handle("input_file_id", HandleOf::Input),
     Row::word("completion_window"),
-    Row::word("status"),
+    Row::word("status").fact(Fact::Progress(Told::Status(ENDED))),
     Row::handle("output_file_id", HandleOf::Output),
     Row::handle("error_file_id", HandleOf::Output),
     Row::number("created_at"),
@@ -81,8 +84,12 @@ const BATCH: &[Row] = &[
     Row::number("expired_at"),
     Row::number("cancelling_at"),
     Row::number("cancelled_at"),
+    Row::number("request_counts.total").fact(Fact::Progress(Told::Requests)),
+    Row::number("request_counts.completed").fact(Fact::Progress(Told::Answered)),
     Row::number("request_counts.*"),
-    // Counted when its output is read.
+    // What the batch has used, and not what asking for it uses.
+    Row::number("usage.input_tokens").fact(Fact::Progress(Told::Input)),
+    Row::number("usage.output_tokens").fact(Fact::Progress(Told::Output)),
     Row::number("usage.*"),
     Row::number("usage.*.*"),
     Row::said("metadata.**"),

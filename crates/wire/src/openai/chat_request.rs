@@ -21,13 +21,16 @@ pub(crate) static TABLE: MessageTable = MessageTable {
     operation: Operation::ChatCompletions,
     direction: Direction::Request,
     parts: &[MESSAGES, PARTS, CALLS, TOOLS, FORMATS, IDENTITY, SETTINGS, EXTENSIONS, DENIED],
-    scopes: &[("messages[]", Scope::Message)],
+    scopes: SCOPES,
     skeleton: &[
         ("model", "\"gpt-4o\""),
         ("messages[].role", "\"user\""),
         ("messages[].content", "\"hello\""),
     ],
 };
+
+pub(super) const SCOPES: &[(&str, Scope)] =
+    &[("messages[]", Scope::Message), ("tools[]", Scope::Tool), ("functions[]", Scope::Tool)];
 
 const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool", "function"];
 

@@ -99,8 +99,8 @@ const ASKED_LINE: &[Row] = &[
 const SAID_LINE: &[Row] = &[
     Row::constrained("id", Form::Id),
     Row::said("custom_id").fact(Fact::Id),
-    Row::presence("response", None),
-    Row::integer("response.status_code").fact(Fact::Status),
+    Row::presence("response", None).fact(Fact::Answer),
+    Row::integer("response.status_code"),
     Row::constrained("response.request_id", Form::Id),
     Row::message("response.body", "what the path of its batch answers"),
     Row::presence("error", None),

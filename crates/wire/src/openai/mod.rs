@@ -13,16 +13,22 @@ mod images;
 mod models;
 mod moderations;
 mod ranking;
+mod realtime_client;
+mod realtime_server;
 mod responses_answer;
 mod responses_request;
 mod tokens;
 mod write;
 mod write_completions;
+mod write_realtime;
 mod write_responses;
 
 use crate::table::{Fact, MessageTable, Row};
 
-pub(crate) use write::{DONE, blocked_ending, delta_event, error_body, error_event};
+pub(crate) use write::{
+    DONE, blocked_ending, delta_event, error_body, error_event, refused_answer,
+};
+pub(crate) use write_realtime::{session_cancel, session_error};
 
 /// Every message of the dialect.
 pub(crate) static TABLES: &[&MessageTable] = &[
@@ -81,6 +87,9 @@ pub(crate) static TABLES: &[&MessageTable] = &[
     &audio::SPEECH,
     &audio::SPOKEN,
     &audio::SPEECH_EVENT,
+    &realtime_client::EVENT,
+    &realtime_server::EVENT,
+    &realtime_server::REFUSED,
 ];
 
 pub(crate) const HOSTS: &str = "the caller does not choose hosts, keys or fallback models";

@@ -51,7 +51,8 @@ const PARTS: &[&[Row]] = &[
     ELSEWHERE,
     DENIED,
 ];
-const SCOPES: &[(&str, Scope)] = &[("input[]", Scope::Item)];
+const SCOPES: &[(&str, Scope)] =
+    &[("input[]", Scope::Item), ("tools[]", Scope::Tool), ("input[].tools[]", Scope::Tool)];
 const SKELETON: &[(&str, &str)] = &[
     ("model", "\"gpt-4o\""),
     ("input[].type", "\"message\""),

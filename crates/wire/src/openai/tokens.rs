@@ -6,17 +6,17 @@
 use events::Provenance::User;
 
 use crate::form::Form;
-use crate::openai::chat_request::{CALLS, MESSAGES, PARTS, TOOLS};
+use crate::openai::chat_request::{CALLS, MESSAGES, PARTS, SCOPES, TOOLS};
 use crate::openai::{ELSEWHERE, ERROR};
 use crate::route::{Direction, Operation};
-use crate::table::{Fact, MessageTable, Origin, Row, Scope};
+use crate::table::{Fact, MessageTable, Origin, Row};
 
 /// The request for ids.
 pub(crate) static TOKENIZE: MessageTable = MessageTable {
     operation: Operation::Tokenize,
     direction: Direction::Request,
     parts: &[MESSAGES, PARTS, CALLS, TOOLS, ASKED, ELSEWHERE],
-    scopes: &[("messages[]", Scope::Message)],
+    scopes: SCOPES,
     skeleton: &[("model", "\"m\""), ("prompt", "\"hello\"")],
 };
 

@@ -138,6 +138,16 @@ pub(crate) fn error_body(shape: &ErrorShape<'_>) -> Vec<u8> {
     body
 }
 
+/// The answer to one request of a batch.
+pub(crate) fn refused_answer(shape: &ErrorShape<'_>) -> Vec<u8> {
+    let mut answer = format!(r#"{{"status_code":{},"request_id":"#, shape.status).into_bytes();
+    push_optional(&mut answer, shape.interaction);
+    answer.extend_from_slice(br#","body":"#);
+    answer.append(&mut error_body(shape));
+    answer.push(b'}');
+    answer
+}
+
 fn push_optional(output: &mut Vec<u8>, text: Option<&str>) {
     match text {
         Some(text) => push_string(output, text),

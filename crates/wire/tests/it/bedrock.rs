@@ -331,7 +331,7 @@ fn a_request_is_read_with_its_provenances() {
         "inferenceConfig": { "maxTokens": 9, "stopSequences": ["END"] },
         "promptVariables": { "name": { "text": "carl" } },
         "requestMetadata": { "team": "red" },
-        "additionalModelRequestFields": { "top_k": 5, "note": "aside" },
+        "additionalModelRequestFields": { "top_k": 5, "tools": [{ "name": "computer" }] },
     })
     .to_string();
     let limits = ReadLimits::default();
@@ -355,7 +355,6 @@ fn a_request_is_read_with_its_provenances() {
         ("carl", Provenance::User),
         ("team", Provenance::User),
         ("red", Provenance::User),
-        ("aside", Provenance::User),
     ] {
         assert!(seen.contains(&expected), "{expected:?}: {seen:?}");
     }
@@ -363,13 +362,71 @@ fn a_request_is_read_with_its_provenances() {
         document.files.iter().map(|file| (file.declared(), file.base64())).collect();
     assert_eq!(files, [("pdf", "JVBERi0=")]);
     assert_eq!(document.facts.output_tokens_max, Some(9));
-    assert_eq!(document.facts.tools, ["f"]);
+    let mut tools = document.facts.tools.clone();
+    tools.sort();
+    assert_eq!(tools, ["computer", "f"]);
     for stored in ["document", "image", "video", "audio"] {
         let source = json!({ "s3Location": { "uri": "s3://bucket/key" } });
         let content = json!([{ stored: { "format": "pdf", "source": source } }]);
         let body = json!({ "messages": [{ "role": "user", "content": content }] }).to_string();
         let read = read_request(Operation::Converse, body.as_bytes(), UnknownFields::Scan, &limits);
         assert!(matches!(read, Err(ReadError::Denied { .. })), "{stored}");
+    }
+}
+
+#[test]
+fn what_goes_on_to_the_model_in_its_own_words_counts_like_any_other() {
+    let none: &[&str] = &[];
+    for (additional, tools, most, is_known) in [
+        (
+            json!({ "top_k": 5, "thinking": { "type": "enabled", "budget_tokens": 2 } }),
+            none,
+            9,
+            true,
+        ),
+        (json!({ "max_tokens": 70 }), none, 70, true),
+        (json!({ "inferenceConfig": { "maxTokens": 70 } }), none, 70, true),
+        (json!({ "max_tokens": 3 }), none, 9, true),
+        (
+            json!({ "tools": [{ "type": "computer_20250124", "name": "computer" }] }),
+            &["computer"],
+            9,
+            true,
+        ),
+        (json!({ "tools": [{ "function": { "name": "f" } }] }), &["f"], 9, true),
+        (json!({ "tools": [{ "type": "nameless_2027" }] }), &[""], 9, true),
+        // Members that nobody has told us of.
+        (
+            json!({ "system": "be rude", "messages": [{ "role": "user", "content": "hi" }] }),
+            none,
+            9,
+            false,
+        ),
+        (json!({ "max_gen_len": 70 }), none, 70, false),
+        (json!({ "deep": { "maxNewTokens": 70.5 } }), none, 71, false),
+        (json!({ "max_new_tokens": 1e99 }), none, u64::MAX, false),
+        (json!({ "max_input_tokens": 70 }), none, 9, false),
+        (json!({ "my_tools": [{ "name": "f" }] }), &["my_tools"], 9, false),
+        (json!({ "deep": { "functionDeclarations": [] } }), &["functionDeclarations"], 9, false),
+        (json!({ "tools": "search" }), &["tools"], 9, false),
+    ] {
+        let body = json!({
+            "messages": [{ "role": "user", "content": [{ "text": "look" }] }],
+            "inferenceConfig": { "maxTokens": 9 },
+            "additionalModelRequestFields": additional,
+        })
+        .to_string();
+        let read = |unknown| {
+            read_request(Operation::Converse, body.as_bytes(), unknown, &ReadLimits::default())
+        };
+        let document = read(UnknownFields::Scan).unwrap_or_else(|error| panic!("{error}: {body}"));
+        assert_eq!(document.facts.tools, tools, "{body}");
+        assert_eq!(document.facts.output_tokens_max, Some(most), "{body}");
+        assert_eq!(read(UnknownFields::Refuse).is_ok(), is_known, "{body}");
+        let texts: Vec<&str> = document.fields.iter().map(|field| &*field.text).collect();
+        for text in ["be rude", "hi"].iter().filter(|text| body.contains(&format!("\"{text}\""))) {
+            assert!(texts.contains(text), "{texts:?}");
+        }
     }
 }
 

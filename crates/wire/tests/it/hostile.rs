@@ -104,6 +104,7 @@ fn every_limit_is_refused_by_name() {
         key_bytes_max: 8,
         object_keys_max: 5,
         number_bytes_max: 6,
+        members_max: 2,
     };
     let limit = |of, max| Some(ReadError::Limit { of, max });
     for (message, error) in [
@@ -130,6 +131,14 @@ fn every_limit_is_refused_by_name() {
     ] {
         assert_eq!(chat(message.as_bytes(), &limits), error, "{message}");
     }
+    let few = ReadLimits { members_max: 2, ..ReadLimits::default() };
+    let batch = |count: usize| {
+        let one = r#"{"custom_id":"a","params":{"model":"m","messages":[]}}"#;
+        let batch = format!("{{\"requests\":[{}]}}", vec![one; count].join(","));
+        let operation = Operation::MessageBatchCreate;
+        read_request(operation, batch.as_bytes(), UnknownFields::Refuse, &few).err()
+    };
+    assert_eq!((batch(2), batch(3)), (None, limit("messages in one file or batch", 2)));
     let limits = ReadLimits { fields_max: 3, ..ReadLimits::default() };
     for member in ["\"logprobs\":1", "\"finish_reason\":\"stop\""] {
         let answer = |choices: usize| {

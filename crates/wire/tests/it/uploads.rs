@@ -2,8 +2,9 @@
 
 use events::Span;
 use wire::{
-    Direction, Document, Echoes, Edit, LINES_FIELDS_FACTOR, Operation, ReadError, ReadLimits,
-    UnknownFields, plantings, read_batch_output, read_request, read_response, splice,
+    Direction, Document, Echoes, Edit, MEMBERS_FIELDS_FACTOR, MemberAt, Operation, ReadError,
+    ReadLimits, SpliceError, UnknownFields, plantings, read_batch_output, read_request,
+    read_response, read_upload, splice,
 };
 
 fn form(purpose: &str, file: &[u8]) -> Vec<u8> {
@@ -61,7 +62,7 @@ fn a_line_says_what_its_message_says_alone() {
                 let own = said(&document, member.fields.clone(), &above);
                 assert_eq!(own, said(&alone, 0..alone.fields.len(), ""), "{line}");
                 assert_eq!(member.files.len(), alone.files.len());
-                assert_eq!((member.operation, member.line), (operation, number));
+                assert_eq!((member.operation, member.at), (operation, MemberAt::Line(number)));
                 assert_eq!(member.facts.model, alone.facts.model);
                 assert_eq!(&document.source()[member.body.clone().expect("a body")], message);
             }
@@ -92,7 +93,8 @@ fn a_line_of_an_output_says_what_its_answer_says_alone() {
             named.collect()
         };
         assert_eq!(channels(&output), channels(&alone), "{line}");
-        assert_eq!(&output.source()[member.status.clone().expect("a status")], "200");
+        let answer = format!(r#"{{"status_code":200,"body":{message}}}"#);
+        assert_eq!(&output.source()[member.answer.clone().expect("an answer")], answer);
     }
 }
 
@@ -124,7 +126,7 @@ fn edits_of_lines_and_names_change_nothing_else() {
     let edited = splice(&document, &edits, Echoes::OfEdited).expect("edits that fit");
     let expected = String::from_utf8(body.clone()).expect("text");
     let expected = expected
-        .replace("filename=\"a.", "filename=\"_x__.")
+        .replace("filename=\"a.", "filename=\"%22x%0D%0A.")
         .replace("one \\u0041", "one \\\"Z")
         .replace("\"two\"", "\"2\"");
     assert_eq!(String::from_utf8(edited).expect("text"), expected);
@@ -134,7 +136,7 @@ fn edits_of_lines_and_names_change_nothing_else() {
     let document = upload(&body, &ReadLimits::default()).expect("an upload");
     let key = document.fields.iter().position(|field| field.text == "ab").expect("a key");
     let equal = splice(&document, &[Edit::value(key, Span::new(0, 1), "")], Echoes::OfEdited);
-    assert_eq!(equal, Err(wire::SpliceError::DuplicateKey));
+    assert_eq!(equal, Err(SpliceError::DuplicateKey));
     assert!(splice(&document, &[Edit::value(key, Span::new(0, 1), "c")], Echoes::OfEdited).is_ok());
 }
 
@@ -147,12 +149,70 @@ fn pieces_of_text_are_limited_by_line_and_by_file() {
     };
     let read =
         |lines: &[String]| upload(&form("batch", lines.join("\n").as_bytes()), &limits).map(|_| ());
-    let crossed = |read: Result<(), ReadError>| matches!(read, Err(ReadError::Line { error, .. }) if matches!(*error, ReadError::Limit { .. }));
+    let crossed = |read: Result<(), ReadError>| matches!(read, Err(ReadError::Member { error, .. }) if matches!(*error, ReadError::Limit { .. }));
     // The name of the file is a piece too.
-    assert_eq!(read(&vec![line(2); LINES_FIELDS_FACTOR]), Ok(()));
+    assert_eq!(read(&vec![line(2); MEMBERS_FIELDS_FACTOR]), Ok(()));
     assert!(crossed(read(&[line(4)])));
-    assert!(crossed(read(&vec![line(3); LINES_FIELDS_FACTOR])));
+    assert!(crossed(read(&vec![line(3); MEMBERS_FIELDS_FACTOR])));
     let small = ReadLimits { body_bytes_max: 10, ..ReadLimits::default() };
     let large = upload(&form("batch", b"{}"), &small).map(|_| ());
     assert_eq!(large, Err(ReadError::TooLarge { bytes_max: 10 }));
+}
+
+#[test]
+fn an_edit_never_ends_a_part() {
+    let line =
+        r#"{"custom_id":"a","url":"/v1/completions","body":{"model":"m","prompt":"see -x"}}"#;
+    let body = form("batch", line.as_bytes());
+    let limits = ReadLimits::default();
+    for boundary in ["b", "a", "b--"] {
+        let read = read_upload(boundary, &body, UnknownFields::Scan, &limits).map(|_| ());
+        assert_eq!(read.is_ok(), boundary == "b", "{boundary}: {read:?}");
+    }
+    let document = upload(&body, &limits).expect("an upload");
+    let field = |text: &str| {
+        document
+            .fields
+            .iter()
+            .position(|field| field.text == text)
+            .unwrap_or_else(|| panic!("{text}"))
+    };
+    let edited = |field: usize, span: Span, with: &str| {
+        splice(&document, &[Edit::value(field, span, with)], Echoes::OfEdited)
+    };
+    let prompt = field("see -x");
+    for (span, with) in [
+        (Span::new(0, 3), "\r\n--b--\r\n"),
+        (Span::new(0, 3), "--b"),
+        // Together with what stands there already.
+        (Span::new(5, 6), "-b"),
+        (Span::new(0, 4), "-"),
+    ] {
+        let is_kept = with == "-";
+        assert_eq!(edited(prompt, span, with).is_ok(), is_kept, "{with}");
+    }
+    let name = field("a.jsonl");
+    assert_eq!(edited(name, Span::new(0, 1), "--b"), Err(SpliceError::Boundary));
+    assert!(edited(name, Span::new(0, 1), "-b").is_ok());
+}
+
+#[test]
+fn a_name_of_a_file_is_edited_wherever_it_stands_and_that_of_a_part_nowhere() {
+    let both = "--b\r\nContent-Disposition: form-data; name=purpose\r\n\r\nuser_data\r\n--b\r\n\
+                Content-Disposition: form-data; name=x_anna\r\n\r\n1\r\n--b\r\n\
+                Content-Disposition: form-data; name=file; filename=anna.txt; filename*=utf-8''anna.txt\r\n\
+                Content-Type: text/plain; charset=utf-8\r\n\r\nhello\r\n--b--\r\n";
+    let document = upload(both.as_bytes(), &ReadLimits::default()).expect("an upload");
+    let named: Vec<usize> =
+        (0..document.fields.len()).filter(|at| document.fields[*at].text == "anna.txt").collect();
+    let edits: Vec<Edit> =
+        named.iter().map(|at| Edit::value(*at, Span::new(0, 4), "a\"b")).collect();
+    let edited = splice(&document, &edits, Echoes::OfEdited).expect("edits that fit");
+    let expected = both
+        .replace("filename=anna.txt", "filename=\"a%22b.txt\"")
+        .replace("utf-8''anna.txt", "UTF-8''a%2522b.txt");
+    assert_eq!(String::from_utf8(edited).expect("text"), expected);
+    let part = document.fields.iter().position(|field| field.text == "x_anna").expect("a name");
+    let edited = splice(&document, &[Edit::value(part, Span::new(0, 1), "y")], Echoes::OfEdited);
+    assert_eq!(edited, Err(SpliceError::NoSuchField { field: part }));
 }

@@ -73,7 +73,7 @@ pub(crate) fn redis(checkout: &Checkout) -> Outcome {
     }
     let tests = ["test", "--locked", "-p", "connect", "-p", "gateway", "shared_"];
     let step = Step::new(&checkout.root, "cargo").args(tests);
-    step.env("BARTIZAN_REDIS_REQUIRED", "1").run().into()
+    step.env("BARTIZAN_PROGRAMS_REQUIRED", "1").run().into()
 }
 
 /// Runs the scripts in a folder of the Python ones.

@@ -66,6 +66,7 @@ const HEAVY_HOLDERS: &[(&str, &[&str])] = &[
     ("cedar-policy", &["policy"]),
     ("clap", &["bartizan"]),
     ("datafusion", &["lake"]),
+    ("h2", &["net"]),
     ("hyper", &["bench", "net"]),
     ("hyper-util", &["bench", "net"]),
     ("landlock", &["sandbox"]),

@@ -26,7 +26,8 @@ mod world;
 use std::sync::LazyLock;
 
 use self::form::{Candidate, Forms};
-use self::topics::{Dictionary, Near, Topic};
+pub(crate) use self::topics::Near;
+use self::topics::{Dictionary, Topic};
 use super::digits::continues;
 use super::{Enabled, Hit, Id, Word};
 use crate::text::Text;
@@ -63,6 +64,8 @@ struct Row {
     named: u8,
     /// Its rank if it is not; 0 if it is then not reported.
     alone: u8,
+    /// What must hold besides of the text before it and of where it ends.
+    place: fn(&Text<'_>, usize) -> bool,
 }
 
 impl Row {
@@ -72,7 +75,17 @@ impl Row {
         forms: &'static [&'static str],
         check: fn(&[u8]) -> bool,
     ) -> Self {
-        Self { kind, about, forms, check, words: &[], topics: &[], named: 0, alone: 0 }
+        Self {
+            kind,
+            about,
+            forms,
+            check,
+            words: &[],
+            topics: &[],
+            named: 0,
+            alone: 0,
+            place: anywhere,
+        }
     }
 
     /// The words that name it, its topics, and its rank then.
@@ -89,6 +102,16 @@ impl Row {
     const fn alone(self, rank: u8) -> Self {
         Self { alone: rank, ..self }
     }
+
+    /// Only where this holds of the text and of where in it the identifier ends.
+    const fn only(self, place: fn(&Text<'_>, usize) -> bool) -> Self {
+        Self { place, ..self }
+    }
+}
+
+/// No place is better than another.
+const fn anywhere(_: &Text<'_>, _: usize) -> bool {
+    true
 }
 
 /// A form is all there is to it.
@@ -149,17 +172,15 @@ pub(crate) struct Found {
 /// The identifier at the start of `text`, if there is one.
 pub(crate) fn find(text: &Text<'_>, word: Word, on: Enabled) -> Option<Found> {
     let all = &*IDENTIFIERS;
-    let mut near = None;
     let mut best: Option<Best> = None;
     all.forms.candidates(text, word.len, |candidate| {
-        all.consider(candidate, &mut near, text, on, &mut best);
+        all.consider(candidate, text, on, &mut best);
     });
     if let Some(named) = best.filter(|best| best.distance.is_some()) {
         return Some(Found { hit: named.hit, evidence: Evidence::Named });
     }
-    let mut read = || near.clone().unwrap_or_else(|| all.dictionary.read(text.context()));
     if on.has(Id::NamedNumber)
-        && let Some(hit) = open::find(text, word, &mut read)
+        && let Some(hit) = open::find(text, word)
     {
         return Some(Found { hit, evidence: Evidence::NameOnly });
     }
@@ -190,7 +211,6 @@ impl Identifiers {
     fn consider(
         &self,
         candidate: Candidate<'_>,
-        near: &mut Option<Near>,
         text: &Text<'_>,
         on: Enabled,
         best: &mut Option<Best>,
@@ -200,7 +220,7 @@ impl Identifiers {
         if !on.has(*id) || !(row.check)(candidate.value) {
             return;
         }
-        let near = near.get_or_insert_with(|| self.dictionary.read(text.context()));
+        let near = text.near();
         let own = near.row(candidate.row);
         let shared = row.topics.iter().filter_map(|topic| near.topic(*topic)).min();
         // A name of its own says more than one that others share.
@@ -210,7 +230,7 @@ impl Identifiers {
             (None, None) if candidate.goes_on => return,
             (None, None) => (None, row.alone),
         };
-        if rank == 0 {
+        if rank == 0 || !(row.place)(text, candidate.end) {
             return;
         }
         let hit = Hit::new(card, row.kind, candidate.end, rank);
@@ -237,16 +257,19 @@ pub(crate) fn letters_may_begin(rest: &[u8], len: usize) -> bool {
     }
 }
 
-/// Whether `context`, the text before a date, says that it is one of birth.
-pub(crate) fn names_birth(context: &[u8]) -> bool {
-    let near = IDENTIFIERS.dictionary.read(context);
-    near.topic(Topic::Birth).is_some_and(|distance| distance <= BIRTH_DISTANCE_MAX)
+/// What `context`, the text before a value, names.
+pub(crate) fn near(context: &[u8]) -> Near {
+    IDENTIFIERS.dictionary.read(context)
 }
 
-/// Whether `context`, the text before a number, says that it is an age.
-pub(crate) fn names_age(context: &[u8]) -> bool {
-    let near = IDENTIFIERS.dictionary.read(context);
-    near.topic(Topic::Age).is_some_and(|distance| distance <= AGE_DISTANCE_MAX)
+/// Whether what stands before a date says that it is one of birth.
+pub(crate) fn names_birth(text: &Text<'_>) -> bool {
+    text.near().topic(Topic::Birth).is_some_and(|distance| distance <= BIRTH_DISTANCE_MAX)
+}
+
+/// Whether what stands before a number says that it is an age.
+pub(crate) fn names_age(text: &Text<'_>) -> bool {
+    text.near().topic(Topic::Age).is_some_and(|distance| distance <= AGE_DISTANCE_MAX)
 }
 
 /// Whether the text before `at` names a short number there; it is known not to name one at `unnamed`.

@@ -10,7 +10,7 @@
 //!
 //! **Example**: `My driver's license number is A56319335` is found at the number.
 
-use super::topics::{Near, Topic};
+use super::topics::Topic;
 use super::{HELD, Hit, Word};
 use crate::DetectorCard;
 use crate::text::Text;
@@ -69,8 +69,8 @@ const KINDS: [Open; 9] = [
     open(Topic::Student, "pii.student_id", 5..=14, 4, 25),
 ];
 
-/// The number at the start of `text`, if its name is `near`.
-pub(super) fn find(text: &Text<'_>, word: Word, near: &mut dyn FnMut() -> Near) -> Option<Hit> {
+/// The number at the start of `text`, if its name is near.
+pub(super) fn find(text: &Text<'_>, word: Word) -> Option<Hit> {
     if word.len > 20 || matches!(text.back(0), Some(b'$' | b'.' | b'/' | b'@' | b'-')) {
         return None;
     }
@@ -85,7 +85,7 @@ pub(super) fn find(text: &Text<'_>, word: Word, near: &mut dyn FnMut() -> Near) 
         return None;
     }
     // What is named is read last: most numbers fail before.
-    let near = near();
+    let near = text.near();
     if !near.any() {
         return None;
     }

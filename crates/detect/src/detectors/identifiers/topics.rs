@@ -36,10 +36,11 @@ pub(super) enum Topic {
     Phone,
     Birth,
     Age,
+    Flat,
 }
 
 /// How many topics there are.
-pub(super) const TOPICS: usize = Topic::Age as usize + 1;
+pub(super) const TOPICS: usize = Topic::Flat as usize + 1;
 
 /// Words up to this length count only by themselves.
 const EXACT_BYTES_MAX: usize = 4;
@@ -688,11 +689,16 @@ pub(super) const WORDS: &[(Topic, &[&str])] = &[
             "उम्र",
         ],
     ),
+    (Topic::Flat, FLAT_WORDS),
 ];
+
+/// Words before the number of a flat or an office in an address.
+pub(super) const FLAT_WORDS: &[&str] =
+    &["apt", "apartment", "suite", "appt", "apto", "depto", "lgh"];
 
 /// Which topics and rows are named before a value, and how many bytes before it. Mostly nothing is.
 #[derive(Clone, Debug)]
-pub(super) struct Near {
+pub(crate) struct Near {
     named: Vec<(u16, u8)>,
 }
 
@@ -780,7 +786,7 @@ impl Dictionary {
     /// stop.
     fn each(&self, text: &[u8], from: usize, mut report: impl FnMut(&Word, &[u8]) -> bool) {
         for (at, byte) in text.iter().enumerate().skip(from) {
-            if !self.firsts.get(usize::from(*byte)).is_some_and(|first| *first) {
+            if !self.firsts[usize::from(*byte)] {
                 continue;
             }
             let before = at.checked_sub(1).and_then(|before| text.get(before));

@@ -3,7 +3,8 @@
 //! **Finds** `pii.mac_address` (EUI-48, in pairs or groups of four), `pii.imei` (Luhn) after `IMEI`, `pii.vin`
 //! (ISO 3779) after a word such as `VIN` or `chassis`, `pii.bic` (ISO 9362) after `BIC` or `SWIFT`, `pii.card_code` (the three
 //! or four digits on a card) after `CVV` and the like, and `pii.uuid` (RFC 9562) after words such as `user id`, with a low rank:
-//! it names a record, not a person. `pii.postcode` after a word such as `ZIP` or `Postleitzahl`, where no country's own form fits.
+//! it names a record, not a person. `pii.postcode` after a word such as `ZIP` or `Postleitzahl`, where no country's own form fits,
+//! and at the end of an address with the number of a flat (`Suite 12`, a town, the number).
 //!
 //! **Does not find** any of them but MAC addresses without such a word: their forms are those of countless other
 //! numbers. Multicast and broadcast MAC addresses.
@@ -11,11 +12,13 @@
 //! **Example**: `IMEI 490154203237518` is found at the number.
 
 use super::checksums::{all_same, at, base_36, luhn};
+use super::topics::FLAT_WORDS;
 use super::topics::Topic::{
-    BankAccount, CardCode, Customer, Employee, Patient, Person, Postcode, Vehicle,
+    BankAccount, CardCode, Customer, Employee, Flat, Patient, Person, Postcode, Vehicle,
 };
 use super::{HELD, Row, any};
 use crate::DetectorCard;
+use crate::text::Text;
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "device_and_record_id",
@@ -78,12 +81,38 @@ pub(super) const ROWS: &[Row] =
             any,
         )
         .named(&[], &[Postcode], 25),
+        Row::new(
+            "pii.postcode",
+            "Postcode at the end of an address with the number of a flat",
+            &["dddd", "ddddd", "dddddd", "ddd dd", "dd-ddd", "ddddd-ddd", "ddd-dddd"],
+            no_year,
+        )
+        .named(&[], &[Flat], 22)
+        .only(ends_an_address),
         Row::new("pii.card_code", "Card security code", &["ddd", "dddd"], any).named(
             &[],
             &[CardCode],
             35,
         ),
     ];
+
+fn no_year(value: &[u8]) -> bool {
+    !(value.len() == 4 && (value.starts_with(b"19") || value.starts_with(b"20")))
+}
+
+/// Whether the text before names a flat by its number and something after it, and nothing goes on at `end`.
+fn ends_an_address(text: &Text<'_>, end: usize) -> bool {
+    let closed = text.get(end).is_none_or(|next| b"\r\n.,;?!)".contains(&next));
+    let mut words = text.context().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let names_flat = |word: &[u8]| {
+        let word = word.strip_suffix(b".").unwrap_or(word);
+        FLAT_WORDS.iter().any(|flat| word.eq_ignore_ascii_case(flat.as_bytes()))
+    };
+    closed
+        && words.any(names_flat)
+        && words.next().is_some_and(|number| number.iter().any(u8::is_ascii_digit))
+        && words.next().is_some()
+}
 
 /// Of one device: neither all the same nor for many.
 fn mac(value: &[u8]) -> bool {
@@ -128,6 +157,7 @@ fn bic(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::tests::check_value;
+    use crate::detectors::tests::located_hits;
 
     #[test]
     fn published_examples_are_found() {
@@ -142,5 +172,25 @@ mod tests {
             "user_id=f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
             "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
         );
+    }
+
+    #[test]
+    fn an_address_with_a_flat_ends_with_its_postcode() {
+        for (text, expect) in [
+            ("20789 Allika 46\n Suite 501\n Riisa\n\n Estonia 62488", Some("62488")),
+            ("ul. Zielona 10 Apt. 360\nPoznań\n60-320\n", Some("60-320")),
+            ("Apt. 17, 62 Mellemvej 32\nAalborg 9100.", Some("9100")),
+            ("the test suite took 53211\n", None),
+            ("Suite 53211\n", None),
+            ("Suite 500 opened in March 2019.", None),
+            ("Suite 500 in Riisa has 62488 visitors", None),
+        ] {
+            let found: Vec<_> = located_hits(text)
+                .into_iter()
+                .filter(|(_, hit)| hit.kind == "pii.postcode")
+                .filter_map(|(at, hit)| text.get(at..at + hit.len))
+                .collect();
+            assert_eq!(found, Vec::from_iter(expect), "{text:?}");
+        }
     }
 }

@@ -148,13 +148,16 @@ pub(super) fn find(name: &[u8], value: &[u8]) -> Option<&'static str> {
     randomness::looks_random(value).then_some(*kind)
 }
 
+/// Whether a service's name may end so.
+pub(super) fn may_end([a, b]: [u8; 2]) -> bool {
+    let (word, bit) = ending(a, b);
+    ENDINGS.get(word).is_some_and(|word| word >> bit & 1 == 1)
+}
+
 /// Whether `name` ends with the name of a service.
 pub(super) fn ends_with_service(name: &[u8]) -> bool {
-    let may = name.last_chunk().is_some_and(|[a, b]| {
-        let (word, bit) = ending(*a, *b);
-        ENDINGS.get(word).is_some_and(|word| word >> bit & 1 == 1)
-    });
-    may && SERVICES.iter().any(|(service, ..)| name.ends_with(service.as_bytes()))
+    name.last_chunk().is_some_and(|last| may_end(*last))
+        && SERVICES.iter().any(|(service, ..)| name.ends_with(service.as_bytes()))
 }
 
 #[cfg(test)]

@@ -70,6 +70,66 @@ pub(crate) fn promises(context: &[u8]) -> bool {
     may && before(context).is_some()
 }
 
+/// A bit for every two last bytes of some words, by the last bits of both; hardly another word has one.
+struct Endings([u64; 64]);
+
+impl Endings {
+    const fn of<const LISTS: usize>(lists: [&[&str]; LISTS]) -> Self {
+        let (mut bits, mut list) = ([0; 64], 0);
+        while list < LISTS {
+            let mut at = 0;
+            while at < lists[list].len() {
+                if let Some([before, last]) = lists[list][at].as_bytes().last_chunk() {
+                    bits[*before as usize % 64] |= 1 << (*last % 64);
+                }
+                at += 1;
+            }
+            list += 1;
+        }
+        Self(bits)
+    }
+
+    fn may_have(&self, [before, last]: [u8; 2]) -> bool {
+        self.0[usize::from(before % 64)] >> (last % 64) & 1 == 1
+    }
+}
+
+/// How the names end that [`name`] knows in ASCII, but for those of services.
+static NAME_ENDINGS: Endings = Endings::of([
+    PASSWORD_NAMES,
+    SHORT_PASSWORD_NAMES,
+    KEY_NAMES,
+    SHORT_KEY_NAMES,
+    SOME_KEY_NAMES,
+    &["session", "sid", "auth", "key"],
+]);
+
+/// Whether the name that `rest` ends with may be one that [`name`] knows: by its last two letters, without reading more.
+fn may_be_name(rest: &[u8]) -> bool {
+    if rest.last().is_some_and(|last| !last.is_ascii()) {
+        return true;
+    }
+    let (mut last, mut spaces) = (None, 0);
+    for byte in rest.iter().rev().take(NAME_BYTES_MAX) {
+        match byte {
+            // Digits at the end do not count.
+            b'0'..=b'9' if last.is_none() => spaces = 0,
+            byte if byte.is_ascii_alphanumeric() => {
+                let letter = byte.to_ascii_lowercase();
+                let Some(last) = last else {
+                    (last, spaces) = (Some(letter), 0);
+                    continue;
+                };
+                return NAME_ENDINGS.may_have([letter, last]) || named::may_end([letter, last]);
+            }
+            b'_' | b'-' | b'.' => spaces = 0,
+            b' ' if spaces == 0 => spaces += 1,
+            _ => break,
+        }
+    }
+    false
+}
+
 /// `text` without the quote it ends with, which may be escaped.
 pub(super) fn unquoted(text: &[u8]) -> &[u8] {
     match text.split_last() {
@@ -341,6 +401,9 @@ fn letters_before(rest: &[u8]) -> Option<([u8; NAME_BYTES_MAX], usize)> {
 
 /// What the name that `rest` ends with stands for.
 fn name(rest: &[u8]) -> Option<Named> {
+    if !may_be_name(rest) {
+        return None;
+    }
     let (letters, from) = letters_before(rest)?;
     let name = letters.get(from..)?;
     // `password1`, `Unseal Key 2`.
@@ -406,6 +469,21 @@ mod tests {
             let flag = matches!(last, [b'-', _]);
             assert!(flag || ENDINGS.contains(&last), "{name}");
         }
+    }
+
+    #[test]
+    fn no_name_is_ruled_out_by_its_last_letters() {
+        let names = (PASSWORD_NAMES.iter().chain(SHORT_PASSWORD_NAMES))
+            .chain(KEY_NAMES)
+            .chain(SHORT_KEY_NAMES)
+            .chain(SOME_KEY_NAMES);
+        for name in names {
+            for text in [format!("my {name}"), format!("MY_{name}_2"), format!("my-{name}1 ")] {
+                assert!(may_be_name(text.as_bytes()), "{text}");
+            }
+        }
+        assert!(FOREIGN_PASSWORD_NAMES.iter().all(|name| may_be_name(name.as_bytes())));
+        assert!(!may_be_name(b"the box") && !may_be_name(b"x") && !may_be_name(b""));
     }
 
     #[test]
