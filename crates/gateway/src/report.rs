@@ -17,7 +17,7 @@ use events::{
 };
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use journal::Part;
-use net::{Arrival, Body, BodyShare, Incoming};
+use net::{Arrival, Body, BodyShare, RequestBody};
 use serde_json::Value;
 use wire::Dialect;
 
@@ -68,7 +68,7 @@ async fn take(
     shared: &Shared,
     early: &mut Early,
     (head, shown): (&Parts, &Shown),
-    body: Incoming,
+    body: RequestBody,
 ) -> Result<InteractionId, Refusal> {
     shared.addresses.rules.check(early.client_address)?;
     if head.method != http::Method::POST {

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use events::{Decision, Ending, InteractionId};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
-use net::{Arrival, Body, BodyBudget, Handler, Incoming};
+use net::{Arrival, Body, BodyBudget, Handler, RequestBody};
 use ring::hmac;
 use store::KeySnapshot;
 use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields};
@@ -220,7 +220,7 @@ impl Service {
         &self,
         mut journey: Journey,
         head: (&Parts, &Shown),
-        body: Incoming,
+        body: RequestBody,
     ) -> Result<Response<Body>, (Journey, Refusal)> {
         let shared = &*self.0;
         if let Err(refusal) = self.receive(&mut journey, head, body).await {
@@ -284,7 +284,7 @@ impl Service {
         &self,
         journey: &mut Journey,
         (head, shown): (&Parts, &Shown),
-        body: Incoming,
+        body: RequestBody,
     ) -> Result<(), Refusal> {
         self.admit(journey, head, shown).await?;
         let Journey { received, .. } = journey;

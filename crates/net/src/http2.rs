@@ -33,8 +33,8 @@ use tokio::{
 };
 
 use crate::{
-    Arrival, Body, BodyFault, ConnectionHold, Handler, ListenerSettings, Shutdown, Tasks,
-    patience::Patience,
+    Arrival, Body, BodyFault, ConnectionHold, Handler, ListenerSettings, RequestBody, Shutdown,
+    Tasks, patience::Patience, request_body::Unread,
 };
 
 /// Requests under way on one connection.
@@ -76,6 +76,8 @@ pub(crate) async fn serve(
         let hold = client.hold.clone();
         let stream = Streams::begin(&known);
         async move {
+            // A stream ends with its answer; the others of its connection go on.
+            let request = request.map(|body| RequestBody::new(body, &Unread::default()));
             let arrival = Arrival { at: Instant::now(), certificate, hold, peer, request };
             let answer = handler.handle(arrival).await;
             Ok::<_, Infallible>(answer.map(|body| Pieces::new(body, stream)))

@@ -23,16 +23,14 @@ mod listener;
 mod patience;
 mod pool;
 mod proxy_protocol;
+mod request_body;
 mod tasks;
 mod tls;
 mod upstream;
 mod websocket;
 
-pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, read_bounded};
-/// A body as it comes in, from a client.
-pub use hyper::body::Incoming;
-
 pub use answer_body::{AnswerBody, AnswerFault};
+pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, read_bounded};
 pub use connector::HttpVersions;
 pub use dial::{Dial, DialSettings};
 pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Question};
@@ -40,6 +38,7 @@ pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
 pub use listener::{
     Arrival, ConnectionHold, Handler, Listener, ListenerConduct, ListenerSettings, Shutdown,
 };
+pub use request_body::RequestBody;
 pub use tasks::Tasks;
 pub use tls::{CertificatePin, ClientCertificates, ClientIdentity, TlsSettings, server_config};
 pub use upstream::{BesideVersion, Upstream, UpstreamSettings};

@@ -12,7 +12,10 @@ use std::{
     time::Duration, time::Instant,
 };
 
-use http::{Request, Response};
+use http::{
+    HeaderValue, Request, Response,
+    header::{CONNECTION, EXPECT},
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -25,8 +28,9 @@ use policy::AddressRange;
 use telemetry::Gauge;
 
 use crate::{
-    Body, ListenError, Tasks, TlsSettings, connector::HTTP_2, http2, in_place::InPlace,
-    patience::Patience, proxy_protocol, proxy_protocol::Client,
+    Body, ListenError, RequestBody, Tasks, TlsSettings, connector::HTTP_2, http2,
+    in_place::InPlace, patience::Patience, proxy_protocol, proxy_protocol::Client,
+    request_body::Unread,
 };
 
 /// The kernel's queue of connections not yet accepted.
@@ -66,7 +70,7 @@ pub struct Arrival {
     /// The other end of the connection, or whom its load balancer speaks for.
     pub peer: SocketAddr,
     /// Head and unread body.
-    pub request: Request<Incoming>,
+    pub request: Request<RequestBody>,
 }
 
 /// A connection's place among the open ones, until every clone is dropped.
@@ -302,8 +306,16 @@ impl Connection {
             let (handler, hold) = (Arc::clone(&handler), hold.clone());
             let certificate = certificate.clone();
             async move {
+                let unread = Unread::default();
+                // Who waits to be told to go on would take our reading as being told.
+                let may_wait = request.headers().contains_key(EXPECT);
+                let request = request.map(|body| RequestBody::new(body, &unread));
                 let arrival = Arrival { at: Instant::now(), certificate, hold, peer, request };
-                Ok::<_, Infallible>(handler.handle(arrival).await)
+                let mut answer = handler.handle(arrival).await;
+                if !unread.finish(may_wait).await {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
             }
         });
         let connection = http1::Builder::new()
