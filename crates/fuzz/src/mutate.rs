@@ -3,29 +3,27 @@
 //! INVARIANT: the same numbers make the same inputs. INVARIANT: no input is longer than
 //! [`crate::engine::INPUT_BYTES_MAX`].
 
+use stdx::SplitMix64;
+
 use crate::engine::INPUT_BYTES_MAX;
 use crate::json;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+/// What decides.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     pub(crate) const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
     /// A number below `bound`, or 0.
     pub(crate) const fn below(&mut self, bound: usize) -> usize {
-        if bound == 0 { 0 } else { (self.next() % bound as u64) as usize }
+        self.0.below(bound)
     }
 
     pub(crate) fn pick<'a, T: ?Sized>(&mut self, items: &[&'a T]) -> Option<&'a T> {

@@ -12,6 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use stdx::SplitMix64;
+
 use crate::disk::{Disk, DiskFile, DiskLock, DiskRead};
 
 const SECTOR_BYTES: usize = 512;
@@ -85,7 +87,7 @@ impl FaultDisk {
     /// The disk as it is found after a power cut now. Equal seeds lose equal parts.
     #[must_use]
     pub fn after_power_cut(&self, seed: u64) -> Self {
-        let mut chance = Chance(seed);
+        let mut chance = SplitMix64::new(seed);
         let world = self.world();
         let mut names = world.durable_names.clone();
         let kept = chance.below(world.renames.len() + 1);
@@ -191,7 +193,7 @@ impl NameChange {
 }
 
 impl Inode {
-    fn survive(&self, chance: &mut Chance) -> Self {
+    fn survive(&self, chance: &mut SplitMix64) -> Self {
         let only_grew = self.bytes.starts_with(&self.durable);
         let safe = self.durable.len();
         let bytes = match chance.below(4) {
@@ -212,7 +214,7 @@ impl Inode {
     }
 
     /// Only some sectors of what was not synced reached the medium.
-    fn scattered(&self, length: usize, chance: &mut Chance) -> Vec<u8> {
+    fn scattered(&self, length: usize, chance: &mut SplitMix64) -> Vec<u8> {
         let safe = self.durable.len();
         let mut bytes = self.bytes.get(..length).unwrap_or_default().to_vec();
         for sector in safe / SECTOR_BYTES..=length / SECTOR_BYTES {
@@ -223,20 +225,6 @@ impl Inode {
             }
         }
         bytes
-    }
-}
-
-/// SplitMix64: what a seed decides.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        (mixed % limit.max(1) as u64) as usize
     }
 }
 

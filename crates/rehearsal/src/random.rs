@@ -1,22 +1,20 @@
-//! Random numbers from a seed.
+//! Random numbers from a seed, in the shapes that traffic has.
 //!
-//! SplitMix64 (Steele et al., "Fast splittable pseudorandom number generators", 2014): small, and good enough to make traffic of.
+//! INVARIANT: the same seed makes the same traffic.
+
+use stdx::SplitMix64;
 
 /// A source of random numbers.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     pub(crate) const fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
     /// Between 0 and 1, neither included.

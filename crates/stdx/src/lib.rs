@@ -8,7 +8,9 @@
 mod reservoir;
 mod secret;
 mod shared_secret;
+mod split_mix;
 
 pub use reservoir::Reservoir;
 pub use secret::Secret;
 pub use shared_secret::SharedSecret;
+pub use split_mix::SplitMix64;

@@ -1,25 +1,19 @@
 //! A small generator of numbers that look random and are the same on every run.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): enough to shuffle, and nothing to do with security.
+use stdx::SplitMix64;
+
+/// Enough to shuffle, and nothing to do with security.
 #[derive(Clone, Debug)]
-pub(crate) struct Shuffle(u64);
+pub(crate) struct Shuffle(SplitMix64);
 
 impl Shuffle {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(SplitMix64::new(seed))
     }
 
     /// A number below `bound`.
     pub(crate) const fn below(&mut self, bound: usize) -> usize {
-        if bound == 0 { 0 } else { (self.next() % bound as u64) as usize }
+        self.0.below(bound)
     }
 
     /// Puts `items` into a new order (Fisher and Yates).
