@@ -46,6 +46,8 @@ pub(crate) struct Pass {
     /// Everything before this is decided, counted from the beginning of the lane.
     at: usize,
     open: Option<Open>,
+    /// While the pass waits for text: the detectors that have not answered yet at the place where it stands.
+    left: Option<Enabled>,
     #[cfg(test)]
     pub(crate) reads: usize,
 }
@@ -57,6 +59,7 @@ impl Pass {
             allow,
             at: 0,
             open: None,
+            left: None,
             #[cfg(test)]
             reads: 0,
         }
@@ -97,9 +100,16 @@ impl Pass {
                 self.reads += text.reads.get();
             }
             match step {
-                Ok(step) => self.at = (self.at + step).min(normal.end()),
+                Ok(step) => self.go_to((self.at + step).min(normal.end())),
                 Err(Starved) => break,
             }
+        }
+    }
+
+    const fn go_to(&mut self, at: usize) {
+        if at != self.at {
+            self.at = at;
+            self.left = None;
         }
     }
 
@@ -108,13 +118,14 @@ impl Pass {
         let bytes = normal.text.as_bytes();
         let seen = horizon(normal, self.at, taken);
         let (at, stop) = skim(bytes.get(..seen).unwrap_or(bytes), self.at - normal.dropped);
-        self.at = normal.dropped + at;
+        self.go_to(normal.dropped + at);
         // As much has arrived as is waited for, even if all of the rest is not seen.
         if seen <= bytes.len() { Stop::Ask } else { stop }
     }
 
     fn step(&mut self, text: &Text<'_>, found: &mut Vec<Located>) -> Result<usize, Starved> {
-        let (hit, step) = detectors::at_start(text, self.on)?;
+        let answer = detectors::at_start(text, self.left.get_or_insert(self.on));
+        let (hit, step) = answer?;
         let Some(hit) = hit else { return Ok(step) };
         if let Some(allow) = &self.allow
             && let Some(len) = text.ask(|text| value_len(text, &hit))?

@@ -24,7 +24,7 @@ pub(crate) mod secrets;
 pub(crate) mod street_address;
 pub(crate) mod us_ssn;
 
-use self::identifiers::Evidence;
+use self::identifiers::{Evidence, Found};
 pub(crate) mod acrostic;
 pub(crate) mod bloat;
 pub(crate) mod canary;
@@ -151,6 +151,15 @@ pub(crate) enum Id {
     Citation,
 }
 
+/// The tables of identifiers, bit by bit.
+const IDENTIFIERS: u64 = 1 << Id::World as u64
+    | 1 << Id::European as u64
+    | 1 << Id::American as u64
+    | 1 << Id::Asian as u64
+    | 1 << Id::AfricanOceanian as u64
+    | 1 << Id::VatNumber as u64
+    | 1 << Id::NamedNumber as u64;
+
 /// What asks a text whether a value starts there.
 type Matcher = fn(&Text<'_>) -> Option<Hit>;
 
@@ -167,6 +176,24 @@ impl Enabled {
 
     pub(crate) const fn has(self, id: Id) -> bool {
         self.0 & (1 << id as u64) != 0
+    }
+
+    /// Asks a detector that runs what starts here. One that finds nothing is left out from then on: what it read will not change,
+    /// so at this place it need not be asked again when more text has arrived for the others.
+    fn ask(
+        &mut self,
+        id: Id,
+        text: &Text<'_>,
+        matcher: impl FnOnce(&Text<'_>) -> Option<Hit>,
+    ) -> Result<Option<Hit>, Starved> {
+        if !self.has(id) {
+            return Ok(None);
+        }
+        let hit = text.ask(matcher)?;
+        if hit.is_none() {
+            *self = self.without(id as usize);
+        }
+        Ok(hit)
     }
 }
 
@@ -206,8 +233,12 @@ pub(crate) struct Word {
     pub(crate) next: Option<u8>,
 }
 
-/// What stands at the start of `text`, and how far the next possible start is if nothing does.
-pub(crate) fn at_start(text: &Text<'_>, on: Enabled) -> Result<(Option<Hit>, usize), Starved> {
+/// What stands at the start of `text`, and how far the next possible start is if nothing does. Of `left`, the detectors that
+/// run, those are asked that have not answered yet; it says afterwards who still has not.
+pub(crate) fn at_start(
+    text: &Text<'_>,
+    left: &mut Enabled,
+) -> Result<(Option<Hit>, usize), Starved> {
     let Some(first) = text.get(0) else { return Err(Starved) };
     let before = text.back(0);
     let escaped = before.is_some_and(|byte| matches!(byte, b'n' | b'r' | b't'))
@@ -224,69 +255,60 @@ pub(crate) fn at_start(text: &Text<'_>, on: Enabled) -> Result<(Option<Hit>, usi
         let len = text.run(0, is_word).max(1);
         let word = text.ask(|text| Some(Word { len, first, next: text.get(len) }))?;
         let Some(word) = word else { return Ok((None, len)) };
-        return Ok((at_word(text, word, on)?, len));
+        return Ok((at_word(text, word, left)?, len));
     }
     let hit = match first {
-        b'-' if on.has(Id::PrivateKey) => text.ask(secrets::private_key::find)?,
-        b'+' | b'(' if !inside_word && on.has(Id::Phone) => text.ask(phone::find)?,
-        b':' if !inside_word && on.has(Id::IpAddress) => text.ask(ip_address::find)?,
-        b'_' if !inside_word && before != Some(b'_') && on.has(Id::Email) => {
-            text.ask(email::find)?
-        }
+        b'-' => left.ask(Id::PrivateKey, text, secrets::private_key::find)?,
+        b'+' | b'(' if !inside_word => left.ask(Id::Phone, text, phone::find)?,
+        b':' if !inside_word => left.ask(Id::IpAddress, text, ip_address::find)?,
+        b'_' if !inside_word && before != Some(b'_') => left.ask(Id::Email, text, email::find)?,
         _ => None,
     };
     Ok((
         match hit {
             Some(hit) => Some(hit),
-            None => at_value(text, on)?,
+            None => at_value(text, left)?,
         },
         1,
     ))
 }
 
 /// Values that are known by what stands before them, whatever they begin with.
-fn at_value(text: &Text<'_>, on: Enabled) -> Result<Option<Hit>, Starved> {
+fn at_value(text: &Text<'_>, left: &mut Enabled) -> Result<Option<Hit>, Starved> {
     if !secrets::assignment::may_follow(text.back(0)) {
         return Ok(None);
     }
-    if on.has(Id::UrlPassword)
-        && let Some(hit) = text.ask(secrets::url_password::find)?
-    {
-        return Ok(Some(hit));
+    match left.ask(Id::UrlPassword, text, secrets::url_password::find)? {
+        Some(hit) => Ok(Some(hit)),
+        None => left.ask(Id::SecretAssignment, text, secrets::assignment::find),
     }
-    if on.has(Id::SecretAssignment) { text.ask(secrets::assignment::find) } else { Ok(None) }
 }
 
 /// Values that begin with a letter or digit. The order is the order of preference.
-fn at_word(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Starved> {
-    if on.has(Id::SecretPrefix)
-        && let Some(hit) = text.ask(|text| secrets::find(text, word))?
-    {
+fn at_word(text: &Text<'_>, word: Word, left: &mut Enabled) -> Result<Option<Hit>, Starved> {
+    if let Some(hit) = left.ask(Id::SecretPrefix, text, |text| secrets::find(text, word))? {
         return Ok(Some(hit));
     }
     if word.first == b'e'
-        && on.has(Id::JsonWebToken)
-        && let Some(hit) = text.ask(secrets::json_web_token::find)?
+        && let Some(hit) = left.ask(Id::JsonWebToken, text, secrets::json_web_token::find)?
     {
         return Ok(Some(hit));
     }
-    if let Some(hit) = at_value(text, on)? {
+    if let Some(hit) = at_value(text, left)? {
         return Ok(Some(hit));
     }
-    if on.has(Id::CryptoAddress)
-        && let Some(hit) = text.ask(|text| crypto_address::find(text, word))?
-    {
+    if let Some(hit) = left.ask(Id::CryptoAddress, text, |text| crypto_address::find(text, word))? {
         return Ok(Some(hit));
     }
-    if let Some(hit) = at_number(text, word, on)? {
+    if let Some(hit) = at_number(text, word, left)? {
         return Ok(Some(hit));
     }
-    if on.has(Id::Email) { text.ask(email::find) } else { Ok(None) }
+    left.ask(Id::Email, text, email::find)
 }
 
-fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, Starved> {
+fn at_number(text: &Text<'_>, word: Word, left: &mut Enabled) -> Result<Option<Hit>, Starved> {
     let digit = word.first.is_ascii_digit();
-    let found = text.ask(|text| identifiers::find(text, word, on))?;
+    let found = at_identifier(text, word, left)?;
     if let Some(found) = found.filter(|found| found.evidence == Evidence::Named) {
         return Ok(Some(found.hit));
     }
@@ -310,14 +332,27 @@ fn at_number(text: &Text<'_>, word: Word, on: Enabled) -> Result<Option<Hit>, St
         {
             return Ok(Some(found.hit));
         }
-        if applies
-            && on.has(id)
-            && let Some(hit) = text.ask(matcher)?
-        {
+        if applies && let Some(hit) = left.ask(id, text, matcher)? {
             return Ok(Some(hit));
         }
     }
     Ok(found.map(|found| found.hit))
+}
+
+/// The tables of identifiers are asked together.
+fn at_identifier(
+    text: &Text<'_>,
+    word: Word,
+    left: &mut Enabled,
+) -> Result<Option<Found>, Starved> {
+    if left.0 & IDENTIFIERS == 0 {
+        return Ok(None);
+    }
+    let found = text.ask(|text| identifiers::find(text, word, *left))?;
+    if found.is_none() {
+        left.0 &= !IDENTIFIERS;
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -330,7 +365,7 @@ pub(crate) mod tests {
         let mut at = 0;
         while at < text.len() {
             let seen = Text::new(text.as_bytes(), at, usize::MAX, true);
-            let (hit, step) = at_start(&seen, Enabled::ALL).expect("the text is complete");
+            let (hit, step) = at_start(&seen, &mut Enabled::ALL.clone()).expect("the text is complete");
             found.extend(hit.map(|hit| (at, hit)));
             at += hit.map_or(step, |hit| hit.len.max(1));
         }
