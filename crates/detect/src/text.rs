@@ -116,6 +116,12 @@ impl<'a> Text<'a> {
         self.context.get(self.context.len().checked_sub(behind + 1)?).copied()
     }
 
+    /// As [`Text::get`], without asking for it: `None` too if it has not arrived, so that an answer may only rest on what is there.
+    #[inline]
+    pub(crate) fn peek(&self, ahead: usize) -> Option<u8> {
+        self.ahead.get(ahead).copied()
+    }
+
     /// The bytes from `from` to `to` after the start, which the matcher has read already.
     pub(crate) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
         self.ahead.get(from..to).unwrap_or_default()

@@ -13,7 +13,7 @@
 
 use super::Hit;
 use super::context::{KnownWords, mentions};
-use super::digits::{DIGITS_MAX, Groups, all_same, continues, runs_on};
+use super::digits::{FirstGroup, Groups, all_same, continues, runs_on};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -45,12 +45,12 @@ const GROUPINGS: &[&[usize]] = &[
     &[8, 8],
 ];
 
+/// Whether a card number may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup) -> bool {
+    (12..=19).contains(&first.len) || matches!(first.len, 4 | 6 | 8) && first.has_second(b" -")
+}
+
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
-    // Most numbers are told by their first group.
-    let first = text.run_within(0, DIGITS_MAX, |byte| byte.is_ascii_digit());
-    if first < 12 && !GROUPINGS.iter().any(|grouping| grouping.first() == Some(&first)) {
-        return None;
-    }
     let groups = Groups::read(text, 0, b" -");
     if continues(text) {
         return None;

@@ -24,6 +24,7 @@ pub(crate) mod secrets;
 pub(crate) mod street_address;
 pub(crate) mod us_ssn;
 
+use self::digits::FirstGroup;
 use self::identifiers::{Evidence, Found};
 pub(crate) mod acrostic;
 pub(crate) mod bloat;
@@ -297,7 +298,9 @@ fn at_word(text: &Text<'_>, word: Word, left: &mut Enabled) -> Result<Option<Hit
     if let Some(hit) = at_value(text, left)? {
         return Ok(Some(hit));
     }
-    if let Some(hit) = left.ask(Id::CryptoAddress, text, |text| crypto_address::find(text, word))? {
+    if crypto_address::may_be(word)
+        && let Some(hit) = left.ask(Id::CryptoAddress, text, |text| crypto_address::find(text, word))?
+    {
         return Ok(Some(hit));
     }
     if let Some(hit) = at_number(text, word, left)? {
@@ -314,16 +317,27 @@ fn at_number(text: &Text<'_>, word: Word, left: &mut Enabled) -> Result<Option<H
     }
     let capital = word.first.is_ascii_uppercase();
     let spaced = matches!(word.next, Some(b' ' | b'.' | b',' | b'-'));
+    let first = FirstGroup::of(text, word);
+    let begins = |may_begin: fn(&FirstGroup) -> bool| digit && first.as_ref().is_none_or(may_begin);
+    let is_age = || first.is_none_or(|first| age::may_be(&first, text));
     let matchers: [(Id, bool, Matcher); 9] = [
         (Id::Iban, !digit, iban::find),
-        (Id::IpAddress, matches!(word.next, Some(b'.' | b':')), ip_address::find),
-        (Id::CardNumber, digit, card_number::find),
-        (Id::UsSsn, digit, us_ssn::find),
-        (Id::Phone, digit, phone::find),
-        (Id::Date, digit || (spaced && date::is_month(text.slice(0, word.len))), date::find),
-        (Id::Coordinates, digit && word.next == Some(b'.'), coordinates::find),
-        (Id::Age, digit, age::find),
-        (Id::StreetAddress, digit || (capital && spaced), street_address::find),
+        (Id::IpAddress, ip_address::may_begin(text, word), ip_address::find),
+        (Id::CardNumber, begins(card_number::may_begin), card_number::find),
+        (Id::UsSsn, begins(us_ssn::may_begin), us_ssn::find),
+        (Id::Phone, begins(phone::may_begin), phone::find),
+        (
+            Id::Date,
+            begins(date::may_begin) || (spaced && date::is_month(text.slice(0, word.len))),
+            date::find,
+        ),
+        (Id::Coordinates, begins(coordinates::may_begin), coordinates::find),
+        (Id::Age, digit && is_age(), age::find),
+        (
+            Id::StreetAddress,
+            begins(street_address::may_begin) || (capital && spaced),
+            street_address::find,
+        ),
     ];
     for (id, applies, matcher) in matchers {
         // A name says more than the form of a telephone number.

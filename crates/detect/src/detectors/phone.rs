@@ -13,7 +13,7 @@
 
 use super::Hit;
 use super::context::{KnownWords, mentions};
-use super::digits::{all_same, continues};
+use super::digits::{FirstGroup, all_same, continues};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -102,6 +102,14 @@ struct Written {
     area_in_parentheses: usize,
     /// The separator between all groups, or 0 if they differ.
     separator: u8,
+}
+
+/// Whether a number may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup) -> bool {
+    let is_all = (7..=13).contains(&first.len);
+    is_all
+        || first.len <= DIGITS_MAX
+            && (first.has_second(b" -./(") || first.goes_on(b" ", |after| after == b'('))
 }
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {

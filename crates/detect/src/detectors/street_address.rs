@@ -12,7 +12,7 @@
 //! **Example**: `at 221 Baker Street, London` is found at `221 Baker Street`.
 
 use super::Hit;
-use super::digits::continues;
+use super::digits::{FirstGroup, continues};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -108,6 +108,12 @@ const PARTICLES: &[&[u8]] = &[
 /// A flat in a house.
 const UNITS: &[&[u8]] = &[b"apt", b"apartment", b"suite", b"ste", b"unit", b"flat", b"floor"];
 
+/// Whether an address may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup) -> bool {
+    let begins_word = |after: u8| after.is_ascii_alphanumeric() || after >= 0x80;
+    first.len <= HOUSE_DIGITS_MAX && (first.next == Some(b',') || first.goes_on(b" ", begins_word))
+}
+
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let (end, rank) = if text.get(0)?.is_ascii_digit() {
         if continues(text) || matches!(text.back(0), Some(b'$' | b'#')) {
@@ -160,6 +166,9 @@ fn number_first(text: &Text<'_>) -> Option<(usize, u8)> {
     }
     at += 1;
     let first = word(text, at);
+    if text.slice(at, at + first).iter().all(u8::is_ascii_digit) {
+        return None;
+    }
     if is_one_of(text, at, first, RUES) {
         return french(text, at + first).map(|end| (end, 25));
     }

@@ -12,7 +12,7 @@
 
 use super::Hit;
 use super::context::{KnownWords, mentions};
-use super::digits::{Groups, continues, runs_on};
+use super::digits::{FirstGroup, Groups, continues, runs_on};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -29,10 +29,12 @@ static WORDS: KnownWords =
 /// Numbers that were printed on sample cards, and so are nobody's.
 const ADVERTISED: &[[u8; 9]] = &[[0, 7, 8, 0, 5, 1, 1, 2, 0], [2, 1, 9, 0, 9, 9, 9, 9, 9]];
 
+/// Whether a number may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup) -> bool {
+    first.len == 9 || first.len == 3 && first.has_second(b"-. ")
+}
+
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
-    if !matches!(text.run_within(0, 10, |byte| byte.is_ascii_digit()), 3 | 9) {
-        return None;
-    }
     let groups = Groups::read(text, 0, b"-. ");
     let (count, in_groups) = match groups.lens() {
         [3, 2, 4, ..] => (3, true),

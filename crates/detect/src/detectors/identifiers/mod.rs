@@ -267,6 +267,12 @@ pub(crate) fn names_birth(text: &Text<'_>) -> bool {
     text.near().topic(Topic::Birth).is_some_and(|distance| distance <= BIRTH_DISTANCE_MAX)
 }
 
+/// Whether what stands right before a number may say that it is an age: some letter is there.
+pub(crate) fn may_name_age(text: &Text<'_>) -> bool {
+    let near = (0..=usize::from(AGE_DISTANCE_MAX)).map_while(|behind| text.back(behind));
+    near.into_iter().any(|byte| byte.is_ascii_alphabetic() || byte >= 0x80)
+}
+
 /// Whether what stands before a number says that it is an age.
 pub(crate) fn names_age(text: &Text<'_>) -> bool {
     text.near().topic(Topic::Age).is_some_and(|distance| distance <= AGE_DISTANCE_MAX)
