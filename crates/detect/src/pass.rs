@@ -15,7 +15,7 @@ use crate::custom::Allow;
 use crate::detectors::{self, Enabled, GoesOn, Hit, secrets::private_key};
 use crate::normalise::Normal;
 use crate::skim::{Stop, skim};
-use crate::text::{CONTEXT_BYTES_MAX, Starved, Text, VALUE_BYTES_MAX};
+use crate::text::{CONTEXT_BYTES_MAX, Starved, Text, VALUE_BYTES_MAX, WordStarts};
 
 /// The most that is taken for one token after its first characters.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -48,6 +48,8 @@ pub(crate) struct Pass {
     open: Option<Open>,
     /// While the pass waits for text: the detectors that have not answered yet at the place where it stands.
     left: Option<Enabled>,
+    /// Where words begin before the place.
+    starts: WordStarts,
     #[cfg(test)]
     pub(crate) reads: usize,
 }
@@ -60,6 +62,7 @@ impl Pass {
             at: 0,
             open: None,
             left: None,
+            starts: WordStarts::UNKNOWN,
             #[cfg(test)]
             reads: 0,
         }
@@ -90,11 +93,13 @@ impl Pass {
             }
             let start = self.at - normal.dropped;
             let horizon = horizon(normal, self.at, taken);
-            let text = Text::new(normal.text.as_bytes(), start, horizon, complete);
+            let text = Text::new(normal.text.as_bytes(), start, horizon, complete)
+                .with_starts(self.starts);
             let step = match self.open {
                 Some(open) => self.continue_open(open, &text, normal.end() - self.at, found),
                 None => self.step(&text, found),
             };
+            self.starts = text.starts();
             #[cfg(test)]
             {
                 self.reads += text.reads.get();
@@ -108,6 +113,7 @@ impl Pass {
 
     const fn go_to(&mut self, at: usize) {
         if at != self.at {
+            self.starts = self.starts.from_ahead(at - self.at);
             self.at = at;
             self.left = None;
         }

@@ -33,6 +33,40 @@ enum Reading {
     TooFar,
 }
 
+/// Where words begin in the context of a start: bit by bit, the highest for the byte just before it, whether that is a letter
+/// or no ASCII, and the byte before that no part of a word. Whoever goes through a text carries it from start to start, so that
+/// each byte is looked at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WordStarts {
+    bits: u64,
+    /// How many bytes further back it was made.
+    behind: usize,
+}
+
+impl WordStarts {
+    /// Nothing has been looked at.
+    pub(crate) const UNKNOWN: Self = Self { bits: 0, behind: CONTEXT_BYTES_MAX };
+
+    /// The same, seen from `ahead` bytes further on.
+    pub(crate) const fn from_ahead(self, ahead: usize) -> Self {
+        Self { behind: self.behind.saturating_add(ahead), ..self }
+    }
+
+    /// The same for a context that ends with what has been passed since.
+    fn up_to(self, context: &[u8]) -> Self {
+        let new = self.behind.min(context.len());
+        let mut bits = self.bits.checked_shr(self.behind as u32).unwrap_or(0);
+        let before = context.len().checked_sub(new + 1).and_then(|at| context.get(at));
+        let mut in_word = before.copied().is_some_and(is_word);
+        for (byte, ahead) in context.iter().skip(context.len() - new).zip((0..new).rev()) {
+            let begins = !in_word && (byte.is_ascii_alphabetic() || *byte >= 0x80);
+            bits |= u64::from(begins) << (CONTEXT_BYTES_MAX - 1 - ahead);
+            in_word = is_word(*byte);
+        }
+        Self { bits, behind: 0 }
+    }
+}
+
 /// Normalised text as seen from one start.
 pub(crate) struct Text<'a> {
     /// From the start on, as far as it has arrived and may be seen.
@@ -46,6 +80,8 @@ pub(crate) struct Text<'a> {
     reading: Cell<Reading>,
     /// What the context names, once somebody asked.
     near: OnceCell<Near>,
+    /// Where words begin in the context.
+    starts: Cell<WordStarts>,
     #[cfg(test)]
     pub(crate) reads: Cell<usize>,
 }
@@ -75,6 +111,7 @@ impl<'a> Text<'a> {
             complete,
             reading: Cell::new(Reading::Sound),
             near: OnceCell::new(),
+            starts: Cell::new(WordStarts::UNKNOWN),
             #[cfg(test)]
             reads: Cell::new(0),
         }
@@ -132,9 +169,36 @@ impl<'a> Text<'a> {
         self.context
     }
 
+    /// The same text, where it is known where words begin in the context of an earlier start.
+    pub(crate) fn with_starts(self, starts: WordStarts) -> Self {
+        self.starts.set(starts);
+        self
+    }
+
+    /// Where words begin in the context, as far as anybody wanted to know.
+    pub(crate) const fn starts(&self) -> WordStarts {
+        self.starts.get()
+    }
+
+    /// The places in the context from `from` on at which words begin with a letter or no ASCII. What stands before the
+    /// context is not known: a word may begin with it.
+    pub(crate) fn words_from(&self, from: usize) -> impl Iterator<Item = usize> + use<'a> {
+        if self.starts.get().behind > 0 {
+            self.starts.set(self.starts.get().up_to(self.context));
+        }
+        let short = CONTEXT_BYTES_MAX - self.context.len();
+        let mut bits = self.starts.get().bits;
+        bits &= u64::MAX.checked_shl((from + short) as u32).unwrap_or(0);
+        std::iter::from_fn(move || {
+            let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(bit - short)
+        })
+    }
+
     /// What the text before the start names; it is read once, however many matchers ask.
     pub(crate) fn near(&self) -> &Near {
-        self.near.get_or_init(|| identifiers::near(self.context))
+        self.near.get_or_init(|| identifiers::near(self))
     }
 
     /// Whether the text from the start begins with `prefix`; reads no further than the first

@@ -11,6 +11,8 @@
 //!
 //! **Example**: `card 4111 1111 1111 1111` is found at `4111 1111 1111 1111`.
 
+use std::ops::RangeInclusive;
+
 use super::Hit;
 use super::context::{KnownWords, mentions};
 use super::digits::{FirstGroup, Groups, all_same, continues, runs_on};
@@ -31,6 +33,8 @@ static WORDS: KnownWords = KnownWords::new(&[
     "card", "credit", "debit", "maestro", "pan", "cc", "karte", "carte", "tarjeta", "carta",
 ]);
 
+/// How many digits card numbers have.
+const DIGITS: RangeInclusive<usize> = 12..=19;
 /// How card numbers are printed in groups.
 const GROUPINGS: &[&[usize]] = &[
     &[4, 4, 4, 4],
@@ -47,7 +51,7 @@ const GROUPINGS: &[&[usize]] = &[
 
 /// Whether a card number may begin with this group.
 pub(crate) fn may_begin(first: &FirstGroup) -> bool {
-    (12..=19).contains(&first.len) || matches!(first.len, 4 | 6 | 8) && first.has_second(b" -")
+    DIGITS.contains(&first.len) || matches!(first.len, 4 | 6 | 8) && first.has_second(b" -")
 }
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
@@ -57,9 +61,11 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     }
     // The longest reading first: 19 digits are not 16 and a security code.
     let count = (1..=groups.lens().len()).rev().find(|count| {
-        let lens = groups.lens().get(..*count).unwrap_or_default();
-        let plausible = lens.len() == 1 || GROUPINGS.contains(&lens);
-        plausible && is_card(text, groups.digits(*count)) && !ends_badly(text, &groups, *count)
+        let (lens, digits) = (groups.lens().get(..*count).unwrap_or_default(), groups.digits(*count));
+        DIGITS.contains(&digits.len())
+            && (lens.len() == 1 || GROUPINGS.contains(&lens))
+            && is_card(text, digits)
+            && !ends_badly(text, &groups, *count)
     })?;
     Some(Hit::new(&CARD, "pii.card", groups.end(count), 60))
 }
@@ -72,7 +78,7 @@ fn ends_badly(text: &Text<'_>, groups: &Groups, count: usize) -> bool {
 }
 
 fn is_card(text: &Text<'_>, digits: &[u8]) -> bool {
-    if !(12..=19).contains(&digits.len()) || all_same(digits) || !luhn(digits) {
+    if all_same(digits) || !luhn(digits) {
         return false;
     }
     match issuer(digits) {

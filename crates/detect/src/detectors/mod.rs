@@ -164,12 +164,32 @@ const IDENTIFIERS: u64 = 1 << Id::World as u64
 /// What asks a text whether a value starts there.
 type Matcher = fn(&Text<'_>) -> Option<Hit>;
 
+/// Who is asked about numbers and addresses after the identifiers, in the order of preference.
+const NUMBERS: [(Id, Matcher); 9] = [
+    (Id::Iban, iban::find),
+    (Id::IpAddress, ip_address::find),
+    (Id::CardNumber, card_number::find),
+    (Id::UsSsn, us_ssn::find),
+    (Id::Phone, phone::find),
+    (Id::Date, date::find),
+    (Id::Coordinates, coordinates::find),
+    (Id::Age, age::find),
+    (Id::StreetAddress, street_address::find),
+];
+
 /// Which detectors run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Enabled(u64);
 
 impl Enabled {
     pub(crate) const ALL: Self = Self(u64::MAX);
+
+    const NONE: Self = Self(0);
+
+    /// With this one too, if so.
+    const fn with(self, id: Id, so: bool) -> Self {
+        Self(self.0 | (so as u64) << id as u64)
+    }
 
     pub(crate) const fn without(self, place: usize) -> Self {
         Self(self.0 & !(1 << place))
@@ -315,42 +335,51 @@ fn at_number(text: &Text<'_>, word: Word, left: &mut Enabled) -> Result<Option<H
     if let Some(found) = found.filter(|found| found.evidence == Evidence::Named) {
         return Ok(Some(found.hit));
     }
-    let capital = word.first.is_ascii_uppercase();
-    let spaced = matches!(word.next, Some(b' ' | b'.' | b',' | b'-'));
-    let first = FirstGroup::of(text, word);
-    let begins = |may_begin: fn(&FirstGroup) -> bool| digit && first.as_ref().is_none_or(may_begin);
-    let is_age = || first.is_none_or(|first| age::may_be(&first, text));
-    let matchers: [(Id, bool, Matcher); 9] = [
-        (Id::Iban, !digit, iban::find),
-        (Id::IpAddress, ip_address::may_begin(text, word), ip_address::find),
-        (Id::CardNumber, begins(card_number::may_begin), card_number::find),
-        (Id::UsSsn, begins(us_ssn::may_begin), us_ssn::find),
-        (Id::Phone, begins(phone::may_begin), phone::find),
-        (
-            Id::Date,
-            begins(date::may_begin) || (spaced && date::is_month(text.slice(0, word.len))),
-            date::find,
-        ),
-        (Id::Coordinates, begins(coordinates::may_begin), coordinates::find),
-        (Id::Age, digit && is_age(), age::find),
-        (
-            Id::StreetAddress,
-            begins(street_address::may_begin) || (capital && spaced),
-            street_address::find,
-        ),
-    ];
-    for (id, applies, matcher) in matchers {
+    let may = if digit { may_be_number(text, word) } else { may_be_words(text, word) };
+    for (id, matcher) in NUMBERS {
         // A name says more than the form of a telephone number.
         if let Some(found) = found
             && (found.evidence == Evidence::NameOnly && id == Id::Phone || id == Id::Date)
         {
             return Ok(Some(found.hit));
         }
-        if applies && let Some(hit) = left.ask(id, text, matcher)? {
+        if may.has(id) && let Some(hit) = left.ask(id, text, matcher)? {
             return Ok(Some(hit));
         }
     }
     Ok(found.map(|found| found.hit))
+}
+
+/// Who may find something where a word begins with a digit, by its first group and what stands after that.
+fn may_be_number(text: &Text<'_>, word: Word) -> Enabled {
+    let ip = Enabled::NONE.with(Id::IpAddress, ip_address::may_begin(text, word));
+    let Some(first) = FirstGroup::of(text, word) else {
+        return ip
+            .with(Id::CardNumber, true)
+            .with(Id::UsSsn, true)
+            .with(Id::Phone, true)
+            .with(Id::Date, true)
+            .with(Id::Coordinates, true)
+            .with(Id::Age, true)
+            .with(Id::StreetAddress, true);
+    };
+    ip.with(Id::CardNumber, card_number::may_begin(&first))
+        .with(Id::UsSsn, us_ssn::may_begin(&first, text))
+        .with(Id::Phone, phone::may_begin(&first))
+        .with(Id::Date, date::may_begin(&first))
+        .with(Id::Coordinates, coordinates::may_begin(&first))
+        .with(Id::Age, age::may_be(&first, text))
+        .with(Id::StreetAddress, street_address::may_begin(&first))
+}
+
+/// The same where a word begins with a letter.
+fn may_be_words(text: &Text<'_>, word: Word) -> Enabled {
+    let spaced = matches!(word.next, Some(b' ' | b'.' | b',' | b'-'));
+    Enabled::NONE
+        .with(Id::Iban, true)
+        .with(Id::IpAddress, ip_address::may_begin(text, word))
+        .with(Id::Date, spaced && date::is_month(text.slice(0, word.len)))
+        .with(Id::StreetAddress, spaced && word.first.is_ascii_uppercase())
 }
 
 /// The tables of identifiers are asked together.

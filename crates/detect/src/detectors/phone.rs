@@ -21,6 +21,9 @@ use crate::{DetectorCard, Reach};
 const NUMBER_BYTES_MAX: usize = 48;
 /// The longest number, ITU-T E.164 §6.
 const DIGITS_MAX: usize = 15;
+/// The longest without a country code, and the most groups of one.
+const NATIONAL_DIGITS_MAX: usize = 13;
+const NATIONAL_GROUPS_MAX: usize = 6;
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "phone",
@@ -136,16 +139,24 @@ impl Written {
 
     /// Takes the group of digits at `at`; gives its length, or `None` if there is no room.
     fn take_group(&mut self, text: &Text<'_>, at: usize) -> Option<usize> {
-        let mut len = 0;
-        while let Some(byte) = text.get(at + len).filter(u8::is_ascii_digit) {
-            *self.digits.get_mut(self.digit_count)? = byte - b'0';
-            self.digit_count += 1;
-            len += 1;
-        }
+        let room = DIGITS_MAX - self.digit_count;
+        let len = text.run_within(at, room + 1, |byte| byte.is_ascii_digit());
+        let places = self.digits.get_mut(self.digit_count..self.digit_count + len)?;
         *self.groups.get_mut(self.group_count)? = len;
+        for (place, digit) in places.iter_mut().zip(text.slice(at, at + len)) {
+            *place = digit - b'0';
+        }
+        self.digit_count += len;
         self.group_count += 1;
         self.end = at + len;
         Some(len)
+    }
+
+    /// Whether it is longer already than any number without a country code.
+    fn is_too_long(&self) -> bool {
+        let is_international = self.plus || matches!(self.digits(), [0, 0, ..]);
+        !is_international
+            && (self.digit_count > NATIONAL_DIGITS_MAX || self.group_count > NATIONAL_GROUPS_MAX)
     }
 }
 
@@ -168,11 +179,10 @@ fn read(text: &Text<'_>) -> Option<Written> {
         uniform &= number.separator == 0 || number.separator == separator;
         number.separator = separator;
         // What does not fit any more is another number.
-        let before = number;
-        let Some(group) = number.take_group(text, next) else {
-            number = before;
-            break;
-        };
+        let Some(group) = number.take_group(text, next) else { break };
+        if number.is_too_long() {
+            return None;
+        }
         if text.get(next.saturating_sub(1)) == Some(b'(') {
             // `+41 (0)71`: the parenthesis must close.
             if group == 0 || text.get(number.end) != Some(b')') {
@@ -237,8 +247,9 @@ fn rank(text: &Text<'_>, number: &Written) -> Option<u8> {
     if let Some(rank) = national_rank(number) {
         return Some(rank);
     }
-    let plausible = (6 + usize::from(number.groups().len() < 3)..=13).contains(&digits.len())
-        && number.groups().len() <= 6
+    let digits_min = 6 + usize::from(number.groups().len() < 3);
+    let plausible = (digits_min..=NATIONAL_DIGITS_MAX).contains(&digits.len())
+        && number.groups().len() <= NATIONAL_GROUPS_MAX
         && (number.groups().len() == 1 || number.groups().iter().all(|group| *group <= 8))
         && !looks_like_date(number);
     (plausible && (is_named_after(text, number) || mentions(text, &WORDS, 40))).then_some(30)

@@ -30,8 +30,11 @@ static WORDS: KnownWords =
 const ADVERTISED: &[[u8; 9]] = &[[0, 7, 8, 0, 5, 1, 1, 2, 0], [2, 1, 9, 0, 9, 9, 9, 9, 9]];
 
 /// Whether a number may begin with this group.
-pub(crate) fn may_begin(first: &FirstGroup) -> bool {
-    first.len == 9 || first.len == 3 && first.has_second(b"-. ")
+pub(crate) fn may_begin(first: &FirstGroup, text: &Text<'_>) -> bool {
+    let digit = |at| text.peek(at).is_none_or(|byte| byte.is_ascii_digit());
+    let separator = |at| text.peek(at).is_none_or(|byte| Some(byte) == first.next);
+    first.len == 9
+        || first.len == 3 && first.has_second(b"-. ") && digit(5) && separator(6) && digit(7)
 }
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {

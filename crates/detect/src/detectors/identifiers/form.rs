@@ -31,6 +31,8 @@ struct Shape {
     /// What each character must be, without separators.
     classes: Vec<u8>,
     groups: Vec<Group>,
+    /// Whether a class is a digit itself, so that not all digits are right there.
+    has_figures: bool,
 }
 
 /// A run of letters and digits in a shape.
@@ -111,6 +113,8 @@ struct Read {
     end: usize,
     /// The separator so far that must be the same throughout.
     uniform: Option<u8>,
+    /// Whether it is digits, as all forms that are left have them.
+    is_figures: bool,
 }
 
 impl Forms {
@@ -179,8 +183,7 @@ impl Forms {
         if alike.shapes.is_empty() || first_len > VALUE_BYTES_MAX {
             return;
         }
-        let mut read =
-            Read { value: [0; VALUE_BYTES_MAX], len: 0, group: 0, end: 0, uniform: None };
+        let mut read = Read::default();
         read.take(first);
         let before = match alike.figures.first() {
             Some(node) => match self.figures(alike, node, text, &mut read, &mut report) {
@@ -202,6 +205,7 @@ impl Forms {
         report: &mut impl FnMut(Candidate<'_>),
     ) -> Option<Before> {
         let mut node = first;
+        read.is_figures = true;
         for group in 0..GROUPS_MAX {
             let next = alike.figures.next_group(node, text, read);
             if node.ends != 0 {
@@ -214,7 +218,8 @@ impl Forms {
             if !read.take_next(sign, len, text) {
                 return None;
             }
-            if !read.last_group().iter().all(u8::is_ascii_digit) {
+            read.is_figures = read.last_group().iter().all(u8::is_ascii_digit);
+            if !read.is_figures {
                 return Some(Before { group: group + 1, alive: node.alive, separator: sign });
             }
             node = alike.figures.next(edge, len)?;
@@ -270,7 +275,9 @@ impl Forms {
                 continue;
             };
             let Some(last) = shape.groups.get(group) else { continue };
-            if !shape.classes.iter().zip(value).all(|(class, byte)| has_class(*class, *byte)) {
+            let mut classes = shape.classes.iter().zip(value);
+            let is_known = read.is_figures && !shape.has_figures;
+            if !is_known && !classes.all(|(class, byte)| has_class(*class, *byte)) {
                 continue;
             }
             let closes = last.separator == b')';
@@ -391,6 +398,13 @@ impl Level {
     }
 }
 
+impl Default for Read {
+    fn default() -> Self {
+        let value = [0; VALUE_BYTES_MAX];
+        Self { value, len: 0, group: 0, end: 0, uniform: None, is_figures: false }
+    }
+}
+
 impl Read {
     /// The length of the group after the sign that follows, if it is no longer than `longest` and there is room for it.
     fn group_after(&self, longest: usize, text: &Text<'_>) -> Option<usize> {
@@ -453,7 +467,7 @@ const fn bucket(len: usize, kind: Kind) -> usize {
 
 impl Shape {
     fn new(row: u16, form: &str, with_separators: bool) -> Self {
-        let mut shape = Self { row, classes: Vec::new(), groups: Vec::new() };
+        let mut shape = Self { row, classes: Vec::new(), groups: Vec::new(), has_figures: false };
         let mut group = Group { len: 0, digits: 0, letters: 0, separator: 0 };
         for class in form.bytes() {
             let separator = match class {
@@ -469,7 +483,11 @@ impl Shape {
                 continue;
             }
             match class {
-                b'd' | b'0'..=b'9' => group.digits |= 1 << group.len,
+                b'd' => group.digits |= 1 << group.len,
+                b'0'..=b'9' => {
+                    group.digits |= 1 << group.len;
+                    shape.has_figures = true;
+                }
                 b'a' | b'A'..=b'Z' => group.letters |= 1 << group.len,
                 _ => {}
             }

@@ -257,9 +257,9 @@ pub(crate) fn letters_may_begin(rest: &[u8], len: usize) -> bool {
     }
 }
 
-/// What `context`, the text before a value, names.
-pub(crate) fn near(context: &[u8]) -> Near {
-    IDENTIFIERS.dictionary.read(context)
+/// What the text before a value names.
+pub(crate) fn near(text: &Text<'_>) -> Near {
+    IDENTIFIERS.dictionary.read(text)
 }
 
 /// Whether what stands before a date says that it is one of birth.
