@@ -33,19 +33,21 @@ enum Reading {
     TooFar,
 }
 
-/// Where words begin in the context of a start: bit by bit, the highest for the byte just before it, whether that is a letter
-/// or no ASCII, and the byte before that no part of a word. Whoever goes through a text carries it from start to start, so that
-/// each byte is looked at once.
+/// What the bytes of a context are, bit by bit, the highest for the last byte: what words are made of, and what they may begin
+/// with. Whoever goes through a text carries it from start to start, so that each byte is looked at once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WordStarts {
-    bits: u64,
+    /// ASCII letters and digits.
+    words: u64,
+    /// Letters, and what is no ASCII.
+    letters: u64,
     /// How many bytes further back it was made.
     behind: usize,
 }
 
 impl WordStarts {
     /// Nothing has been looked at.
-    pub(crate) const UNKNOWN: Self = Self { bits: 0, behind: CONTEXT_BYTES_MAX };
+    pub(crate) const UNKNOWN: Self = Self { words: 0, letters: 0, behind: CONTEXT_BYTES_MAX };
 
     /// The same, seen from `ahead` bytes further on.
     pub(crate) const fn from_ahead(self, ahead: usize) -> Self {
@@ -53,19 +55,43 @@ impl WordStarts {
     }
 
     /// The same for a context that ends with what has been passed since.
-    fn up_to(self, context: &[u8]) -> Self {
-        let new = self.behind.min(context.len());
-        let mut bits = self.bits.checked_shr(self.behind as u32).unwrap_or(0);
-        let before = context.len().checked_sub(new + 1).and_then(|at| context.get(at));
-        let mut in_word = before.copied().is_some_and(is_word);
-        for (byte, ahead) in context.iter().skip(context.len() - new).zip((0..new).rev()) {
-            let begins = !in_word && (byte.is_ascii_alphabetic() || *byte >= 0x80);
-            bits |= u64::from(begins) << (CONTEXT_BYTES_MAX - 1 - ahead);
-            in_word = is_word(*byte);
+    pub(crate) fn up_to(self, context: &[u8]) -> Self {
+        let new = context.len().saturating_sub(self.behind);
+        let (mut words, mut letters) = (self.words, self.letters);
+        for byte in context.get(new..).unwrap_or_default() {
+            let (word, letter) = CLASSES[usize::from(*byte)];
+            words = words >> 1 | word;
+            letters = letters >> 1 | letter;
         }
-        Self { bits, behind: 0 }
+        Self { words, letters, behind: 0 }
+    }
+
+    /// Where words begin in a context of `len` bytes, from `from` on. What stands before the context is not known: a word may
+    /// begin with it.
+    pub(crate) fn places(self, len: usize, from: usize) -> impl Iterator<Item = usize> {
+        let short = CONTEXT_BYTES_MAX - len.min(CONTEXT_BYTES_MAX);
+        let begin = self.letters & !(self.words << 1);
+        let mut bits = begin & u64::MAX.checked_shl((from + short) as u32).unwrap_or(0);
+        std::iter::from_fn(move || {
+            let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(bit - short)
+        })
     }
 }
+
+/// The highest bit for what words are made of, and for what they may begin with.
+static CLASSES: [(u64, u64); 256] = {
+    let mut classes = [(0, 0); 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let letter = byte.is_ascii_alphabetic() || byte >= 0x80;
+        classes[at] = ((is_word(byte) as u64) << 63, (letter as u64) << 63);
+        at += 1;
+    }
+    classes
+};
 
 /// Normalised text as seen from one start.
 pub(crate) struct Text<'a> {
@@ -159,6 +185,11 @@ impl<'a> Text<'a> {
         self.ahead.get(ahead).copied()
     }
 
+    /// How many bytes from the start on have arrived and may be seen; as [`Text::peek`], it asks for none.
+    pub(crate) const fn arrived(&self) -> usize {
+        self.ahead.len()
+    }
+
     /// The bytes from `from` to `to` after the start, which the matcher has read already.
     pub(crate) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
         self.ahead.get(from..to).unwrap_or_default()
@@ -180,20 +211,12 @@ impl<'a> Text<'a> {
         self.starts.get()
     }
 
-    /// The places in the context from `from` on at which words begin with a letter or no ASCII. What stands before the
-    /// context is not known: a word may begin with it.
-    pub(crate) fn words_from(&self, from: usize) -> impl Iterator<Item = usize> + use<'a> {
+    /// [`WordStarts::places`] of the context.
+    pub(crate) fn words_from(&self, from: usize) -> impl Iterator<Item = usize> {
         if self.starts.get().behind > 0 {
             self.starts.set(self.starts.get().up_to(self.context));
         }
-        let short = CONTEXT_BYTES_MAX - self.context.len();
-        let mut bits = self.starts.get().bits;
-        bits &= u64::MAX.checked_shl((from + short) as u32).unwrap_or(0);
-        std::iter::from_fn(move || {
-            let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
-            bits &= bits - 1;
-            Some(bit - short)
-        })
+        self.starts.get().places(self.context.len(), from)
     }
 
     /// What the text before the start names; it is read once, however many matchers ask.

@@ -165,7 +165,7 @@ const IDENTIFIERS: u64 = 1 << Id::World as u64
 type Matcher = fn(&Text<'_>) -> Option<Hit>;
 
 /// Who is asked about numbers and addresses after the identifiers, in the order of preference.
-const NUMBERS: [(Id, Matcher); 9] = [
+static NUMBERS: [(Id, Matcher); 9] = [
     (Id::Iban, iban::find),
     (Id::IpAddress, ip_address::find),
     (Id::CardNumber, card_number::find),
@@ -336,14 +336,16 @@ fn at_number(text: &Text<'_>, word: Word, left: &mut Enabled) -> Result<Option<H
         return Ok(Some(found.hit));
     }
     let may = if digit { may_be_number(text, word) } else { may_be_words(text, word) };
-    for (id, matcher) in NUMBERS {
+    for (id, matcher) in &NUMBERS {
         // A name says more than the form of a telephone number.
         if let Some(found) = found
-            && (found.evidence == Evidence::NameOnly && id == Id::Phone || id == Id::Date)
+            && (found.evidence == Evidence::NameOnly && *id == Id::Phone || *id == Id::Date)
         {
             return Ok(Some(found.hit));
         }
-        if may.has(id) && let Some(hit) = left.ask(id, text, matcher)? {
+        if may.has(*id)
+            && let Some(hit) = left.ask(*id, text, *matcher)?
+        {
             return Ok(Some(hit));
         }
     }
@@ -369,7 +371,7 @@ fn may_be_number(text: &Text<'_>, word: Word) -> Enabled {
         .with(Id::Date, date::may_begin(&first))
         .with(Id::Coordinates, coordinates::may_begin(&first))
         .with(Id::Age, age::may_be(&first, text))
-        .with(Id::StreetAddress, street_address::may_begin(&first))
+        .with(Id::StreetAddress, street_address::may_begin(&first, text))
 }
 
 /// The same where a word begins with a letter.

@@ -119,6 +119,9 @@ pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if continues(text) || matches!(text.back(0), Some(b'$' | b'#' | b'.' | b'_')) {
         return None;
     }
+    if is_row(text) {
+        return None;
+    }
     let number = read(text)?;
     let rank = rank(text, &number)?;
     let end = extension(text, number.end).unwrap_or(number.end);
@@ -158,6 +161,38 @@ impl Written {
         !is_international
             && (self.digit_count > NATIONAL_DIGITS_MAX || self.group_count > NATIONAL_GROUPS_MAX)
     }
+}
+
+/// Whether the groups of digits that have arrived are more than any number without a country code has: so that of rows of numbers
+/// no more is read.
+fn is_row(text: &Text<'_>) -> bool {
+    let arrived = text.slice(0, NUMBER_BYTES_MAX.min(text.arrived()));
+    let (mut digits, mut groups, mut zeros) = (0, 0, 0);
+    let mut rest = arrived.iter().peekable();
+    while let Some(byte) = rest.next() {
+        let next_is_digit = rest.peek().is_some_and(|next| next.is_ascii_digit());
+        if byte.is_ascii_digit() {
+            zeros += usize::from(*byte == b'0' && zeros == digits);
+            digits += 1;
+            if zeros == 2 {
+                return false;
+            }
+            if next_is_digit || rest.peek().is_none() {
+                continue;
+            }
+            groups += 1;
+            // What does not fit any more is another number.
+            if digits > DIGITS_MAX {
+                return false;
+            }
+            if digits > NATIONAL_DIGITS_MAX || groups > NATIONAL_GROUPS_MAX {
+                return true;
+            }
+        } else if groups == 0 || !matches!(byte, b' ' | b'-' | b'.' | b'/') || !next_is_digit {
+            return false;
+        }
+    }
+    false
 }
 
 /// Reads `+`, an area in parentheses, and groups with separators between them.

@@ -109,9 +109,16 @@ const PARTICLES: &[&[u8]] = &[
 const UNITS: &[&[u8]] = &[b"apt", b"apartment", b"suite", b"ste", b"unit", b"flat", b"floor"];
 
 /// Whether an address may begin with this group.
-pub(crate) fn may_begin(first: &FirstGroup) -> bool {
-    let begins_word = |after: u8| after.is_ascii_alphanumeric() || after >= 0x80;
-    first.len <= HOUSE_DIGITS_MAX && (first.next == Some(b',') || first.goes_on(b" ", begins_word))
+pub(crate) fn may_begin(first: &FirstGroup, text: &Text<'_>) -> bool {
+    if first.len > HOUSE_DIGITS_MAX || first.next != Some(b' ') {
+        return first.len <= HOUSE_DIGITS_MAX && first.next == Some(b',');
+    }
+    // A number alone is no name of a street.
+    let mut word = (first.len + 1..).map(|at| text.peek(at));
+    match word.find(|byte| !byte.is_some_and(|byte| byte.is_ascii_digit())) {
+        Some(Some(byte)) => byte.is_ascii_alphabetic() || byte == b'\'' || byte >= 0x80,
+        _ => true,
+    }
 }
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {

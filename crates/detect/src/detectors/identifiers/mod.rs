@@ -269,8 +269,9 @@ pub(crate) fn names_birth(text: &Text<'_>) -> bool {
 
 /// Whether what stands right before a number may say that it is an age: some letter is there.
 pub(crate) fn may_name_age(text: &Text<'_>) -> bool {
-    let near = (0..=usize::from(AGE_DISTANCE_MAX)).map_while(|behind| text.back(behind));
-    near.into_iter().any(|byte| byte.is_ascii_alphabetic() || byte >= 0x80)
+    let context = text.context();
+    let near = context.get(context.len().saturating_sub(usize::from(AGE_DISTANCE_MAX) + 1)..);
+    near.unwrap_or_default().iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
 }
 
 /// Whether what stands before a number says that it is an age.

@@ -10,7 +10,7 @@
 //! (`passports`).
 
 use crate::fold::{Folded, fold};
-use crate::text::{CONTEXT_BYTES_MAX, Text, is_word};
+use crate::text::{CONTEXT_BYTES_MAX, Text, WordStarts, is_word};
 
 /// What a group of words says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -806,17 +806,12 @@ impl Dictionary {
     /// Whether [`Dictionary::read`] finds anything in the text before `at`, where it found nothing before `unnamed`.
     pub(super) fn names_any(&self, text: &[u8], at: usize, unnamed: usize) -> bool {
         let start = at.saturating_sub(CONTEXT_BYTES_MAX);
-        let from = (start + first_start(at - start)).max(unnamed.saturating_sub(self.longest));
-        let text = text.get(..at).unwrap_or_default();
-        let mut in_word = from.checked_sub(1).and_then(|at| text.get(at)).copied().is_some_and(is_word);
-        for (at, byte) in text.iter().enumerate().skip(from) {
-            let begins = !in_word && self.firsts[usize::from(*byte)];
-            in_word = is_word(*byte);
-            if begins && self.words_at(text, at).next().is_some() {
-                return true;
-            }
-        }
-        false
+        let context = text.get(start..at).unwrap_or_default();
+        let from = first_start(context.len()).max(unnamed.saturating_sub(self.longest + start));
+        // One byte more, to know whether it is in a word.
+        let part = context.get(from.saturating_sub(1)..).unwrap_or_default();
+        let mut places = WordStarts::UNKNOWN.up_to(part).places(part.len(), from.min(1));
+        places.any(|at| self.words_at(part, at).next().is_some())
     }
 }
 
