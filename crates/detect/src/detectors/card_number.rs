@@ -55,19 +55,27 @@ pub(crate) fn may_begin(first: &FirstGroup) -> bool {
 }
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
-    let groups = Groups::read(text, 0, b" -");
+    let groups = Groups::read(text, b" -", *DIGITS.end());
     if continues(text) {
         return None;
     }
     // The longest reading first: 19 digits are not 16 and a security code.
-    let count = (1..=groups.lens().len()).rev().find(|count| {
-        let (lens, digits) = (groups.lens().get(..*count).unwrap_or_default(), groups.digits(*count));
-        DIGITS.contains(&digits.len())
-            && (lens.len() == 1 || GROUPINGS.contains(&lens))
-            && is_card(text, digits)
-            && !ends_badly(text, &groups, *count)
-    })?;
-    Some(Hit::new(&CARD, "pii.card", groups.end(count), 60))
+    let mut digits: usize = groups.lens().iter().sum();
+    for (before, len) in groups.lens().iter().enumerate().rev() {
+        if DIGITS.contains(&digits) && is_card_of(text, &groups, before + 1) {
+            return Some(Hit::new(&CARD, "pii.card", groups.end(before + 1), 60));
+        }
+        digits -= len;
+    }
+    None
+}
+
+/// Whether the first `count` groups are a card number.
+fn is_card_of(text: &Text<'_>, groups: &Groups, count: usize) -> bool {
+    let lens = groups.lens().get(..count).unwrap_or_default();
+    (count == 1 || GROUPINGS.contains(&lens))
+        && is_card(text, groups.digits(count))
+        && !ends_badly(text, groups, count)
 }
 
 fn ends_badly(text: &Text<'_>, groups: &Groups, count: usize) -> bool {

@@ -22,15 +22,15 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// Reads groups from `from` on, with one and the same separator between all of them, which is
-    /// one of `separators`.
-    pub(crate) fn read(text: &Text<'_>, from: usize, separators: &[u8]) -> Self {
+    /// Reads groups with one and the same separator between all of them, which is one of `separators`, until there are
+    /// more than `most` digits.
+    pub(crate) fn read(text: &Text<'_>, separators: &[u8], most: usize) -> Self {
         let mut groups = Self::default();
-        let mut at = from;
+        let mut at = 0;
         loop {
             let len = groups.read_group(text, at);
             at += len;
-            if len == 0 || groups.count == GROUPS_MAX || groups.digit_count == DIGITS_MAX {
+            if len == 0 || groups.count == GROUPS_MAX || groups.digit_count > most {
                 return groups;
             }
             let Some(separator) = text.get(at) else { return groups };
@@ -47,13 +47,13 @@ impl Groups {
     }
 
     fn read_group(&mut self, text: &Text<'_>, at: usize) -> usize {
-        let mut len = 0;
-        while let Some(byte) = text.get(at + len).filter(u8::is_ascii_digit) {
-            let Some(place) = self.digits.get_mut(self.digit_count) else { break };
-            *place = byte - b'0';
-            self.digit_count += 1;
-            len += 1;
+        let room = DIGITS_MAX - self.digit_count;
+        let len = text.run_within(at, room, |byte| byte.is_ascii_digit());
+        let places = self.digits.get_mut(self.digit_count..).unwrap_or_default();
+        for (place, digit) in places.iter_mut().zip(text.slice(at, at + len)) {
+            *place = digit - b'0';
         }
+        self.digit_count += len;
         if len > 0
             && let (Some(group), Some(end)) =
                 (self.lens.get_mut(self.count), self.ends.get_mut(self.count))

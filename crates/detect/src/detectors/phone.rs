@@ -167,30 +167,28 @@ impl Written {
 /// no more is read.
 fn is_row(text: &Text<'_>) -> bool {
     let arrived = text.slice(0, NUMBER_BYTES_MAX.min(text.arrived()));
-    let (mut digits, mut groups, mut zeros) = (0, 0, 0);
-    let mut rest = arrived.iter().peekable();
-    while let Some(byte) = rest.next() {
-        let next_is_digit = rest.peek().is_some_and(|next| next.is_ascii_digit());
+    if matches!(arrived, [b'0', b'0', ..] | [b'0', _, b'0', ..]) {
+        return false;
+    }
+    let (mut digits, mut groups, mut is_group) = (0, 0, false);
+    for byte in arrived {
         if byte.is_ascii_digit() {
-            zeros += usize::from(*byte == b'0' && zeros == digits);
             digits += 1;
-            if zeros == 2 {
-                return false;
-            }
-            if next_is_digit || rest.peek().is_none() {
-                continue;
-            }
-            groups += 1;
-            // What does not fit any more is another number.
-            if digits > DIGITS_MAX {
-                return false;
-            }
-            if digits > NATIONAL_DIGITS_MAX || groups > NATIONAL_GROUPS_MAX {
-                return true;
-            }
-        } else if groups == 0 || !matches!(byte, b' ' | b'-' | b'.' | b'/') || !next_is_digit {
+            is_group = true;
+            continue;
+        }
+        groups += 1;
+        // What does not fit any more is another number.
+        if !is_group || digits > DIGITS_MAX {
             return false;
         }
+        if digits > NATIONAL_DIGITS_MAX || groups > NATIONAL_GROUPS_MAX {
+            return true;
+        }
+        if !matches!(byte, b' ' | b'-' | b'.' | b'/') {
+            return false;
+        }
+        is_group = false;
     }
     false
 }

@@ -339,6 +339,9 @@ fn follows_user(rest: &[u8]) -> bool {
 fn tells_password(rest: &[u8]) -> bool {
     let from = rest.len().saturating_sub(PROSE_BYTES_MAX);
     let near = rest.get(from..).unwrap_or_default();
+    if !near.iter().any(|byte| matches!(byte, b'p' | b'P')) {
+        return false;
+    }
     let sentence = near.rsplit(|byte| {
         matches!(byte, b'.' | b'\n' | b'!' | b'?' | b'"' | b'=' | b'{' | b'(' | b'<')
     });
