@@ -113,7 +113,7 @@ impl Pass {
 
     const fn go_to(&mut self, at: usize) {
         if at != self.at {
-            self.starts = self.starts.from_ahead(at - self.at);
+            self.starts = self.starts.carried_on(at - self.at);
             self.at = at;
             self.left = None;
         }
@@ -379,6 +379,26 @@ mod tests {
             let reads = reads_per_byte(unit);
             assert!(reads <= 80, "{reads} reads per byte of {unit:?}");
         }
+    }
+
+    #[test]
+    fn who_found_nothing_is_not_asked_again_when_more_has_arrived() {
+        let reads_of_last = |pieces: &[&str]| {
+            let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
+            let (mut pass, mut before) = (Pass::new(Enabled::ALL, None), 0);
+            for piece in pieces {
+                before = pass.reads;
+                normaliser.push(piece, &mut normal, &mut Vec::new());
+                pass.advance(&normal, normaliser.taken(), false, &mut Vec::new());
+                assert_eq!(pass.at(), 5, "it waits at the number");
+            }
+            pass.reads - before
+        };
+        let (last, all) = (
+            reads_of_last(&["call 12 34 56 78 ", "90 "]),
+            reads_of_last(&["call 12 34 56 78 90 "]),
+        );
+        assert!(last < all, "{last} reads of what is new, {all} of all");
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl WordStarts {
     pub(crate) const UNKNOWN: Self = Self { words: 0, letters: 0, behind: CONTEXT_BYTES_MAX };
 
     /// The same, seen from `ahead` bytes further on.
-    pub(crate) const fn from_ahead(self, ahead: usize) -> Self {
+    pub(crate) const fn carried_on(self, ahead: usize) -> Self {
         Self { behind: self.behind.saturating_add(ahead), ..self }
     }
 
@@ -278,7 +278,37 @@ pub(crate) const fn is_word(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONTEXT_BYTES_MAX, Reading, Text, VALUE_BYTES_MAX};
+    use proptest::prelude::*;
+
+    use super::{CONTEXT_BYTES_MAX, Reading, Text, VALUE_BYTES_MAX, WordStarts, is_word};
+
+    proptest! {
+        #[test]
+        fn where_words_begin_is_the_same_carried_on_and_looked_up(
+            text in "[a-cZ0-9 é.-]{0,200}", steps in prop::collection::vec(0_usize..90, 1..12), from in 0_usize..66,
+        ) {
+            let (mut at, mut carried) = (0, WordStarts::UNKNOWN);
+            for step in steps {
+                carried = carried.carried_on((at + step).min(text.len()) - at);
+                at = (at + step).min(text.len());
+                let seen = Text::new(text.as_bytes(), at, usize::MAX, true).with_starts(carried);
+                let places: Vec<usize> = seen.words_from(from).collect();
+                carried = seen.starts();
+                let fresh = Text::new(text.as_bytes(), at, usize::MAX, true);
+                let context = fresh.context();
+                let expect: Vec<usize> = (from..context.len())
+                    .filter(|place| context[*place].is_ascii_alphabetic() || context[*place] >= 0x80)
+                    .filter(|place| *place == 0 || !is_word(context[place - 1]))
+                    .collect();
+                // What stands before a full context is known to one who passed it.
+                let known = |places: Vec<usize>| -> Vec<usize> {
+                    places.into_iter().filter(|place| *place > 0 || context.len() < CONTEXT_BYTES_MAX).collect()
+                };
+                prop_assert_eq!(known(fresh.words_from(from).collect()), known(expect.clone()));
+                prop_assert_eq!(known(places), known(expect));
+            }
+        }
+    }
 
     #[test]
     fn a_read_past_the_arrived_text_starves() {

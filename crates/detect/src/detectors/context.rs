@@ -9,7 +9,7 @@ use crate::text::{Text, is_word};
 /// little of it begins a word. Of more than 64 words some share a bit.
 #[derive(Debug)]
 pub(crate) struct Words<'a, W> {
-    words: &'a [W],
+    all: &'a [W],
     firsts: [u64; 256],
     /// Whether all begin with a letter or no ASCII.
     are_letters: bool,
@@ -27,7 +27,7 @@ impl KnownWords {
             are_letters &= is_letter(first);
             at += 1;
         }
-        Self { words, firsts, are_letters }
+        Self { all: words, firsts, are_letters }
     }
 }
 
@@ -40,7 +40,7 @@ impl<'a, W: AsRef<str>> Words<'a, W> {
                 are_letters &= is_letter(first);
             }
         }
-        Self { words, firsts, are_letters }
+        Self { all: words, firsts, are_letters }
     }
 
     /// Whether one of those with these bits stands at the beginning of `text`.
@@ -48,7 +48,7 @@ impl<'a, W: AsRef<str>> Words<'a, W> {
         while bits != 0 {
             let place = bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            let mut sharing = (place..self.words.len()).step_by(64).filter_map(|at| self.words.get(at));
+            let mut sharing = (place..self.all.len()).step_by(64).filter_map(|at| self.all.get(at));
             if sharing.any(|word| begins_with_ignoring_case(text, word.as_ref().as_bytes())) {
                 return true;
             }
@@ -68,7 +68,8 @@ pub(crate) fn mentions<W: AsRef<str>>(
     let context = text.context().get(from..).unwrap_or_default();
     let begins = |at: usize| {
         let rest = context.get(at..).unwrap_or_default();
-        let bits = rest.first().map_or(0, |byte| words.firsts[usize::from(byte.to_ascii_lowercase())]);
+        let bits =
+            rest.first().map_or(0, |byte| words.firsts[usize::from(byte.to_ascii_lowercase())]);
         bits != 0 && words.begin(bits, rest)
     };
     // What stands before the part that counts does not count either.
@@ -79,7 +80,9 @@ pub(crate) fn mentions<W: AsRef<str>>(
         return text.words_from(from + 1).any(|at| begins(at - from));
     }
     let pairs = context.windows(2).enumerate();
-    pairs.filter(|(_, pair)| !pair.first().copied().is_some_and(is_word)).any(|(at, _)| begins(at + 1))
+    pairs
+        .filter(|(_, pair)| !pair.first().copied().is_some_and(is_word))
+        .any(|(at, _)| begins(at + 1))
 }
 
 /// Whether a word may begin with this byte as far as it is one that [`Text::words_from`] finds.

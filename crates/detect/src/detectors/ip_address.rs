@@ -12,8 +12,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Hit, Word};
 use super::context::{KnownWords, mentions};
+use super::{Hit, Word};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -43,7 +43,9 @@ pub(crate) fn may_begin(text: &Text<'_>, word: Word) -> bool {
             word.len <= 4
                 && written.iter().all(u8::is_ascii_hexdigit)
                 && !is_inside(text)
-                && text.peek(word.len + 1).is_none_or(|after| after == b':' || after.is_ascii_hexdigit())
+                && text
+                    .peek(word.len + 1)
+                    .is_none_or(|after| after == b':' || after.is_ascii_hexdigit())
         }
         _ => false,
     }

@@ -319,7 +319,8 @@ fn at_word(text: &Text<'_>, word: Word, left: &mut Enabled) -> Result<Option<Hit
         return Ok(Some(hit));
     }
     if crypto_address::may_be(word)
-        && let Some(hit) = left.ask(Id::CryptoAddress, text, |text| crypto_address::find(text, word))?
+        && let Some(hit) =
+            left.ask(Id::CryptoAddress, text, |text| crypto_address::find(text, word))?
     {
         return Ok(Some(hit));
     }
@@ -402,6 +403,8 @@ fn at_identifier(
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Everything in `text`, with its start, as one whole pass over text that is normal already.
@@ -410,7 +413,8 @@ pub(crate) mod tests {
         let mut at = 0;
         while at < text.len() {
             let seen = Text::new(text.as_bytes(), at, usize::MAX, true);
-            let (hit, step) = at_start(&seen, &mut Enabled::ALL.clone()).expect("the text is complete");
+            let (hit, step) =
+                at_start(&seen, &mut Enabled::ALL.clone()).expect("the text is complete");
             found.extend(hit.map(|hit| (at, hit)));
             at += hit.map_or(step, |hit| hit.len.max(1));
         }
@@ -430,6 +434,39 @@ pub(crate) mod tests {
             .filter_map(|(at, hit)| text.get(*at..at + hit.len))
             .collect();
         assert_eq!(values, expect, "in {text:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn who_is_not_asked_about_a_number_finds_nothing(
+            before in prop::sample::select(vec!["", "born ", "aged ", "call ", "GPS: ", "card ", "SSN ", "-", ":", "1."]),
+            parts in prop::collection::vec("[0-9]{1,4}[-. ,/:(]|[0-9]{1,19}[ x%]|[A-Fa-f0-9:]{1,9}", 1..8),
+            after in prop::sample::select(vec!["", "March 1985 ", "rue de la Paix ", "Main Street ", "years old ", "岁", "年3月12日 "]),
+        ) {
+            let text = [before, &parts.concat(), after].concat();
+            for arrived in before.len() + 1..=text.len() {
+                let bytes = text.as_bytes().get(..arrived).unwrap_or_default();
+                let seen = Text::new(bytes, before.len(), usize::MAX, arrived == text.len());
+                let first = seen.get(0).filter(|first| is_word(*first)).unwrap_or(b' ');
+                let len = seen.run(0, is_word);
+                let Ok(Some(word)) = seen.ask(|text| Some(Word { len, first, next: text.get(len) })) else { continue };
+                if first == b' ' {
+                    continue;
+                }
+                let may = if first.is_ascii_digit() { may_be_number(&seen, word) } else { may_be_words(&seen, word) };
+                let applies = |id: Id| match id {
+                    Id::Iban => !first.is_ascii_digit(),
+                    Id::IpAddress | Id::Date | Id::StreetAddress => true,
+                    _ => first.is_ascii_digit(),
+                };
+                for (id, matcher) in NUMBERS.iter().filter(|(id, _)| applies(*id) && !may.has(*id)) {
+                    let hit = seen.ask(*matcher).ok().flatten();
+                    prop_assert!(hit.is_none(), "{:?} in {:?}, of which {} bytes arrived", id, text, arrived);
+                }
+            }
+        }
     }
 
     #[test]

@@ -341,7 +341,25 @@ fn has_country_code(digits: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::tests::check;
+    use super::{is_row, rank, read};
+    use crate::text::Text;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn no_number_is_taken_for_a_row(groups in prop::collection::vec("(0{0,2}[0-9]{1,6}|[0-9]{7,16})[- ./(x]", 1..12)) {
+            let written = ["call ", &groups.concat()].concat();
+            let text = Text::new(written.as_bytes(), 5, usize::MAX, true);
+            if is_row(&text) {
+                let rank = read(&text).and_then(|number| rank(&text, &number));
+                prop_assert_eq!(rank, None, "in {:?}", written);
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_found() {

@@ -293,6 +293,23 @@ impl Forms {
         }
     }
 
+    /// As [`Forms::candidates`], asking at every group who has it.
+    #[cfg(test)]
+    pub(super) fn by_levels(
+        &self,
+        text: &Text<'_>,
+        first_len: usize,
+        mut report: impl FnMut(Candidate<'_>),
+    ) {
+        let first = text.slice(0, first_len);
+        let alike = self.first.get(bucket(first_len, Kind::of(first)));
+        let Some(alike) = alike.filter(|_| first_len <= VALUE_BYTES_MAX) else { return };
+        let mut read = Read::default();
+        read.take(first);
+        let before = Before { group: 0, alive: alike.beginning_with(first), separator: 0 };
+        self.go_on(alike, before, text, &mut read, &mut report);
+    }
+
     /// The most shapes whose first groups are alike.
     #[cfg(test)]
     pub(super) fn alike(&self) -> usize {
@@ -303,8 +320,8 @@ impl Forms {
 impl Alike {
     /// Who may begin with `first`: letters alone are a word unless they are capitals.
     fn beginning_with(&self, first: &[u8]) -> u128 {
-        let is_word = first.iter().all(u8::is_ascii_alphabetic)
-            && first.iter().any(u8::is_ascii_lowercase);
+        let is_word =
+            first.iter().all(u8::is_ascii_alphabetic) && first.iter().any(u8::is_ascii_lowercase);
         if is_word { self.hexadecimal } else { u128::MAX }
     }
 

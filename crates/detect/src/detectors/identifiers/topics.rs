@@ -865,6 +865,24 @@ mod tests {
     }
 
     #[test]
+    fn words_begin_where_words_are_looked_for() {
+        let rows = super::super::TABLES
+            .iter()
+            .flat_map(|(_, _, rows)| rows.iter())
+            .flat_map(|row| row.words.iter().copied());
+        for word in WORDS.iter().flat_map(|(_, words)| words.iter().copied()).chain(rows) {
+            let word = normal(word);
+            let first = word.bytes().next().unwrap_or_default();
+            assert!(first.is_ascii_alphabetic() || first >= 0x80, "{word}");
+        }
+        let ages = WORDS.iter().filter(|(topic, _)| *topic as u16 == Topic::Age as u16);
+        for word in ages.flat_map(|(_, words)| words.iter()) {
+            let last = normal(word).bytes().last().unwrap_or_default();
+            assert!(last.is_ascii_alphabetic() || last >= 0x80, "{word} may name an age");
+        }
+    }
+
+    #[test]
     fn words_are_found_where_they_begin_and_the_nearest_counts() {
         let dictionary = Dictionary::new([(7, "PESEL"), (8, "инн")].into_iter());
         let read = |context: &str| {

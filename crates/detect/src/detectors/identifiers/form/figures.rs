@@ -127,3 +127,54 @@ impl Figures {
         self.nodes.get(target as usize).filter(|_| target != NOBODY)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::super::IDENTIFIERS;
+    use super::super::{Candidate, Forms};
+    use super::*;
+
+    /// What is found in `text`, by the automaton or by asking who has each group.
+    fn candidates(text: &str, by_levels: bool) -> Vec<(u16, usize, bool, Vec<u8>)> {
+        let forms: &Forms = &IDENTIFIERS.forms;
+        let seen = Text::new(text.as_bytes(), 0, usize::MAX, true);
+        let first = seen.run(0, |byte| byte.is_ascii_alphanumeric());
+        let mut found = Vec::new();
+        let report = |candidate: Candidate<'_>| {
+            let value = candidate.value.to_vec();
+            found.push((candidate.row, candidate.end, candidate.goes_on, value));
+        };
+        if by_levels {
+            forms.by_levels(&seen, first, report);
+        } else {
+            forms.candidates(&seen, first, report);
+        }
+        found
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn the_automaton_says_what_the_levels_say(
+            groups in prop::collection::vec(("[0-9]{1,5}|[0-9]{6,14}|[0-9A-Z]{1,4}", "[- ./:()]"), 1..9),
+            separator in "[- ./]",
+            same in any::<bool>(),
+        ) {
+            let joined = groups.iter().map(|(group, sign)| {
+                [group.as_str(), if same { separator.as_str() } else { sign.as_str() }].concat()
+            });
+            let text = joined.collect::<String>() + " ";
+            prop_assert_eq!(candidates(&text, false), candidates(&text, true), "in {:?}", text);
+        }
+    }
+
+    #[test]
+    fn there_are_few_nodes() {
+        let nodes: usize =
+            IDENTIFIERS.forms.first.iter().map(|alike| alike.figures.nodes.len()).sum();
+        assert!(nodes < 4_000, "{nodes} nodes");
+    }
+}
