@@ -45,12 +45,17 @@ impl<'a, W: AsRef<str>> Words<'a, W> {
 
     /// Whether one of those with these bits stands at the beginning of `text`.
     fn begin(&self, mut bits: u64, text: &[u8]) -> bool {
+        let second = text.get(1).map(u8::to_ascii_lowercase);
         while bits != 0 {
-            let place = bits.trailing_zeros() as usize;
+            let mut place = bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            let mut sharing = (place..self.all.len()).step_by(64).filter_map(|at| self.all.get(at));
-            if sharing.any(|word| begins_with_ignoring_case(text, word.as_ref().as_bytes())) {
-                return true;
+            while let Some(word) = self.all.get(place) {
+                let word = word.as_ref().as_bytes();
+                let may_be = word.get(1).is_none_or(|letter| Some(*letter) == second);
+                if may_be && begins_with_ignoring_case(text, word) {
+                    return true;
+                }
+                place += 64;
             }
         }
         false
