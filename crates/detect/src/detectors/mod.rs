@@ -356,15 +356,9 @@ fn at_number(text: &Text<'_>, word: Word, left: &mut Enabled) -> Result<Option<H
 /// Who may find something where a word begins with a digit, by its first group and what stands after that.
 fn may_be_number(text: &Text<'_>, word: Word) -> Enabled {
     let ip = Enabled::NONE.with(Id::IpAddress, ip_address::may_begin(text, word));
+    // A letter right after the digits: an extension, `12th of March`, `12b Main Street`.
     let Some(first) = FirstGroup::of(text, word) else {
-        return ip
-            .with(Id::CardNumber, true)
-            .with(Id::UsSsn, true)
-            .with(Id::Phone, true)
-            .with(Id::Date, true)
-            .with(Id::Coordinates, true)
-            .with(Id::Age, true)
-            .with(Id::StreetAddress, true);
+        return ip.with(Id::Phone, true).with(Id::Date, true).with(Id::StreetAddress, true);
     };
     ip.with(Id::CardNumber, card_number::may_begin(&first))
         .with(Id::UsSsn, us_ssn::may_begin(&first, text))
