@@ -15,7 +15,7 @@ use crate::custom::Allow;
 use crate::detectors::{self, Enabled, GoesOn, Hit, secrets::private_key};
 use crate::normalise::Normal;
 use crate::skim::{Stop, skim};
-use crate::text::{CONTEXT_BYTES_MAX, Starved, Text, VALUE_BYTES_MAX};
+use crate::text::{CONTEXT_BYTES_MAX, Starved, Text, VALUE_BYTES_MAX, WordStarts};
 
 /// The most that is taken for one token after its first characters.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
@@ -46,6 +46,10 @@ pub(crate) struct Pass {
     /// Everything before this is decided, counted from the beginning of the lane.
     at: usize,
     open: Option<Open>,
+    /// While the pass waits for text: the detectors that have not answered yet at the place where it stands.
+    left: Option<Enabled>,
+    /// Where words begin before the place.
+    starts: WordStarts,
     #[cfg(test)]
     pub(crate) reads: usize,
 }
@@ -57,6 +61,8 @@ impl Pass {
             allow,
             at: 0,
             open: None,
+            left: None,
+            starts: WordStarts::UNKNOWN,
             #[cfg(test)]
             reads: 0,
         }
@@ -87,19 +93,29 @@ impl Pass {
             }
             let start = self.at - normal.dropped;
             let horizon = horizon(normal, self.at, taken);
-            let text = Text::new(normal.text.as_bytes(), start, horizon, complete);
+            let text = Text::new(normal.text.as_bytes(), start, horizon, complete)
+                .with_starts(self.starts);
             let step = match self.open {
                 Some(open) => self.continue_open(open, &text, normal.end() - self.at, found),
                 None => self.step(&text, found),
             };
+            self.starts = text.starts();
             #[cfg(test)]
             {
                 self.reads += text.reads.get();
             }
             match step {
-                Ok(step) => self.at = (self.at + step).min(normal.end()),
+                Ok(step) => self.go_to((self.at + step).min(normal.end())),
                 Err(Starved) => break,
             }
+        }
+    }
+
+    const fn go_to(&mut self, at: usize) {
+        if at != self.at {
+            self.starts = self.starts.carried_on(at - self.at);
+            self.at = at;
+            self.left = None;
         }
     }
 
@@ -108,13 +124,14 @@ impl Pass {
         let bytes = normal.text.as_bytes();
         let seen = horizon(normal, self.at, taken);
         let (at, stop) = skim(bytes.get(..seen).unwrap_or(bytes), self.at - normal.dropped);
-        self.at = normal.dropped + at;
+        self.go_to(normal.dropped + at);
         // As much has arrived as is waited for, even if all of the rest is not seen.
         if seen <= bytes.len() { Stop::Ask } else { stop }
     }
 
     fn step(&mut self, text: &Text<'_>, found: &mut Vec<Located>) -> Result<usize, Starved> {
-        let (hit, step) = detectors::at_start(text, self.on)?;
+        let answer = detectors::at_start(text, self.left.get_or_insert(self.on));
+        let (hit, step) = answer?;
         let Some(hit) = hit else { return Ok(step) };
         if let Some(allow) = &self.allow
             && let Some(len) = text.ask(|text| value_len(text, &hit))?
@@ -362,6 +379,26 @@ mod tests {
             let reads = reads_per_byte(unit);
             assert!(reads <= 80, "{reads} reads per byte of {unit:?}");
         }
+    }
+
+    #[test]
+    fn who_found_nothing_is_not_asked_again_when_more_has_arrived() {
+        let reads_of_last = |pieces: &[&str]| {
+            let (mut normaliser, mut normal) = (Normaliser::default(), Normal::default());
+            let (mut pass, mut before) = (Pass::new(Enabled::ALL, None), 0);
+            for piece in pieces {
+                before = pass.reads;
+                normaliser.push(piece, &mut normal, &mut Vec::new());
+                pass.advance(&normal, normaliser.taken(), false, &mut Vec::new());
+                assert_eq!(pass.at(), 5, "it waits at the number");
+            }
+            pass.reads - before
+        };
+        let (last, all) = (
+            reads_of_last(&["call 12 34 56 78 ", "90 "]),
+            reads_of_last(&["call 12 34 56 78 90 "]),
+        );
+        assert!(last < all, "{last} reads of what is new, {all} of all");
     }
 
     #[test]

@@ -33,6 +33,66 @@ enum Reading {
     TooFar,
 }
 
+/// What the bytes of a context are, bit by bit, the highest for the last byte: what words are made of, and what they may begin
+/// with. Whoever goes through a text carries it from start to start, so that each byte is looked at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WordStarts {
+    /// ASCII letters and digits.
+    words: u64,
+    /// Letters, and what is no ASCII.
+    letters: u64,
+    /// How many bytes further back it was made.
+    behind: usize,
+}
+
+impl WordStarts {
+    /// Nothing has been looked at.
+    pub(crate) const UNKNOWN: Self = Self { words: 0, letters: 0, behind: CONTEXT_BYTES_MAX };
+
+    /// The same, seen from `ahead` bytes further on.
+    pub(crate) const fn carried_on(self, ahead: usize) -> Self {
+        Self { behind: self.behind.saturating_add(ahead), ..self }
+    }
+
+    /// The same for a context that ends with what has been passed since.
+    pub(crate) fn up_to(self, context: &[u8]) -> Self {
+        let new = context.len().saturating_sub(self.behind);
+        let (mut words, mut letters) = (self.words, self.letters);
+        for byte in context.get(new..).unwrap_or_default() {
+            let (word, letter) = CLASSES[usize::from(*byte)];
+            words = words >> 1 | word;
+            letters = letters >> 1 | letter;
+        }
+        Self { words, letters, behind: 0 }
+    }
+
+    /// Where words begin in a context of `len` bytes, from `from` on. What stands before the context is not known: a word may
+    /// begin with it.
+    pub(crate) fn places(self, len: usize, from: usize) -> impl Iterator<Item = usize> {
+        let short = CONTEXT_BYTES_MAX - len.min(CONTEXT_BYTES_MAX);
+        let begin = self.letters & !(self.words << 1);
+        let mut bits = begin & u64::MAX.checked_shl((from + short) as u32).unwrap_or(0);
+        std::iter::from_fn(move || {
+            let bit = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(bit - short)
+        })
+    }
+}
+
+/// The highest bit for what words are made of, and for what they may begin with.
+static CLASSES: [(u64, u64); 256] = {
+    let mut classes = [(0, 0); 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let letter = byte.is_ascii_alphabetic() || byte >= 0x80;
+        classes[at] = ((is_word(byte) as u64) << 63, (letter as u64) << 63);
+        at += 1;
+    }
+    classes
+};
+
 /// Normalised text as seen from one start.
 pub(crate) struct Text<'a> {
     /// From the start on, as far as it has arrived and may be seen.
@@ -46,6 +106,8 @@ pub(crate) struct Text<'a> {
     reading: Cell<Reading>,
     /// What the context names, once somebody asked.
     near: OnceCell<Near>,
+    /// Where words begin in the context.
+    starts: Cell<WordStarts>,
     #[cfg(test)]
     pub(crate) reads: Cell<usize>,
 }
@@ -75,6 +137,7 @@ impl<'a> Text<'a> {
             complete,
             reading: Cell::new(Reading::Sound),
             near: OnceCell::new(),
+            starts: Cell::new(WordStarts::UNKNOWN),
             #[cfg(test)]
             reads: Cell::new(0),
         }
@@ -116,6 +179,17 @@ impl<'a> Text<'a> {
         self.context.get(self.context.len().checked_sub(behind + 1)?).copied()
     }
 
+    /// As [`Text::get`], without asking for it: `None` too if it has not arrived, so that an answer may only rest on what is there.
+    #[inline]
+    pub(crate) fn peek(&self, ahead: usize) -> Option<u8> {
+        self.ahead.get(ahead).copied()
+    }
+
+    /// How many bytes from the start on have arrived and may be seen; as [`Text::peek`], it asks for none.
+    pub(crate) const fn arrived(&self) -> usize {
+        self.ahead.len()
+    }
+
     /// The bytes from `from` to `to` after the start, which the matcher has read already.
     pub(crate) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
         self.ahead.get(from..to).unwrap_or_default()
@@ -126,9 +200,28 @@ impl<'a> Text<'a> {
         self.context
     }
 
+    /// The same text, where it is known where words begin in the context of an earlier start.
+    pub(crate) fn with_starts(self, starts: WordStarts) -> Self {
+        self.starts.set(starts);
+        self
+    }
+
+    /// Where words begin in the context, as far as anybody wanted to know.
+    pub(crate) const fn starts(&self) -> WordStarts {
+        self.starts.get()
+    }
+
+    /// [`WordStarts::places`] of the context.
+    pub(crate) fn words_from(&self, from: usize) -> impl Iterator<Item = usize> {
+        if self.starts.get().behind > 0 {
+            self.starts.set(self.starts.get().up_to(self.context));
+        }
+        self.starts.get().places(self.context.len(), from)
+    }
+
     /// What the text before the start names; it is read once, however many matchers ask.
     pub(crate) fn near(&self) -> &Near {
-        self.near.get_or_init(|| identifiers::near(self.context))
+        self.near.get_or_init(|| identifiers::near(self))
     }
 
     /// Whether the text from the start begins with `prefix`; reads no further than the first
@@ -185,7 +278,37 @@ pub(crate) const fn is_word(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CONTEXT_BYTES_MAX, Reading, Text, VALUE_BYTES_MAX};
+    use proptest::prelude::*;
+
+    use super::{CONTEXT_BYTES_MAX, Reading, Text, VALUE_BYTES_MAX, WordStarts, is_word};
+
+    proptest! {
+        #[test]
+        fn where_words_begin_is_the_same_carried_on_and_looked_up(
+            text in "[a-cZ0-9 é.-]{0,200}", steps in prop::collection::vec(0_usize..90, 1..12), from in 0_usize..66,
+        ) {
+            let (mut at, mut carried) = (0, WordStarts::UNKNOWN);
+            for step in steps {
+                carried = carried.carried_on((at + step).min(text.len()) - at);
+                at = (at + step).min(text.len());
+                let seen = Text::new(text.as_bytes(), at, usize::MAX, true).with_starts(carried);
+                let places: Vec<usize> = seen.words_from(from).collect();
+                carried = seen.starts();
+                let fresh = Text::new(text.as_bytes(), at, usize::MAX, true);
+                let context = fresh.context();
+                let expect: Vec<usize> = (from..context.len())
+                    .filter(|place| context[*place].is_ascii_alphabetic() || context[*place] >= 0x80)
+                    .filter(|place| *place == 0 || !is_word(context[place - 1]))
+                    .collect();
+                // What stands before a full context is known to one who passed it.
+                let known = |places: Vec<usize>| -> Vec<usize> {
+                    places.into_iter().filter(|place| *place > 0 || context.len() < CONTEXT_BYTES_MAX).collect()
+                };
+                prop_assert_eq!(known(fresh.words_from(from).collect()), known(expect.clone()));
+                prop_assert_eq!(known(places), known(expect));
+            }
+        }
+    }
 
     #[test]
     fn a_read_past_the_arrived_text_starves() {

@@ -9,7 +9,7 @@
 //! **Example**: `a 34-year-old man` is found at `34`.
 
 use super::Hit;
-use super::digits::{continues, runs_on};
+use super::digits::{FirstGroup, continues, runs_on};
 use super::identifiers;
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
@@ -55,6 +55,12 @@ const AFTER: &[&[u8]] = &[
     "歳".as_bytes(),
     "살 ".as_bytes(),
 ];
+
+/// Whether this group may be an age, given what stands after it or names one right before it.
+pub(crate) fn may_be(first: &FirstGroup, text: &Text<'_>) -> bool {
+    let said_after = first.next.is_some_and(|next| may_follow(next, first.after));
+    first.len <= 3 && (said_after || first.len > 1 && identifiers::may_name_age(text))
+}
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let len = text.run_within(0, 4, |byte| byte.is_ascii_digit());

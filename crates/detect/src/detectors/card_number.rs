@@ -11,9 +11,11 @@
 //!
 //! **Example**: `card 4111 1111 1111 1111` is found at `4111 1111 1111 1111`.
 
+use std::ops::RangeInclusive;
+
 use super::Hit;
 use super::context::{KnownWords, mentions};
-use super::digits::{DIGITS_MAX, Groups, all_same, continues, runs_on};
+use super::digits::{FirstGroup, Groups, all_same, continues, runs_on};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -31,6 +33,8 @@ static WORDS: KnownWords = KnownWords::new(&[
     "card", "credit", "debit", "maestro", "pan", "cc", "karte", "carte", "tarjeta", "carta",
 ]);
 
+/// How many digits card numbers have.
+const DIGITS: RangeInclusive<usize> = 12..=19;
 /// How card numbers are printed in groups.
 const GROUPINGS: &[&[usize]] = &[
     &[4, 4, 4, 4],
@@ -45,23 +49,33 @@ const GROUPINGS: &[&[usize]] = &[
     &[8, 8],
 ];
 
+/// Whether a card number may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup) -> bool {
+    DIGITS.contains(&first.len) || matches!(first.len, 4 | 6 | 8) && first.has_second(b" -")
+}
+
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
-    // Most numbers are told by their first group.
-    let first = text.run_within(0, DIGITS_MAX, |byte| byte.is_ascii_digit());
-    if first < 12 && !GROUPINGS.iter().any(|grouping| grouping.first() == Some(&first)) {
-        return None;
-    }
-    let groups = Groups::read(text, 0, b" -");
+    let groups = Groups::read(text, b" -", *DIGITS.end());
     if continues(text) {
         return None;
     }
     // The longest reading first: 19 digits are not 16 and a security code.
-    let count = (1..=groups.lens().len()).rev().find(|count| {
-        let lens = groups.lens().get(..*count).unwrap_or_default();
-        let plausible = lens.len() == 1 || GROUPINGS.contains(&lens);
-        plausible && is_card(text, groups.digits(*count)) && !ends_badly(text, &groups, *count)
-    })?;
-    Some(Hit::new(&CARD, "pii.card", groups.end(count), 60))
+    let mut digits: usize = groups.lens().iter().sum();
+    for (before, len) in groups.lens().iter().enumerate().rev() {
+        if DIGITS.contains(&digits) && is_card_of(text, &groups, before + 1) {
+            return Some(Hit::new(&CARD, "pii.card", groups.end(before + 1), 60));
+        }
+        digits -= len;
+    }
+    None
+}
+
+/// Whether the first `count` groups are a card number.
+fn is_card_of(text: &Text<'_>, groups: &Groups, count: usize) -> bool {
+    let lens = groups.lens().get(..count).unwrap_or_default();
+    (count == 1 || GROUPINGS.contains(&lens))
+        && is_card(text, groups.digits(count))
+        && !ends_badly(text, groups, count)
 }
 
 fn ends_badly(text: &Text<'_>, groups: &Groups, count: usize) -> bool {
@@ -72,7 +86,7 @@ fn ends_badly(text: &Text<'_>, groups: &Groups, count: usize) -> bool {
 }
 
 fn is_card(text: &Text<'_>, digits: &[u8]) -> bool {
-    if !(12..=19).contains(&digits.len()) || all_same(digits) || !luhn(digits) {
+    if all_same(digits) || !luhn(digits) {
         return false;
     }
     match issuer(digits) {

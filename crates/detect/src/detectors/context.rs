@@ -9,8 +9,10 @@ use crate::text::{Text, is_word};
 /// little of it begins a word. Of more than 64 words some share a bit.
 #[derive(Debug)]
 pub(crate) struct Words<'a, W> {
-    words: &'a [W],
+    all: &'a [W],
     firsts: [u64; 256],
+    /// Whether all begin with a letter or no ASCII.
+    are_letters: bool,
 }
 
 /// Those of a detector.
@@ -18,34 +20,42 @@ pub(crate) type KnownWords = Words<'static, &'static str>;
 
 impl KnownWords {
     pub(crate) const fn new(words: &'static [&'static str]) -> Self {
-        let (mut firsts, mut at) = ([0; 256], 0);
+        let (mut firsts, mut at, mut are_letters) = ([0; 256], 0, true);
         while at < words.len() {
-            firsts[words[at].as_bytes()[0] as usize] |= 1 << (at % 64);
+            let first = words[at].as_bytes()[0];
+            firsts[first as usize] |= 1 << (at % 64);
+            are_letters &= is_letter(first);
             at += 1;
         }
-        Self { words, firsts }
+        Self { all: words, firsts, are_letters }
     }
 }
 
 impl<'a, W: AsRef<str>> Words<'a, W> {
     pub(crate) fn of(words: &'a [W]) -> Self {
-        let mut firsts = [0; 256];
+        let (mut firsts, mut are_letters) = ([0; 256], true);
         for (at, word) in words.iter().enumerate() {
             if let Some(first) = word.as_ref().bytes().next() {
                 firsts[usize::from(first)] |= 1 << (at % 64);
+                are_letters &= is_letter(first);
             }
         }
-        Self { words, firsts }
+        Self { all: words, firsts, are_letters }
     }
 
     /// Whether one of those with these bits stands at the beginning of `text`.
     fn begin(&self, mut bits: u64, text: &[u8]) -> bool {
+        let second = text.get(1).map(u8::to_ascii_lowercase);
         while bits != 0 {
-            let place = bits.trailing_zeros() as usize;
+            let mut place = bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            let mut sharing = self.words.iter().skip(place).step_by(64);
-            if sharing.any(|word| begins_with_ignoring_case(text, word.as_ref().as_bytes())) {
-                return true;
+            while let Some(word) = self.all.get(place) {
+                let word = word.as_ref().as_bytes();
+                let may_be = word.get(1).is_none_or(|letter| Some(*letter) == second);
+                if may_be && begins_with_ignoring_case(text, word) {
+                    return true;
+                }
+                place += 64;
             }
         }
         false
@@ -59,15 +69,30 @@ pub(crate) fn mentions<W: AsRef<str>>(
     words: &Words<'_, W>,
     within: usize,
 ) -> bool {
-    let context = text.context();
-    let context = context.get(context.len().saturating_sub(within)..).unwrap_or_default();
-    let mut before = b' ';
-    context.iter().enumerate().any(|(at, byte)| {
-        let bits = words.firsts[usize::from(byte.to_ascii_lowercase())];
-        let begins = bits != 0 && !is_word(before);
-        before = *byte;
-        begins && words.begin(bits, context.get(at..).unwrap_or_default())
-    })
+    let from = text.context().len().saturating_sub(within);
+    let context = text.context().get(from..).unwrap_or_default();
+    let begins = |at: usize| {
+        let rest = context.get(at..).unwrap_or_default();
+        let bits =
+            rest.first().map_or(0, |byte| words.firsts[usize::from(byte.to_ascii_lowercase())]);
+        bits != 0 && words.begin(bits, rest)
+    };
+    // What stands before the part that counts does not count either.
+    if begins(0) {
+        return true;
+    }
+    if words.are_letters {
+        return text.words_from(from + 1).any(|at| begins(at - from));
+    }
+    let pairs = context.windows(2).enumerate();
+    pairs
+        .filter(|(_, pair)| !pair.first().copied().is_some_and(is_word))
+        .any(|(at, _)| begins(at + 1))
+}
+
+/// Whether a word may begin with this byte as far as it is one that [`Text::words_from`] finds.
+const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte >= 0x80
 }
 
 fn begins_with_ignoring_case(text: &[u8], word: &[u8]) -> bool {

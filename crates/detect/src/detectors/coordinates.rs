@@ -9,7 +9,7 @@
 
 use super::Hit;
 use super::context::{KnownWords, mentions};
-use super::digits::continues;
+use super::digits::{FirstGroup, continues};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -36,6 +36,11 @@ static WORDS: KnownWords = KnownWords::new(&[
     "coordenadas",
     "coordinate",
 ]);
+
+/// Whether a pair may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup) -> bool {
+    first.len <= 3 && first.has_second(b".")
+}
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let in_list =

@@ -48,8 +48,13 @@ const PREFIXES: &[&[u8]] = &[
     b"terra",
 ];
 
+/// Whether a word is as long as addresses are.
+pub(crate) fn may_be(word: Word) -> bool {
+    (26..=ADDRESS_BYTES_MAX).contains(&word.len)
+}
+
 pub(crate) fn find(text: &Text<'_>, word: Word) -> Option<Hit> {
-    if !(26..=ADDRESS_BYTES_MAX).contains(&word.len) || word.next == Some(b'@') {
+    if word.next == Some(b'@') {
         return None;
     }
     let value = text.slice(0, word.len);

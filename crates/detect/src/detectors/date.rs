@@ -14,7 +14,7 @@
 use std::sync::LazyLock;
 
 use super::Hit;
-use super::digits::continues;
+use super::digits::{FirstGroup, continues};
 use super::identifiers;
 use crate::fold::{Folded, fold};
 use crate::text::Text;
@@ -82,6 +82,20 @@ struct Date {
     end: usize,
     /// Whether its year has four figures.
     whole: bool,
+}
+
+/// Whether a date may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup) -> bool {
+    match (first.len, first.next) {
+        // The first bytes of `年` and `년`.
+        (4, Some(0xe5 | 0xeb)) | (1..=2, Some(b'.' | b',')) => true,
+        (1..=2, Some(b' ' | b'-')) => {
+            first.goes_on(b" ", is_letter)
+                || first.goes_on(b"-", |after| is_letter(after) || after.is_ascii_digit())
+        }
+        (1..=2 | 4, _) => first.has_second(b"-/."),
+        _ => false,
+    }
 }
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
@@ -196,6 +210,9 @@ fn month(text: &Text<'_>, at: usize) -> Option<usize> {
 /// The same for months that stand after the day only.
 fn month_after(text: &Text<'_>, at: usize) -> Option<usize> {
     let len = text.run_within(at, MONTH_BYTES_MAX + 1, is_letter);
+    if len == 0 {
+        return None;
+    }
     is_month_after(text.slice(at, at + len)).then_some(at + len)
 }
 

@@ -1,5 +1,6 @@
 //! Groups of digits with separators between them, as people write numbers.
 
+use super::Word;
 use crate::text::Text;
 
 /// Digits of the longest number any detector knows, and some.
@@ -21,15 +22,15 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// Reads groups from `from` on, with one and the same separator between all of them, which is
-    /// one of `separators`.
-    pub(crate) fn read(text: &Text<'_>, from: usize, separators: &[u8]) -> Self {
+    /// Reads groups with one and the same separator between all of them, which is one of `separators`, until there are
+    /// more than `most` digits.
+    pub(crate) fn read(text: &Text<'_>, separators: &[u8], most: usize) -> Self {
         let mut groups = Self::default();
-        let mut at = from;
+        let mut at = 0;
         loop {
             let len = groups.read_group(text, at);
             at += len;
-            if len == 0 || groups.count == GROUPS_MAX || groups.digit_count == DIGITS_MAX {
+            if len == 0 || groups.count == GROUPS_MAX || groups.digit_count > most {
                 return groups;
             }
             let Some(separator) = text.get(at) else { return groups };
@@ -46,13 +47,13 @@ impl Groups {
     }
 
     fn read_group(&mut self, text: &Text<'_>, at: usize) -> usize {
-        let mut len = 0;
-        while let Some(byte) = text.get(at + len).filter(u8::is_ascii_digit) {
-            let Some(place) = self.digits.get_mut(self.digit_count) else { break };
-            *place = byte - b'0';
-            self.digit_count += 1;
-            len += 1;
+        let room = DIGITS_MAX - self.digit_count;
+        let len = text.run_within(at, room, |byte| byte.is_ascii_digit());
+        let places = self.digits.get_mut(self.digit_count..).unwrap_or_default();
+        for (place, digit) in places.iter_mut().zip(text.slice(at, at + len)) {
+            *place = digit - b'0';
         }
+        self.digit_count += len;
         if len > 0
             && let (Some(group), Some(end)) =
                 (self.lens.get_mut(self.count), self.ends.get_mut(self.count))
@@ -78,6 +79,35 @@ impl Groups {
     pub(crate) fn digits(&self, count: usize) -> &[u8] {
         let digits = self.lens().iter().take(count).sum();
         self.digits.get(..digits).unwrap_or_default()
+    }
+}
+
+/// The first group of a number and what stands after it: what tells most detectors that a number is none of theirs, looked at
+/// once for all of them. It asks for no text, and what has not arrived may be anything.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstGroup {
+    pub(crate) len: usize,
+    /// The byte after it; `None` at the end of the text.
+    pub(crate) next: Option<u8>,
+    /// The byte after that; `None` too if it has not arrived.
+    pub(crate) after: Option<u8>,
+}
+
+impl FirstGroup {
+    /// Of the word at the start of `text`, if it is made of digits.
+    pub(crate) fn of(text: &Text<'_>, word: Word) -> Option<Self> {
+        let is_digits = text.slice(0, word.len).iter().all(u8::is_ascii_digit);
+        is_digits.then(|| Self { len: word.len, next: word.next, after: text.peek(word.len + 1) })
+    }
+
+    /// Whether one of `signs` stands after the group, and then something of `class`.
+    pub(crate) fn goes_on(&self, signs: &[u8], class: impl Fn(u8) -> bool) -> bool {
+        self.next.is_some_and(|next| signs.contains(&next)) && self.after.is_none_or(class)
+    }
+
+    /// Whether another group may follow, with one of `separators` between.
+    pub(crate) fn has_second(&self, separators: &[u8]) -> bool {
+        self.goes_on(separators, |after| after.is_ascii_digit())
     }
 }
 

@@ -12,8 +12,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Hit;
 use super::context::{KnownWords, mentions};
+use super::{Hit, Word};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -29,6 +29,32 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
 
 static VERSION_WORDS: KnownWords =
     KnownWords::new(&["version", "release", "ver.", "build", "firmware", "v.", "oid"]);
+
+/// Whether an address may begin with this word: an octet and a full stop, or a group and a colon.
+pub(crate) fn may_begin(text: &Text<'_>, word: Word) -> bool {
+    let written = text.slice(0, word.len);
+    match word.next {
+        Some(b'.') => {
+            word.len <= 3
+                && text.peek(word.len + 1).is_none_or(|after| after.is_ascii_digit())
+                && std::str::from_utf8(written).is_ok_and(|octet| octet.parse::<u8>().is_ok())
+        }
+        Some(b':') => {
+            word.len <= 4
+                && written.iter().all(u8::is_ascii_hexdigit)
+                && !is_inside(text)
+                && text
+                    .peek(word.len + 1)
+                    .is_none_or(|after| after == b':' || after.is_ascii_hexdigit())
+        }
+        _ => false,
+    }
+}
+
+/// Whether what stands before an IPv6 address makes it part of something else.
+fn is_inside(text: &Text<'_>) -> bool {
+    matches!(text.back(0), Some(b':' | b'.' | b'-' | b'_' | b'/'))
+}
 
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let len = text.run_within(0, ADDRESS_BYTES_MAX + 1, |byte| {
@@ -83,7 +109,7 @@ fn version_6(text: &Text<'_>, written: &str) -> Option<(usize, u8)> {
     {
         return version_4(text, head);
     }
-    if matches!(text.back(0), Some(b':' | b'.' | b'-' | b'_' | b'/')) {
+    if is_inside(text) {
         return None;
     }
     let address: Ipv6Addr = written.parse().ok()?;

@@ -13,7 +13,7 @@
 
 use super::Hit;
 use super::context::{KnownWords, mentions};
-use super::digits::{all_same, continues};
+use super::digits::{FirstGroup, all_same, continues};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -21,6 +21,9 @@ use crate::{DetectorCard, Reach};
 const NUMBER_BYTES_MAX: usize = 48;
 /// The longest number, ITU-T E.164 §6.
 const DIGITS_MAX: usize = 15;
+/// The longest without a country code, and the most groups of one.
+const NATIONAL_DIGITS_MAX: usize = 13;
+const NATIONAL_GROUPS_MAX: usize = 6;
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "phone",
@@ -104,8 +107,19 @@ struct Written {
     separator: u8,
 }
 
+/// Whether a number may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup) -> bool {
+    let is_all = (7..=13).contains(&first.len);
+    is_all
+        || first.len <= DIGITS_MAX
+            && (first.has_second(b" -./(") || first.goes_on(b" ", |after| after == b'('))
+}
+
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     if continues(text) || matches!(text.back(0), Some(b'$' | b'#' | b'.' | b'_')) {
+        return None;
+    }
+    if is_row(text) {
         return None;
     }
     let number = read(text)?;
@@ -128,17 +142,55 @@ impl Written {
 
     /// Takes the group of digits at `at`; gives its length, or `None` if there is no room.
     fn take_group(&mut self, text: &Text<'_>, at: usize) -> Option<usize> {
-        let mut len = 0;
-        while let Some(byte) = text.get(at + len).filter(u8::is_ascii_digit) {
-            *self.digits.get_mut(self.digit_count)? = byte - b'0';
-            self.digit_count += 1;
-            len += 1;
-        }
+        let room = DIGITS_MAX - self.digit_count;
+        let len = text.run_within(at, room + 1, |byte| byte.is_ascii_digit());
+        let places = self.digits.get_mut(self.digit_count..self.digit_count + len)?;
         *self.groups.get_mut(self.group_count)? = len;
+        for (place, digit) in places.iter_mut().zip(text.slice(at, at + len)) {
+            *place = digit - b'0';
+        }
+        self.digit_count += len;
         self.group_count += 1;
         self.end = at + len;
         Some(len)
     }
+
+    /// Whether it is longer already than any number without a country code.
+    fn is_too_long(&self) -> bool {
+        let is_international = self.plus || matches!(self.digits(), [0, 0, ..]);
+        !is_international
+            && (self.digit_count > NATIONAL_DIGITS_MAX || self.group_count > NATIONAL_GROUPS_MAX)
+    }
+}
+
+/// Whether the groups of digits that have arrived are more than any number without a country code has: so that of rows of numbers
+/// no more is read.
+fn is_row(text: &Text<'_>) -> bool {
+    let arrived = text.slice(0, NUMBER_BYTES_MAX.min(text.arrived()));
+    if matches!(arrived, [b'0', b'0', ..] | [b'0', _, b'0', ..]) {
+        return false;
+    }
+    let (mut digits, mut groups, mut is_group) = (0, 0, false);
+    for byte in arrived {
+        if byte.is_ascii_digit() {
+            digits += 1;
+            is_group = true;
+            continue;
+        }
+        groups += 1;
+        // What does not fit any more is another number.
+        if !is_group || digits > DIGITS_MAX {
+            return false;
+        }
+        if digits > NATIONAL_DIGITS_MAX || groups > NATIONAL_GROUPS_MAX {
+            return true;
+        }
+        if !matches!(byte, b' ' | b'-' | b'.' | b'/') {
+            return false;
+        }
+        is_group = false;
+    }
+    false
 }
 
 /// Reads `+`, an area in parentheses, and groups with separators between them.
@@ -160,11 +212,10 @@ fn read(text: &Text<'_>) -> Option<Written> {
         uniform &= number.separator == 0 || number.separator == separator;
         number.separator = separator;
         // What does not fit any more is another number.
-        let before = number;
-        let Some(group) = number.take_group(text, next) else {
-            number = before;
-            break;
-        };
+        let Some(group) = number.take_group(text, next) else { break };
+        if number.is_too_long() {
+            return None;
+        }
         if text.get(next.saturating_sub(1)) == Some(b'(') {
             // `+41 (0)71`: the parenthesis must close.
             if group == 0 || text.get(number.end) != Some(b')') {
@@ -229,8 +280,9 @@ fn rank(text: &Text<'_>, number: &Written) -> Option<u8> {
     if let Some(rank) = national_rank(number) {
         return Some(rank);
     }
-    let plausible = (6 + usize::from(number.groups().len() < 3)..=13).contains(&digits.len())
-        && number.groups().len() <= 6
+    let digits_min = 6 + usize::from(number.groups().len() < 3);
+    let plausible = (digits_min..=NATIONAL_DIGITS_MAX).contains(&digits.len())
+        && number.groups().len() <= NATIONAL_GROUPS_MAX
         && (number.groups().len() == 1 || number.groups().iter().all(|group| *group <= 8))
         && !looks_like_date(number);
     (plausible && (is_named_after(text, number) || mentions(text, &WORDS, 40))).then_some(30)
@@ -289,7 +341,25 @@ fn has_country_code(digits: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::tests::check;
+    use super::{is_row, rank, read};
+    use crate::text::Text;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn no_number_is_taken_for_a_row(groups in prop::collection::vec("(0{0,2}[0-9]{1,6}|[0-9]{7,16})[- ./(x]", 1..12)) {
+            let written = ["call ", &groups.concat()].concat();
+            let text = Text::new(written.as_bytes(), 5, usize::MAX, true);
+            if is_row(&text) {
+                let rank = read(&text).and_then(|number| rank(&text, &number));
+                prop_assert_eq!(rank, None, "in {:?}", written);
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_found() {

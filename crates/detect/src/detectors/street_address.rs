@@ -12,7 +12,7 @@
 //! **Example**: `at 221 Baker Street, London` is found at `221 Baker Street`.
 
 use super::Hit;
-use super::digits::continues;
+use super::digits::{FirstGroup, continues};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -108,6 +108,19 @@ const PARTICLES: &[&[u8]] = &[
 /// A flat in a house.
 const UNITS: &[&[u8]] = &[b"apt", b"apartment", b"suite", b"ste", b"unit", b"flat", b"floor"];
 
+/// Whether an address may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup, text: &Text<'_>) -> bool {
+    if first.len > HOUSE_DIGITS_MAX || first.next != Some(b' ') {
+        return first.len <= HOUSE_DIGITS_MAX && first.next == Some(b',');
+    }
+    // A number alone is no name of a street.
+    let mut word = (first.len + 1..).map(|at| text.peek(at));
+    match word.find(|byte| !byte.is_some_and(|byte| byte.is_ascii_digit())) {
+        Some(Some(byte)) => byte.is_ascii_alphabetic() || byte == b'\'' || byte >= 0x80,
+        _ => true,
+    }
+}
+
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
     let (end, rank) = if text.get(0)?.is_ascii_digit() {
         if continues(text) || matches!(text.back(0), Some(b'$' | b'#')) {
@@ -160,6 +173,9 @@ fn number_first(text: &Text<'_>) -> Option<(usize, u8)> {
     }
     at += 1;
     let first = word(text, at);
+    if text.slice(at, at + first).iter().all(u8::is_ascii_digit) {
+        return None;
+    }
     if is_one_of(text, at, first, RUES) {
         return french(text, at + first).map(|end| (end, 25));
     }

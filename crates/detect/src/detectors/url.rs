@@ -207,7 +207,7 @@ fn has_value(part: &[u8]) -> bool {
     let mut at = 0;
     while at < part.len() {
         let text = Text::new(part, at, usize::MAX, true);
-        let Ok((hit, step)) = at_start(&text, Enabled::ALL) else { return false };
+        let Ok((hit, step)) = at_start(&text, &mut Enabled::ALL.clone()) else { return false };
         if hit.is_some_and(|hit| {
             hit.kind.starts_with("secret.")
                 || matches!(hit.kind, "pii.email" | "pii.card" | "pii.iban" | "pii.us_ssn")

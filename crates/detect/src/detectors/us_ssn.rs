@@ -12,7 +12,7 @@
 
 use super::Hit;
 use super::context::{KnownWords, mentions};
-use super::digits::{Groups, continues, runs_on};
+use super::digits::{FirstGroup, Groups, continues, runs_on};
 use crate::text::Text;
 use crate::{DetectorCard, Reach};
 
@@ -26,14 +26,22 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
 static WORDS: KnownWords =
     KnownWords::new(&["ssn", "social security", "social sec", "soc sec", "ss#", "ss #", "ssns"]);
 
+/// How many digits a number has.
+const DIGITS: usize = 9;
+
 /// Numbers that were printed on sample cards, and so are nobody's.
 const ADVERTISED: &[[u8; 9]] = &[[0, 7, 8, 0, 5, 1, 1, 2, 0], [2, 1, 9, 0, 9, 9, 9, 9, 9]];
 
+/// Whether a number may begin with this group.
+pub(crate) fn may_begin(first: &FirstGroup, text: &Text<'_>) -> bool {
+    let digit = |at| text.peek(at).is_none_or(|byte| byte.is_ascii_digit());
+    let separator = |at| text.peek(at).is_none_or(|byte| Some(byte) == first.next);
+    first.len == DIGITS
+        || first.len == 3 && first.has_second(b"-. ") && digit(5) && separator(6) && digit(7)
+}
+
 pub(crate) fn find(text: &Text<'_>) -> Option<Hit> {
-    if !matches!(text.run_within(0, 10, |byte| byte.is_ascii_digit()), 3 | 9) {
-        return None;
-    }
-    let groups = Groups::read(text, 0, b"-. ");
+    let groups = Groups::read(text, b"-. ", DIGITS);
     let (count, in_groups) = match groups.lens() {
         [3, 2, 4, ..] => (3, true),
         [9, ..] => (1, false),

@@ -10,6 +10,9 @@
 //! INVARIANT: what is read depends on the forms and the text from the start on, and is bounded by
 //! [`VALUE_BYTES_MAX`]. INVARIANT: a first group that no form has costs one look-up.
 
+mod figures;
+
+use self::figures::{Figures, Node};
 use crate::text::Text;
 
 /// The longest identifier in letters and digits.
@@ -28,6 +31,8 @@ struct Shape {
     /// What each character must be, without separators.
     classes: Vec<u8>,
     groups: Vec<Group>,
+    /// Whether a class is a digit itself, so that not all digits are right there.
+    has_figures: bool,
 }
 
 /// A run of letters and digits in a shape.
@@ -50,6 +55,8 @@ struct Alike {
     hexadecimal: u128,
     /// What they have in their first groups, in their second, and so on.
     levels: Vec<Level>,
+    /// How they go on in digits, if they begin so.
+    figures: Figures,
 }
 
 /// What shapes have in one place of their groups.
@@ -85,6 +92,16 @@ pub(super) struct Forms {
     first: Vec<Alike>,
 }
 
+/// What is known before a group.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    group: usize,
+    /// Who has the groups before it.
+    alive: u128,
+    /// The sign before it.
+    separator: u8,
+}
+
 /// What is read of a text.
 #[derive(Clone, Copy, Debug)]
 struct Read {
@@ -96,6 +113,8 @@ struct Read {
     end: usize,
     /// The separator so far that must be the same throughout.
     uniform: Option<u8>,
+    /// Whether it is digits, as all forms that are left have them.
+    is_figures: bool,
 }
 
 impl Forms {
@@ -107,6 +126,11 @@ impl Forms {
             all.add(Shape::new(row, form, false));
             if form.contains('_') {
                 all.add(Shape::new(row, form, true));
+            }
+        }
+        for len in 1..=VALUE_BYTES_MAX {
+            if let Some(alike) = all.first.get_mut(bucket(len, Kind::Digits)) {
+                alike.figures = Figures::new(alike, len);
             }
         }
         all
@@ -159,35 +183,75 @@ impl Forms {
         if alike.shapes.is_empty() || first_len > VALUE_BYTES_MAX {
             return;
         }
-        let mut read =
-            Read { value: [0; VALUE_BYTES_MAX], len: 0, group: 0, end: 0, uniform: None };
+        let mut read = Read::default();
         read.take(first);
-        let mut alive = u128::MAX;
-        // Letters alone are a word unless they are capitals.
-        if first.iter().all(u8::is_ascii_alphabetic) && first.iter().any(u8::is_ascii_lowercase) {
-            alive = alike.hexadecimal;
-        }
-        let mut separator = 0;
+        let before = match alike.figures.first() {
+            Some(node) => match self.figures(alike, node, text, &mut read, &mut report) {
+                Some(before) => before,
+                None => return,
+            },
+            None => Before { group: 0, alive: alike.beginning_with(first), separator: 0 },
+        };
+        self.go_on(alike, before, text, &mut read, &mut report);
+    }
+
+    /// Reads groups of digits, the first of which has been read; gives what it read before a group that has letters.
+    fn figures(
+        &self,
+        alike: &Alike,
+        first: &Node,
+        text: &Text<'_>,
+        read: &mut Read,
+        report: &mut impl FnMut(Candidate<'_>),
+    ) -> Option<Before> {
+        let mut node = first;
+        read.is_figures = true;
         for group in 0..GROUPS_MAX {
+            let next = alike.figures.next_group(node, text, read);
+            if node.ends != 0 {
+                self.report(alike, node.ends, group, text, read, report);
+            }
+            let (edge, sign, len) = next?;
+            if group == 0 && is_uniform(sign) {
+                read.uniform = Some(sign);
+            }
+            if !read.take_next(sign, len, text) {
+                return None;
+            }
+            read.is_figures = read.last_group().iter().all(u8::is_ascii_digit);
+            if !read.is_figures {
+                return Some(Before { group: group + 1, alive: node.alive, separator: sign });
+            }
+            node = alike.figures.next(edge, len)?;
+        }
+        None
+    }
+
+    /// Reads groups, the first of which, the one after `before`, has been read.
+    fn go_on(
+        &self,
+        alike: &Alike,
+        before: Before,
+        text: &Text<'_>,
+        read: &mut Read,
+        report: &mut impl FnMut(Candidate<'_>),
+    ) {
+        let Before { group: from, mut alive, mut separator } = before;
+        for group in from..GROUPS_MAX {
             let Some(level) = alike.levels.get(group) else { return };
             let before = group.checked_sub(1).and_then(|before| alike.levels.get(before));
-            alive &= level.have(&read)
+            alive &= level.have(read)
                 & before.map_or(u128::MAX, |level| level.followed_by(separator, read.uniform));
-            let next = level.next_group(alive, text, &read);
-            self.report(alike, alive & level.ends, group, text, &read, &mut report);
+            let next = level.next_group(alive, text, read);
+            self.report(alike, alive & level.ends, group, text, read, report);
             let Some((sign, len)) = next else { return };
-            if sign != b'(' && sign != b')' && sign != b':' && sign != b'/' && group == 0 {
+            if group == 0 && is_uniform(sign) {
                 read.uniform = Some(sign);
             }
             separator = sign;
-            let at = read.end + 1;
-            let taken = text.slice(at, at + len);
-            // After a space small letters are a word of their own: `2026 at`.
-            if sign == b' ' && taken.iter().any(u8::is_ascii_lowercase) {
+            if !read.take_next(sign, len, text) {
                 return;
             }
-            read.end = at;
-            read.take(taken);
         }
     }
 
@@ -211,7 +275,9 @@ impl Forms {
                 continue;
             };
             let Some(last) = shape.groups.get(group) else { continue };
-            if !shape.classes.iter().zip(value).all(|(class, byte)| has_class(*class, *byte)) {
+            let mut classes = shape.classes.iter().zip(value);
+            let is_known = read.is_figures && !shape.has_figures;
+            if !is_known && !classes.all(|(class, byte)| has_class(*class, *byte)) {
                 continue;
             }
             let closes = last.separator == b')';
@@ -227,6 +293,23 @@ impl Forms {
         }
     }
 
+    /// As [`Forms::candidates`], asking at every group who has it.
+    #[cfg(test)]
+    pub(super) fn by_levels(
+        &self,
+        text: &Text<'_>,
+        first_len: usize,
+        mut report: impl FnMut(Candidate<'_>),
+    ) {
+        let first = text.slice(0, first_len);
+        let alike = self.first.get(bucket(first_len, Kind::of(first)));
+        let Some(alike) = alike.filter(|_| first_len <= VALUE_BYTES_MAX) else { return };
+        let mut read = Read::default();
+        read.take(first);
+        let before = Before { group: 0, alive: alike.beginning_with(first), separator: 0 };
+        self.go_on(alike, before, text, &mut read, &mut report);
+    }
+
     /// The most shapes whose first groups are alike.
     #[cfg(test)]
     pub(super) fn alike(&self) -> usize {
@@ -235,6 +318,13 @@ impl Forms {
 }
 
 impl Alike {
+    /// Who may begin with `first`: letters alone are a word unless they are capitals.
+    fn beginning_with(&self, first: &[u8]) -> u128 {
+        let is_word =
+            first.iter().all(u8::is_ascii_alphabetic) && first.iter().any(u8::is_ascii_lowercase);
+        if is_word { self.hexadecimal } else { u128::MAX }
+    }
+
     /// Shapes past [`ALIKE_MAX`] have no bit; a test holds that there are none.
     fn add(&mut self, place: u16, shape: &Shape) {
         let bit = if self.shapes.len() < ALIKE_MAX { 1_u128 << self.shapes.len() } else { 0 };
@@ -266,6 +356,32 @@ fn join<Key: PartialEq>(sets: &mut Vec<(Key, u128)>, key: Key, bit: u128) {
 }
 
 impl Level {
+    /// Who has a group of `len` digits here.
+    fn have_digits(&self, len: usize) -> u128 {
+        let fitting =
+            self.groups.iter().filter(|(group, _)| group.len == len && group.letters == 0);
+        fitting.fold(0, |all, (_, set)| all | set)
+    }
+
+    /// The signs that may stand after this group.
+    fn signs(&self) -> Vec<u8> {
+        let signs = self.separators.iter().flat_map(|(separator, _)| match *separator {
+            0 => Vec::new(),
+            ANY_SEPARATOR => b" -.".to_vec(),
+            sign => vec![sign],
+        });
+        let mut signs: Vec<u8> = signs.collect();
+        signs.sort_unstable();
+        signs.dedup();
+        signs
+    }
+
+    /// The length of the longest group that one of those `going_on` has next.
+    fn longest_next(&self, going_on: u128) -> Option<usize> {
+        let fitting = self.next.iter().filter(|(_, set)| set & going_on != 0);
+        fitting.map(|(len, _)| *len).max()
+    }
+
     /// Who has the group just read here.
     fn have(&self, read: &Read) -> u128 {
         let written = read.last_group();
@@ -294,15 +410,25 @@ impl Level {
             return None;
         }
         let sign = text.get(read.end)?;
-        let going_on = going_on & self.followed_by(sign, read.uniform);
-        let fitting = self.next.iter().filter(|(_, set)| set & going_on != 0);
-        let longest = fitting.map(|(len, _)| *len).max()?;
-        let len = text.run_within(read.end + 1, longest + 1, |byte| byte.is_ascii_alphanumeric());
-        (len > 0 && len <= longest && read.len + len <= VALUE_BYTES_MAX).then_some((sign, len))
+        let longest = self.longest_next(going_on & self.followed_by(sign, read.uniform))?;
+        Some((sign, read.group_after(longest, text)?))
+    }
+}
+
+impl Default for Read {
+    fn default() -> Self {
+        let value = [0; VALUE_BYTES_MAX];
+        Self { value, len: 0, group: 0, end: 0, uniform: None, is_figures: false }
     }
 }
 
 impl Read {
+    /// The length of the group after the sign that follows, if it is no longer than `longest` and there is room for it.
+    fn group_after(&self, longest: usize, text: &Text<'_>) -> Option<usize> {
+        let len = text.run_within(self.end + 1, longest + 1, |byte| byte.is_ascii_alphanumeric());
+        (len > 0 && len <= longest && self.len + len <= VALUE_BYTES_MAX).then_some(len)
+    }
+
     fn take(&mut self, group: &[u8]) {
         self.group = self.len;
         for byte in group {
@@ -312,6 +438,18 @@ impl Read {
             }
         }
         self.end += group.len();
+    }
+
+    /// Takes the next `len` bytes after `sign`; after a space small letters are a word of their own: `2026 at`.
+    fn take_next(&mut self, sign: u8, len: usize, text: &Text<'_>) -> bool {
+        let at = self.end + 1;
+        let group = text.slice(at, at + len);
+        if sign == b' ' && group.iter().any(u8::is_ascii_lowercase) {
+            return false;
+        }
+        self.end = at;
+        self.take(group);
+        true
     }
 
     fn last_group(&self) -> &[u8] {
@@ -346,7 +484,7 @@ const fn bucket(len: usize, kind: Kind) -> usize {
 
 impl Shape {
     fn new(row: u16, form: &str, with_separators: bool) -> Self {
-        let mut shape = Self { row, classes: Vec::new(), groups: Vec::new() };
+        let mut shape = Self { row, classes: Vec::new(), groups: Vec::new(), has_figures: false };
         let mut group = Group { len: 0, digits: 0, letters: 0, separator: 0 };
         for class in form.bytes() {
             let separator = match class {
@@ -362,7 +500,11 @@ impl Shape {
                 continue;
             }
             match class {
-                b'd' | b'0'..=b'9' => group.digits |= 1 << group.len,
+                b'd' => group.digits |= 1 << group.len,
+                b'0'..=b'9' => {
+                    group.digits |= 1 << group.len;
+                    shape.has_figures = true;
+                }
                 b'a' | b'A'..=b'Z' => group.letters |= 1 << group.len,
                 _ => {}
             }
@@ -381,6 +523,11 @@ impl Shape {
     fn begins_hexadecimal(&self) -> bool {
         self.classes.first() == Some(&b'h')
     }
+}
+
+/// Whether the forms that have `sign` after their first group have no other separator later where any may stand.
+const fn is_uniform(sign: u8) -> bool {
+    !matches!(sign, b'(' | b')' | b':' | b'/')
 }
 
 /// Whether `found` is the separator that is `expected`, `uniform` being the one used before.

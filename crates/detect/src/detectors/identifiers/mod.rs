@@ -257,14 +257,21 @@ pub(crate) fn letters_may_begin(rest: &[u8], len: usize) -> bool {
     }
 }
 
-/// What `context`, the text before a value, names.
-pub(crate) fn near(context: &[u8]) -> Near {
-    IDENTIFIERS.dictionary.read(context)
+/// What the text before a value names.
+pub(crate) fn near(text: &Text<'_>) -> Near {
+    IDENTIFIERS.dictionary.read(text)
 }
 
 /// Whether what stands before a date says that it is one of birth.
 pub(crate) fn names_birth(text: &Text<'_>) -> bool {
     text.near().topic(Topic::Birth).is_some_and(|distance| distance <= BIRTH_DISTANCE_MAX)
+}
+
+/// Whether what stands right before a number may say that it is an age: some letter is there.
+pub(crate) fn may_name_age(text: &Text<'_>) -> bool {
+    let context = text.context();
+    let near = context.get(context.len().saturating_sub(usize::from(AGE_DISTANCE_MAX) + 1)..);
+    near.unwrap_or_default().iter().any(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
 }
 
 /// Whether what stands before a number says that it is an age.

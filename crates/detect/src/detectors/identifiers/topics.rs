@@ -10,7 +10,7 @@
 //! (`passports`).
 
 use crate::fold::{Folded, fold};
-use crate::text::{CONTEXT_BYTES_MAX, is_word};
+use crate::text::{CONTEXT_BYTES_MAX, Text, WordStarts, is_word};
 
 /// What a group of words says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -782,48 +782,36 @@ impl Dictionary {
         .unwrap_or_default()
     }
 
-    /// Reports every word in `text` that begins at `from` or later and the text from where it begins, until told to
-    /// stop.
-    fn each(&self, text: &[u8], from: usize, mut report: impl FnMut(&Word, &[u8]) -> bool) {
-        for (at, byte) in text.iter().enumerate().skip(from) {
-            if !self.firsts[usize::from(*byte)] {
-                continue;
-            }
-            let before = at.checked_sub(1).and_then(|before| text.get(before));
-            if before.copied().is_some_and(is_word) {
-                continue;
-            }
-            let rest = text.get(at..).unwrap_or_default();
-            for word in self.may_begin(rest) {
-                if word.begins(rest) && !report(word, rest) {
-                    return;
-                }
-            }
-        }
+    /// The words that begin at `at`, where one may.
+    fn words_at<'a>(&'a self, text: &'a [u8], at: usize) -> impl Iterator<Item = &'a Word> {
+        let rest = text.get(at..).unwrap_or_default();
+        let may = rest.first().is_some_and(|first| self.firsts[usize::from(*first)]);
+        let words = if may { self.may_begin(rest) } else { &[] };
+        words.iter().filter(move |word| word.begins(rest))
     }
 
-    /// What `context`, the text before a value, names.
-    pub(super) fn read(&self, context: &[u8]) -> Near {
+    /// What the context of `text` names.
+    pub(super) fn read(&self, text: &Text<'_>) -> Near {
         let mut near = Near { named: Vec::new() };
-        self.each(context, first_start(context.len()), |word, rest| {
-            let distance = rest.len().saturating_sub(word.bytes.len()).min(254) as u8;
-            near.named.push((word.names, distance));
-            true
-        });
+        let context = text.context();
+        for at in text.words_from(first_start(context.len())) {
+            for word in self.words_at(context, at) {
+                let distance = (context.len() - at).saturating_sub(word.bytes.len()).min(254) as u8;
+                near.named.push((word.names, distance));
+            }
+        }
         near
     }
 
     /// Whether [`Dictionary::read`] finds anything in the text before `at`, where it found nothing before `unnamed`.
     pub(super) fn names_any(&self, text: &[u8], at: usize, unnamed: usize) -> bool {
         let start = at.saturating_sub(CONTEXT_BYTES_MAX);
-        let from = start + first_start(at - start);
-        let mut any = false;
-        let text = text.get(..at).unwrap_or_default();
-        self.each(text, from.max(unnamed.saturating_sub(self.longest)), |_, _| {
-            any = true;
-            false
-        });
-        any
+        let context = text.get(start..at).unwrap_or_default();
+        let from = first_start(context.len()).max(unnamed.saturating_sub(self.longest + start));
+        // One byte more, to know whether it is in a word.
+        let part = context.get(from.saturating_sub(1)..).unwrap_or_default();
+        let mut places = WordStarts::UNKNOWN.up_to(part).places(part.len(), from.min(1));
+        places.any(|at| self.words_at(part, at).next().is_some())
     }
 }
 
@@ -877,12 +865,33 @@ mod tests {
     }
 
     #[test]
+    fn words_begin_where_words_are_looked_for() {
+        let rows = super::super::TABLES
+            .iter()
+            .flat_map(|(_, _, rows)| rows.iter())
+            .flat_map(|row| row.words.iter().copied());
+        for word in WORDS.iter().flat_map(|(_, words)| words.iter().copied()).chain(rows) {
+            let word = normal(word);
+            let first = word.bytes().next().unwrap_or_default();
+            assert!(first.is_ascii_alphabetic() || first >= 0x80, "{word}");
+        }
+        let ages = WORDS.iter().filter(|(topic, _)| *topic as u16 == Topic::Age as u16);
+        for word in ages.flat_map(|(_, words)| words.iter()) {
+            let last = normal(word).bytes().last().unwrap_or_default();
+            assert!(last.is_ascii_alphabetic() || last >= 0x80, "{word} may name an age");
+        }
+    }
+
+    #[test]
     fn words_are_found_where_they_begin_and_the_nearest_counts() {
         let dictionary = Dictionary::new([(7, "PESEL"), (8, "инн")].into_iter());
-        let near = dictionary.read("my Passport, your passports: ".as_bytes());
+        let read = |context: &str| {
+            dictionary.read(&Text::new(context.as_bytes(), context.len(), usize::MAX, true))
+        };
+        let near = read("my Passport, your passports: ");
         assert_eq!(near.topic(Topic::Passport), Some(3));
         assert_eq!(near.topic(Topic::Tax), None);
-        assert_eq!(dictionary.read(b"nr pesel ").row(7), Some(1));
+        assert_eq!(read("nr pesel ").row(7), Some(1));
         for (context, expect) in [
             ("tiny ", None),
             ("TIN: ", Some(2)),
@@ -890,7 +899,7 @@ mod tests {
             ("tax id ", Some(1)),
             ("ИHH ", Some(1)),
         ] {
-            assert_eq!(dictionary.read(context.as_bytes()).topic(Topic::Tax), expect, "{context}");
+            assert_eq!(read(context).topic(Topic::Tax), expect, "{context}");
         }
     }
 }

@@ -339,14 +339,19 @@ fn follows_user(rest: &[u8]) -> bool {
 fn tells_password(rest: &[u8]) -> bool {
     let from = rest.len().saturating_sub(PROSE_BYTES_MAX);
     let near = rest.get(from..).unwrap_or_default();
+    if !near.iter().any(|byte| matches!(byte, b'p' | b'P')) {
+        return false;
+    }
     let sentence = near.rsplit(|byte| {
         matches!(byte, b'.' | b'\n' | b'!' | b'?' | b'"' | b'=' | b'{' | b'(' | b'<')
     });
     let Some(sentence) = sentence.into_iter().next() else { return false };
-    [&b"password "[..], b"passwort ", b"passphrase "].iter().any(|word| {
-        sentence.windows(word.len() + 3).any(|part| {
-            part.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
-                && part.get(word.len()..).is_some_and(|next| {
+    let words = [&b"password "[..], b"passwort ", b"passphrase "];
+    let begins = sentence.iter().enumerate().filter(|(_, byte)| matches!(byte, b'p' | b'P'));
+    begins.filter_map(|(at, _)| sentence.get(at..)).any(|rest| {
+        words.iter().any(|word| {
+            rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
+                && rest.get(word.len()..word.len() + 3).is_some_and(|next| {
                     [&b"for"[..], b"of ", b"to ", b"on ", b"fur"].contains(&next)
                 })
         })
