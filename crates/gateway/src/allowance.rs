@@ -11,6 +11,7 @@ use store::{Grant, Quota};
 use wire::{Document, Facts, Operation};
 
 use crate::{
+    begun::Estimate,
     handles::Claims,
     quota::{Ask, Reservation, Uses},
     refusal::Refusal,
@@ -50,17 +51,17 @@ pub(crate) fn within_limits(
         request_bytes: document.source().len() as u64,
         tokens: None,
         answers: answers(facts),
-        output_tokens_max: facts.output_tokens_max,
+        output_tokens_max: facts.answer_tokens_max(shared.quotas.settings.assumed_output_tokens),
         uses: uses(operation),
     };
     // A batch uses what its requests may use, which was counted when they were inspected.
     let ask = match stored.filter(|_| operation.begins_batch()) {
         None => ask,
-        Some(Claims { tokens, .. }) => Ask {
-            request_bytes: tokens.input.saturating_mul(TOKEN_BYTES),
-            tokens: Some(*tokens),
+        Some(Claims { estimate: Estimate { all, .. }, .. }) => Ask {
+            request_bytes: all.input.saturating_mul(TOKEN_BYTES),
+            tokens: Some(*all),
             answers: 1,
-            output_tokens_max: Some(tokens.output),
+            output_tokens_max: all.output,
             ..ask
         },
     };
@@ -77,7 +78,7 @@ pub(crate) fn output_tokens(operation: Operation, facts: &Facts<'_>, assumed: u6
     if uses(operation) != Uses::InputAndOutput {
         return 0;
     }
-    facts.output_tokens_max.unwrap_or(assumed).saturating_mul(answers(facts))
+    facts.answer_tokens_max(assumed).saturating_mul(answers(facts))
 }
 
 /// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.
@@ -93,7 +94,7 @@ pub(crate) async fn to_report(
         request_bytes: 0,
         tokens: None,
         answers: 1,
-        output_tokens_max: None,
+        output_tokens_max: 0,
         uses: Uses::Nothing,
     };
     match shared.quotas.claim(&ask)? {

@@ -85,18 +85,6 @@ impl Amount {
     }
 }
 
-impl Amount {
-    /// The share of it that so many of all have; all of it, if nothing is known of them.
-    pub(crate) fn share(self, of: u64, all: u64) -> Self {
-        if all == 0 || of >= all {
-            return self;
-        }
-        let share =
-            |amount: u64| (u128::from(amount) * u128::from(of)).div_ceil(u128::from(all)) as u64;
-        Self { tokens: share(self.tokens), nanousd: share(self.nanousd) }
-    }
-}
-
 /// A day or a month, and what was used in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Window {

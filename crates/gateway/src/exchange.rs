@@ -20,6 +20,7 @@ use wire::{Dialect, Document, Lane};
 
 use crate::{
     answer::Verdict,
+    begun::Estimate,
     blank::{closing, opening},
     exposure::{Exposed, Exposures},
     not_scanned,
@@ -192,9 +193,9 @@ impl Exchange {
     }
 
     /// Notes that a batch is begun with it.
-    pub(crate) fn begins_batch(&mut self, batch: String) {
+    pub(crate) fn begins_batch(&mut self, batch: String, estimate: Estimate) {
         if let Some(reservation) = &mut self.reservation {
-            reservation.begins_batch(batch);
+            reservation.begins_batch(batch, estimate);
         }
     }
 

@@ -17,7 +17,10 @@ use http::StatusCode;
 use ring::hmac;
 use wire::{Document, HandleOf, Operation};
 
-use crate::{allowance, refusal::Refusal, service::Shared, tally::TOKEN_BYTES, ways_in::Caller};
+use crate::{
+    allowance, begun::Estimate, refusal::Refusal, service::Shared, tally::TOKEN_BYTES,
+    ways_in::Caller,
+};
 
 /// Bytes of a sealed id: what the content map takes for an id.
 const SEALED_ID_BYTES_MAX: usize = 256;
@@ -61,8 +64,8 @@ pub(crate) struct Claims {
     pub(crate) operation: Option<Operation>,
     /// The model that they ask.
     pub(crate) model: Option<String>,
-    /// What all of them may use: tokens of requests as far as bytes tell, and of answers as many as they may have.
-    pub(crate) tokens: TokenUsage,
+    /// What they may use: tokens of requests as far as bytes tell, and of answers as many as they may have.
+    pub(crate) estimate: Estimate,
     /// Where it is stored.
     pub(crate) upstream: String,
 }
@@ -137,16 +140,15 @@ fn sent_up(operation: Operation, document: &Document<'_>, assumed_output_tokens:
         let asked = document.facts.url.as_deref().and_then(wire::batched);
         (if asked.is_some() { Kind::Input } else { Kind::Other }, asked)
     };
-    let mut tokens = TokenUsage::default();
+    let mut estimate = Estimate::default();
     for member in &document.members {
         let bytes = member.body.as_ref().map_or(0, |body| body.len() as u64);
-        tokens.input = tokens.input.saturating_add(bytes.div_ceil(TOKEN_BYTES));
         let output =
             allowance::output_tokens(member.operation, &member.facts, assumed_output_tokens);
-        tokens.output = tokens.output.saturating_add(output);
+        estimate.add(TokenUsage { input: bytes.div_ceil(TOKEN_BYTES), output });
     }
     let model = document.facts.model.as_deref().map(str::to_owned);
-    Claims { kind, operation: asked, model, tokens, upstream: String::new() }
+    Claims { kind, operation: asked, model, estimate, upstream: String::new() }
 }
 
 /// Whether ids of what is stored at this upstream have room for what is known of it.
@@ -175,7 +177,7 @@ pub(crate) fn seal_all(
     for handle in &handles {
         let with = match handle.of {
             HandleOf::Input => sealed(&handle.id, Kind::Input)?,
-            HandleOf::Output => sealed(&handle.id, Kind::Output)?,
+            HandleOf::Output | HandleOf::Errors => sealed(&handle.id, Kind::Output)?,
             HandleOf::Itself if operation.is_of_batch() => sealed(&handle.id, Kind::Batch)?,
             HandleOf::Itself => sealed(&handle.id, claims.kind)?,
             HandleOf::Results => {
@@ -233,10 +235,11 @@ fn tag(key: &hmac::Key, principal: &Principal, own: &str, payload: &str) -> hmac
 }
 
 fn payload(claims: &Claims) -> String {
-    let Claims { kind, operation, model, tokens, upstream } = claims;
+    let Claims { kind, operation, model, estimate, upstream } = claims;
     let operation = operation.map_or("", Operation::as_str);
     let model = model.as_deref().unwrap_or_default();
-    let TokenUsage { input, output } = tokens;
+    let Estimate { all, dearest } = estimate;
+    let (input, output) = (both(all.input, dearest.input), both(all.output, dearest.output));
     let text = format!("{}\n{operation}\n{input}\n{output}\n{upstream}\n{model}", kind.as_str());
     BASE64URL_NOPAD.encode(text.as_bytes())
 }
@@ -245,15 +248,27 @@ fn claims(payload: &str) -> Option<Claims> {
     let text = String::from_utf8(BASE64URL_NOPAD.decode(payload.as_bytes()).ok()?).ok()?;
     let mut parts = text.splitn(6, '\n');
     let (kind, operation) = (parts.next()?, parts.next()?);
-    let (input, output) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let (input, output) = (two(parts.next()?)?, two(parts.next()?)?);
+    let all = TokenUsage { input: input.0, output: output.0 };
+    let dearest = TokenUsage { input: input.1, output: output.1 };
     let (upstream, model) = (parts.next()?, parts.next()?);
     Some(Claims {
         kind: Kind::ALL.into_iter().find(|one| one.as_str() == kind)?,
         operation: Operation::ALL.into_iter().find(|one| one.as_str() == operation),
         model: Some(model).filter(|model| !model.is_empty()).map(str::to_owned),
-        tokens: TokenUsage { input, output },
+        estimate: Estimate { all, dearest },
         upstream: upstream.to_owned(),
     })
+}
+
+/// What all use, and the dearest of them, if that is not the same.
+fn both(all: u64, dearest: u64) -> String {
+    if all == dearest { all.to_string() } else { format!("{all}/{dearest}") }
+}
+
+fn two(text: &str) -> Option<(u64, u64)> {
+    let (all, dearest) = text.split_once('/').unwrap_or((text, text));
+    Some((all.parse().ok()?, dearest.parse().ok()?))
 }
 
 /// Says nothing about whether there is such an id.
@@ -366,7 +381,10 @@ mod tests {
             kind: Kind::Input,
             operation: Some(Operation::ChatCompletions),
             model: Some("meta-llama/Llama-3.1-8B".to_owned()),
-            tokens: TokenUsage { input: 12_345, output: 67_890 },
+            estimate: Estimate {
+                all: TokenUsage { input: 12_345, output: 67_890 },
+                dearest: TokenUsage { input: 1_234, output: 6_789 },
+            },
             upstream: "main provider".to_owned(),
         }
     }
@@ -380,7 +398,7 @@ mod tests {
                 kind: Kind::Other,
                 operation: None,
                 model: None,
-                tokens: TokenUsage::default(),
+                estimate: Estimate::default(),
                 ..known()
             },
         ] {
@@ -391,6 +409,14 @@ mod tests {
             assert_eq!(unseal(&key(b"k"), &caller("b", "ann"), &sealed), None);
             assert_eq!(unseal(&key(b"j"), &caller("a", "ann"), &sealed), None);
         }
+    }
+
+    #[test]
+    fn an_id_that_says_only_what_all_use_is_of_one_that_may_use_it_all() {
+        let all = TokenUsage { input: 12_345, output: 67_890 };
+        let one = Claims { estimate: Estimate { all, dearest: all }, ..known() };
+        let text = "i\nchat.completions\n12345\n67890\nmain provider\nmeta-llama/Llama-3.1-8B";
+        assert_eq!(claims(&BASE64URL_NOPAD.encode(text.as_bytes())), Some(one));
     }
 
     #[test]

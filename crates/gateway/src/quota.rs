@@ -20,9 +20,8 @@ use events::{Principal, TokenUsage};
 use policy::NamePattern;
 use serde::{Deserialize, Serialize};
 use store::Quota;
-use wire::Progress;
 
-use crate::begun::{Batches, Counted};
+use crate::begun::{Batches, Counted, Estimate, Known};
 use crate::counter::{Amount, Counter, QuotaRefusal, Window, cost, month};
 use crate::exchange::now_ms;
 use crate::shared_quota::{self, SharedQuota};
@@ -122,8 +121,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) tokens: Option<TokenUsage>,
     /// How many answers it asks for.
     pub(crate) answers: u64,
-    /// The most tokens of each; nothing, if the request does not say.
-    pub(crate) output_tokens_max: Option<u64>,
+    /// The most tokens of each.
+    pub(crate) output_tokens_max: u64,
     pub(crate) uses: Uses,
 }
 
@@ -170,8 +169,8 @@ pub(crate) struct Claim {
 /// What a request holds until it ends.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    /// The batch that was begun with it.
-    batch: Option<String>,
+    /// The batch that was begun with it, and what that may use.
+    batch: Option<Box<(String, Estimate)>>,
     claim: Claim,
     counters: Arc<Counters>,
     /// What it holds of limits that are shared.
@@ -192,8 +191,8 @@ impl Reservation {
     }
 
     /// A batch was begun with it.
-    pub(crate) fn begins_batch(&mut self, batch: String) {
-        self.batch = Some(batch);
+    pub(crate) fn begins_batch(&mut self, batch: String, estimate: Estimate) {
+        self.batch = Some(Box::new((batch, estimate)));
     }
 
     /// It is counted together with other gateways.
@@ -213,10 +212,11 @@ impl Drop for Reservation {
         }
         drop(counters);
         // What is counted elsewhere too, is not corrected here alone.
-        if let Some(batch) = self.batch.take().filter(|_| self.lease.is_none()) {
+        if let Some(begun) = self.batch.take().filter(|_| self.lease.is_none()) {
+            let (batch, estimate) = *begun;
             let counters = self.claim.counters.iter().map(|(id, _)| id.clone()).collect();
             let (owed, price) = (self.used, self.claim.price);
-            let counted = Counted { at_ms, counters, estimate: owed, owed, price };
+            let counted = Counted { at_ms, counters, estimate, output: None, owed, price };
             self.counters.batches().add(batch, counted);
         }
     }
@@ -271,11 +271,11 @@ impl Quotas {
         }
         let price = price.unwrap_or_default();
         let input_tokens = ask.request_bytes.div_ceil(TOKEN_BYTES);
-        let each = ask.output_tokens_max.unwrap_or(self.settings.assumed_output_tokens);
+        let output_tokens = ask.output_tokens_max.saturating_mul(ask.answers);
         let reserved = match ask.uses {
             Uses::Nothing => Amount::default(),
             Uses::Input => cost(input_tokens, 0, price),
-            Uses::InputAndOutput => cost(input_tokens, each.saturating_mul(ask.answers), price),
+            Uses::InputAndOutput => cost(input_tokens, output_tokens, price),
         };
         let Ask { tokens, uses, .. } = *ask;
         Ok(Some(Claim { counters, price, tokens, reserved, uses }))
@@ -330,9 +330,14 @@ impl Quotas {
         Ok(Reservation { batch: None, claim, counters, lease: None, used })
     }
 
-    /// A batch owes what its provider says of it, if it was counted here.
-    pub(crate) fn correct(&self, batch: &str, progress: &Progress) {
-        let Some((counted, right)) = self.counters.batches().corrected(batch, progress) else {
+    /// The batches that were counted here.
+    pub(crate) fn batches(&self) -> MutexGuard<'_, Batches> {
+        self.counters.batches()
+    }
+
+    /// A batch owes what is known of it, if it was counted here.
+    pub(crate) fn correct(&self, batch: &str, known: Known) {
+        let Some((counted, right)) = self.batches().corrected(batch, known) else {
             return;
         };
         let mut counters = self.counters.map();

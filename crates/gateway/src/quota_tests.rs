@@ -34,7 +34,7 @@ fn ask<'a>(principal: &'a Principal, of_key: &'a Quota) -> Ask<'a> {
         request_bytes: 400,
         tokens: None,
         answers: 1,
-        output_tokens_max: Some(100),
+        output_tokens_max: 100,
         uses: Uses::InputAndOutput,
     }
 }
@@ -106,14 +106,13 @@ fn what_was_not_used_is_given_back() {
 
 #[test]
 fn what_may_be_used_is_reserved_for_every_answer() {
-    let (anybody, k) = (Principal::default(), 1_024);
+    let anybody = Principal::default();
     for (uses, answers, output_tokens_max, expected) in [
-        (Uses::InputAndOutput, 1, Some(100), 200),
-        (Uses::InputAndOutput, 6, Some(100), 700),
-        (Uses::InputAndOutput, 2, None, 100 + 2 * k),
-        (Uses::InputAndOutput, u64::MAX, Some(u64::MAX), u64::MAX),
-        (Uses::Input, 6, Some(100), 100),
-        (Uses::Nothing, 6, Some(100), 0),
+        (Uses::InputAndOutput, 1, 100, 200),
+        (Uses::InputAndOutput, 6, 100, 700),
+        (Uses::InputAndOutput, u64::MAX, u64::MAX, u64::MAX),
+        (Uses::Input, 6, 100, 100),
+        (Uses::Nothing, 6, 100, 0),
     ] {
         let quotas = quotas(&[("r", Per::All, Quota { concurrent_max: Some(9), ..UNLIMITED })]);
         let asked = Ask { answers, output_tokens_max, uses, ..ask(&anybody, &UNLIMITED) };
@@ -287,7 +286,7 @@ proptest! {
         let mut held: Vec<(Reservation, u64)> = Vec::new();
         let mut used = 0;
         for (bytes, ends, output) in steps {
-            let asked = Ask { request_bytes: bytes, output_tokens_max: Some(output), ..ask(&anybody, &UNLIMITED) };
+            let asked = Ask { request_bytes: bytes, output_tokens_max: output, ..ask(&anybody, &UNLIMITED) };
             let most = bytes.div_ceil(4) + output;
             let under_way: u64 = held.iter().map(|(_, most)| most).sum();
             match reserve(&quotas, &asked, now) {

@@ -88,7 +88,7 @@ async fn the_store_lets_in_what_one_process_would() {
                 request_bytes: random.one_to(60) as u64,
                 tokens: None,
                 answers: 1,
-                output_tokens_max: Some(random.one_to(25) as u64),
+                output_tokens_max: random.one_to(25) as u64,
                 uses: [Uses::Nothing, Uses::Input, Uses::InputAndOutput][random.one_to(3) - 1],
             };
             let claim = || together.claim(&ask).expect("priced").expect("limited");

@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
             let path = self.here();
             self.document.unknown.push(path);
         }
-        if self.request { self.note_unnamed() } else { Ok(()) }
+        Ok(())
     }
 
     pub(crate) fn note_unscanned(&mut self, why: &'static str) {

@@ -131,8 +131,10 @@ pub enum HandleOf {
     Itself,
     /// The file that a batch reads.
     Input,
-    /// A file that a batch writes.
+    /// The file of answers that a batch writes.
     Output,
+    /// The file that it writes of requests that failed.
+    Errors,
     /// Not an id but an address: where the results of the batch are.
     Results,
 }
@@ -246,6 +248,9 @@ pub struct Facts<'a> {
     /// Request: the most tokens an answer may have: `max_completion_tokens`, `max_tokens` or `max_output_tokens`,
     /// the largest.
     pub output_tokens_max: Option<u64>,
+    /// Request: the largest number that a member no row names calls a limit of tokens. It may be none, so it only ever adds to
+    /// what the request states itself.
+    pub output_tokens_unnamed: u64,
     /// Request: the caller's own end user, `safety_identifier` before `user`.
     pub end_user: Option<Cow<'a, str>>,
     /// Request: a conversation the caller names: `metadata.conversation_id`, else
@@ -302,13 +307,22 @@ pub struct Facts<'a> {
     pub sequence: Option<(u64, Range<usize>)>,
 }
 
+impl Facts<'_> {
+    /// The most tokens that an answer may have, where one whose request does not say has at most `assumed`.
+    pub fn answer_tokens_max(&self, assumed: u64) -> u64 {
+        self.output_tokens_max.unwrap_or(assumed).max(self.output_tokens_unnamed)
+    }
+}
+
 /// How far a batch has come, as its provider says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Nothing more becomes of it.
     pub has_ended: bool,
-    /// Its requests that were answered, which are those that cost something.
-    pub answered: u64,
+    /// It ended before all of it was done.
+    pub is_given_up: bool,
+    /// Its requests that were answered, which are those that cost something, if the provider says how many.
+    pub answered: Option<u64>,
     /// Those that were not, or not yet.
     pub unanswered: u64,
     /// All of them, where the provider says that instead.
@@ -320,7 +334,11 @@ pub struct Progress {
 impl Progress {
     /// All its requests; none, if the provider does not say how many.
     pub const fn requests(&self) -> u64 {
-        let counted = self.answered.saturating_add(self.unanswered);
+        let answered = match self.answered {
+            Some(answered) => answered,
+            None => 0,
+        };
+        let counted = answered.saturating_add(self.unanswered);
         if counted > self.total { counted } else { self.total }
     }
 }

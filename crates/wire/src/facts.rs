@@ -62,8 +62,10 @@ pub(crate) fn apply_text<'a>(
         Fact::Conversation(rank) if prefers(&mut ranks.conversation, rank) => {
             facts.conversation = Some(value);
         }
-        Fact::Progress(Told::Status(ended)) => {
-            facts.progress.get_or_insert_default().has_ended = ended.contains(&&*value);
+        Fact::Progress(Told::Status { done, given_up }) => {
+            let progress = facts.progress.get_or_insert_default();
+            progress.is_given_up = given_up.contains(&&*value);
+            progress.has_ended = progress.is_given_up || done.contains(&&*value);
         }
         Fact::Error => facts.error = true,
         Fact::Object => facts.error |= value == "error",
@@ -121,8 +123,10 @@ pub(crate) fn apply_number<'a>(
 fn told_of(progress: &mut Progress, told: Told, value: u64) {
     let usage = |progress: &mut Progress| *progress.usage.get_or_insert_default();
     match told {
-        Told::Status(_) => {}
-        Told::Answered => progress.answered = progress.answered.saturating_add(value),
+        Told::Status { .. } => {}
+        Told::Answered => {
+            progress.answered = Some(progress.answered.unwrap_or_default().saturating_add(value));
+        }
         Told::Unanswered => progress.unanswered = progress.unanswered.saturating_add(value),
         Told::Requests => progress.total = progress.total.max(value),
         Told::Input => progress.usage = Some(TokenUsage { input: value, ..usage(progress) }),

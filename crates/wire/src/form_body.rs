@@ -16,7 +16,7 @@ use crate::error::ReadError;
 use crate::form_head::{FileName, Writing};
 use crate::form_parts::{Part, is_boundary, malformed, parts, text_in};
 use crate::frames::Frame;
-use crate::json::Text;
+use crate::json::{Text, Token};
 use crate::json_text::key_hash;
 use crate::limits::{ReadLimits, UnknownFields};
 use crate::machine::{NodeId, ROOT, UNKNOWN};
@@ -80,6 +80,7 @@ pub fn read_upload<'a>(
             (None, false) => {
                 let value = text_in(bytes, content)?;
                 let literal = Literal::Form(Writing::Plain);
+                reader.give(&Token::Text(key))?;
                 reader.value(node, value.into(), content.clone(), literal)?;
                 purpose = purpose.or((head.name == PURPOSE).then_some(value));
             }

@@ -206,7 +206,8 @@ impl<'b> HeadReader<'b> {
             let (name, after) = rest.trim_start_matches(' ').split_once('=')?;
             let (text, writing, after) = value_of(after)?;
             match name.to_ascii_lowercase().as_str() {
-                "name" if self.head.name.is_empty() => {
+                // An empty one is none to some readers and the part's to others.
+                "name" if self.head.name.is_empty() && !text.is_empty() => {
                     (self.head.name, self.head.name_at) = (text, place(text));
                 }
                 "filename" => self.file(text, place(text), writing)?,
@@ -321,6 +322,10 @@ mod tests {
             "Content-Disposition: form-data; name=\"\"",
             "Content-Disposition: attachment; name=\"a\"",
             "Content-Disposition: form-data; name=\"a\"; name=\"b\"",
+            "Content-Disposition: form-data; name=\"\"; name=\"b\"",
+            "Content-Disposition: form-data; name=\"a\"; name=\"\"",
+            "Content-Disposition: form-data; name=\"a\"; name*=utf-8''b",
+            "Content-Disposition: form-data; name*=utf-8''b; name=\"a\"",
             "Content-Disposition: form-data; name=\"a\\\"b\"",
             "Content-Disposition: form-data; name=\"a",
             "Content-Disposition: form-data; name=\"a\" x",

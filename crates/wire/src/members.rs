@@ -138,6 +138,7 @@ pub(crate) fn read_lines<'a>(
     let reader = LineReader { lines, unknown, limits };
     let text = document.source.get(part.clone()).unwrap_or_default();
     let mut begins = part.start;
+    let beside = alone(&mut document);
     for (line, number) in text.split_inclusive('\n').zip(1..) {
         let source = begins..begins + line.trim_end_matches(['\n', '\r']).len();
         begins += line.len();
@@ -150,7 +151,7 @@ pub(crate) fn read_lines<'a>(
     if document.members.is_empty() && !matches!(lines, Lines::Answers(_)) {
         return Err(ReadError::WrongBody { expected: "a file of lines, each a JSON object" });
     }
-    document.facts = summed(&document.members);
+    document.facts = summed(&document.members, beside);
     Ok(document)
 }
 
@@ -161,11 +162,12 @@ pub(crate) fn read_requests<'a>(
     limits: &ReadLimits,
 ) -> Result<Document<'a>, ReadError> {
     let reader = LineReader { lines: Lines::Messages, unknown, limits };
+    let beside = alone(&mut document);
     for part in std::mem::take(&mut document.inner) {
         let at = MemberAt::Request(document.paths.element(part.1).unwrap_or_default());
         document = reader.add(document, at, part)?;
     }
-    document.facts = summed(&document.members);
+    document.facts = summed(&document.members, beside);
     Ok(document)
 }
 
@@ -207,20 +209,25 @@ impl LineReader<'_> {
         let (fields, files) = (document.fields.len(), document.files.len());
         let (mut body, mut answer) = (Some((source.clone(), path)), None);
         let (mut operation, mut url) = (Operation::ChatCompletions, None);
+        let mut beside = Facts::default();
         if let Some(envelope) = self.lines.envelope() {
             document = self.read_part(envelope, document, (source.clone(), path))?;
-            let facts = alone(&mut document);
-            url.clone_from(&facts.url);
-            *name = facts.id.filter(|id| Form::Word.admits_text(id)).map(Into::into);
-            answer = facts.answer;
+            beside = alone(&mut document);
+            url = beside.url.take();
+            let id = beside.id.take();
+            *name = id.filter(|id| Form::Word.admits_text(id)).map(Into::into);
+            answer = beside.answer.take();
             body = document.inner.pop();
-            operation = self.lines.operation(at, facts.url.as_deref(), body.is_some())?;
+            operation = self.lines.operation(at, url.as_deref(), body.is_some())?;
         }
         if let Some(part) = body.clone() {
             let map = machine(operation, self.lines.direction()).ok_or(ReadError::NotStreamed)?;
             document = self.read_part(map, document, part)?;
         }
-        let facts = Facts { url, ..alone(&mut document) };
+        let mut facts = Facts { url, ..alone(&mut document) };
+        // What stands beside the message may offer it tools, and lengthen its answers, all the same.
+        facts.tools.append(&mut beside.tools);
+        facts.output_tokens_unnamed = facts.output_tokens_unnamed.max(beside.output_tokens_unnamed);
         let member = Member {
             at,
             name: name.clone(),
@@ -262,14 +269,16 @@ fn violation(at: MemberAt, member: &str, expected: &'static str) -> ReadError {
     ReadError::Violation { path: format!("{}.{member}", at.path()), expected }
 }
 
-/// The facts of all lines together: answers and tokens add up, of limits the largest counts.
-fn summed<'a>(members: &[Member<'a>]) -> Facts<'a> {
+/// The facts of all lines together: answers and tokens add up, of limits the largest counts. Tools are those that are offered
+/// beside the lines; each line has its own.
+fn summed<'a>(members: &[Member<'a>], beside: Facts<'a>) -> Facts<'a> {
     let first = members.first().map(|member| &member.facts);
     let answers = members.iter().map(|member| {
         let facts = &member.facts;
         facts.choices.max(1).saturating_mul(facts.prompts.max(1))
     });
     let limits = members.iter().map(|member| member.facts.output_tokens_max);
+    let unnamed = members.iter().map(|member| member.facts.output_tokens_unnamed);
     let said = members.iter().filter_map(|member| member.facts.usage);
     let usage = said.reduce(|all, one| TokenUsage {
         input: all.input.saturating_add(one.input),
@@ -283,6 +292,8 @@ fn summed<'a>(members: &[Member<'a>]) -> Facts<'a> {
         output_tokens_max: limits
             .collect::<Option<Vec<u64>>>()
             .and_then(|all| all.into_iter().max()),
+        output_tokens_unnamed: unnamed.fold(beside.output_tokens_unnamed, u64::max),
+        tools: beside.tools,
         usage,
         ..Facts::default()
     }

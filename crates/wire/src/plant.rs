@@ -51,10 +51,8 @@ pub fn plantings(operation: Operation, direction: Direction, canary: &str) -> Ve
     }
     garden.plant_key(unknown, "x_unknown.**", false);
     for (place, scope) in table.scopes {
-        // Below `**` every member is known.
-        let holds =
-            |row: &Row| row.path.strip_suffix(".**").is_some_and(|deep| place.starts_with(deep));
-        if table.rows().any(holds) {
+        // Under `**` every member is known.
+        if table.rows().any(|row| row.path.strip_suffix(".**") == Some(place)) {
             continue;
         }
         let is_message = matches!(scope, Scope::Message | Scope::Item);

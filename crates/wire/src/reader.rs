@@ -25,6 +25,7 @@ use crate::limits::{ReadLimits, UnknownFields};
 use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
 use crate::maps::machine;
 use crate::members::read_requests;
+use crate::named::Given;
 use crate::path::PathId;
 use crate::route::{Direction, Operation};
 use crate::scope::{Opening, ScopeFrame, THOUGHT};
@@ -135,6 +136,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) opening: Opening,
     pub(crate) document: Document<'a>,
     pub(crate) ranks: Ranks,
+    /// No row names the member that is read now, and what stands there was not seen yet.
+    pub(crate) unnamed: bool,
     /// The name that stands beside the message, until its scope is entered, and what names mean.
     name: Option<(&'a str, &'static [(&'static str, Mark)])>,
 }
@@ -159,6 +162,7 @@ impl<'a> Reader<'a> {
             opening: Opening::Before,
             document,
             ranks: Ranks::default(),
+            unnamed: false,
             name: None,
         }
     }
@@ -190,6 +194,7 @@ impl<'a> Reader<'a> {
             None if matches!(token, Token::Open { object: true, .. }) => ROOT,
             None => return Err(ReadError::WrongBody { expected: "a JSON object" }),
         };
+        self.give(&token)?;
         match token {
             _ if node == SKIPPED && !matches!(token, Token::Open { .. }) => Ok(()),
             Token::Open { object, start } => self.open(node, object, start),
@@ -215,12 +220,13 @@ impl<'a> Reader<'a> {
     pub(crate) fn named(&mut self, key: Text, name: Cow<'a, str>) -> Result<(), ReadError> {
         let Some(frame) = self.frames.last_mut() else { return Ok(()) };
         frame.key = key;
+        self.unnamed = false;
         match self.machine.under(frame.node, key.hash, &name) {
             Some((child, true)) => frame.child = child,
             Some((child, false)) => {
                 frame.child = child;
                 if let Some(row) = self.machine.node(frame.node).keys {
-                    self.note_name(row, &name)?;
+                    self.unnamed = row.fact == Some(Fact::Unnamed);
                     return self.guard_key(row, key, name);
                 }
             }
@@ -229,6 +235,7 @@ impl<'a> Reader<'a> {
                     return Err(ReadError::Denied { path: self.path_here(), why: FOLDED });
                 }
                 frame.child = UNKNOWN;
+                self.unnamed = true;
                 self.note_unknown()?;
                 return self.guard_key(unknown_row(self.machine.table.direction), key, name);
             }
@@ -267,6 +274,7 @@ impl<'a> Reader<'a> {
             } else if !place.opens(object) {
                 self.refuse_misfit(place)?;
                 self.note_unknown()?;
+                self.note_unnamed(self.given(&Token::Open { object, start }))?;
                 node = UNKNOWN;
             } else if let Some(of) = place.repeats {
                 self.room_for(self.document.echoes.len())?;
@@ -282,6 +290,7 @@ impl<'a> Reader<'a> {
         }
         let place = self.machine.node(node);
         let child = if node == SKIPPED { SKIPPED } else { place.element() };
+        self.note_list(child, &Token::Open { object, start });
         let mut frame = Frame::new(node, child, object);
         frame.taken = taken;
         if self.frames.is_empty() {
@@ -421,7 +430,8 @@ impl<'a> Reader<'a> {
         }
         let Some(row) = place.flag else {
             self.refuse_misfit(place)?;
-            return self.note_unknown();
+            self.note_unknown()?;
+            return self.note_unnamed(Given::flag(value));
         };
         if value && matches!(row.rule, Rule::Constrained(Form::Off)) {
             return if self.request { Err(self.violation(row.expected())) } else { Ok(()) };
@@ -456,6 +466,7 @@ impl<'a> Reader<'a> {
         literal: Literal,
     ) -> Result<(), ReadError> {
         self.note_unknown()?;
+        self.note_unnamed(Given::Content)?;
         if literal == Literal::Number && !is_long_number(&value) {
             return Ok(());
         }

@@ -192,7 +192,7 @@ pub(crate) enum Fact {
     Tool,
     /// It stands where definitions of tools stand, and is none.
     NoTool,
-    /// Members that no row names: what they are called says what they are.
+    /// Members that the row does not name: what they are called says what they are.
     Unnamed,
     /// An object that the model has written: all of it counts.
     Written,
@@ -231,8 +231,8 @@ pub(crate) enum Fact {
 /// What is told of how far a batch has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// How it stands: with one of these words, it has ended.
-    Status(&'static [&'static str]),
+    /// How it stands: the words for one that has ended well, or as a provider ends all, and for one that ended before.
+    Status { done: &'static [&'static str], given_up: &'static [&'static str] },
     /// Requests that were answered.
     Answered,
     /// Requests that were not, or not yet.

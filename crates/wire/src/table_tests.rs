@@ -367,11 +367,13 @@ fn a_definition_that_nobody_knows_is_a_tool_all_the_same() {
         for place in places {
             let what = format!("{} {place}", table.operation.as_str());
             // One of a sort that is new, one with something beside its name, and one that says nothing.
-            for (member, value) in
-                [("x_unknown", "{\"a\":1}"), ("x_unknown", "true"), ("x_unknown", "\"b\"")]
-            {
-                let tools = offered(table, &format!("{place}.{member}"), value);
-                assert!(tools == ["x_unknown"] || tools == [""], "{what}: {tools:?}");
+            for value in ["{\"a\":1}", "true", "\"b\"", "1", "[{}]"] {
+                let tools = offered(table, &format!("{place}.x_unknown"), value);
+                assert_eq!(tools, ["x_unknown"], "{what}");
+            }
+            for nothing in ["null", "false", "[ ]"] {
+                let tools = offered(table, &format!("{place}.x_unknown"), nothing);
+                assert_eq!(tools, [""], "{what}: it names none");
             }
             let tools = offered(table, place, "{}");
             assert_eq!(tools, [""], "{what}");

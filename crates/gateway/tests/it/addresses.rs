@@ -130,7 +130,13 @@ fn a_key_knows_the_tools_that_it_may_offer() {
     };
     let refused = (403, "not_authorised".to_owned());
     assert_eq!(ask("[]").0, 200);
-    assert_eq!(ask(r#"[{"type":"function","function":{"name":"get_weather"}}]"#).0, 200);
+    for tools in [
+        r#"[{"type":"function","function":{"name":"get_weather"}}]"#,
+        r#"[],"chat_template_kwargs":{"tools":[{"function":{"name":"get_weather"}}],"enable_thinking":false}"#,
+        r#"[],"disable_tool_validation":true,"server_tools":[]"#,
+    ] {
+        assert_eq!(ask(tools).0, 200, "{tools}");
+    }
     for tools in [
         r#"[{"type":"function","function":{"name":"get_weather"}},{"type":"function","function":{"name":"run_shell"}}]"#,
         r#"[{"type":"custom","custom":{"name":"shell"}}]"#,
@@ -142,10 +148,12 @@ fn a_key_knows_the_tools_that_it_may_offer() {
         r#"[{"type":"function"}]"#,
         r#""all""#,
         r#"[],"server_tools":[{"name":"get_weather"}]"#,
+        r#"[],"chat_template_kwargs":{"tools":[{"function":{"name":"run_shell"}}]}"#,
+        r#"[],"chat_template_kwargs":{"xml_tools":[{"name":"get_weather"}]}"#,
     ] {
         assert_eq!(ask(tools), refused, "{tools}");
     }
-    assert_eq!(upstream.take_received().len(), 2);
+    assert_eq!(upstream.take_received().len(), 4);
     let rules = bed.opened().into_iter().flat_map(|opened| opened.decision.rules);
     assert!(rules.map(|rule| rule.id).all(|id| id == "tool-not-granted"));
 }

@@ -598,6 +598,82 @@ fn a_batch_counts_what_its_lines_ask_and_may_be_answered() {
 }
 
 #[test]
+fn a_batch_owes_no_less_than_what_was_answered_may_have_used() {
+    // Nine requests that may be answered with 10 tokens, and one with 1,000, each of some 30 tokens.
+    let asking = |number: usize| {
+        let most = if number == 9 { 1_000 } else { 10 };
+        let body = format!(
+            r#"{{"model":"m","max_tokens":{most},"messages":[{{"role":"user","content":"hello"}}]}}"#
+        );
+        line(&format!("r{number}"), CHAT, &body)
+    };
+    let lines: Vec<String> = (0..10).map(asking).collect();
+    let usage = r#"{"prompt_tokens":5,"completion_tokens":7}"#;
+    let answered = |usage: &str| {
+        answer_line("r9", &format!(r#"{{"object":"chat.completion","choices":[]{usage}}}"#))
+    };
+    let failed = r#"{"id":"r","custom_id":"r1","response":{"status_code":400,"request_id":"q","body":{"error":{"message":"m"}}},"error":null}"#;
+    let late =
+        r#"{"id":"r","custom_id":"r2","response":null,"error":{"code":"x","message":"late"}}"#;
+    let counted = [&*answered(&format!(r#","usage":{usage}"#)), failed, late].join("\n");
+    let uncounted = [&*answered(""), failed, late].join("\n");
+    let shown = |status: &str, rest: &str| {
+        format!(r#"{{"id":"batch_1","object":"batch","status":"{status}"{rest}}}"#)
+    };
+    let counts = |answered: u64, total: u64| {
+        let failed = total.saturating_sub(answered);
+        format!(r#","request_counts":{{"total":{total},"completed":{answered},"failed":{failed}}}"#)
+    };
+    let output = r#","output_file_id":"file-2","error_file_id":"file-3""#;
+    // What is said of the batch, and by which of its files; whether about 1,030 tokens, or nearly none, are owed after that.
+    for (what, said, file, is_dear) in [
+        ("one, perhaps the dearest", shown("completed", &counts(1, 10)), None, true),
+        ("none", shown("completed", &counts(0, 10)), None, false),
+        ("refused as a whole", shown("failed", &counts(0, 0)), None, false),
+        ("given up before it began", shown("expired", &counts(0, 0)), None, false),
+        ("nothing was counted", shown("completed", &counts(0, 0)), None, true),
+        ("nothing is said", shown("failed", ""), None, true),
+        ("it has not ended", shown("in_progress", &counts(0, 10)), None, true),
+        ("something was written", shown("failed", &(counts(0, 0) + output)), None, true),
+        (
+            "the output counts",
+            shown("expired", &(counts(1, 10) + output)),
+            Some((0, &counted)),
+            false,
+        ),
+        ("it does not", shown("completed", &(counts(9, 10) + output)), Some((0, &uncounted)), true),
+        ("the errors", shown("completed", &(counts(1, 10) + output)), Some((1, &counted)), true),
+    ] {
+        let upstream = Canned::start();
+        let quotas = one_limit(2 * 1_400);
+        let bed = Bed::new(&upstream.base_url, Plan { quotas, ..Plan::default() });
+        let client = bed.client();
+        upstream.answer("application/json", FILE);
+        let input = id(&send(&client, &batch(&lines)));
+        let begin = |own: &str| {
+            upstream.answer("application/json", shown("validating", "").replace("batch_1", own));
+            send(&client, &create(&input, CHAT))
+        };
+        let begun = begin("batch_1");
+        assert_eq!(begun.status, 200, "{what}: {}", begun.text());
+        upstream.answer("application/json", said.clone());
+        let ended = send(&client, &Request::get(&format!("/v1/batches/{}", id(&begun))));
+        assert_eq!(ended.status, 200, "{what}: {}", ended.text());
+        if let Some((which, lines)) = file {
+            let of = ["output_file_id", "error_file_id"][which];
+            let file = ended.json()[of].as_str().expect("a file").to_owned();
+            upstream.answer("application/octet-stream", lines.clone());
+            let read = send(&client, &Request::get(&format!("/v1/files/{file}/content")));
+            assert_eq!(read.status, 200, "{what}: {}", read.text());
+        }
+        assert_eq!(begin("batch_2").status, 200, "{what}");
+        // There is room for a third only if the first was cheap; it may use 1,390 or so itself.
+        let third = begin("batch_3");
+        assert_eq!(third.status, if is_dear { 403 } else { 200 }, "{what}: {}", third.text());
+    }
+}
+
+#[test]
 fn a_key_for_models_and_tools_stores_lines_for_those_alone() {
     let upstream = Canned::start();
     upstream.answer("application/json", FILE);
@@ -621,6 +697,13 @@ fn a_key_for_models_and_tools_stores_lines_for_those_alone() {
     let tool = send(&bed.client(), &offering("shell"));
     assert_eq!(tool.error_code().as_deref(), Some("not_authorised"), "{}", tool.text());
     assert!(tool.text().contains("line 2"));
+    let beside = line("a", CHAT, &body("gpt-4o")).replace(
+        r#","body""#,
+        r#","tools":[{"type":"function","function":{"name":"shell"}}],"body""#,
+    );
+    let beside = send(&bed.client(), &batch(&[line("a", CHAT, &body("gpt-4o")), beside]));
+    assert_eq!(beside.error_code().as_deref(), Some("not_authorised"), "{}", beside.text());
+    assert!(beside.text().contains("line 2"));
     let long =
         send(&bed.client(), &batch(&[line("a", CHAT, &body(&format!("gpt-{}", "x".repeat(200))))]));
     assert_eq!(long.error_code().as_deref(), Some("limit_exceeded"));

@@ -11,6 +11,7 @@ use testkit::{
 };
 
 use crate::bed::{Bed, Canned, PROVIDER_KEY, Plan, upstream};
+use crate::dialects::{check_cuts, check_made_up, check_masked};
 
 const EMAIL: &str = "jane.doe@example.org";
 const CARD: &str = "4111 1111 1111 1111";
@@ -189,28 +190,22 @@ fn personal_data_goes_out_masked_and_comes_back() {
             }
         }
     }
-    for request in upstream.requests() {
-        let text = request.text();
-        assert!(!text.contains(EMAIL) && !text.contains(CARD), "sent in the clear: {text}");
-        assert!(text.contains("[EMAIL-"), "{text}");
-    }
+    check_masked(&upstream, &[EMAIL, CARD]);
 }
 
 #[test]
 fn what_the_model_made_up_is_removed() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream_at(upstream.address()), Plan::default());
-    let whole = send(&bed, &converse("fake-pii", "Who is it?")).text();
-    let cut = frames(&send(&bed, &streamed("fake-pii+token+cut1", "Who is it?")));
-    let adversarial = frames(&send(&bed, &streamed("fake-pii+adversarial", "Who is it?")));
-    for seen in [whole, format!("{:?}", cut.lanes), format!("{:?}", adversarial.lanes)] {
-        for value in testkit::PII_VALUES {
-            assert!(!seen.contains(value), "`{value}` passed: {seen}");
+    check_made_up(&bed, |model, stream| {
+        if !stream {
+            return send(&bed, &converse(model, "Who is it?")).text();
         }
-        assert!(seen.contains("REMOVED]"), "{seen}");
-    }
-    assert_eq!(cut.usage.as_ref().map(|usage| usage["inputTokens"].clone()), Some(json!(10)));
-    assert!(bed.closed(3).iter().all(|closed| closed.masked > 0));
+        let stream = frames(&send(&bed, &streamed(model, "Who is it?")));
+        let input = stream.usage.as_ref().map(|usage| usage["inputTokens"].clone());
+        assert_eq!(input, Some(json!(10)));
+        format!("{:?}", stream.lanes)
+    });
 }
 
 #[test]
@@ -218,19 +213,9 @@ fn bytes_do_not_depend_on_how_the_stream_was_cut() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream_at(upstream.address()), Plan::default());
     let prompt = format!("Tell {EMAIL} and 203.0.113.9 [EMAIL- about DE89 3704 0044 0532 0130 00.");
-    let mut seen = Vec::new();
-    for split in ["token", "words", "whole", "adversarial"] {
-        let mut bytes = Vec::new();
-        for cut in ["cut-whole", "cut1", "cut-random-7", "cut-utf8", "cut-chunk"] {
-            let model = format!("fake-reasoning+{split}+{cut}");
-            let response = send(&bed, &streamed(&model, &prompt));
-            seen.push(frames(&response).lanes);
-            bytes.push(response.body);
-        }
-        assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]), "{split}");
-    }
-    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:#?}");
-    assert!(seen[0].values().all(|text| text.contains(EMAIL)), "{:?}", seen[0]);
+    let ask = |model: &str| send(&bed, &streamed(model, &prompt));
+    let lanes = check_cuts("fake-reasoning", ask, |response| frames(response).lanes);
+    assert!(lanes.values().all(|text| text.contains(EMAIL)), "{lanes:?}");
 }
 
 fn event(name: &str, payload: &Value) -> Vec<u8> {

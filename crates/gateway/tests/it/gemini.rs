@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use testkit::{Client, FakeUpstream, Lane, Request, Response};
 
 use crate::bed::{Bed, Canned, PROVIDER_KEY, Plan};
+use crate::dialects::{check_cuts, check_made_up, check_masked};
 
 const EMAIL: &str = "jane.doe@example.org";
 const CARD: &str = "4111 1111 1111 1111";
@@ -123,11 +124,7 @@ fn personal_data_goes_out_masked_and_comes_back() {
     let body = json!({ "contents": [{ "parts": [{ "text": prompt }] }] }).to_string();
     let request = Request::post(target, body).with_header("content-type", "application/json");
     assert_eq!(send(&bed, &request).json()["totalTokens"], 13, "a mask is one word");
-    for request in upstream.requests() {
-        let text = request.text();
-        assert!(!text.contains(EMAIL) && !text.contains(CARD), "sent in the clear: {text}");
-        assert!(text.contains("[EMAIL-"), "{text}");
-    }
+    check_masked(&upstream, &[EMAIL, CARD]);
 }
 
 #[test]
@@ -175,24 +172,12 @@ fn embeddings_and_models_are_asked_as_the_dialect_asks() {
 fn what_the_model_made_up_is_removed() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
-    for request in [
-        contents("fake-pii", "Who is it?"),
-        streamed("fake-pii+token+cut1", "Who is it?"),
-        streamed("fake-pii+adversarial", "Who is it?"),
-    ] {
+    check_made_up(&bed, |model, stream| {
+        let request = if stream { streamed } else { contents }(model, "Who is it?");
         let response = send(&bed, &request);
         assert_eq!(response.status, 200);
-        let seen = if response.text().starts_with("data") {
-            format!("{:?}", response.sse())
-        } else {
-            response.text()
-        };
-        for value in testkit::PII_VALUES {
-            assert!(!seen.contains(value), "`{value}` passed: {seen}");
-        }
-        assert!(seen.contains("REMOVED]"), "{seen}");
-    }
-    assert!(bed.closed(3).iter().all(|closed| closed.masked > 0));
+        if stream { format!("{:?}", response.sse()) } else { response.text() }
+    });
 }
 
 #[test]
@@ -200,19 +185,9 @@ fn bytes_do_not_depend_on_how_the_stream_was_cut() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
     let prompt = format!("Tell {EMAIL} and 203.0.113.9 [EMAIL- about DE89 3704 0044 0532 0130 00.");
-    let mut seen = Vec::new();
-    for split in ["token", "words", "whole", "adversarial"] {
-        let mut bytes = Vec::new();
-        for cut in ["cut-whole", "cut1", "cut-random-7", "cut-utf8", "cut-chunk"] {
-            let model = format!("fake-reasoning+{split}+{cut}");
-            let response = send(&bed, &streamed(&model, &prompt));
-            bytes.push(response.text());
-            seen.push(response.sse().lanes);
-        }
-        assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]), "{split}: {bytes:#?}");
-    }
-    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:#?}");
-    assert!(seen[0].values().all(|text| text.contains(EMAIL)), "{:?}", seen[0]);
+    let ask = |model: &str| send(&bed, &streamed(model, &prompt));
+    let lanes = check_cuts("fake-reasoning", ask, |response| response.sse().lanes);
+    assert!(lanes.values().all(|text| text.contains(EMAIL)), "{lanes:?}");
 }
 
 /// An event in which these candidates say something.

@@ -309,3 +309,25 @@ fn keys_that_no_provider_has_accepted_are_counted_together() {
     }
     assert!(upstream.take_received().is_empty());
 }
+
+#[test]
+fn a_number_that_nobody_knows_only_ever_adds_to_what_is_reserved() {
+    let reserved = |members: &str| {
+        let quotas = limited(Quota { tokens_per_day: Some(500), ..Quota::default() });
+        let (_upstream, bed) = bed(Plan { quotas, ..Plan::default() });
+        let body = ASK.replace(r#""max_tokens":50"#, members);
+        bed.client().send(&Request::post("/v1/chat/completions", body)).expect("an answer").status
+    };
+    for (members, status) in [
+        (r#""max_tokens":50"#, 200),
+        // Without a limit that is known, an answer is taken to have 1,024 tokens.
+        (r#""x_max_tokens":1"#, 403),
+        (r#""extra":{"maxNewTokens":1}"#, 403),
+        (r#""max_tokens":50,"x_max_tokens":1"#, 200),
+        (r#""max_tokens":50,"x_max_tokens":-1"#, 200),
+        (r#""max_tokens":50,"x_max_tokens":1000"#, 403),
+        (r#""max_tokens":50,"max_total_tokens":1000,"max_context_tokens":1000"#, 200),
+    ] {
+        assert_eq!(reserved(members), status, "{members}");
+    }
+}

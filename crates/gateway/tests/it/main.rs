@@ -20,6 +20,7 @@ mod bedrock;
 mod canary;
 mod citations;
 mod collector;
+mod dialects;
 mod escapes;
 mod exposure;
 mod external;

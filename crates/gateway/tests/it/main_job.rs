@@ -6,6 +6,7 @@ use serde_json::json;
 use testkit::{FakeUpstream, Lane, Request};
 
 use crate::bed::{Bed, COMPLETION, Canned, PROVIDER_KEY, Plan};
+use crate::dialects::{check_cuts, check_made_up, check_masked};
 
 const EMAIL: &str = "jane.doe@example.org";
 const CARD: &str = "4111 1111 1111 1111";
@@ -84,11 +85,7 @@ fn personal_data_goes_out_masked_and_comes_back() {
         assert!(everything.contains("4111 1111 1111 1111"), "{model}: {everything}");
         assert!(!everything.contains("[EMAIL-"), "{model}: a mask was left: {everything}");
     }
-    for request in upstream.requests() {
-        let text = request.text();
-        assert!(!text.contains(EMAIL) && !text.contains(CARD), "sent in the clear: {text}");
-        assert!(text.contains("[EMAIL-"), "{text}");
-    }
+    check_masked(&upstream, &[EMAIL, CARD]);
 }
 
 #[test]
@@ -178,19 +175,12 @@ fn a_stand_in_that_the_request_says_itself_is_a_label() {
 fn what_the_model_made_up_is_removed() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
-    for (model, stream) in
-        [("fake-pii", false), ("fake-pii+token+cut1", true), ("fake-pii+adversarial", true)]
-    {
+    check_made_up(&bed, |model, stream| {
         let request = Request::chat(model, "Who is it?", &json!({ "stream": stream }));
         let response = bed.client().send(&request).expect("an answer");
         assert_eq!(response.status, 200);
-        let seen = if stream { format!("{:?}", response.sse()) } else { response.text() };
-        for value in testkit::PII_VALUES {
-            assert!(!seen.contains(value), "{model}: `{value}` passed: {seen}");
-        }
-        assert!(seen.contains("REMOVED]"), "{model}: {seen}");
-    }
-    assert!(bed.closed(3).iter().all(|closed| closed.masked > 0));
+        if stream { format!("{:?}", response.sse()) } else { response.text() }
+    });
 }
 
 #[test]
@@ -231,24 +221,12 @@ fn text_does_not_depend_on_how_the_stream_was_cut() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
     let prompt = format!("Tell {EMAIL} and 203.0.113.9 [EMAIL- about DE89 3704 0044 0532 0130 00.");
-    let mut seen = Vec::new();
-    for split in ["token", "words", "whole", "adversarial"] {
-        let mut bytes = Vec::new();
-        for cut in ["cut-whole", "cut1", "cut-random-7", "cut-utf8", "cut-chunk"] {
-            // The tag keeps the model's name, which the chunks repeat, equally long and equal.
-            let model = format!("fake-echo+{split}+{cut}");
-            let request = Request::chat(&model, &prompt, &json!({ "stream": true }));
-            let response = bed.client().send(&request).expect("an answer");
-            bytes.push(response.text().replace(&model, "model"));
-            seen.push(response.sse().content().to_owned());
-        }
-        assert!(
-            bytes.windows(2).all(|pair| pair[0] == pair[1]),
-            "{split}: bytes differ: {bytes:#?}"
-        );
-    }
-    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:#?}");
-    assert!(seen[0].contains(EMAIL), "{}", seen[0]);
+    let ask = |model: &str| {
+        let request = Request::chat(model, &prompt, &json!({ "stream": true }));
+        bed.client().send(&request).expect("an answer")
+    };
+    let said = check_cuts("fake-echo", ask, |response| response.sse().content().to_owned());
+    assert!(said.contains(EMAIL), "{said}");
 }
 
 #[test]

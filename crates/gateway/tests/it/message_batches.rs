@@ -2,6 +2,7 @@
 
 use gateway::Limits;
 use serde_json::{Value, json};
+use store::GrantOptions;
 use testkit::{Client, FakeUpstream, Request, Response};
 use wire::{Direction, Operation};
 
@@ -345,4 +346,28 @@ fn a_batch_owes_what_it_may_use_until_its_provider_says_what_it_has_used() {
         let refused = send(&client, &asked);
         assert_eq!(refused.error_code().as_deref(), Some("budget_exhausted"), "{told:?}");
     }
+}
+
+#[test]
+fn a_key_for_tools_offers_no_others_beside_a_request() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", ENDED);
+    let grant = GrantOptions { tools: vec!["get_*".to_owned()], ..GrantOptions::default() };
+    let bed = Bed::new(&upstream.base_url, Plan { grant, ..Plan::default() });
+    let tools = |name: &str| json!([{ "name": name, "input_schema": {} }]);
+    let with = |member: &str, name: &str| {
+        let mut body = json!({"requests": [{"custom_id": "a", "params": params("hello")}]});
+        *body.pointer_mut(member).expect("an object") = {
+            let mut object = body.pointer(member).expect("an object").clone();
+            object["tools"] = tools(name);
+            object
+        };
+        send(&bed.client(), &post(body.to_string()))
+    };
+    assert_eq!(with("/requests/0/params", "get_weather").status, 200);
+    for member in ["/requests/0/params", "/requests/0", ""] {
+        let answer = with(member, "shell");
+        assert_eq!(answer.error_code().as_deref(), Some("not_authorised"), "{}", answer.text());
+    }
+    assert_eq!(upstream.take_received().len(), 1);
 }

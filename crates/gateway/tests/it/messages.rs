@@ -8,6 +8,7 @@ use testkit::{FakeUpstream, Lane, Request, Response};
 use wire::Dialect;
 
 use crate::bed::{Bed, Canned, PROVIDER_KEY, Plan};
+use crate::dialects::{check_cuts, check_made_up, check_masked};
 
 const EMAIL: &str = "jane.doe@example.org";
 const CARD: &str = "4111 1111 1111 1111";
@@ -153,11 +154,7 @@ fn personal_data_goes_out_masked_and_comes_back() {
         ),
     );
     assert_eq!(send(&bed, &count).json(), json!({ "input_tokens": 13 }));
-    for request in upstream.requests() {
-        let text = request.text();
-        assert!(!text.contains(EMAIL) && !text.contains(CARD), "sent in the clear: {text}");
-        assert!(text.contains("[EMAIL-"), "{text}");
-    }
+    check_masked(&upstream, &[EMAIL, CARD]);
 }
 
 #[test]
@@ -195,19 +192,12 @@ fn every_block_of_a_conversation_is_masked_alike() {
 fn what_the_model_made_up_is_removed() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
-    for (model, stream) in
-        [("fake-pii", false), ("fake-pii+token+cut1", true), ("fake-pii+adversarial", true)]
-    {
+    check_made_up(&bed, |model, stream| {
         let request = Request::messages(model, "Who is it?", &json!({ "stream": stream }));
         let response = send(&bed, &request);
         assert_eq!(response.status, 200);
-        let seen = if stream { format!("{:?}", response.sse()) } else { response.text() };
-        for value in testkit::PII_VALUES {
-            assert!(!seen.contains(value), "{model}: `{value}` passed: {seen}");
-        }
-        assert!(seen.contains("REMOVED]"), "{model}: {seen}");
-    }
-    assert!(bed.closed(3).iter().all(|closed| closed.masked > 0));
+        if stream { format!("{:?}", response.sse()) } else { response.text() }
+    });
 }
 
 #[test]
@@ -215,20 +205,10 @@ fn bytes_do_not_depend_on_how_the_stream_was_cut() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
     let prompt = format!("Tell {EMAIL} and 203.0.113.9 [EMAIL- about DE89 3704 0044 0532 0130 00.");
-    let mut seen = Vec::new();
-    for split in ["token", "words", "whole", "adversarial"] {
-        let mut bytes = Vec::new();
-        for cut in ["cut-whole", "cut1", "cut-random-7", "cut-utf8", "cut-chunk"] {
-            let model = format!("fake-reasoning+{split}+{cut}");
-            let response =
-                send(&bed, &Request::messages(&model, &prompt, &json!({ "stream": true })));
-            bytes.push(response.text());
-            seen.push(response.sse().lanes);
-        }
-        assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]), "{split}: {bytes:#?}");
-    }
-    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:#?}");
-    assert!(seen[0].values().all(|text| text.contains(EMAIL)), "{:?}", seen[0]);
+    let ask =
+        |model: &str| send(&bed, &Request::messages(model, &prompt, &json!({ "stream": true })));
+    let lanes = check_cuts("fake-reasoning", ask, |response| response.sse().lanes);
+    assert!(lanes.values().all(|text| text.contains(EMAIL)), "{lanes:?}");
 }
 
 /// A stream whose blocks say these texts, four characters at a time.

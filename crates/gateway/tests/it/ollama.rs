@@ -8,6 +8,7 @@ use store::{GrantOptions, Quota};
 use testkit::{FakeUpstream, Request, Response};
 
 use crate::bed::{Bed, Canned, PROVIDER_KEY, Plan};
+use crate::dialects::{check_cuts, check_made_up, check_masked};
 
 const EMAIL: &str = "jane.doe@example.org";
 const CARD: &str = "4111 1111 1111 1111";
@@ -124,11 +125,7 @@ fn personal_data_goes_out_masked_and_comes_back() {
     ] {
         assert_eq!(send(&bed, &post(path, &body)).status, 200, "{path}");
     }
-    for request in upstream.requests() {
-        let text = request.text();
-        assert!(!text.contains(EMAIL) && !text.contains(CARD), "sent in the clear: {text}");
-        assert!(text.contains("[EMAIL-"), "{text}");
-    }
+    check_masked(&upstream, &[EMAIL, CARD]);
 }
 
 #[test]
@@ -136,45 +133,28 @@ fn bytes_do_not_depend_on_how_the_stream_was_cut() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
     let prompt = format!("Tell {EMAIL} and 203.0.113.9 [EMAIL- about DE89 3704 0044 0532 0130 00.");
-    let mut seen = Vec::new();
-    for split in ["token", "words", "whole", "adversarial"] {
-        let mut bytes = Vec::new();
-        for cut in ["cut-whole", "cut1", "cut-random-7", "cut-utf8", "cut-chunk"] {
-            let model = format!("fake-reasoning+{split}+{cut}");
-            let response = send(&bed, &chat(&model, &prompt, &json!({})));
-            let lines = lines(&response);
-            seen.push((said(&lines, "thinking"), said(&lines, "content")));
-            bytes.push(response.text().replace(&model, "m"));
-        }
-        assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]), "{split}: {bytes:#?}");
-    }
-    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:#?}");
-    assert!(seen[0].1.contains(EMAIL), "{:?}", seen[0]);
+    let ask = |model: &str| send(&bed, &chat(model, &prompt, &json!({})));
+    let (_, content) = check_cuts("fake-reasoning", ask, |response| {
+        let lines = lines(response);
+        (said(&lines, "thinking"), said(&lines, "content"))
+    });
+    assert!(content.contains(EMAIL), "{content}");
 }
 
 #[test]
 fn what_the_model_made_up_is_removed() {
     let upstream = FakeUpstream::start().expect("an upstream");
     let bed = Bed::new(&upstream.base_url(), Plan::default());
-    for (model, stream) in
-        [("fake-pii", false), ("fake-pii+token+cut1", true), ("fake-pii+adversarial", true)]
-    {
+    check_made_up(&bed, |model, stream| {
         let response = send(&bed, &chat(model, "Who is it?", &json!({ "stream": stream })));
         assert_eq!(response.status, 200);
-        let seen = if stream {
-            let lines = lines(&response);
-            let calls: Vec<&Value> =
-                lines.iter().map(|line| &line["message"]["tool_calls"]).collect();
-            format!("{}{calls:?}", said(&lines, "content"))
-        } else {
-            response.text()
-        };
-        for value in testkit::PII_VALUES {
-            assert!(!seen.contains(value), "{model}: `{value}` passed: {seen}");
+        if !stream {
+            return response.text();
         }
-        assert!(seen.contains("REMOVED]"), "{model}: {seen}");
-    }
-    assert!(bed.closed(3).iter().all(|closed| closed.masked > 0));
+        let lines = lines(&response);
+        let calls: Vec<&Value> = lines.iter().map(|line| &line["message"]["tool_calls"]).collect();
+        format!("{}{calls:?}", said(&lines, "content"))
+    });
 }
 
 #[test]

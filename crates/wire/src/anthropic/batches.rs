@@ -104,10 +104,12 @@ const ASKED: &[Row] = &[
     Row::message("params", "what `POST /v1/messages` takes"),
 ];
 
+const STATUS: Told = Told::Status { done: &["ended"], given_up: &[] };
+
 const BATCH: &[Row] = &[
     Row::handle("id", HandleOf::Itself),
     Row::word("type").fact(Fact::Object),
-    Row::word("processing_status").fact(Fact::Progress(Told::Status(&["ended"]))),
+    Row::word("processing_status").fact(Fact::Progress(STATUS)),
     Row::number("request_counts.succeeded").fact(Fact::Progress(Told::Answered)),
     Row::number("request_counts.processing").fact(Fact::Progress(Told::Unanswered)),
     Row::number("request_counts.errored").fact(Fact::Progress(Told::Unanswered)),

@@ -14,7 +14,7 @@ use events::Provenance::{
 };
 
 use crate::anthropic::ENCRYPTED;
-use crate::anthropic::rows::{citation, provider_result, source};
+use crate::anthropic::rows::{citation, provider_result, source, tool, tool_change};
 use crate::form::Form;
 use crate::openai::{HOSTS, STORED, is_schema_word};
 use crate::route::{Direction, Operation};
@@ -44,6 +44,10 @@ const PARTS: &[&[Row]] = &[
     CITATIONS,
     CALLS,
     TOOL_CHANGES,
+    tool_change!("messages[].content[].tool"),
+    tool!("messages[].content[].tool.definition"),
+    tool_change!("messages[].content[].tool_changes[].tool"),
+    tool!("messages[].content[].tool_changes[].tool.definition"),
     RESULTS,
     RESULT_BLOCKS,
     source!("messages[].content[]", Origin::Role),
@@ -51,7 +55,7 @@ const PARTS: &[&[Row]] = &[
     source!("messages[].content[].content.content", Origin::Is(Retrieved)),
     SYSTEM,
     citation!("system[].citations[]", Origin::Is(System)),
-    TOOLS,
+    tool!("tools[]"),
     SETTINGS,
     DENIED,
 ];
@@ -67,6 +71,7 @@ const SCOPES: &[(&str, Scope)] = &[
     ("messages[].content[].content.content.source.content[].source", Scope::Source),
     ("messages[].content[].tools[]", Scope::Tool),
     ("messages[].content[].tool", Scope::Tool),
+    ("messages[].content[].tool_changes[]", Scope::Tool),
     ("messages[].content[].tool_changes[].tool", Scope::Tool),
     ("tools[]", Scope::Tool),
 ];
@@ -139,25 +144,16 @@ const CALLS: &[Row] = rows!("messages[].content[]":
     guarded(".caller.tool_id", is(ToolCall));
 );
 
-/// Tools that come and go within a conversation.
+/// Tools that come and go within a conversation, and those that a server has listed.
 const TOOL_CHANGES: &[Row] = rows!("messages[].content[]":
     guarded(".mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".tools.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
     guarded(".tools[].name", is(ToolDefinition)).fact(Fact::Tool);
     guarded(".tools[].mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".tool.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
-    guarded(".tool.name", is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".tool.definition.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
-    guarded(".tool.definition.name", is(ToolDefinition)).fact(Fact::Tool);
-    denied(".tool.definition.model", HOSTS);
-    guarded(".tool_changes[].**", is(ToolDefinition)).free().vocabulary(is_schema_word);
-    guarded(".tool_changes[].tool.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
-    guarded(".tool_changes[].tool.name", is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".tool_changes[].tool.definition.name", is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".tool_changes[].tool.definition.**", is(ToolDefinition))
-        .free()
-        .vocabulary(is_schema_word);
-    denied(".tool_changes[].tool.definition.model", HOSTS);
+    guarded(".tools[].description", is(ToolDefinition));
+    guarded(".tools[].input_schema.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
+    word(".tool_changes[].type");
+    word(".tool_changes[].cache_control.type");
+    word(".tool_changes[].cache_control.ttl");
 );
 
 /// What tools gave back.
@@ -199,49 +195,6 @@ const SYSTEM: &[Row] = &[
     Row::word("system[].cache_control.type"),
     Row::word("system[].cache_control.ttl"),
 ];
-
-/// The types of the provider's tools are versions, with more digits than a word has, so they are read.
-const TOOLS: &[Row] = rows!("tools[]":
-    guarded(".type", is(ToolDefinition));
-    guarded(".name", is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".description", is(ToolDefinition));
-    guarded(".input_schema.**", is(ToolDefinition)).free().vocabulary(is_schema_word);
-    guarded(".input_examples[].**", is(ToolDefinition)).free();
-    flag(".strict");
-    flag(".defer_loading");
-    flag(".eager_input_streaming");
-    guarded(".allowed_callers[]", is(ToolDefinition));
-    word(".cache_control.type");
-    word(".cache_control.ttl");
-    word(".caching.type");
-    word(".caching.ttl");
-    integer(".max_uses");
-    integer(".max_tokens");
-    integer(".max_characters");
-    integer(".max_content_tokens");
-    integer(".display_width_px");
-    integer(".display_height_px");
-    integer(".display_number");
-    flag(".enable_zoom");
-    flag(".use_cache");
-    word(".response_inclusion");
-    flag(".citations.enabled");
-    guarded(".allowed_domains[]", is(ToolDefinition));
-    guarded(".blocked_domains[]", is(ToolDefinition));
-    guarded(".url_sources.**", is(ToolDefinition)).free();
-    word(".user_location.type");
-    guarded(".user_location.city", is(User));
-    guarded(".user_location.country", is(User));
-    guarded(".user_location.region", is(User));
-    guarded(".user_location.timezone", is(User));
-    guarded(".mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".default_config.**", is(ToolDefinition)).free();
-    guarded(".configs.**", is(ToolDefinition)).free();
-    guarded(".tools[].**", is(ToolDefinition)).free().vocabulary(is_schema_word);
-    guarded(".tools[].name", is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".tools[].mcp_server_name", is(ToolDefinition)).fact(Fact::Tool);
-    denied(".model", HOSTS);
-);
 
 const SETTINGS: &[Row] = &[
     Row::flag("stream").fact(Fact::Stream),

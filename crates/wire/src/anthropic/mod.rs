@@ -10,7 +10,7 @@ mod messages_answer;
 mod messages_request;
 mod messages_stream;
 mod models;
-mod rows;
+pub(crate) mod rows;
 mod write;
 
 use crate::form::Form;

@@ -95,6 +95,73 @@ macro_rules! provider_result {
     };
 }
 
+/// The definition of a tool. The types of the provider's own are versions, with more digits than a word has, so they are read.
+macro_rules! tool {
+    ($prefix:literal) => {
+        $crate::table::rows!($prefix:
+            guarded(".type", $crate::anthropic::rows::DEFINED);
+            guarded(".name", $crate::anthropic::rows::DEFINED).fact($crate::table::Fact::Tool);
+            guarded(".description", $crate::anthropic::rows::DEFINED);
+            guarded(".input_schema.**", $crate::anthropic::rows::DEFINED)
+                .free()
+                .vocabulary($crate::openai::is_schema_word);
+            guarded(".input_examples[].**", $crate::anthropic::rows::DEFINED).free();
+            flag(".strict");
+            flag(".defer_loading");
+            flag(".eager_input_streaming");
+            guarded(".allowed_callers[]", $crate::anthropic::rows::DEFINED);
+            word(".cache_control.type");
+            word(".cache_control.ttl");
+            word(".caching.type");
+            word(".caching.ttl");
+            integer(".max_uses");
+            integer(".max_tokens");
+            integer(".max_characters");
+            integer(".max_content_tokens");
+            integer(".display_width_px");
+            integer(".display_height_px");
+            integer(".display_number");
+            flag(".enable_zoom");
+            flag(".use_cache");
+            word(".response_inclusion");
+            flag(".citations.enabled");
+            guarded(".allowed_domains[]", $crate::anthropic::rows::DEFINED);
+            guarded(".blocked_domains[]", $crate::anthropic::rows::DEFINED);
+            guarded(".url_sources.**", $crate::anthropic::rows::DEFINED).free();
+            word(".user_location.type");
+            guarded(".user_location.city", $crate::table::Origin::Is(events::Provenance::User));
+            guarded(".user_location.country", $crate::table::Origin::Is(events::Provenance::User));
+            guarded(".user_location.region", $crate::table::Origin::Is(events::Provenance::User));
+            guarded(".user_location.timezone", $crate::table::Origin::Is(events::Provenance::User));
+            guarded(".mcp_server_name", $crate::anthropic::rows::DEFINED).fact($crate::table::Fact::Tool);
+            guarded(".default_config.**", $crate::anthropic::rows::DEFINED).free();
+            guarded(".configs.**", $crate::anthropic::rows::DEFINED).free();
+            guarded(".tools[].name", $crate::anthropic::rows::DEFINED).fact($crate::table::Fact::Tool);
+            guarded(".tools[].mcp_server_name", $crate::anthropic::rows::DEFINED).fact($crate::table::Fact::Tool);
+            guarded(".tools[].description", $crate::anthropic::rows::DEFINED);
+            guarded(".tools[].input_schema.**", $crate::anthropic::rows::DEFINED)
+                .free()
+                .vocabulary($crate::openai::is_schema_word);
+            denied(".model", $crate::openai::HOSTS);
+        )
+    };
+}
+
+/// What stands for a tool that comes or goes: one that was defined, or a definition.
+macro_rules! tool_change {
+    ($prefix:literal) => {
+        $crate::table::rows!($prefix:
+            word(".type");
+            guarded(".name", $crate::anthropic::rows::DEFINED).fact($crate::table::Fact::Tool);
+            guarded(".server_name", $crate::anthropic::rows::DEFINED).fact($crate::table::Fact::Tool);
+        )
+    };
+}
+
+/// Whose the definition of a tool is.
+pub(crate) const DEFINED: crate::table::Origin =
+    crate::table::Origin::Is(events::Provenance::ToolDefinition);
+
 /// Token counts. What is read from a cache and written to it is input that `input_tokens` does not count.
 macro_rules! usage {
     ($prefix:literal) => {
@@ -117,4 +184,4 @@ macro_rules! usage {
     };
 }
 
-pub(crate) use {citation, provider_result, source, usage};
+pub(crate) use {citation, provider_result, source, tool, tool_change, usage};

@@ -8,6 +8,7 @@
 
 use events::Provenance::{File, Retrieved, System, ToolCall, ToolDefinition, ToolResult, User};
 
+use crate::anthropic::rows::tool;
 use crate::bedrock::{FILE, SIGNED};
 use crate::form::Form;
 use crate::openai::{STORED, is_schema_word};
@@ -86,6 +87,7 @@ const PARTS: &[&[Row]] = &[
     marked!("system[]", Origin::Is(System)),
     TOOLS,
     ADDITIONAL,
+    tool!("additionalModelRequestFields.tools[]"),
     SETTINGS,
 ];
 
@@ -129,7 +131,8 @@ const MESSAGES: &[Row] = rows!("messages[]":
     guarded(".content[].citationsContent.content[].text", Origin::Role);
     guarded(".content[].citationsContent.citations[].**", Origin::Is(Retrieved)).free();
     guarded(".content[].toolAddition.tool.name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".content[].toolAddition.tool.**", Origin::Is(ToolDefinition)).free();
+    guarded(".content[].toolAddition.tool.serverName", Origin::Is(ToolDefinition)).fact(Fact::Tool);
+    word(".content[].toolAddition.tool.type");
     guarded(".content[].toolRemoval.tool.**", Origin::Is(ToolDefinition)).free();
 );
 
@@ -171,10 +174,13 @@ const ADDITIONAL: &[Row] = rows!("additionalModelRequestFields":
     word(".reasoningConfig.maxReasoningEffort");
     word(".reasoning_effort");
     word(".output_config.effort");
-    guarded(".tools[].**", Origin::Is(ToolDefinition)).free().vocabulary(is_schema_word);
-    guarded(".tools[].name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
-    guarded(".tools[].function.**", Origin::Is(ToolDefinition)).free().vocabulary(is_schema_word);
     guarded(".tools[].function.name", Origin::Is(ToolDefinition)).fact(Fact::Tool);
+    guarded(".tools[].function.description", Origin::Is(ToolDefinition));
+    guarded(".tools[].function.parameters.**", Origin::Is(ToolDefinition))
+        .free()
+        .vocabulary(is_schema_word);
+    flag(".tools[].function.strict");
+    guarded(".tools[].parameter_definitions.**", Origin::Is(ToolDefinition)).free();
     guarded(".tool_choice.**", Origin::Is(ToolDefinition)).free();
 );
 

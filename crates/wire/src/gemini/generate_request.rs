@@ -213,7 +213,9 @@ pub(crate) static COUNT: MessageTable = MessageTable {
             Scope::Source,
         ),
         ("tools[]", Scope::Tool),
+        ("tools[].functionDeclarations[]", Scope::Tool),
         ("generateContentRequest.tools[]", Scope::Tool),
+        ("generateContentRequest.tools[].functionDeclarations[]", Scope::Tool),
     ],
     skeleton: SKELETON,
 };
@@ -231,6 +233,7 @@ const SCOPES: &[(&str, Scope)] = &[
     ("systemInstruction.parts[].inlineData", Scope::Source),
     ("systemInstruction.parts[].functionResponse.parts[].inlineData", Scope::Source),
     ("tools[]", Scope::Tool),
+    ("tools[].functionDeclarations[]", Scope::Tool),
 ];
 
 const SKELETON: &[(&str, &str)] =

@@ -57,7 +57,8 @@ const CREATED: &[Row] = &[
 ];
 
 /// What becomes of batches.
-const ENDED: &[&str] = &["completed", "failed", "expired", "cancelled"];
+const STATUS: Told =
+    Told::Status { done: &["completed"], given_up: &["failed", "expired", "cancelled"] };
 
 const BATCH: &[Row] = &[
     Row::handle("id", HandleOf::Itself),
@@ -72,9 +73,9 @@ const BATCH: &[Row] = &[
     Row::integer("errors.data[].line"),
     Row::handle("input_file_id", HandleOf::Input),
     Row::word("completion_window"),
-    Row::word("status").fact(Fact::Progress(Told::Status(ENDED))),
+    Row::word("status").fact(Fact::Progress(STATUS)),
     Row::handle("output_file_id", HandleOf::Output),
-    Row::handle("error_file_id", HandleOf::Output),
+    Row::handle("error_file_id", HandleOf::Errors),
     Row::number("created_at"),
     Row::number("in_progress_at"),
     Row::number("expires_at"),

@@ -12,7 +12,7 @@
 use events::Provenance::{Retrieved, ToolCall, ToolDefinition, ToolResult, User};
 
 use crate::form::Form;
-use crate::openai::{HOSTS, STORED, UNSEEN, is_schema_word};
+use crate::openai::{HOSTS, STORED, TEMPLATE, TEMPLATE_TOOLS, UNSEEN, is_schema_word};
 use crate::route::{Direction, Operation};
 use crate::table::{Fact, MessageTable, Origin, Row, Scope};
 
@@ -20,7 +20,9 @@ use crate::table::{Fact, MessageTable, Origin, Row, Scope};
 pub(crate) static TABLE: MessageTable = MessageTable {
     operation: Operation::ChatCompletions,
     direction: Direction::Request,
-    parts: &[MESSAGES, PARTS, CALLS, TOOLS, FORMATS, IDENTITY, SETTINGS, EXTENSIONS, DENIED],
+    parts: &[
+        MESSAGES, PARTS, CALLS, TOOLS, FORMATS, IDENTITY, SETTINGS, EXTENSIONS, TEMPLATE, DENIED,
+    ],
     scopes: SCOPES,
     skeleton: &[
         ("model", "\"gpt-4o\""),
@@ -29,8 +31,12 @@ pub(crate) static TABLE: MessageTable = MessageTable {
     ],
 };
 
-pub(super) const SCOPES: &[(&str, Scope)] =
-    &[("messages[]", Scope::Message), ("tools[]", Scope::Tool), ("functions[]", Scope::Tool)];
+pub(super) const SCOPES: &[(&str, Scope)] = &[
+    ("messages[]", Scope::Message),
+    ("tools[]", Scope::Tool),
+    ("functions[]", Scope::Tool),
+    TEMPLATE_TOOLS,
+];
 
 const ROLES: &[&str] = &["system", "developer", "user", "assistant", "tool", "function"];
 
@@ -219,7 +225,6 @@ const SETTINGS: &[Row] = &[
 pub(super) const EXTENSIONS: &[Row] = &[
     Row::guarded("documents.**", is(Retrieved)).free(),
     Row::guarded("bad_words[]", is(User)),
-    Row::guarded("chat_template_kwargs.**", is(User)).free(),
     Row::word("thinking.type"),
     Row::integer("thinking.budget_tokens"),
     Row::word("reasoning.effort"),
@@ -261,7 +266,6 @@ pub(super) const EXTENSIONS: &[Row] = &[
 ];
 
 const DENIED: &[Row] = &[
-    Row::denied("chat_template", "a template rewrites what the guards have read"),
     Row::denied("prompt", STORED),
     Row::denied("previous_response_id", STORED),
     Row::denied("conversation", STORED),

@@ -23,7 +23,9 @@ mod write_completions;
 mod write_realtime;
 mod write_responses;
 
-use crate::table::{Fact, MessageTable, Row};
+use events::Provenance::{ToolDefinition, User};
+
+use crate::table::{Fact, MessageTable, Origin, Row, Scope};
 
 pub(crate) use write::{
     DONE, blocked_ending, delta_event, error_body, error_event, refused_answer,
@@ -121,6 +123,29 @@ const ELSEWHERE: &[Row] = &[
     Row::denied("plugins", UNSEEN),
     Row::denied("transforms", UNSEEN),
 ];
+
+/// vLLM: the template that makes a prompt of a request, and what it is handed by name, which stands in for the request's own
+/// members: `tools` for `tools`.
+const TEMPLATE: &[Row] = &[
+    Row::denied("chat_template", REWRITTEN),
+    Row::denied("chat_template_kwargs.chat_template", REWRITTEN),
+    Row::word("chat_template_kwargs.tools[].type").fact(Fact::ToolKind),
+    Row::guarded("chat_template_kwargs.tools[].name", DEFINED).fact(Fact::Tool),
+    Row::guarded("chat_template_kwargs.tools[].description", DEFINED),
+    Row::guarded("chat_template_kwargs.tools[].parameters.**", DEFINED)
+        .free()
+        .vocabulary(is_schema_word),
+    Row::guarded("chat_template_kwargs.tools[].function.name", DEFINED).fact(Fact::Tool),
+    Row::guarded("chat_template_kwargs.tools[].function.description", DEFINED),
+    Row::guarded("chat_template_kwargs.tools[].function.parameters.**", DEFINED)
+        .free()
+        .vocabulary(is_schema_word),
+    Row::flag("chat_template_kwargs.tools[].function.strict"),
+    Row::guarded("chat_template_kwargs.**", Origin::Is(User)).free().fact(Fact::Unnamed),
+];
+const TEMPLATE_TOOLS: (&str, Scope) = ("chat_template_kwargs.tools[]", Scope::Tool);
+const DEFINED: Origin = Origin::Is(ToolDefinition);
+const REWRITTEN: &str = "a template rewrites what the guards have read";
 
 /// Token counts. Providers add counts and prices of their own.
 const USAGE: &[Row] = &[

@@ -6,7 +6,7 @@
 use events::Provenance::{Retrieved, User};
 
 use crate::form::Form;
-use crate::openai::{ELSEWHERE, ERROR, USAGE};
+use crate::openai::{ELSEWHERE, ERROR, TEMPLATE, TEMPLATE_TOOLS, USAGE};
 use crate::route::{Direction, Operation};
 use crate::table::{Fact, MessageTable, Origin, Row};
 
@@ -14,8 +14,8 @@ use crate::table::{Fact, MessageTable, Origin, Row};
 pub(crate) static SCORE: MessageTable = MessageTable {
     operation: Operation::Score,
     direction: Direction::Request,
-    parts: &[PAIRS, SETTINGS, ELSEWHERE],
-    scopes: &[],
+    parts: &[PAIRS, SETTINGS, TEMPLATE, ELSEWHERE],
+    scopes: &[TEMPLATE_TOOLS],
     skeleton: &[("model", "\"m\""), ("text_1", "\"hello\""), ("text_2", "\"hi\"")],
 };
 
@@ -39,8 +39,8 @@ pub(crate) static SCORED: MessageTable = MessageTable {
 pub(crate) static RERANK: MessageTable = MessageTable {
     operation: Operation::Rerank,
     direction: Direction::Request,
-    parts: &[QUERY, SETTINGS, ELSEWHERE],
-    scopes: &[],
+    parts: &[QUERY, SETTINGS, TEMPLATE, ELSEWHERE],
+    scopes: &[TEMPLATE_TOOLS],
     skeleton: &[("model", "\"m\""), ("query", "\"hello\""), ("documents[]", "\"hi\"")],
 };
 
@@ -73,8 +73,6 @@ const SETTINGS: &[Row] = &[
     Row::flag("use_activation"),
     Row::flag("add_special_tokens"),
     Row::guarded("request_id", Origin::Is(User)),
-    Row::guarded("chat_template_kwargs.**", Origin::Is(User)).free(),
-    Row::denied("chat_template", "a template rewrites what the guards have read"),
 ];
 
 /// Texts, lists of texts, and objects with parts, as they are called now and were before.

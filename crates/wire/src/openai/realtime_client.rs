@@ -44,6 +44,8 @@ pub(crate) static EVENT: MessageTable = MessageTable {
     scopes: &[
         ("item", Scope::Item),
         ("response.input[]", Scope::Item),
+        ("item.tools[]", Scope::Tool),
+        ("response.input[].tools[]", Scope::Tool),
         ("session.tools[]", Scope::Tool),
         ("response.tools[]", Scope::Tool),
     ],
@@ -116,9 +118,12 @@ macro_rules! items {
             Row::guarded(concat!($at, "output"), is(ToolResult)),
             Row::guarded(concat!($at, "error.**"), is(ToolResult)).free(),
             Row::guarded(concat!($at, "server_label"), is(ToolCall)),
-            Row::guarded(concat!($at, "tools[].**"), is(ToolDefinition))
+            Row::guarded(concat!($at, "tools[].name"), is(ToolDefinition)).fact(Fact::Tool),
+            Row::guarded(concat!($at, "tools[].description"), is(ToolDefinition)),
+            Row::guarded(concat!($at, "tools[].input_schema.**"), is(ToolDefinition))
                 .free()
                 .vocabulary(is_schema_word),
+            Row::guarded(concat!($at, "tools[].annotations.**"), is(ToolDefinition)).free(),
             Row::guarded(concat!($at, "approval_request_id"), is(ToolCall)),
             Row::flag(concat!($at, "approve")),
             Row::guarded(concat!($at, "reason"), is(User)),

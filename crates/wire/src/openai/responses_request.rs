@@ -15,7 +15,7 @@ use events::Provenance::{
 
 use crate::form::Form;
 use crate::openai::chat_request::EXTENSIONS;
-use crate::openai::{ELSEWHERE, HOSTS, STORED, is_schema_word};
+use crate::openai::{ELSEWHERE, HOSTS, STORED, TEMPLATE, TEMPLATE_TOOLS, is_schema_word};
 use crate::route::{Direction, Operation};
 use crate::table::{Fact, MessageTable, Origin, Row, Scope};
 
@@ -48,11 +48,16 @@ const PARTS: &[&[Row]] = &[
     FORMATS,
     SETTINGS,
     EXTENSIONS,
+    TEMPLATE,
     ELSEWHERE,
     DENIED,
 ];
-const SCOPES: &[(&str, Scope)] =
-    &[("input[]", Scope::Item), ("tools[]", Scope::Tool), ("input[].tools[]", Scope::Tool)];
+const SCOPES: &[(&str, Scope)] = &[
+    ("input[]", Scope::Item),
+    ("tools[]", Scope::Tool),
+    ("input[].tools[]", Scope::Tool),
+    TEMPLATE_TOOLS,
+];
 const SKELETON: &[(&str, &str)] = &[
     ("model", "\"gpt-4o\""),
     ("input[].type", "\"message\""),
@@ -368,6 +373,5 @@ const DENIED: &[Row] = &[
     Row::denied("conversation", STORED),
     Row::denied("prompt", STORED),
     Row::denied("background_options", STORED),
-    Row::denied("chat_template", "a template rewrites what the guards have read"),
     Row::denied("previous_input_messages", "a second conversation that only some servers read"),
 ];

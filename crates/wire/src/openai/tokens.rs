@@ -7,7 +7,7 @@ use events::Provenance::User;
 
 use crate::form::Form;
 use crate::openai::chat_request::{CALLS, MESSAGES, PARTS, SCOPES, TOOLS};
-use crate::openai::{ELSEWHERE, ERROR};
+use crate::openai::{ELSEWHERE, ERROR, TEMPLATE};
 use crate::route::{Direction, Operation};
 use crate::table::{Fact, MessageTable, Origin, Row};
 
@@ -15,7 +15,7 @@ use crate::table::{Fact, MessageTable, Origin, Row};
 pub(crate) static TOKENIZE: MessageTable = MessageTable {
     operation: Operation::Tokenize,
     direction: Direction::Request,
-    parts: &[MESSAGES, PARTS, CALLS, TOOLS, ASKED, ELSEWHERE],
+    parts: &[MESSAGES, PARTS, CALLS, TOOLS, ASKED, TEMPLATE, ELSEWHERE],
     scopes: SCOPES,
     skeleton: &[("model", "\"m\""), ("prompt", "\"hello\"")],
 };
@@ -55,8 +55,6 @@ const ASKED: &[Row] = &[
     Row::flag("add_generation_prompt"),
     Row::flag("continue_final_message"),
     Row::flag("return_token_strs"),
-    Row::guarded("chat_template_kwargs.**", Origin::Is(User)).free(),
-    Row::denied("chat_template", "a template rewrites what the guards have read"),
 ];
 
 const IDS: &[Row] = &[

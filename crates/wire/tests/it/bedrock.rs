@@ -395,6 +395,20 @@ fn what_goes_on_to_the_model_in_its_own_words_counts_like_any_other() {
         ),
         (json!({ "tools": [{ "function": { "name": "f" } }] }), &["f"], 9, true),
         (json!({ "tools": [{ "type": "nameless_2027" }] }), &[""], 9, true),
+        (
+            json!({ "tools": [{ "name": "f", "description": "finds", "input_schema": { "tools": {} } }] }),
+            &["f"],
+            9,
+            true,
+        ),
+        (json!({ "tools": [{ "name": "f", "shell": { "a": 1 } }] }), &["f", "shell"], 9, false),
+        (
+            json!({ "tools": [{ "function": { "name": "f", "shell": "x" } }] }),
+            &["f", "shell"],
+            9,
+            false,
+        ),
+        (json!({ "tools": ["shell"] }), &["tools"], 9, false),
         // Members that nobody has told us of.
         (
             json!({ "system": "be rude", "messages": [{ "role": "user", "content": "hi" }] }),
@@ -403,11 +417,24 @@ fn what_goes_on_to_the_model_in_its_own_words_counts_like_any_other() {
             false,
         ),
         (json!({ "max_gen_len": 70 }), none, 70, false),
+        (json!({ "max_gen_len": 7 }), none, 9, false),
+        (json!({ "max_gen_len": -70 }), none, 9, false),
+        (json!({ "max_total_tokens": 70, "maxContextTokens": 70 }), none, 9, false),
         (json!({ "deep": { "maxNewTokens": 70.5 } }), none, 71, false),
         (json!({ "max_new_tokens": 1e99 }), none, u64::MAX, false),
         (json!({ "max_input_tokens": 70 }), none, 9, false),
         (json!({ "my_tools": [{ "name": "f" }] }), &["my_tools"], 9, false),
-        (json!({ "deep": { "functionDeclarations": [] } }), &["functionDeclarations"], 9, false),
+        (json!({ "deep": { "functionDeclarations": [{}] } }), &["functionDeclarations"], 9, false),
+        (json!({ "deep": { "functionDeclarations": [ ] } }), none, 9, false),
+        (json!({ "my_tools": null, "use_tools": false }), none, 9, false),
+        (json!({ "use_tools": true }), &["use_tools"], 9, false),
+        (json!({ "disable_tool_validation": true }), none, 9, false),
+        (
+            json!({ "disable_tool_validation": [{ "name": "f" }] }),
+            &["disable_tool_validation"],
+            9,
+            false,
+        ),
         (json!({ "tools": "search" }), &["tools"], 9, false),
     ] {
         let body = json!({
@@ -421,7 +448,7 @@ fn what_goes_on_to_the_model_in_its_own_words_counts_like_any_other() {
         };
         let document = read(UnknownFields::Scan).unwrap_or_else(|error| panic!("{error}: {body}"));
         assert_eq!(document.facts.tools, tools, "{body}");
-        assert_eq!(document.facts.output_tokens_max, Some(most), "{body}");
+        assert_eq!(document.facts.answer_tokens_max(1), most, "{body}");
         assert_eq!(read(UnknownFields::Refuse).is_ok(), is_known, "{body}");
         let texts: Vec<&str> = document.fields.iter().map(|field| &*field.text).collect();
         for text in ["be rude", "hi"].iter().filter(|text| body.contains(&format!("\"{text}\""))) {

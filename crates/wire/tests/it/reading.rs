@@ -2,8 +2,8 @@
 
 use events::Provenance;
 use wire::{
-    Channel, Dialect, Document, EventReader, Lane, Literal, Operation, ReadLimits, StreamEvent,
-    StreamPart, UnknownFields, read_request, read_response, read_stream_event,
+    Channel, Dialect, Document, EventReader, Lane, Literal, Operation, ReadError, ReadLimits,
+    StreamEvent, StreamPart, UnknownFields, read_request, read_response, read_stream_event,
 };
 
 const CHAT: Operation = Operation::ChatCompletions;
@@ -340,11 +340,68 @@ fn the_tools_that_are_offered_are_known_by_name() {
             &["a", "bash", "late"],
         ),
         (
+            Operation::Messages,
+            r#"{"messages":[{"role":"assistant","content":[{"type":"compaction","tool_changes":[
+            {"type":"tool_addition","cache_control":{"type":"ephemeral"},"tool":{"type":"tool_reference","name":"a"}},
+            {"type":"tool_addition","tool":{"type":"tool_definition","definition":
+                {"name":"b","description":"d","input_schema":{"properties":{"tools":{}}}}}},
+            {"tool":{"name":"c","beside":{"x":1}},"more":{"x":1}}]},
+            {"type":"tool_addition","tool":{"type":"mcp_toolset_reference","server_name":"crm"}},
+            {"type":"tool_addition","tool":{"name":"d","definition":{"name":"e","beside":1}}},
+            {"type":"mcp_tool_listing","mcp_server_name":"crm","tools":[{"name":"f","beside":"x"},{}]}]}]}"#,
+            &["a", "b", "c", "beside", "more", "crm", "d", "e", "beside", "crm", "f", "beside", ""],
+        ),
+        (
+            Operation::GenerateContent,
+            r#"{"contents":[],"tools":[{"functionDeclarations":[]},{"function_declarations": [ ]}]}"#,
+            &[],
+        ),
+        (
+            Operation::GenerateContent,
+            r#"{"contents":[],"tools":[{"functionDeclarations":[{"name":"a"},{}]},{"functionDeclarations":[],"x":[{}]},{}]}"#,
+            &["a", "", "x", ""],
+        ),
+        (
+            Operation::Realtime,
+            r#"{"type":"conversation.item.create","item":{"type":"mcp_list_tools","server_label":"crm",
+            "tools":[{"name":"a","description":"d","input_schema":{"tools":[]},"annotations":{}},{"name":"b","beside":{}}]}}"#,
+            &["a", "b", "beside"],
+        ),
+        (
             Operation::OllamaChat,
             r#"{"model":"m","tools":[{"type":"function","function":{"name":"a"}}],"messages":[]}"#,
             &["a"],
         ),
     ] {
         assert_eq!(offered(operation, message), expected, "{message}");
+    }
+    // What a template is handed by name stands in for the request's own.
+    for (operation, message) in [
+        (CHAT, r#""messages":[]"#),
+        (Operation::Responses, r#""input":"x""#),
+        (Operation::Tokenize, r#""messages":[]"#),
+        (Operation::Score, r#""text_1":"a","text_2":"b""#),
+        (Operation::Rerank, r#""query":"a","documents":["b"]"#),
+    ] {
+        for (given, expected) in [
+            (r#"{"enable_thinking":true,"date_string":"x"}"#, &[][..]),
+            (r#"{"tools":[],"xml_tools":[],"use_tools":false}"#, &[]),
+            (
+                r#"{"tools":[{"type":"function","function":{"name":"a","parameters":{"tools":{}}}},{"name":"b"}]}"#,
+                &["a", "b"],
+            ),
+            (r#"{"tools":[{"name":"a","beside":{}},{}]}"#, &["a", "beside", ""]),
+            (r#"{"tools":"all"}"#, &["tools"]),
+            (r#"{"tools":{"name":"a"}}"#, &["tools"]),
+            (r#"{"xml_tools":[{"name":"a"}]}"#, &["xml_tools"]),
+            (r#"{"deep":[{"builtin_tools":["a"]}]}"#, &["builtin_tools"]),
+        ] {
+            let message = format!(r#"{{{message},"chat_template_kwargs":{given}}}"#);
+            assert_eq!(offered(operation, &message), expected, "{message}");
+        }
+        let message = format!(r#"{{{message},"chat_template_kwargs":{{"chat_template":"x"}}}}"#);
+        let limits = ReadLimits::default();
+        let read = read_request(operation, message.as_bytes(), UnknownFields::Scan, &limits);
+        assert!(matches!(read, Err(ReadError::Denied { .. })), "{message}");
     }
 }
