@@ -256,7 +256,7 @@ mod tests {
     fn messages_are_counted_however_they_are_cut_and_end_where_they_end() {
         // A message in three pieces with a ping among them, an empty one, and one of each length of a length.
         let parts = [
-            vec![frame(0x01, 3), frame(0x89, 5), frame(0x00, 0), frame(0x80, 300)].concat(),
+            [frame(0x01, 3), frame(0x89, 5), frame(0x00, 0), frame(0x80, 300)].concat(),
             frame(0x81, 0),
             frame(0x82, 125),
             frame(0x81, 126),

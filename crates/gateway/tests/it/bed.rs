@@ -120,7 +120,7 @@ pub(crate) struct Bed {
 struct Keys {
     id: events::KeyId,
     taken: Arc<ArcSwap<store::KeySnapshot>>,
-    virtual_keys: VirtualKeys,
+    stored: VirtualKeys,
 }
 
 impl Bed {
@@ -210,10 +210,10 @@ impl Bed {
 
     /// From now on its key is good for nothing.
     pub(crate) fn revoke(&self) {
-        let Keys { id, taken, virtual_keys } = &self.keys;
+        let Keys { id, taken, stored } = &self.keys;
         self.runtime.as_ref().expect("it runs").block_on(async {
-            virtual_keys.revoke(*id, 2).await.expect("a key");
-            taken.store(Arc::new(virtual_keys.snapshot().await.expect("a snapshot")));
+            stored.revoke(*id, 2).await.expect("a key");
+            taken.store(Arc::new(stored.snapshot().await.expect("a snapshot")));
         });
     }
 
@@ -283,7 +283,7 @@ async fn start(
         tasks,
     })
     .expect("a free port");
-    let keys = Keys { id: record.id, taken, virtual_keys: keys };
+    let keys = Keys { id: record.id, taken, stored: keys };
     (started, keys, key.expose().clone(), other.expose().clone())
 }
 
