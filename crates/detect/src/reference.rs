@@ -27,6 +27,12 @@ impl Reference {
         Self { prompt: PromptPrint::new(prompts, known), spelled, form: None, sources: None }
     }
 
+    /// Bytes that it takes, about, its form aside.
+    pub fn bytes(&self) -> usize {
+        let sources = self.sources.as_ref().map_or(0, Sources::bytes);
+        self.prompt.bytes() + self.spelled.bytes() + sources
+    }
+
     /// With the form that the answer has to have.
     #[must_use]
     pub fn expecting(self, form: AnswerForm) -> Self {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use events::TokenUsage;
 use policy::{Grants, Verb};
 use store::{Grant, Quota};
 use wire::{Document, Facts, Operation};
@@ -79,6 +80,27 @@ pub(crate) fn output_tokens(operation: Operation, facts: &Facts<'_>, assumed: u6
         return 0;
     }
     facts.answer_tokens_max(assumed).saturating_mul(answers(facts))
+}
+
+/// Counts what was used beside requests that were let in. An error, if a limit would not have let it in.
+pub(crate) fn charge(
+    shared: &Shared,
+    caller: &Caller,
+    (model, route): (&str, &Route),
+    used: TokenUsage,
+) -> Result<(), Refusal> {
+    let ask = Ask {
+        principal: &caller.counted,
+        of_key: caller.grant.as_ref().map_or(&NO_QUOTA, |grant| &grant.quota),
+        model,
+        route: &route.name,
+        request_bytes: 0,
+        tokens: Some(used),
+        answers: 1,
+        output_tokens_max: None,
+        uses: Uses::InputAndOutput,
+    };
+    Ok(shared.quotas.charge(&ask, used)?)
 }
 
 /// Reserves a user's report, if the limits of the caller's requests let it in. It goes to no model.

@@ -165,9 +165,10 @@ impl AnswerGuard {
         self.lanes.keys().filter(wanted).copied().collect()
     }
 
-    /// From now on it answers a caller who has sent this much.
-    pub(crate) fn knows(&mut self, vault: &Arc<Vault>) {
+    /// From now on it answers a caller who has sent this much; what begins from now on is compared with this.
+    pub(crate) fn knows(&mut self, vault: &Arc<Vault>, reference: &Arc<Reference>) {
         self.vault = Arc::clone(vault);
+        self.reference = Arc::clone(reference);
     }
 
     /// Whom it answers.

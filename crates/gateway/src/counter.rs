@@ -223,6 +223,24 @@ impl Counter {
         }
     }
 
+    /// Counts what is no request. An error, if it would not have been let in.
+    pub(crate) fn charge(
+        &mut self,
+        limit: &str,
+        quota: &Quota,
+        used: Amount,
+        now_ms: u64,
+    ) -> Result<(), QuotaRefusal> {
+        let of_amounts = Quota { concurrent_max: None, requests_per_minute: None, ..quota.clone() };
+        let admitted = self.admits(limit, &of_amounts, used, now_ms);
+        self.day.add(day(now_ms), used);
+        self.month.add(month(now_ms), used);
+        if let Some(size) = quota.tokens_per_minute {
+            self.tokens.take(now_ms, size, used.tokens);
+        }
+        admitted
+    }
+
     /// What was counted at a time was another amount. Minutes have passed, and days and months that are over stay as they were.
     pub(crate) const fn correct(&mut self, at_ms: u64, counted: Amount, right: Amount) {
         self.day.correct(day(at_ms), counted, right);

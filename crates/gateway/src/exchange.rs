@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
     Attempt, Credentials, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, LocatedFinding, Outcome, Principal, Trace, Unscanned,
+    InteractionOpened, LocatedFinding, Outcome, Principal, TokenUsage, Trace, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::{Reservoir, Secret};
@@ -23,7 +23,7 @@ use crate::{
     begun::Estimate,
     blank::{closing, opening},
     exposure::{Exposed, Exposures},
-    not_scanned,
+    not_scanned::{self, note_unscanned},
     quota::Reservation,
     risk::Turn,
     tally::Tally,
@@ -33,9 +33,6 @@ use crate::{
 
 /// Findings in one record; the journal takes no record beyond its own limit of bytes.
 const FINDINGS_RECORDED_MAX: usize = 1_000;
-
-/// Pieces of content that no guard read, in one record; what follows is of the same sort.
-const UNSCANNED_RECORDED_MAX: usize = 128;
 
 /// How an attempt ended of which nothing was heard yet.
 const UNDER_WAY: &str = "under_way";
@@ -330,6 +327,16 @@ impl Exchange {
         self.tally.add(document, is_said);
     }
 
+    /// Counts what was used beside its answer.
+    pub(crate) fn uses(&mut self, tokens: TokenUsage) {
+        self.tally.also(tokens);
+    }
+
+    /// Bytes of what was sent to the client that are kept until it ends.
+    pub(crate) const fn kept_bytes(&self) -> usize {
+        self.sent.len()
+    }
+
     /// What no guard read in the answer.
     pub(crate) fn unscanned(&mut self, unscanned: &[Unscanned]) {
         note_unscanned(&mut self.close.unscanned, unscanned);
@@ -447,16 +454,6 @@ impl Drop for Exchange {
             }
         }
         self.end(ending, Some(reason));
-    }
-}
-
-/// Adds what is not there yet: every event of a stream says the same. Array positions in paths are
-/// those of the event, so what repeats is equal.
-pub(crate) fn note_unscanned(known: &mut Vec<Unscanned>, more: &[Unscanned]) {
-    for one in more {
-        if known.len() < UNSCANNED_RECORDED_MAX && !known.contains(one) {
-            known.push(one.clone());
-        }
     }
 }
 

@@ -22,11 +22,13 @@ use journal::Journal;
 use wire::{Document, Embedded, Unescaped};
 
 use crate::{
-    exchange::{note_unscanned, now_ms},
+    exchange::now_ms,
     files::{self, Files},
     judge::{Inspected, Place},
+    masking::too_many_values,
+    not_scanned::note_unscanned,
     refusal::Refusal,
-    request::{FINDINGS_MAX, too_many_values},
+    request::FINDINGS_MAX,
     service::Shared,
 };
 

@@ -1,4 +1,4 @@
-//! What answers say about what was not scanned: the header `x-bartizan-unscanned`.
+//! What was not scanned: what records list of it, and what answers say, in the header `x-bartizan-unscanned`.
 //!
 //! A structured field (RFC 9651): the number of places that no guard read, as far as it is known when the
 //! answer's head is sent (of a stream, those of the request), with the reasons if they are short:
@@ -15,6 +15,18 @@ pub(crate) const HEADER: &str = "x-bartizan-unscanned";
 pub(crate) const EVERYTHING: &str = "all";
 /// Bytes of all reasons together; more are left out.
 const WHY_BYTES_MAX: usize = 200;
+/// Pieces of content that no guard read, in one record; what follows is of the same sort.
+const UNSCANNED_RECORDED_MAX: usize = 128;
+
+/// Adds what is not there yet: every event of a stream says the same. Array positions in paths are
+/// those of the event, so what repeats is equal.
+pub(crate) fn note_unscanned(known: &mut Vec<Unscanned>, more: &[Unscanned]) {
+    for one in more {
+        if known.len() < UNSCANNED_RECORDED_MAX && !known.contains(one) {
+            known.push(one.clone());
+        }
+    }
+}
 
 /// The header's value for these places.
 pub(crate) fn value<'u>(places: impl IntoIterator<Item = &'u Unscanned>) -> String {

@@ -309,6 +309,31 @@ impl Quotas {
         Ok(reservation)
     }
 
+    /// Counts what was used without being asked for, which is no request, and is known only when it was used. An error, if a limit
+    /// would not have let it in: it is counted all the same.
+    pub(crate) fn charge(&self, ask: &Ask<'_>, used: TokenUsage) -> Result<(), QuotaRefusal> {
+        let Some(claim) = self.claim(ask)? else { return Ok(()) };
+        let (used, now_ms) = (cost(used.input, used.output, claim.price), now_ms());
+        let mut counters = self.counters.map();
+        let mut charged = Ok(());
+        for (id, quota) in &claim.counters {
+            let is_full = counters.len() >= SUBJECTS_MAX && !counters.contains_key(id);
+            if is_full {
+                self.counters.sweep(&mut counters, now_ms);
+            }
+            if is_full && counters.len() >= SUBJECTS_MAX {
+                charged = Err(QuotaRefusal::Full);
+                continue;
+            }
+            let counter = counters.entry(id.clone()).or_default();
+            let admitted = counter.charge(id.name(), quota, used, now_ms);
+            charged = charged.and(admitted);
+        }
+        drop(counters);
+        self.tell(&claim, used);
+        charged
+    }
+
     fn hold(
         &self,
         counters: &mut HashMap<CounterId, Counter>,

@@ -309,3 +309,28 @@ proptest! {
         prop_assert_eq!(counter.month.used.tokens, used);
     }
 }
+
+#[test]
+fn what_was_used_without_being_asked_for_counts_and_is_no_request() {
+    let quota = Quota {
+        requests_per_minute: Some(1),
+        concurrent_max: Some(1),
+        tokens_per_day: Some(250),
+        ..UNLIMITED
+    };
+    let quotas = quotas(&[("team", Per::Team, quota)]);
+    let (red, blue) = (team("red"), team("blue"));
+    let held = reserve(&quotas, &ask(&red, &UNLIMITED), now_ms()).expect("it is let in");
+    let used = TokenUsage { input: 10, output: 10 };
+    let charge = |principal| quotas.charge(&ask(principal, &UNLIMITED), used);
+    // The request under way, and the one a minute, are others'.
+    assert_eq!((charge(&red), charge(&red)), (Ok(()), Ok(())));
+    // 200 are reserved, 40 were used.
+    let over = Err(QuotaRefusal::UsedUp { limit: "team".to_owned(), what: "tokens in a day" });
+    assert_eq!(charge(&red), over);
+    assert_eq!(charge(&blue), Ok(()));
+    drop(held);
+    let sums = serde_json::to_value(quotas.snapshot()).expect("a snapshot");
+    let of = |index: usize| sums["counters"][index]["month"]["used"]["tokens"].as_u64();
+    assert_eq!((of(0), of(1)), (Some(20), Some(60)), "what was too much counts too");
+}

@@ -7,18 +7,16 @@
 //!
 //! Not here: who asks (`ways_in`).
 
-use std::{borrow::Cow, collections::HashSet, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use connect::Stage;
-use events::{
-    Action, ConversationId, Finding, InteractionOpened, Kind, LocatedFinding, Outcome, Span,
-};
+use events::{Action, ConversationId, InteractionOpened, Outcome};
 use http::StatusCode;
 use net::BodyShare;
 use policy::Judgement;
 use stdx::Secret;
-use wire::{Document, Echoes, Edit, Embedded, Form, Member, Operation, ReadLimits};
+use wire::{Document, Echoes, Edit, Form, Member, Operation, ReadLimits};
 
 use crate::{
     allowance,
@@ -27,9 +25,10 @@ use crate::{
     external::{External, Seen},
     files::{self, Files},
     handles::{self, Stored},
-    judge::{Inspected, Place, Subject},
+    judge::{Inspected, Subject},
     lines,
     mask::Masker,
+    masking::mask,
     refusal::Refusal,
     risk::Turn,
     routing::{check_model, judge_each, plan, route_of},
@@ -137,60 +136,76 @@ pub(crate) fn examine(
     received: &mut Received,
     worker: Worker,
 ) -> Result<Option<Prepared>, Refusal> {
+    let (body, operation) = (received.body.clone(), received.operation);
+    let form = form_of(operation, received.boundary.as_deref(), &body, &shared.read_limits)?;
+    let text = form.as_ref().map_or(&body[..], |form| form.json().as_bytes());
+    let mut document = document_of(shared, operation, received.boundary.as_deref(), text)?;
+    examine_read(shared, received, (&mut document, form.as_ref(), text), worker)
+}
+
+/// What was read of a request: the message, the form that it came as, and the text that was read.
+type Read<'r, 'd> = (&'r mut Document<'d>, Option<&'r Form>, &'r [u8]);
+
+/// [`examine`], of a request that was read already.
+pub(crate) fn examine_read(
+    shared: &Shared,
+    received: &mut Received,
+    (document, form, text): Read<'_, '_>,
+    worker: Worker,
+) -> Result<Option<Prepared>, Refusal> {
     let Received {
         allowance, body, caller, client_address, external, opened, operation, path, ..
     } = received;
-    let (operation, limits, within) = (*operation, &shared.read_limits, received.within.as_deref());
-    let form = form_of(operation, received.boundary.as_deref(), body, limits)?;
-    let read = form.as_ref().map_or(&body[..], |form| form.json().as_bytes());
-    let mut document = document_of(shared, operation, received.boundary.as_deref(), read)?;
-    received.text_bytes = Some(read.len() as u64);
-    if worker == Worker::Io && shared.judge.guards() && files::are_to_be_opened(&document) {
+    let (operation, within) = (*operation, received.within.as_deref());
+    received.text_bytes = Some(text.len() as u64);
+    if worker == Worker::Io && shared.judge.guards() && files::are_to_be_opened(document) {
         return Ok(None);
     }
-    received.stored = handles::stored(shared, caller, (operation, path), &mut document)?;
+    received.stored = handles::stored(shared, caller, (operation, path), document)?;
+    let document = &*document;
     let claims = received.stored.as_ref().map(|stored| &stored.claims);
     let (facts, address) = (&document.facts, wire::address(path));
     let shown = wire::shown_model(&address.path);
     let named = address.model.as_deref().or(facts.model.as_deref()).or(shown.as_deref());
     let model = session::model(within, facts, named)?;
     check_name(shared, model, &mut received.keys_seen)?;
-    note_document(opened, &document, (model, body.len()));
+    note_document(opened, document, (model, body.len()));
     caller.principal.end_user = facts.end_user.as_deref().map(|user| hashed(shared, user));
     opened.principal = caller.principal.clone();
     let route = route_of(shared, caller, operation.dialect(), model)?;
     check_model(&address, facts, route)?;
     route.addresses.check(*client_address)?;
     caller.takes(route);
-    let conversation = *opened.conversation.insert(identify(shared, caller, &document, within));
-    let mut targets = plan(&shared.isolation, route, (operation, &document, claims), opened)?;
+    let conversation = *opened.conversation.insert(identify(shared, caller, document, within));
+    let mut targets = plan(&shared.isolation, route, (operation, document, claims), opened)?;
     session::keep_upstream(within, &mut targets)?;
     let asks = (operation, model, &**route);
     if within.is_none_or(|within| within.is_counted) {
-        allowance::within_limits(shared, caller, allowance, &document, asks, claims)?;
+        allowance::within_limits(shared, caller, allowance, document, asks, claims)?;
     }
     let is_first_go = external.is_first_go();
-    let seen = external.look(shared, &document, opened)?;
-    received.keys_seen = exposure::keys_in(&document, &seen.files, &seen.inspected);
+    let seen = external.look(shared, document, opened)?;
+    received.keys_seen = exposure::keys_in(document, &seen.files, &seen.inspected);
     opened.guards = [shared.judge.report(), shared.external.not_reached(Stage::Request)].concat();
-    let Seen { files, mut inspected } = external.join(&document, seen, opened)?;
-    let turn = Turn::begin(&shared.conversations, conversation, &document, &files, &inspected);
+    let Seen { files, mut inspected } = external.join(document, seen, opened)?;
+    let turn = Turn::begin(&shared.conversations, conversation, document, &files, &inspected);
     let (tainted, known) = session::so_far(within);
     let risk = received.turn.insert(turn).risk;
     let whom = (risk, tainted, *client_address, operation, &**route);
     let (subject, judgement, blamed) =
-        judged(shared, caller, opened, whom, (&document, &files), &mut inspected, &mut targets);
+        judged(shared, caller, opened, whom, (document, &files), &mut inspected, &mut targets);
     if judgement.decision().outcome == Outcome::Refused {
         opened.findings = inspected.findings;
         return Err(lines::because_of(blamed, refused(judgement.decision())));
     }
     let masker = Masker::new(&shared.mask_key, conversation, &caller.principal, shared.mask_style);
-    let masked = mask((&document, &files), &inspected, &judgement, &masker, known);
+    let masked = mask((document, &files), &inspected, &judgement, &masker, known);
     opened.findings = std::mem::take(&mut inspected.findings);
-    let (body, vault) = outgoing(operation, (body, form.as_ref()), &document, masked, opened)?;
-    let reference = reference(shared, &document, &files, answer_form(operation, read), &vault);
+    let (body, vault) = outgoing(operation, (body, form), document, masked, opened)?;
+    let form = answer_form(operation, text).filter(|_| vault.is_empty());
+    let reference = reference(shared, document, &files, form, within);
     if is_first_go {
-        external.leave(shared, &document, Seen { files, inspected }, opened)?;
+        external.leave(shared, document, Seen { files, inspected }, opened)?;
     }
     Ok(Some(Prepared {
         body,
@@ -296,15 +311,19 @@ fn note_document(
     opened.unscanned = document.unscanned();
 }
 
-/// What the answer will be compared with. With masks in it an answer has another form than the caller will see.
+/// What the answer will be compared with: with masks in it an answer has another form than the caller will see, and in a session
+/// it is compared with all that was said there.
 fn reference(
     shared: &Shared,
     document: &Document<'_>,
     files: &Files,
     form: Option<detect::AnswerForm>,
-    vault: &Vault,
+    within: Option<&Within>,
 ) -> Arc<detect::Reference> {
-    Arc::new(shared.judge.reference(document, files, form.filter(|_| vault.is_empty())))
+    match within {
+        Some(_) => Arc::default(),
+        None => Arc::new(shared.judge.reference(document, files, form)),
+    }
 }
 
 /// What is sent on: what was received, unless something in it is masked.
@@ -367,132 +386,4 @@ fn identify(
         document.facts.conversation.as_deref(),
         opening.iter().map(|field| &*field.text),
     )
-}
-
-/// The edits that mask what policy wants masked, and the vault that restores it.
-fn mask(
-    (document, files): (&Document<'_>, &Files),
-    inspected: &Inspected,
-    judgement: &Judgement,
-    masker: &Masker,
-    mut vault: Vault,
-) -> Result<(Vec<Edit>, Vault), Refusal> {
-    let mut redacted: Vec<(usize, &Finding)> = Vec::new();
-    for index in judgement.redactions() {
-        let located = &inspected.findings[index];
-        match inspected.places[index] {
-            Place::Field(field) => redacted.push((field, &located.finding)),
-            Place::File(_) => return Err(file_cannot_be_masked(located, judgement.decision())),
-        }
-    }
-    redacted.sort_by_key(|(field, finding)| (*field, finding.span.start));
-    let mut edits: Vec<Edit> = Vec::new();
-    // Overlapping findings are masked as one value, named after the surest of them.
-    let mut covered: Vec<(usize, Span, &Finding)> = Vec::new();
-    for (field, finding) in redacted {
-        match covered.last_mut() {
-            Some((last, hull, surest)) if *last == field && finding.span.start < hull.end => {
-                hull.end = hull.end.max(finding.span.end);
-                if finding.rank > surest.rank {
-                    *surest = finding;
-                }
-            }
-            _ => covered.push((field, finding.span, finding)),
-        }
-    }
-    for (place, located) in inspected.places.iter().zip(&inspected.findings) {
-        let (text, embedded) = match *place {
-            Place::Field(field) => (&*document.fields[field].text, document.fields[field].embedded),
-            Place::File(file) => (&*files.texts[file].text, Embedded::Plain),
-        };
-        let is_value = matches!(located.finding.kind.family(), "pii" | "secret");
-        if let Some(raw) = text.get(located.finding.span.range()).filter(|_| is_value) {
-            vault.saw(&plain(raw, embedded));
-        }
-    }
-    let values: Vec<(usize, Span, &Kind, String)> = covered
-        .into_iter()
-        .filter_map(|(index, span, finding)| {
-            let field = &document.fields[index];
-            let value = plain(field.text.get(span.range())?, field.embedded);
-            Some((index, span, &finding.kind, value))
-        })
-        .collect();
-    let said = already_said(document, files, &values, masker);
-    for (field, span, kind, value) in values {
-        let is_free = |mask: &str| !said.contains(mask) && vault.is_free(mask, &value);
-        let mask = masker.mask(kind, &value, is_free);
-        let other = Masker::without_separators(kind, &mask, &value);
-        if !vault.keep(mask.clone(), value) {
-            return Err(too_many_values());
-        }
-        if let Some((mask, value)) = other.filter(|(mask, _)| !said.contains(mask)) {
-            vault.keep_beside(mask, value);
-        }
-        edits.push(Edit::value(field, span, mask));
-    }
-    Ok((edits, vault))
-}
-
-/// The stand-ins of these values that the request says itself, and that would not be known for masks.
-fn already_said(
-    document: &Document<'_>,
-    files: &Files,
-    values: &[(usize, Span, &Kind, String)],
-    masker: &Masker,
-) -> HashSet<String> {
-    let mut tried = Vault::default();
-    for (_, _, kind, value) in values {
-        let Some(stand_in) = masker.like(kind, value) else { continue };
-        if let Some((plain, _)) = Masker::without_separators(kind, &stand_in, value) {
-            tried.keep_beside(plain, String::new());
-        }
-        tried.keep_beside(stand_in, String::new());
-    }
-    if tried.is_empty() {
-        return HashSet::new();
-    }
-    let fields = document.fields.iter().map(|field| &*field.text);
-    let texts = fields.chain(files.texts.iter().map(|file| &*file.text));
-    texts.flat_map(|text| tried.all_in(text)).map(str::to_owned).collect()
-}
-
-fn file_cannot_be_masked(located: &LocatedFinding, decision: &events::Decision) -> Refusal {
-    let rules = decision
-        .rules
-        .iter()
-        .filter(|rule| !rule.shadow && rule.exception.is_none() && rule.action == Action::Redact);
-    let rules: Vec<&str> = rules.map(|rule| rule.id.as_str()).collect();
-    let message = format!(
-        "`{}` holds {}, which policy masks ({}), and a file cannot be masked; send its text instead of the \
-         file, take the value out, or ask your platform team for an exception",
-        located.path,
-        located.finding.kind,
-        rules.join(", ")
-    );
-    Refusal {
-        ending: events::Ending::Refused,
-        kind: "policy_violation",
-        param: located.path.split('#').next().map(str::to_owned),
-        ..Refusal::request(StatusCode::FORBIDDEN, "file_cannot_be_masked", message)
-    }
-}
-
-pub(crate) fn too_many_values() -> Refusal {
-    Refusal::request(
-        StatusCode::BAD_REQUEST,
-        "too_many_values",
-        "there are too many values to be masked in one request; send less at a time",
-    )
-}
-
-/// The value as a person would write it: inside JSON, its escapes are resolved.
-fn plain(raw: &str, embedded: Embedded) -> String {
-    if embedded == Embedded::Json
-        && raw.contains('\\')
-        && let Ok(value) = serde_json::from_str::<String>(&format!("\"{raw}\""))
-    {
-        return value;
-    }
-    raw.to_owned()
 }

@@ -4,7 +4,7 @@
 //! record is synced before the first byte of the answer or refusal leaves. INVARIANT: every answer
 //! carries the interaction's id.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use events::{Decision, Ending, InteractionId};
@@ -13,7 +13,9 @@ use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, Handler, RequestBody};
 use ring::hmac;
 use store::KeySnapshot;
-use wire::{Dialect, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields};
+use wire::{
+    Dialect, Document, ErrorShape, Operation, ReadLimits, Route as WireRoute, UnknownFields,
+};
 
 use crate::{
     addresses::AddressSettings,
@@ -27,7 +29,7 @@ use crate::{
     quota::{Quotas, Uses},
     refusal::Refusal,
     reply, report,
-    request::{self, Prepared, Received, Worker},
+    request::{Prepared, Received},
     risk::Conversations,
     session::{self, Visitor},
     settings::{Limits, MaskStyle, Routes},
@@ -226,7 +228,7 @@ impl Service {
         if let Err(refusal) = self.receive(&mut journey, head, body).await {
             return Err((journey, refusal));
         }
-        let (journey, prepared) = match self.judged(journey).await {
+        let (journey, prepared) = match self.judged(journey, None).await {
             (journey, Ok(prepared)) => (journey, prepared),
             (journey, Err(refusal)) => return Err((journey, refusal)),
         };
@@ -253,16 +255,21 @@ impl Service {
     }
 
     /// Sees and judges what was received, and opens its record if it may be sent on.
-    pub(crate) async fn judged(&self, journey: Journey) -> (Journey, Result<Prepared, Refusal>) {
+    /// What was `read` of it already is not read again.
+    pub(crate) async fn judged(
+        &self,
+        journey: Journey,
+        mut read: Option<&mut Document<'_>>,
+    ) -> (Journey, Result<Prepared, Refusal>) {
         let shared = &*self.0;
         let Journey { mut exchange, received } = journey;
         let began = Instant::now();
-        let (mut received, mut prepared) = self.examine(received).await;
+        let (mut received, mut prepared) = self.examine(received, read.as_deref_mut()).await;
         // What has to be asked is asked once each: shared limits, then guards outside.
         while received.allowance.ask(&shared.quotas).await
             || received.external.ask(&shared.journal).await
         {
-            (received, prepared) = self.examine(received).await;
+            (received, prepared) = self.examine(received, read.as_deref_mut()).await;
         }
         exchange.examined(began.elapsed());
         exchange.counted_as(&received.caller.counted);
@@ -306,9 +313,8 @@ impl Service {
         shown: &Shown,
     ) -> Result<(), Refusal> {
         let Journey { exchange, received } = journey;
-        self.0.addresses.rules.check(received.client_address)?;
-        let dialect = received.operation.dialect();
-        received.caller = ways_in::authenticate(&self.0, dialect, head, shown).await?;
+        let (address, dialect) = (received.client_address, received.operation.dialect());
+        received.caller = self.admitted((address, dialect), head, shown).await?;
         received.opened.credentials = received.caller.credentials.clone();
         received.opened.principal = received.caller.principal.clone();
         exchange.asked_by(&received.caller);
@@ -316,33 +322,15 @@ impl Service {
         Ok(())
     }
 
-    /// Examines small requests here, and large ones and those with files on the CPU pool, so that nobody else
-    /// waits.
-    async fn examine(&self, mut received: Received) -> (Received, Result<Prepared, Refusal>) {
-        if received.body.len() <= self.0.cpu.inline_bytes_max
-            && let Some(prepared) = request::examine(&self.0, &mut received, Worker::Io).transpose()
-        {
-            return (received, prepared);
-        }
-        let lost = (received.opened.clone(), received.body.clone(), received.operation);
-        let permit = Arc::clone(&self.0.cpu.permits).acquire_owned().await;
-        let shared = Arc::clone(&self.0);
-        let examined = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let prepared = request::examine(&shared, &mut received, Worker::Cpu);
-            (received, prepared.and_then(|prepared| prepared.ok_or_else(not_examined)))
-        });
-        match examined.await {
-            Ok(examined) => examined,
-            Err(error) => {
-                tracing::error!(%error, "examining a request failed");
-                let (opened, body, operation) = lost;
-                let client_address = opened.client_address.parse().ok();
-                let mut received = Received::new(opened, operation, client_address, "");
-                received.body = body;
-                (received, Err(not_examined()))
-            }
-        }
+    /// Who is let in from there.
+    pub(crate) async fn admitted(
+        &self,
+        (client_address, dialect): (Option<IpAddr>, Dialect),
+        head: &Parts,
+        shown: &Shown,
+    ) -> Result<Caller, Refusal> {
+        self.0.addresses.rules.check(client_address)?;
+        ways_in::authenticate(&self.0, dialect, head, shown).await
     }
 
     /// Records a refusal and words it for the client.
@@ -393,10 +381,6 @@ impl Journey {
         self.exchange.exposes(&std::mem::take(&mut self.received.keys_seen));
         Ok(())
     }
-}
-
-fn not_examined() -> Refusal {
-    Refusal::internal("internal_examine", "the request could not be read")
 }
 
 fn decision_words(decision: &Decision) -> String {

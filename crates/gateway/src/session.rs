@@ -5,13 +5,15 @@
 //!
 //! INVARIANT: a session goes to one upstream and one model, those that its handshake was judged for. INVARIANT: nothing of the
 //! caller's handshake is sent on but the model and the mark of the API's beta. INVARIANT: a session keeps the configuration that
-//! it began with; whose key it is, and whether it still is good, is asked for each event that is judged.
+//! it began with; whose key it is, and whether it still is good, is asked for each event that is judged, and every few seconds.
 //!
 //! Not here: frames and messages (`net`), what events mean (`wire`).
 
 mod hear;
 mod items;
 mod memory;
+mod pending;
+mod say;
 mod talk;
 mod telling;
 
@@ -115,7 +117,7 @@ pub(crate) async fn open(
         Err(refusal) => return Err((journey, refusal)),
     };
     let Begun { conversation, handshake, model, protocol } = begun;
-    let (mut journey, prepared) = match service.judged(journey).await {
+    let (mut journey, prepared) = match service.judged(journey, None).await {
         (journey, Ok(prepared)) => (journey, prepared),
         (journey, Err(refusal)) => return Err((journey, refusal)),
     };
@@ -127,22 +129,29 @@ pub(crate) async fn open(
         return Err((journey, Refusal::record(&error)));
     }
     let Journey { mut exchange, received } = journey;
-    shared.was_sent(exchange.interaction(), &received.caller, true);
+    let caller = received.caller;
+    shared.was_sent(exchange.interaction(), &caller, true);
     let response = handshake.response(protocol);
     exchange.status(response.status().as_u16());
     let place = talk::Place {
+        caller,
         certificate,
         client_address: received.client_address,
         conversation,
         head,
         hold,
         model,
+        route: Arc::clone(&prepared.route),
         target,
     };
     let service = Service(Arc::clone(&service.0));
-    let limits = socket_limits(shared, shared.limits.body_bytes_max);
+    let limits = SocketLimits {
+        message_bytes_max: shared.limits.session_message_bytes_max,
+        message_time_max: shared.limits.body_time_max,
+        send_time_max: shared.limits.send_time_max,
+    };
     shared.tasks.spawn(async move {
-        match handshake.open(limits).await {
+        match handshake.open(limits, &service.0.bodies).await {
             Ok(client) => {
                 let sockets = (client, upstream);
                 Box::pin(talk::Session::new(service, place, prepared, exchange, sockets).run())
@@ -152,10 +161,6 @@ pub(crate) async fn open(
         }
     });
     Ok(response)
-}
-
-fn socket_limits(shared: &Shared, message_bytes_max: usize) -> SocketLimits {
-    SocketLimits { message_bytes_max, send_time_max: shared.limits.send_time_max }
 }
 
 /// What a handshake asks for.
@@ -265,7 +270,11 @@ async fn connect(
     journey: &mut Journey,
     prepared: &Prepared,
 ) -> Result<(UpstreamSocket, Arc<Target>), Refusal> {
-    let limits = socket_limits(shared, shared.limits.event_bytes_max);
+    let limits = SocketLimits {
+        message_bytes_max: shared.limits.event_bytes_max,
+        message_time_max: shared.limits.stream_idle_time_max,
+        send_time_max: shared.limits.send_time_max,
+    };
     let mut last = Refusal::isolated();
     for target in &prepared.targets {
         let model = named(journey.received.operation, &prepared.subject.model);
@@ -278,7 +287,7 @@ async fn connect(
         };
         journey.exchange.is_sent();
         journey.exchange.attempts(target.name());
-        match target.upstream.open(request, limits).await {
+        match target.upstream.open(request, (limits, &shared.bodies)).await {
             Ok(socket) => {
                 journey.exchange.attempted("opened".to_owned(), true);
                 return Ok((socket, Arc::clone(target)));

@@ -85,8 +85,13 @@ pub struct Limits {
     pub inline_inspection_bytes_max: usize,
     /// Time that an answer may wait for the client to read more of it.
     pub send_time_max: Duration,
+    /// Time between two questions whether the caller of a session is still let in.
+    pub session_check_pause: Duration,
     /// Time that nobody says anything in a session.
     pub session_idle_time_max: Duration,
+    /// Bytes of one message of a client in a session. Sound comes in pieces of some kilobytes (a second of it has 64 KB), but a
+    /// photograph may have some megabytes; as much is taken as a server may say at once.
+    pub session_message_bytes_max: usize,
     /// Time that a session may last.
     pub session_time_max: Duration,
     /// Time for open requests when shutting down.
@@ -111,7 +116,9 @@ impl Default for Limits {
             head_time_max: Duration::from_secs(15),
             inline_inspection_bytes_max: 64 << 10,
             send_time_max: Duration::from_mins(1),
+            session_check_pause: Duration::from_secs(5),
             session_idle_time_max: Duration::from_mins(15),
+            session_message_bytes_max: 4 << 20,
             session_time_max: Duration::from_hours(1),
             shutdown_time_max: Duration::from_secs(30),
             stream_idle_time_max: Duration::from_mins(2),

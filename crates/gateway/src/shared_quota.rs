@@ -126,6 +126,14 @@ impl Quotas {
         }
     }
 
+    /// Tells the store, if there is one, what was used without being asked for.
+    pub(crate) fn tell(&self, claim: &Claim, used: Amount) {
+        if let Some(SharedQuota { limits, .. }) = &self.settings.shared {
+            let counters: Vec<SharedCounter> = claim.counters.iter().map(counter).collect();
+            limits.on_its_own(&counters).used(amount(used));
+        }
+    }
+
     /// Keeps the shared limits in order until the gateway stops, if nobody does yet, and puts on record when their store
     /// goes away and comes back, as long as this configuration holds.
     pub(crate) fn keep_shared(

@@ -47,6 +47,13 @@ impl Tally {
         }
     }
 
+    /// Takes what was used beside the answer.
+    pub(crate) fn also(&mut self, tokens: TokenUsage) {
+        let counted = self.counted.get_or_insert_default();
+        counted.input = counted.input.saturating_add(tokens.input);
+        counted.output = counted.output.saturating_add(tokens.output);
+    }
+
     /// What the upstream has counted.
     pub(crate) const fn counted(self) -> Option<TokenUsage> {
         self.counted

@@ -21,6 +21,8 @@ pub(crate) const MASKED_VALUES_MAX: usize = 10_000;
 
 /// What a session says in one place each, that is remembered; what follows is judged like an answer where it is repeated.
 const ASKED_TEXTS_MAX: usize = 1 << 17;
+/// What is kept of a value beside its text, about.
+const VALUE_BYTES: usize = 64;
 
 /// The values of one request, or of a session so far: those masked, and those seen and let through.
 #[derive(Clone, Default)]
@@ -31,6 +33,8 @@ pub(crate) struct Vault {
     echoes: HashSet<String>,
     /// The ASCII characters with which stand-ins begin.
     begins: u128,
+    /// Bytes of all that, about.
+    bytes: usize,
     /// How many values were masked.
     masked: usize,
     /// The values, by what stands in for them.
@@ -63,17 +67,24 @@ impl Vault {
         if self.masked >= MASKED_VALUES_MAX && !self.values.contains_key(&stand_in) {
             return false;
         }
-        self.begins |= stand_in.bytes().next().map_or(0, bit);
-        self.masked += usize::from(self.values.insert(stand_in, value).is_none());
+        self.masked += usize::from(self.put(stand_in, value));
         true
     }
 
     /// Remembers another way to write a masked value, if it is free.
     pub(crate) fn keep_beside(&mut self, stand_in: String, value: String) {
         if self.values.len() < 2 * MASKED_VALUES_MAX && self.is_free(&stand_in, &value) {
-            self.begins |= stand_in.bytes().next().map_or(0, bit);
-            self.values.insert(stand_in, value);
+            self.put(stand_in, value);
         }
+    }
+
+    /// Whether it is new.
+    fn put(&mut self, stand_in: String, value: String) -> bool {
+        self.begins |= stand_in.bytes().next().map_or(0, bit);
+        let bytes = stand_in.len() + value.len() + VALUE_BYTES;
+        let is_new = self.values.insert(stand_in, value).is_none();
+        self.bytes += if is_new { bytes } else { 0 };
+        is_new
     }
 
     /// Whether this may stand in for the value: it is nothing that the request says itself, stands for nothing else, and
@@ -90,15 +101,22 @@ impl Vault {
     /// Remembers a value the caller sent in the clear: an answer that repeats it leaks nothing.
     pub(crate) fn saw(&mut self, value: &str) {
         if self.echoes.len() < MASKED_VALUES_MAX {
-            self.echoes.insert(value.to_owned());
+            let is_new = self.echoes.insert(value.to_owned());
+            self.bytes += if is_new { value.len() + VALUE_BYTES } else { 0 };
         }
     }
 
     /// Remembers what the request says in one place.
     pub(crate) fn asks(&mut self, text: &str) {
         if self.asked.len() < ASKED_TEXTS_MAX {
-            self.asked.insert(self.asked_key.hash_one(text));
+            let is_new = self.asked.insert(self.asked_key.hash_one(text));
+            self.bytes += if is_new { 2 * size_of::<u64>() } else { 0 };
         }
+    }
+
+    /// Bytes that it holds, about.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// A text of an answer as the caller wrote it, if it is all of what the request says in one place.
@@ -291,6 +309,11 @@ mod tests {
             assert!(vault.keep(format!("[A-{index}]"), String::new()));
         }
         assert!(!vault.keep("[B]".to_owned(), String::new()));
+        let bytes = vault.bytes();
+        assert!(bytes > MASKED_VALUES_MAX * VALUE_BYTES);
         assert!(vault.keep("[A-0]".to_owned(), String::new()), "one that is known takes no room");
+        vault.saw("a value");
+        vault.saw("a value");
+        assert_eq!(vault.bytes(), bytes + "a value".len() + VALUE_BYTES);
     }
 }

@@ -16,6 +16,7 @@ mod connector;
 mod dial;
 mod endpoint;
 mod error;
+mod frames;
 mod http2;
 mod http2_client;
 mod in_place;

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header, u
 use policy::Cleared;
 
 use crate::{
-    AnswerBody, CertificatePin, ClientIdentity, HttpVersions, SocketLimits, UpstreamError,
-    UpstreamSocket,
+    AnswerBody, BodyBudget, CertificatePin, ClientIdentity, HttpVersions, SocketLimits,
+    UpstreamError, UpstreamSocket,
     client::{Client, ClientFault},
     connector::{Connector, DialFault, parse},
     pool::PoolSettings,
@@ -123,7 +123,7 @@ impl Upstream {
     pub async fn open(
         &self,
         request: Cleared<Request<()>>,
-        limits: SocketLimits,
+        limits: (SocketLimits, &BodyBudget),
     ) -> Result<UpstreamSocket, UpstreamError> {
         let (mut head, ()) = request.into_inner().into_parts();
         head.uri = self.socket_uri(&self.place(&mut head))?;

@@ -2,13 +2,20 @@
 //!
 //! Frames are read and written by tungstenite: it masks, joins fragments, checks UTF-8 and answers pings.
 //!
-//! INVARIANT: a message is at most `message_bytes_max` bytes, however it is cut, and of a client every frame is masked.
+//! INVARIANT: a message is at most `message_bytes_max` bytes, however it is cut, has come whole `message_time_max` after its first
+//! byte, and of a client every frame is masked. INVARIANT: what has come of a message counts in the budget of all bodies until the
+//! next is asked for, and then its memory is given back.
 //! INVARIANT: no write waits longer than `send_time_max`. INVARIANT: an upstream is told only what policy has cleared;
 //! closing a connection says nothing but a number. INVARIANT: no extension is agreed on, so nothing is compressed.
 //!
-//! Not here: what messages mean (`wire`).
+//! Not here: what messages mean (`wire`), where a message ends (`frames`).
 
-use std::time::Duration;
+use std::{
+    future::{Future as _, poll_fn},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use data_encoding::BASE64;
 use futures_util::{SinkExt, StreamExt};
@@ -16,7 +23,10 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, reques
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use policy::Cleared;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Sleep,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -27,7 +37,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{Body, UpstreamError, empty};
+use crate::{Body, BodyBudget, BodyShare, UpstreamError, empty, frames::Counted};
 
 /// The one version there is (RFC 6455, section 4.1).
 const VERSION: &str = "13";
@@ -43,6 +53,8 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 pub struct SocketLimits {
     /// Bytes of a message.
     pub message_bytes_max: usize,
+    /// Time from the first byte of a message to its last.
+    pub message_time_max: Duration,
     /// Time that a write may wait for the other side to read.
     pub send_time_max: Duration,
 }
@@ -117,12 +129,16 @@ impl Handshake {
     }
 
     /// The WebSocket, once the answer has been sent.
-    pub async fn open(self, limits: SocketLimits) -> Result<Socket, SocketError> {
+    pub async fn open(
+        self,
+        limits: SocketLimits,
+        budget: &BodyBudget,
+    ) -> Result<Socket, SocketError> {
         let stream = self.upgrade.await.map_err(|_| SocketError::Broken)?;
-        let stream: Box<dyn Io> = Box::new(TokioIo::new(stream));
+        let stream = Counted::new(Box::new(TokioIo::new(stream)));
         let config = Some(config(limits));
         let stream = WebSocketStream::from_raw_socket(stream, Role::Server, config).await;
-        Ok(Socket { send_time_max: limits.send_time_max, stream })
+        Ok(Socket::new(stream, Role::Server, limits, budget))
     }
 }
 
@@ -172,6 +188,9 @@ pub enum SocketError {
     /// The connection is gone.
     #[error("the connection broke")]
     Broken,
+    /// There is no memory for more messages.
+    #[error("too many large messages are under way")]
+    Busy,
     /// Text that is not UTF-8.
     #[error("a text message is not UTF-8")]
     InvalidUtf8,
@@ -184,6 +203,9 @@ pub enum SocketError {
     /// A message above the limit.
     #[error("a message is too large")]
     TooLarge,
+    /// A message that was begun did not come whole in time.
+    #[error("a message that was begun has not come whole in time")]
+    Unfinished,
 }
 
 impl SocketError {
@@ -191,9 +213,11 @@ impl SocketError {
     pub const fn close_code(self) -> u16 {
         match self {
             Self::Broken | Self::Slow => 1011,
+            Self::Busy => 1013,
             Self::InvalidUtf8 => 1007,
             Self::Protocol => 1002,
             Self::TooLarge => 1009,
+            Self::Unfinished => 1008,
         }
     }
 
@@ -201,10 +225,12 @@ impl SocketError {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Broken => "socket_broken",
+            Self::Busy => "overloaded",
             Self::InvalidUtf8 => "socket_not_utf8",
             Self::Protocol => "socket_protocol",
             Self::Slow => "socket_slow",
             Self::TooLarge => "message_too_large",
+            Self::Unfinished => "message_too_slow",
         }
     }
 }
@@ -223,8 +249,14 @@ impl From<Error> for SocketError {
 
 /// An open WebSocket.
 pub struct Socket {
-    send_time_max: Duration,
-    stream: WebSocketStream<Box<dyn Io>>,
+    budget: BodyBudget,
+    limits: SocketLimits,
+    role: Role,
+    /// What the last message, or what has come of the next, takes of the budget.
+    share: BodyShare,
+    stream: WebSocketStream<Counted>,
+    /// Runs while a message that was begun has not come whole.
+    waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl std::fmt::Debug for Socket {
@@ -234,9 +266,20 @@ impl std::fmt::Debug for Socket {
 }
 
 impl Socket {
+    fn new(
+        stream: WebSocketStream<Counted>,
+        role: Role,
+        limits: SocketLimits,
+        budget: &BodyBudget,
+    ) -> Self {
+        let (budget, share) = (budget.clone(), BodyShare::default());
+        Self { budget, limits, role, share, stream, waiting: None }
+    }
+
     /// What comes next. Nothing is lost when this is dropped before it is ready.
     pub async fn receive(&mut self) -> Result<SocketMessage, SocketError> {
-        Ok(match self.stream.next().await {
+        self.give_back().await?;
+        Ok(match poll_fn(|context| self.poll_receive(context)).await? {
             None => SocketMessage::Closed(None),
             Some(Ok(Message::Text(text))) => SocketMessage::Text(text.as_str().to_owned()),
             Some(Ok(Message::Binary(_))) => SocketMessage::Binary,
@@ -251,6 +294,46 @@ impl Socket {
             }
             Some(Err(error)) => return Err(error.into()),
         })
+    }
+
+    /// Gives back what the last message took. The library keeps its buffer as large as it ever was, so it is had anew after a large
+    /// one, of which nothing is left in it.
+    async fn give_back(&mut self) -> Result<(), SocketError> {
+        let frames = &self.stream.get_ref().frames;
+        if frames.has_begun() {
+            return Ok(());
+        }
+        if frames.message_bytes() > READ_BYTES {
+            // It may have to answer a ping.
+            let flushed = tokio::time::timeout(self.limits.send_time_max, self.stream.flush());
+            flushed.await.map_err(|_| SocketError::Slow)??;
+            let stream = std::mem::take(self.stream.get_mut());
+            let config = Some(config(self.limits));
+            self.stream = WebSocketStream::from_raw_socket(stream, self.role, config).await;
+        }
+        self.stream.get_mut().frames.forget();
+        self.share = BodyShare::default();
+        Ok(())
+    }
+
+    fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Result<Message, Error>>, SocketError>> {
+        let come = self.stream.poll_next_unpin(context);
+        let frames = &self.stream.get_ref().frames;
+        let is_covered = self.budget.cover(&mut self.share, frames.message_bytes()).is_ok();
+        if frames.has_begun() {
+            // Whatever else comes meanwhile.
+            let time_max = self.limits.message_time_max;
+            let sleep = || Box::pin(tokio::time::sleep(time_max));
+            if self.waiting.get_or_insert_with(sleep).as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(SocketError::Unfinished));
+            }
+        } else {
+            self.waiting = None;
+        }
+        if is_covered { come.map(Ok) } else { Poll::Ready(Err(SocketError::Busy)) }
     }
 
     /// Sends text; once it is written, all before it is.
@@ -271,7 +354,7 @@ impl Socket {
     }
 
     async fn write(&mut self, message: Message) -> Result<(), SocketError> {
-        match tokio::time::timeout(self.send_time_max, self.stream.send(message)).await {
+        match tokio::time::timeout(self.limits.send_time_max, self.stream.send(message)).await {
             Ok(sent) => sent.map_err(SocketError::from),
             Err(_) => Err(SocketError::Slow),
         }
@@ -287,9 +370,10 @@ impl UpstreamSocket {
     pub(crate) async fn open(
         stream: Box<dyn Io>,
         request: Request<()>,
-        limits: SocketLimits,
+        (limits, budget): (SocketLimits, &BodyBudget),
         name: &str,
     ) -> Result<Self, UpstreamError> {
+        let stream = Counted::after_answer(stream);
         let mut request = request;
         let headers = request.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -300,7 +384,7 @@ impl UpstreamSocket {
         }
         let opened = client_async_with_config(request, stream, Some(config(limits))).await;
         match opened {
-            Ok((stream, _)) => Ok(Self(Socket { send_time_max: limits.send_time_max, stream })),
+            Ok((stream, _)) => Ok(Self(Socket::new(stream, Role::Client, limits, budget))),
             Err(Error::Http(answer)) => Err(UpstreamError::NotOpened {
                 name: name.to_owned(),
                 status: answer.status().as_u16(),

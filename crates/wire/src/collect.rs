@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
         if self.document.source.get(source.clone()) == Some("[]") {
             return;
         }
-        self.document.echoes.push(Echo { source, choice: 0, of });
+        self.document.echoes.push(Echo { source, choice: 0, part: 0, of });
     }
 
     /// The presence of an object. Says what it is, if its place matters.

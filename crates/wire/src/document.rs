@@ -36,8 +36,8 @@ pub struct Document<'a> {
     pub handles: Vec<Handle<'a>>,
     /// The messages that a file is made of, one a line, in order.
     pub members: Vec<Member<'a>>,
-    /// Answers: the items that have ids, the inner before the outer, each with its fields.
-    pub items: Vec<(Cow<'a, str>, Range<usize>)>,
+    /// Answers: the items that have ids, the inner before the outer.
+    pub items: Vec<Item<'a>>,
     /// Whether the message goes on with bytes that are no text; then nothing of it can be edited.
     pub is_partial: bool,
     /// What stands between its parts, if it is a form.
@@ -50,6 +50,17 @@ pub struct Document<'a> {
     pub(crate) replaced: Vec<(Range<usize>, String)>,
     /// Where whole messages stand in it that another map reads.
     pub(crate) inner: Vec<(Range<usize>, PathId)>,
+}
+
+/// An item of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// Its id.
+    pub id: Cow<'a, str>,
+    /// Which fields of the document are its.
+    pub fields: Range<usize>,
+    /// Which echoes are.
+    pub echoes: Range<usize>,
 }
 
 /// A piece of text.
@@ -191,6 +202,8 @@ pub struct Echo {
     pub source: Range<usize>,
     /// The choice whose text it repeats.
     pub choice: u32,
+    /// The part of that choice which it is in; 0 where choices have no parts.
+    pub part: u32,
     /// Which of its channels.
     pub of: EchoOf,
 }
@@ -200,8 +213,10 @@ pub struct Echo {
 pub enum EchoOf {
     /// Content and refusal: `logprobs`.
     Answer,
-    /// The transcript: the audio itself.
+    /// The transcript: its tokens, or the audio itself.
     Transcript,
+    /// The transcript of a part of a session's item: the audio itself.
+    Sound,
     /// Everything the model wrote: its token ids.
     Everything,
 }
@@ -217,7 +232,7 @@ impl EchoOf {
                     | Channel::PartText(_)
                     | Channel::PartRefusal(_)
             ),
-            Self::Transcript => matches!(
+            Self::Transcript | Self::Sound => matches!(
                 channel,
                 Channel::Transcript | Channel::PartTranscript(_) | Channel::InputTranscript(_)
             ),
@@ -295,6 +310,8 @@ pub struct Facts<'a> {
     pub item: Option<u32>,
     /// Event: the part of an item that it is about, by its place.
     pub part: Option<u32>,
+    /// Event: the event of the client that it complains about, by the id that the client gave it.
+    pub complains_of: Option<Cow<'a, str>>,
     /// Event: that item's id.
     pub item_id: Option<Cow<'a, str>>,
     /// Event: its type without its last word, if the content map does not say what such events say.

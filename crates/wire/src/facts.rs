@@ -54,6 +54,7 @@ pub(crate) fn apply_text<'a>(
         }
         Fact::Id => facts.id = Some(value),
         Fact::ItemId => facts.item_id = Some(value),
+        Fact::ComplainsOf => facts.complains_of = Some(value),
         Fact::Url => facts.url = Some(value),
         Fact::StreamFormat => facts.stream = value == "sse",
         Fact::Fingerprint => facts.system_fingerprint = Some(value),

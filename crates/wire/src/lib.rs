@@ -68,8 +68,8 @@ pub use address::{Address, AddressStyle, address};
 pub use answer_shape::{AnswerShape, read_answer, shape_of_answer};
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
-    Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Handle, HandleOf, Literal,
-    Member, MemberAt, Progress, REPORTED_PATHS_MAX,
+    Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Handle, HandleOf, Item,
+    Literal, Member, MemberAt, Progress, REPORTED_PATHS_MAX,
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;

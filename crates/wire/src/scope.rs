@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use events::Provenance;
 
-use crate::document::{Document, Embedded, Field, FilePart, Finish, Pending};
+use crate::document::{Document, Embedded, Field, FilePart, Finish, Item, Pending};
 use crate::form::Form;
 use crate::json_text::key_hash;
 use crate::lane::Channel;
@@ -126,8 +126,10 @@ impl<'a> ScopeFrame<'a> {
 
     /// Settles what was collected.
     pub(crate) fn leave(mut self, document: &mut Document<'a>, opening: &mut Opening) {
-        if let Some(item) = self.item.take() {
-            document.items.push((item, self.fields_from..document.fields.len()));
+        if let Some(id) = self.item.take() {
+            let fields = self.fields_from..document.fields.len();
+            let echoes = self.echoes_from..document.echoes.len();
+            document.items.push(Item { id, fields, echoes });
         }
         let index = self.index.unwrap_or(self.position);
         let fields = document.fields.get_mut(self.fields_from..).unwrap_or_default();
@@ -174,6 +176,10 @@ impl<'a> ScopeFrame<'a> {
             Scope::Call | Scope::OutputPart => {
                 for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
                     lane.channel = channel_of(self.kind.as_deref(), lane.channel.at(index));
+                }
+                let echoes = document.echoes.get_mut(self.echoes_from..);
+                for echo in echoes.unwrap_or_default() {
+                    echo.part = index;
                 }
             }
             Scope::Event(kinds) => self.settle_event(kinds, document),
@@ -230,6 +236,7 @@ impl<'a> ScopeFrame<'a> {
         }
         for echo in &mut document.echoes {
             echo.choice = self.index.unwrap_or(echo.choice);
+            echo.part = self.part.unwrap_or(echo.part);
         }
         document.facts.event = Some(name);
     }

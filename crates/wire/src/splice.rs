@@ -158,7 +158,7 @@ fn repeated(document: &Document<'_>, edits: &[&Edit]) -> BTreeSet<(u32, EchoOf)>
         return repeated;
     }
     for lane in edits.iter().filter_map(|edit| document.fields.get(edit.field)?.lane) {
-        for of in [EchoOf::Answer, EchoOf::Transcript, EchoOf::Everything] {
+        for of in [EchoOf::Answer, EchoOf::Transcript, EchoOf::Sound, EchoOf::Everything] {
             if of.repeats(lane.channel) {
                 repeated.insert((lane.choice, of));
             }

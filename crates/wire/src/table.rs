@@ -185,6 +185,8 @@ pub(crate) enum Fact {
     /// The place of a part in the item that an event is about.
     PartIndex,
     ItemId,
+    /// The id of the client's event that an error is about.
+    ComplainsOf,
     Sequence,
     /// The `type` of a tool, which the provider may run itself.
     ToolKind,

@@ -4,7 +4,7 @@
 //! to be what the pieces came to after the guards, so it is written down here as it leaves.
 //!
 //! INVARIANT: at most [`TRANSCRIPT_BYTES_MAX`] bytes are kept; what does not fit is refused, and then the
-//! answer cannot go on.
+//! answer cannot go on. INVARIANT: a lane that was closed stays closed, whether its text is still kept or was forgotten.
 
 use std::collections::BTreeMap;
 
@@ -31,15 +31,16 @@ pub struct Transcript {
 struct Said {
     text: String,
     is_closed: bool,
+    is_forgotten: bool,
 }
 
 impl Transcript {
     /// Takes over text that is sent on a lane. `false` when there is no room for it.
     #[must_use]
     pub fn add(&mut self, lane: Lane, text: &str) -> bool {
-        self.bytes += text.len();
-        let fits = self.bytes <= TRANSCRIPT_BYTES_MAX;
+        let fits = self.bytes + text.len() <= TRANSCRIPT_BYTES_MAX;
         if fits {
+            self.bytes += text.len();
             self.lanes.entry(lane).or_default().text.push_str(text);
         }
         fits
@@ -55,14 +56,22 @@ impl Transcript {
         self.lanes.entry(lane).or_default().is_closed = true;
     }
 
+    /// Forgets the text of a lane that was closed.
+    pub fn forget(&mut self, lane: Lane) {
+        if let Some(said) = self.lanes.get_mut(&lane).filter(|said| said.is_closed) {
+            self.bytes -= said.text.len();
+            (said.text, said.is_forgotten) = (String::new(), true);
+        }
+    }
+
     /// Whether that was said of the lane.
     pub fn is_closed(&self, lane: Lane) -> bool {
         self.lanes.get(&lane).is_some_and(|said| said.is_closed)
     }
 
-    /// The text sent on a lane; `None` for one that has never begun.
+    /// The text sent on a lane; `None` for one that has never begun, or whose text was forgotten.
     pub fn text(&self, lane: Lane) -> Option<&str> {
-        self.lanes.get(&lane).map(|said| said.text.as_str())
+        self.lanes.get(&lane).filter(|said| !said.is_forgotten).map(|said| said.text.as_str())
     }
 
     /// Takes over the id of an item.
@@ -111,6 +120,12 @@ mod tests {
         assert!(transcript.is_closed(lane));
         assert!(transcript.add(lane, &"c".repeat(TRANSCRIPT_BYTES_MAX - 2)), "at the limit");
         assert!(!transcript.add(lane, "d"), "beyond");
+        transcript.forget(lane);
+        assert_eq!((transcript.text(lane), transcript.is_closed(lane)), (None, true));
+        let other = Lane { choice: 1, ..lane };
+        assert!(transcript.bytes() == 0 && transcript.add(other, "e"), "there is room again");
+        transcript.forget(other);
+        assert_eq!(transcript.text(other), Some("e"), "it is not closed");
         for item in 0..=TRANSCRIPT_ITEMS_MAX {
             transcript.name_item(item as u32, "msg");
         }

@@ -137,6 +137,8 @@ pub(crate) struct ServerOptions {
     pub(crate) event_bytes_max: usize,
     /// Time between two pieces of a streamed answer, in milliseconds.
     pub(crate) stream_idle_timeout_ms: u64,
+    /// Bytes of one message of a client in a session (Realtime): a piece of sound has some kilobytes, a photograph some megabytes.
+    pub(crate) session_message_bytes_max: usize,
     /// Time that nobody says anything in a session (Realtime), in milliseconds.
     pub(crate) session_idle_timeout_ms: u64,
     /// Time that a session (Realtime) may last, in milliseconds.
@@ -448,6 +450,7 @@ impl Default for ServerOptions {
             answer_timeout_ms: 600_000,
             event_bytes_max: 4 << 20,
             stream_idle_timeout_ms: 120_000,
+            session_message_bytes_max: 4 << 20,
             session_idle_timeout_ms: 900_000,
             session_timeout_ms: 3_600_000,
             shutdown_timeout_ms: 30_000,

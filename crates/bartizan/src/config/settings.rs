@@ -311,13 +311,16 @@ impl<'a> Checker<'a> {
             ("server.body_bytes_max", server.body_bytes_max),
             ("server.answer_bytes_max", server.answer_bytes_max),
             ("server.event_bytes_max", server.event_bytes_max),
+            ("server.session_message_bytes_max", server.session_message_bytes_max),
         ] {
             self.within(path, bytes, 1024, MESSAGE_BYTES_MAX);
         }
         let (requests, most) = (server.batch_requests_max, BATCH_REQUESTS_MAX);
         self.within("server.batch_requests_max", requests, 1, most);
         // One body must fit, or it would be refused for ever as if there were too many.
-        let largest = server.body_bytes_max.max(server.answer_bytes_max).min(MESSAGE_BYTES_MAX);
+        let sizes =
+            [server.body_bytes_max, server.answer_bytes_max, server.session_message_bytes_max];
+        let largest = sizes.into_iter().max().unwrap_or_default().min(MESSAGE_BYTES_MAX);
         self.within("server.bodies_bytes_max", server.bodies_bytes_max, largest, usize::MAX >> 3);
         let timeout = |checker: &mut Self, path: &str, milliseconds: u64| {
             checker.within(path, milliseconds, 1, TIMEOUT_MS_MAX);
@@ -341,6 +344,7 @@ impl<'a> Checker<'a> {
                 "server.session_idle_timeout_ms",
                 server.session_idle_timeout_ms,
             ),
+            session_message_bytes_max: server.session_message_bytes_max,
             session_time_max: timeout(self, "server.session_timeout_ms", server.session_timeout_ms),
             shutdown_time_max: timeout(
                 self,

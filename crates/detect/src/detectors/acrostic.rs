@@ -41,6 +41,11 @@ const PROMPT_RANK: u8 = 40;
 pub(crate) struct Spelled(Vec<u64>);
 
 impl Spelled {
+    /// Bytes that it takes.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.0.len() * size_of::<u64>()
+    }
+
     /// Of planted strings.
     pub(crate) fn of_canaries(canaries: &[String]) -> Self {
         let sequences =

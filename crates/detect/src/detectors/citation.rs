@@ -63,6 +63,11 @@ impl Sources {
         Some(Self { text })
     }
 
+    /// Bytes that it takes.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// The hashes of all sequences of words, in order.
     fn sequences(&self) -> Vec<u64> {
         let mut all: Vec<u64> = sequences(&self.text).collect();

@@ -81,6 +81,12 @@ impl PromptPrint {
         print
     }
 
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let hashes = self.grams.iter().chain([&self.opening]).map(Vec::len).sum::<usize>();
+        hashes * size_of::<u64>()
+    }
+
     /// Whether there is nothing to be compared.
     pub(crate) fn is_empty(&self) -> bool {
         self.grams.iter().all(Vec::is_empty)
@@ -119,6 +125,9 @@ impl PromptPrint {
 fn known_grams<'a>(known: impl IntoIterator<Item = &'a str>) -> Vec<u64> {
     let (mut grams, mut left) = (Vec::new(), KNOWN_WORDS_MAX);
     for text in known {
+        if left == 0 {
+            break;
+        }
         let mut words = words_of(text);
         words.truncate(left);
         left -= words.len();

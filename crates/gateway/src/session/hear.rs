@@ -1,11 +1,11 @@
 //! What the server of a session says: under which record it is told, and what ends with it.
 //!
-//! INVARIANT: nothing of a response that was announced is told before its record is synced. INVARIANT: what cannot be read, or is stopped by
-//! policy, ends the session, and the server is told to stop.
+//! INVARIANT: nothing of a response that was announced is told before its record is synced. INVARIANT: what cannot be read, says
+//! a text where it does not belong, or is stopped by policy, ends the session, and the server is told to stop.
 //!
 //! Not here: how texts are told (`telling`).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use events::Ending;
 use http::StatusCode;
@@ -13,10 +13,19 @@ use net::SocketMessage;
 use wire::{Document, Operation};
 
 use super::{
-    talk::{FAILED, Leave, POLICY, RESPONSES_MAX, Session, telling, unrecorded},
-    telling::{Stopped, Told},
+    items::Said,
+    say::{RESPONSES_MAX, unrecorded},
+    talk::{FAILED, Leave, POLICY, Session, telling},
+    telling::{Ends, Stopped, Told, is_sound},
 };
-use crate::{refusal::Refusal, reply::ANSWER_UNKNOWN_FIELDS, service::Journey};
+use crate::{
+    allowance, exchange::Exchange, judge::Subject, refusal::Refusal, reply::ANSWER_UNKNOWN_FIELDS,
+    service::Journey, tally::Tally,
+};
+
+/// What the user said was transcribed, or could not be.
+const TRANSCRIBED: &str = "conversation.item.input_audio_transcription.completed";
+const NOT_TRANSCRIBED: &str = "conversation.item.input_audio_transcription.failed";
 
 impl Session {
     /// Something came from the upstream.
@@ -26,8 +35,8 @@ impl Session {
             SocketMessage::Alive => Ok(()),
             SocketMessage::Binary => Err(self.unreadable("upstream_garbage", None).await),
             SocketMessage::Closed(code) => {
-                let is_well = self.responses.is_empty() && self.pending.is_empty();
-                let ending = if is_well { Ending::Answered } else { Ending::UpstreamFailed };
+                let ending =
+                    if self.is_answering() { Ending::UpstreamFailed } else { Ending::Answered };
                 let code = code.filter(|code| matches!(code, 1000 | 1001 | 1008 | 1011..=1013));
                 Err(Leave::new(code.unwrap_or(FAILED), ending, "upstream_closed"))
             }
@@ -49,38 +58,59 @@ impl Session {
         let Ok(about) = self.items.place(&mut document) else {
             return Err(self.unreadable("upstream_answer_too_large", None).await);
         };
-        let response = document.facts.id.as_deref().map(str::to_owned);
-        match (document.facts.event.as_deref(), &response) {
-            (Some("response.created"), Some(id)) => self.begin_response(id).await?,
-            (Some("error"), _) => {
-                if let Some((mut exchange, _)) = self.pending.pop_front() {
-                    exchange.end(Ending::UpstreamFailed, Some("upstream_error"));
-                }
+        let vault = Arc::clone(&self.vault);
+        if self.cover(self.memory.bytes(), &vault).is_err() {
+            return Err(self.unreadable("overloaded", None).await);
+        }
+        let event = document.facts.event.clone().unwrap_or_default();
+        let response = document.facts.id.clone();
+        match (&*event, &response) {
+            ("response.created", Some(id)) => self.begin_response(id).await?,
+            ("error", _) => {
+                let over = self.pending.complain(document.facts.complains_of.as_deref());
+                refused_by_server(over);
             }
+            (TRANSCRIBED, _) => self.charge(&document).await?,
             _ => {}
         }
-        let is_open = |id: &&str| self.responses.contains_key(*id);
-        let of = response.as_deref().filter(is_open).or_else(|| self.items.response(about));
-        let of = of.filter(is_open).map(str::to_owned);
-        if let Some(id) = &of {
-            self.items.belongs(about, id);
-        }
-        let is_done = document.facts.event.as_deref() == Some("response.done");
+        let said = Said { about, is_sound: is_sound(&event), response: response.as_deref() };
+        let is_open = |id: &str| self.responses.contains_key(id);
+        let Ok(of) = self.items.told_under(&document, &said, is_open) else {
+            return Err(self.unreadable("upstream_garbage", None).await);
+        };
+        let ends = match &*event {
+            "response.done" if of.is_some() => Ends::All,
+            TRANSCRIBED | NOT_TRANSCRIBED | "conversation.item.deleted" => Ends::Item,
+            _ => Ends::Nothing,
+        };
         let telling =
-            of.as_ref().and_then(|id| self.responses.get_mut(id)).unwrap_or(&mut self.own);
+            of.as_deref().and_then(|id| self.responses.get_mut(id)).unwrap_or(&mut self.own);
         let began = std::time::Instant::now();
-        let told = telling.tell(text, &mut document, about, is_done && of.is_some());
+        let told = telling.tell(text, &mut document, about, ends);
         telling.exchange.inspected(began.elapsed());
         telling.note_keys();
         let has_failed = document_failed(&document);
         self.pass(told, of.as_deref()).await?;
-        if let Some(id) = of.filter(|_| is_done)
-            && let Some(mut telling) = self.responses.remove(&id)
+        if let Some(id) = of.filter(|_| ends == Ends::All)
+            && let Some(mut telling) = self.responses.remove(&*id)
         {
             let ending = if has_failed { Ending::UpstreamFailed } else { Ending::Answered };
             telling.end(ending, has_failed.then_some("upstream_error"));
         }
         Ok(())
+    }
+
+    /// What the user said was transcribed: nobody asked for that, so nothing was reserved for it. It counts before it is told.
+    async fn charge(&mut self, document: &Document<'_>) -> Result<(), Leave> {
+        let mut tally = Tally::default();
+        tally.add(document, |_| false);
+        let used = tally.tokens(0);
+        self.own.exchange.uses(used);
+        let (place, shared) = (&self.place, &self.service.0);
+        match allowance::charge(shared, &place.caller, (&place.model, &place.route), used) {
+            Ok(()) => Ok(()),
+            Err(refusal) => Err(self.stop(&refusal, None, Leave::refused(&refusal)).await),
+        }
     }
 
     /// Tells the client, and stops if that follows.
@@ -118,7 +148,12 @@ impl Session {
     }
 
     /// Tells both sides that it ends here.
-    async fn stop(&mut self, refusal: &Refusal, of: Option<&str>, leave: Leave) -> Leave {
+    pub(super) async fn stop(
+        &mut self,
+        refusal: &Refusal,
+        of: Option<&str>,
+        leave: Leave,
+    ) -> Leave {
         let _gone = self.tell_error(refusal, None, of).await.is_err();
         let _gone = self.send(wire::session_cancel()).await.is_err();
         if let Some(mut telling) = of.and_then(|id| self.responses.remove(id)) {
@@ -132,9 +167,11 @@ impl Session {
         if self.responses.contains_key(id) || self.responses.len() >= RESPONSES_MAX {
             return Err(self.unreadable("upstream_garbage", None).await);
         }
-        let (exchange, subject) = match self.pending.pop_front() {
+        let (over, asked) = self.pending.begin();
+        refused_by_server(over);
+        let (exchange, subject) = match asked {
             Some(asked) => asked,
-            None => match self.judge(Vec::new(), true).await? {
+            None => match self.judge_begun().await? {
                 (Journey { mut exchange, .. }, Ok(prepared)) => {
                     exchange.status(StatusCode::OK.as_u16());
                     exchange.is_sent();
@@ -143,11 +180,7 @@ impl Session {
                     (exchange, prepared.subject)
                 }
                 (journey, Err(refusal)) => {
-                    let leave = Leave {
-                        code: POLICY,
-                        ending: refusal.ending,
-                        reason: refusal.code.clone(),
-                    };
+                    let leave = Leave::refused(&refusal);
                     self.refuse(journey, &refusal, None).await?;
                     let _gone = self.send(wire::session_cancel()).await.is_err();
                     return Err(leave);
@@ -155,9 +188,16 @@ impl Session {
             },
         };
         exchange.synced().await.map_err(|error| unrecorded(&error))?;
-        let telling = telling(&self.service, exchange, &subject, &self.vault, &self.memory);
+        let telling = telling(&self.service, exchange, &subject, (&self.vault, &self.reference));
         self.responses.insert(id.to_owned(), telling);
         Ok(())
+    }
+}
+
+/// Nothing becomes of these responses that were asked for.
+fn refused_by_server(over: Vec<(Exchange, Arc<Subject>)>) {
+    for (mut exchange, _) in over {
+        exchange.end(Ending::UpstreamFailed, Some("upstream_error"));
     }
 }
 

@@ -12,30 +12,48 @@ const TEXTS_BYTES_MAX: usize = 1 << 20;
 #[derive(Default)]
 pub(super) struct Memory {
     bytes: usize,
+    /// Whether there was anything that answers are compared with: a prompt, or what may be quoted.
+    is_compared: bool,
     said: Vec<(Provenance, String)>,
 }
 
 impl Memory {
-    /// Takes over what an event says.
-    pub(super) fn add(&mut self, document: &Document<'_>) {
+    /// Takes over what an event says. Whether answers are compared with something else from now on.
+    pub(super) fn add(&mut self, document: &Document<'_>) -> bool {
         for field in &document.fields {
             let text = &field.text[..field.text.floor_char_boundary(TEXTS_BYTES_MAX)];
             self.bytes += text.len();
+            self.is_compared |= is_prompt(field.provenance)
+                || matches!(field.provenance, Provenance::Retrieved | Provenance::ToolResult);
             self.said.push((field.provenance, text.to_owned()));
         }
         while self.bytes > TEXTS_BYTES_MAX {
-            let is_prompt =
-                |from: &Provenance| matches!(from, Provenance::System | Provenance::Developer);
-            let oldest = self.said.iter().position(|(from, _)| !is_prompt(from)).unwrap_or(0);
+            let oldest = self.said.iter().position(|(from, _)| !is_prompt(*from)).unwrap_or(0);
             let (_, text) = self.said.remove(oldest);
             self.bytes -= text.len();
         }
+        self.is_compared && !document.fields.is_empty()
+    }
+
+    /// Bytes that it holds at most, once it has taken over what an event says.
+    pub(super) fn bytes_with(&self, document: &Document<'_>) -> usize {
+        let more: usize = document.fields.iter().map(|field| field.text.len()).sum();
+        self.bytes.saturating_add(more).min(TEXTS_BYTES_MAX)
+    }
+
+    /// Bytes that it holds.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// All that is remembered, oldest first.
     pub(super) fn said(&self) -> &[(Provenance, String)] {
         &self.said
     }
+}
+
+fn is_prompt(from: Provenance) -> bool {
+    matches!(from, Provenance::System | Provenance::Developer)
 }
 
 #[cfg(test)]
@@ -51,10 +69,21 @@ mod tests {
             let (event, limits) = (event.to_string(), ReadLimits::default());
             let scan = UnknownFields::Scan;
             let read = read_request(Operation::Realtime, event.as_bytes(), scan, &limits);
-            memory.add(&read.expect("an event"));
+            let (event, before) = (read.expect("an event"), memory.bytes());
+            let expected = memory.bytes_with(&event);
+            let is_compared = memory.add(&event);
+            assert!((before..=TEXTS_BYTES_MAX).contains(&expected) && memory.bytes() <= expected);
+            is_compared
         };
+        let hello = || {
+            serde_json::json!({ "type": "conversation.item.create", "item": {
+            "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "hello" }] } })
+        };
+        assert!(!say(hello()), "nothing of it is compared");
         let prompt = "be kind";
-        say(serde_json::json!({ "type": "session.update", "session": { "instructions": prompt } }));
+        let update =
+            serde_json::json!({ "type": "session.update", "session": { "instructions": prompt } });
+        assert!(say(update) && say(hello()), "what the user knows counts too");
         for _ in 0..5 {
             let text = "x".repeat(TEXTS_BYTES_MAX / 4);
             say(serde_json::json!({ "type": "conversation.item.create", "item": {

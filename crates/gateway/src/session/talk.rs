@@ -1,58 +1,55 @@
-//! What is said in a session: events of the client judged like requests, events of the server guarded like answers.
+//! A session from its opening to its end: one task that reads both sides in turn.
 //!
 //! Each event of the client that says something has a record of its own, written before it is sent on; that of one that asks
 //! for a response stays open until the response has ended, and what is told of it belongs to it. A response that the
 //! server begins by itself, because it heard somebody speak, gets a record when it begins.
 //!
-//! INVARIANT: one task reads both sides in turn and waits for each write, so that whoever does not read slows the other
-//! down, and nothing is queued. INVARIANT: an event that is refused is not sent on, and the session goes on; an answer that is
-//! stopped ends it. INVARIANT: however the session ends, its records are closed with the reason.
+//! INVARIANT: whoever does not read slows the other side down, and nothing is queued. INVARIANT: whoever is no longer let in leaves
+//! within [`crate::Limits::session_check_pause`], whatever is said. INVARIANT: what the session holds counts in the
+//! budget of all bodies. INVARIANT: however it ends, its records are closed with the reason.
 //!
-//! Not here: how a session is opened (`session`), how texts are told (`telling`).
+//! Not here: how a session is opened (`session`), what its client says (`say`) and its server (`hear`).
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, VecDeque},
-    future::Future,
-    net::IpAddr,
-    pin::Pin,
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::BTreeMap, future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
+use detect::Reference;
 use events::{ConversationId, Ending};
 use http::{StatusCode, request::Parts};
-use net::{ConnectionHold, Socket, SocketError, SocketMessage, UpstreamSocket};
+use net::{
+    BodyReadError, BodyShare, ConnectionHold, Socket, SocketError, SocketMessage, UpstreamSocket,
+};
 use policy::Judgement;
 use telemetry::Counted;
 use tokio::time::Instant;
-use wire::{Document, ErrorShape, Operation};
+use wire::{ErrorShape, Operation};
 
-use super::{DIALECT, Within, items::Items, memory::Memory, telling::Telling};
+use super::{DIALECT, items::Items, memory::Memory, pending::Pending, telling::Telling};
 use crate::{
     answer::AnswerGuard,
-    exchange::{Early, Exchange},
+    exchange::Exchange,
     isolation::named,
     judge::Subject,
     refusal::Refusal,
     request::Prepared,
-    service::{Journey, Service},
+    service::Service,
+    settings::Route,
     target::Target,
     vault::Vault,
-    ways_in::Shown,
+    ways_in::{Caller, Shown},
 };
 
-/// Responses of one session that were asked for and have not ended.
-pub(super) const RESPONSES_MAX: usize = 32;
-
 /// Everything went as it should (RFC 6455, section 7.4.1, as all of these).
-const NORMAL: u16 = 1000;
+pub(super) const NORMAL: u16 = 1000;
 const GOING_AWAY: u16 = 1001;
-const UNSUPPORTED: u16 = 1003;
+pub(super) const UNSUPPORTED: u16 = 1003;
 pub(super) const POLICY: u16 = 1008;
 pub(super) const FAILED: u16 = 1011;
+const TRY_LATER: u16 = 1013;
 
 /// Where a session is, and whose.
 pub(super) struct Place {
+    /// Whose it is, as it was when that was last asked.
+    pub(super) caller: Caller,
     pub(super) certificate: Option<Arc<[u8]>>,
     pub(super) client_address: Option<IpAddr>,
     pub(super) conversation: ConversationId,
@@ -60,30 +57,37 @@ pub(super) struct Place {
     pub(super) head: Parts,
     pub(super) hold: ConnectionHold,
     pub(super) model: String,
+    pub(super) route: Arc<Route>,
     pub(super) target: Arc<Target>,
 }
 
 /// An open session.
 pub(super) struct Session {
+    /// When it was last asked whether its caller is let in.
+    checked: Instant,
     pub(super) client: Socket,
     cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Whether policy has let sound in.
+    pub(super) is_heard: bool,
     pub(super) items: Items,
     /// With which the session was let in.
-    judgement: Judgement,
+    pub(super) judgement: Judgement,
     pub(super) memory: Memory,
     _open: Counted,
     /// What is said beside responses.
     pub(super) own: Telling,
     /// Responses that were asked for and have not begun.
-    pub(super) pending: VecDeque<(Exchange, Arc<Subject>)>,
+    pub(super) pending: Pending<(Exchange, Arc<Subject>)>,
     pub(super) place: Place,
+    /// What answers are compared with: made of the memory whenever that changes.
+    pub(super) reference: Arc<Reference>,
     /// Responses that have begun, by their ids.
     pub(super) responses: BTreeMap<String, Telling>,
     pub(super) service: Service,
-    /// Whether policy has let sound in.
-    is_heard: bool,
-    tainted: bool,
-    upstream: UpstreamSocket,
+    /// What it takes of the memory for all bodies, beside messages and what is told.
+    share: BodyShare,
+    pub(super) tainted: bool,
+    pub(super) upstream: UpstreamSocket,
     pub(super) vault: Arc<Vault>,
 }
 
@@ -102,13 +106,23 @@ impl Leave {
     pub(super) const fn client(error: SocketError) -> Self {
         let ending = match error {
             SocketError::Broken | SocketError::Slow => Ending::ClientLeft,
+            SocketError::Busy => Ending::InternalError,
             _ => Ending::Malformed,
         };
         Self::new(error.close_code(), ending, error.code())
     }
 
-    const fn upstream(error: SocketError) -> Self {
-        Self::new(FAILED, Ending::UpstreamFailed, error.code())
+    pub(super) const fn upstream(error: SocketError) -> Self {
+        match error {
+            SocketError::Busy => Self::new(TRY_LATER, Ending::InternalError, error.code()),
+            _ => Self::new(FAILED, Ending::UpstreamFailed, error.code()),
+        }
+    }
+
+    /// Because of a refusal.
+    pub(super) fn refused(refusal: &Refusal) -> Self {
+        let reason = refusal.recorded.map_or_else(|| refusal.code.clone(), Cow::Borrowed);
+        Self { code: POLICY, ending: refusal.ending, reason }
     }
 }
 
@@ -118,6 +132,8 @@ enum Next {
     Upstream(Result<SocketMessage, SocketError>),
     Leave(Leave, Option<Refusal>),
     ShuttingDown,
+    /// It is time to ask whether the caller is still let in.
+    Check,
 }
 
 impl Session {
@@ -136,21 +152,24 @@ impl Session {
         let model = named(Operation::Realtime, &place.model);
         let cut = Box::pin(shared.isolation.cut(place.target.name(), model));
         let open = shared.watch.metrics.streams.hold();
-        let memory = Memory::default();
-        let own = telling(&service, exchange, &subject, &vault, &memory);
+        let reference = Arc::default();
+        let own = telling(&service, exchange, &subject, (&vault, &reference));
         Self {
+            checked: Instant::now(),
             client,
             cut,
+            is_heard: false,
             items: Items::default(),
             judgement,
-            memory,
+            memory: Memory::default(),
             _open: open,
             own,
-            pending: VecDeque::new(),
+            pending: Pending::default(),
             place,
+            reference,
             responses: BTreeMap::new(),
             service,
-            is_heard: false,
+            share: BodyShare::default(),
             tainted: false,
             upstream,
             vault,
@@ -164,7 +183,7 @@ impl Session {
         let is_well = ending == Ending::Answered;
         let (rest, why) =
             if is_well { (Ending::UpstreamFailed, "session_ended") } else { (ending, &*reason) };
-        for (mut exchange, _) in std::mem::take(&mut self.pending) {
+        for (mut exchange, _) in self.pending.take() {
             exchange.end(rest, Some(why));
         }
         for (_, mut telling) in std::mem::take(&mut self.responses) {
@@ -181,16 +200,14 @@ impl Session {
         let (idle, whole) = (limits.session_idle_time_max, limits.session_time_max);
         let (ends_at, mut last, mut is_ending) = (Instant::now() + whole, Instant::now(), false);
         loop {
-            if is_ending && self.responses.is_empty() && self.pending.is_empty() {
+            if is_ending && !self.is_answering() {
                 return Leave::new(GOING_AWAY, Ending::InternalError, "shutdown");
             }
             let next = self.next(ends_at.min(last + idle), ends_at, is_ending).await;
             // A ping says nothing.
-            let is_ping = matches!(
-                next,
-                Next::Client(Ok(SocketMessage::Alive)) | Next::Upstream(Ok(SocketMessage::Alive))
-            );
-            if !is_ping {
+            if let Next::Client(Ok(said)) | Next::Upstream(Ok(said)) = &next
+                && *said != SocketMessage::Alive
+            {
                 last = Instant::now();
             }
             let done = match next {
@@ -202,6 +219,7 @@ impl Session {
                     is_ending = true;
                     Ok(())
                 }
+                Next::Check => self.check().await,
                 Next::Leave(leave, refusal) => {
                     if let Some(refusal) = refusal {
                         let _gone = self.tell_error(&refusal, None, None).await.is_err();
@@ -217,12 +235,14 @@ impl Session {
 
     /// Waits for whatever comes first.
     async fn next(&mut self, until: Instant, ends_at: Instant, is_ending: bool) -> Next {
+        let check_at = self.checked + self.service.0.limits.session_check_pause;
         tokio::select! {
             () = &mut self.cut => {
                 let refusal = Refusal::isolated();
                 Next::Leave(Leave::new(POLICY, Ending::Refused, "isolated"), Some(refusal))
             }
             () = self.service.0.shutdown.begun(), if !is_ending => Next::ShuttingDown,
+            () = tokio::time::sleep_until(check_at) => Next::Check,
             () = tokio::time::sleep_until(until) => {
                 let reason = if until == ends_at { "session_time_max" } else { "session_idle" };
                 let refusal = Refusal::request(
@@ -237,166 +257,34 @@ impl Session {
         }
     }
 
-    async fn client_said(&mut self, message: SocketMessage) -> Result<(), Leave> {
-        match message {
-            SocketMessage::Text(text) => self.client_event(text).await,
-            SocketMessage::Alive => Ok(()),
-            SocketMessage::Binary => {
-                Err(Leave::new(UNSUPPORTED, Ending::Malformed, "binary_message"))
-            }
-            SocketMessage::Closed(_) => {
-                let is_well = self.responses.is_empty() && self.pending.is_empty();
-                let ending = if is_well { Ending::Answered } else { Ending::ClientLeft };
-                Err(Leave::new(NORMAL, ending, "client_left"))
-            }
+    /// Asks whether the caller is still let in.
+    async fn check(&mut self) -> Result<(), Leave> {
+        let Place { certificate, client_address, head, .. } = &self.place;
+        let shown = Shown::of(certificate.as_deref());
+        match self.service.admitted((*client_address, DIALECT), head, &shown).await {
+            Ok(caller) => self.place.caller = caller,
+            // That nobody can tell now ends nothing; what is judged is refused.
+            Err(refusal) if refusal.status.is_server_error() => {}
+            Err(refusal) => return Err(self.stop(&refusal, None, Leave::refused(&refusal)).await),
         }
-    }
-
-    /// An event of the client: what says nothing is sent on as the session was let in, all else is judged for itself.
-    async fn client_event(&mut self, text: String) -> Result<(), Leave> {
-        let shared = Arc::clone(&self.service.0);
-        let (unknown, limits) = (shared.unknown_fields, &shared.read_limits);
-        let read = wire::read_request(Operation::Realtime, text.as_bytes(), unknown, limits);
-        let (event, id) = match &read {
-            Ok(document) => {
-                let own = |fact: &Option<Cow<'_, str>>| fact.as_deref().map(str::to_owned);
-                (own(&document.facts.event).unwrap_or_default(), own(&document.facts.id))
-            }
-            Err(_) => (String::new(), None),
-        };
-        let is_sound = event == "input_audio_buffer.append";
-        if let Some(document) = read.as_ref().ok().filter(|_| is_sound) {
-            self.own.exchange.unscanned(&document.unscanned());
-        }
-        if read.as_ref().is_ok_and(|document| says_nothing(&event, document, self.is_heard)) {
-            drop(read);
-            return self.send(text).await;
-        }
-        drop(read);
-        let asks = event == "response.create";
-        let (journey, judged) = self.judge(text.clone().into_bytes(), asks).await?;
-        match judged {
-            Ok(prepared) => {
-                self.is_heard |= is_sound;
-                self.send_on(journey, prepared, &text, asks).await
-            }
-            Err(refusal) => self.refuse(journey, &refusal, id.as_deref()).await,
-        }
-    }
-
-    /// Judges an event, or a response that the server begins by itself, for which there is none.
-    pub(super) async fn judge(
-        &mut self,
-        event: Vec<u8>,
-        is_counted: bool,
-    ) -> Result<(Journey, Result<Prepared, Refusal>), Leave> {
-        let operation = Operation::Realtime;
-        let shown = Shown::of(self.place.certificate.as_deref());
-        let mut early = Early::of_nobody(self.place.client_address, DIALECT, operation.as_str());
-        early.credentials = shown.credentials();
-        let begun = self.service.begin(Instant::now().into_std(), early, &self.place.head);
-        let mut journey = begun.map_err(|refusal| Leave {
-            code: FAILED,
-            ending: refusal.ending,
-            reason: refusal.code,
-        })?;
-        let is_asked = !event.is_empty();
-        journey.received.operation = operation;
-        journey.received.body = event.into();
-        journey.received.opened.streamed = true;
-        journey.received.within = Some(Box::new(Within {
-            conversation: self.place.conversation,
-            is_counted,
-            model: self.place.model.clone(),
-            tainted: self.tainted,
-            upstream: Some(self.place.target.name().to_owned()),
-            vault: Arc::clone(&self.vault),
-        }));
-        if let Err(refusal) = self.service.admit(&mut journey, &self.place.head, &shown).await {
-            return Ok((journey, Err(refusal)));
-        }
-        if is_counted && is_asked && self.pending.len() + self.responses.len() >= RESPONSES_MAX {
-            return Ok((journey, Err(too_many_responses())));
-        }
-        let bodies = &self.service.0.bodies;
-        let length = journey.received.body.len();
-        if let Err(error) = bodies.cover(&mut journey.received.share, length) {
-            return Ok((journey, Err(error.into())));
-        }
-        Ok(Box::pin(self.service.judged(journey)).await)
-    }
-
-    /// Sends an event on that was judged and whose record is open.
-    async fn send_on(
-        &mut self,
-        journey: Journey,
-        prepared: Prepared,
-        text: &str,
-        asks: bool,
-    ) -> Result<(), Leave> {
-        let Journey { mut exchange, .. } = journey;
-        let Prepared { body, judgement, subject, vault, .. } = prepared;
-        let Ok(event) = judgement.clear(String::from_utf8_lossy(&body).into_owned()) else {
-            return Err(Leave::new(POLICY, Ending::Refused, "not_cleared"));
-        };
-        self.learn(text, &subject, vault);
-        exchange.status(StatusCode::OK.as_u16());
-        exchange.is_sent();
-        exchange.attempts(self.place.target.name());
-        if let Err(error) = self.upstream.send(event).await {
-            exchange.attempted(error.code().to_owned(), true);
-            exchange.end(Ending::UpstreamFailed, Some(error.code()));
-            return Err(Leave::upstream(error));
-        }
-        exchange.attempted("sent".to_owned(), true);
-        if asks {
-            self.pending.push_back((exchange, subject));
-            return Ok(());
-        }
-        exchange.synced().await.map_err(|error| unrecorded(&error))?;
-        exchange.end(Ending::Answered, None);
+        self.checked = Instant::now();
         Ok(())
     }
 
-    /// Takes over what an event that is sent on says and means for what follows.
-    fn learn(&mut self, text: &str, subject: &Subject, vault: Arc<Vault>) {
-        let shared = &self.service.0;
-        self.tainted |= subject.tainted;
-        self.vault = vault;
-        if let Some(guard) = self.own.guard() {
-            guard.knows(&self.vault);
-        }
-        let (unknown, limits) = (shared.unknown_fields, &shared.read_limits);
-        let read = wire::read_request(Operation::Realtime, text.as_bytes(), unknown, limits);
-        if let Ok(document) = read {
-            self.memory.add(&document);
-        }
+    /// Whether a response is under way, or awaited.
+    pub(super) fn is_answering(&self) -> bool {
+        !self.responses.is_empty() || self.pending.awaited() > 0
     }
 
-    /// Tells the client why its event is not sent on. Who is no longer let in leaves.
-    pub(super) async fn refuse(
+    /// Makes the budget of all bodies cover what the session holds, with this much of what was said to the model, and this
+    /// vault.
+    pub(super) fn cover(
         &mut self,
-        mut journey: Journey,
-        refusal: &Refusal,
-        event: Option<&str>,
-    ) -> Result<(), Leave> {
-        let message = error_message(refusal, event, &journey.exchange);
-        let recorded = journey.refused(refusal, message.as_bytes()).await;
-        recorded.map_err(|error| unrecorded(&error))?;
-        self.client.send(message).await.map_err(Leave::client)?;
-        if refusal.status == StatusCode::UNAUTHORIZED {
-            let reason = refusal.code.clone();
-            return Err(Leave { code: POLICY, ending: refusal.ending, reason });
-        }
-        Ok(())
-    }
-
-    /// Sends on what says nothing, as the session was let in.
-    pub(super) async fn send(&mut self, text: String) -> Result<(), Leave> {
-        let Ok(text) = self.judgement.clear(text) else {
-            return Err(Leave::new(POLICY, Ending::Refused, "not_cleared"));
-        };
-        self.upstream.send(text).await.map_err(Leave::upstream)
+        memory_bytes: usize,
+        vault: &Vault,
+    ) -> Result<(), BodyReadError> {
+        let bytes = memory_bytes + vault.bytes() + self.items.bytes() + self.reference.bytes();
+        self.service.0.bodies.cover(&mut self.share, bytes)
     }
 
     pub(super) async fn tell_error(
@@ -417,34 +305,22 @@ pub(super) fn telling(
     service: &Service,
     exchange: Exchange,
     subject: &Arc<Subject>,
-    vault: &Arc<Vault>,
-    memory: &Memory,
+    (vault, reference): (&Arc<Vault>, &Arc<Reference>),
 ) -> Telling {
     let shared = &service.0;
     let guard = (shared.judge.guards() || !vault.is_empty()).then(|| {
-        let reference = Arc::new(shared.judge.reference_of(memory.said()));
         AnswerGuard::new(
             Arc::clone(&shared.judge),
             Arc::clone(subject),
             Arc::clone(vault),
-            reference,
+            Arc::clone(reference),
         )
     });
     let limits = (shared.read_limits, shared.limits.answer_bytes_max);
     Telling::new(exchange, guard, shared.judge.report(), shared.bodies.clone(), limits)
 }
 
-/// Whether an event has no text, and asks for nothing that is judged; sound was let in before, if `is_heard`.
-fn says_nothing(event: &str, document: &Document<'_>, is_heard: bool) -> bool {
-    !matches!(event, "session.update" | "transcription_session.update" | "response.create" | "")
-        && document.fields.is_empty()
-        && document.files.is_empty()
-        && !document.has_unknown()
-        // What no guard can read is for policy to let in. The first sound of a session stands for all that follows.
-        && (is_heard && event == "input_audio_buffer.append" || document.unscanned().is_empty())
-}
-
-fn error_message(refusal: &Refusal, event: Option<&str>, exchange: &Exchange) -> String {
+pub(super) fn error_message(refusal: &Refusal, event: Option<&str>, exchange: &Exchange) -> String {
     let interaction = exchange.interaction().to_string();
     let shape = ErrorShape {
         code: &refusal.code,
@@ -455,20 +331,4 @@ fn error_message(refusal: &Refusal, event: Option<&str>, exchange: &Exchange) ->
         status: 0,
     };
     wire::session_error(&shape, event)
-}
-
-fn too_many_responses() -> Refusal {
-    Refusal {
-        kind: "rate_limit_error",
-        ..Refusal::request(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_responses",
-            "too many responses are under way in this session; wait for one to end",
-        )
-    }
-}
-
-pub(super) fn unrecorded(error: &journal::JournalError) -> Leave {
-    let refusal = Refusal::record(error);
-    Leave { code: FAILED, ending: refusal.ending, reason: refusal.code }
 }

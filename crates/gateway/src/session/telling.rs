@@ -3,18 +3,19 @@
 //! Texts go through the lanes of an [`AnswerGuard`], told by item and part. What comes whole after it came in pieces is
 //! said as the pieces were; what its lane still holds leaves first, in an event like the last that said a piece.
 //!
-//! INVARIANT: sound that has events of its own is held back until the transcript beside it was let go whole, and leaves only if nothing was masked under this
-//! record. INVARIANT: dropping it puts what was found on record.
+//! INVARIANT: sound leaves once the transcript beside it was let go whole, and only if nothing was masked under this record: with
+//! events of its own it is held back until then, in a part it becomes `null`. INVARIANT: what is kept of texts that were told is bounded;
+//! what is forgotten first is the oldest, which is judged anew if it is said again. INVARIANT: dropping it puts what was found on record.
 //!
 //! Not here: which record an event belongs to (`talk`), what is settled when (`answer`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use events::{Ending, GuardReport, Span, Unscanned};
 use net::{BodyBudget, BodyShare};
 use wire::{
-    Channel, Delivery, Document, Echoes, Edit, Lane, Literal, Operation, ReadLimits, Transcript,
-    read_session_event, splice,
+    Channel, Delivery, Document, EchoOf, Echoes, Edit, Lane, Literal, Operation, ReadLimits,
+    Transcript, read_session_event, splice,
 };
 
 use crate::{
@@ -30,12 +31,16 @@ const SOUNDS: [(&str, bool); 4] = [
     ("response.output_audio.done", false),
     ("response.audio.done", false),
 ];
+/// Bytes of texts that were told, and may be said again, that are kept.
+const TOLD_BYTES_MAX: usize = 1 << 20;
 /// Why sound was not sent on.
 const WITHHELD: &str = "withheld: its transcript was masked, or never came";
 
 /// See the module.
 pub(super) struct Telling {
     bodies: BodyBudget,
+    /// Lanes that are closed and whose texts are kept, the oldest first.
+    closed: VecDeque<Lane>,
     pub(super) exchange: Exchange,
     /// `None` when guards are off and nothing has to be restored.
     guard: Option<AnswerGuard>,
@@ -57,6 +62,21 @@ pub(super) struct Told {
     /// Messages for the client, in order.
     pub(super) out: Vec<String>,
     pub(super) stopped: Option<Stopped>,
+}
+
+/// What ends with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ends {
+    Nothing,
+    /// What is said of the item that it is about.
+    Item,
+    /// All that is told under the record.
+    All,
+}
+
+/// Whether events of this type say sound.
+pub(super) fn is_sound(event: &str) -> bool {
+    SOUNDS.contains(&(event, true))
 }
 
 /// Why nothing more may be said.
@@ -84,6 +104,7 @@ impl Telling {
     ) -> Self {
         Self {
             bodies,
+            closed: VecDeque::new(),
             exchange,
             guard,
             guards,
@@ -102,19 +123,17 @@ impl Telling {
         self.guard.as_mut()
     }
 
-    /// What is told of an event about this item; `is_last`: nothing comes after it.
+    /// What is told of an event about this item, with which this ends.
     pub(super) fn tell(
         &mut self,
         text: &str,
         document: &mut Document<'_>,
         about: u32,
-        is_last: bool,
+        ends: Ends,
     ) -> Told {
         let mut told = Told::default();
         self.exchange.hears();
-        let transcript = &self.transcript;
-        self.exchange.counts(document, |lane| transcript.text(lane).is_some());
-        self.exchange.answered_by(document.facts.model.as_deref());
+        self.count(document);
         self.exchange.unscanned(&document.unscanned());
         if self.guard.is_none() {
             told.out.push(text.to_owned());
@@ -124,12 +143,11 @@ impl Telling {
         if told.stopped.is_some() {
             return told;
         }
-        if is_last {
-            self.finish_lanes(&mut told);
-            if told.stopped.is_some() {
-                return told;
-            }
+        self.finish_lanes(ends, about, &mut told);
+        if told.stopped.is_some() {
+            return told;
         }
+        self.keep_silent(document);
         let Some(message) = spliced(text, document, &edits) else {
             told.stop(Stopped::Unreadable("internal_splice"));
             return told;
@@ -140,9 +158,37 @@ impl Telling {
             self.sound(Lane { choice: about, channel }, *is_sound, message, &mut told);
             return told;
         }
-        self.release_sounds(is_last, &mut told);
+        self.release_sounds(ends == Ends::All, &mut told);
         told.out.push(message);
         told
+    }
+
+    /// Counts what an event has used. Transcriptions of what the user says count by themselves.
+    fn count(&mut self, document: &Document<'_>) {
+        let is_of_user = |lane: Lane| matches!(lane.channel, Channel::InputTranscript(_));
+        if !document.fields.iter().any(|field| field.lane.is_some_and(is_of_user)) {
+            let transcript = &self.transcript;
+            let is_said = |lane| transcript.text(lane).is_some() || transcript.is_closed(lane);
+            self.exchange.counts(document, is_said);
+        }
+        self.exchange.answered_by(document.facts.model.as_deref());
+    }
+
+    /// Leaves of the sound inside parts only that whose transcript was told, to go as it is.
+    fn keep_silent(&mut self, document: &mut Document<'_>) {
+        let is_masked = self.guard.as_ref().is_some_and(|guard| guard.verdict.masked > 0);
+        let is_told = |choice, part| {
+            let channels = [Channel::PartTranscript(part), Channel::InputTranscript(part)];
+            channels
+                .iter()
+                .any(|channel| self.transcript.is_closed(Lane { choice, channel: *channel }))
+        };
+        let may_leave =
+            |of, choice, part| of == EchoOf::Sound && !is_masked && is_told(choice, part);
+        document.echoes.retain(|echo| !may_leave(echo.of, echo.choice, echo.part));
+        if document.echoes.iter().any(|echo| echo.of == EchoOf::Sound) {
+            self.withhold("audio");
+        }
     }
 
     /// Passes the texts of an event through their lanes; the edits that make it what may be told.
@@ -218,7 +264,7 @@ impl Telling {
         }
     }
 
-    /// What was told of a lane that is said again whole. One that has never begun is judged now.
+    /// What was told of a lane that is said again whole. One that has never begun, or was forgotten, is judged now.
     fn said_again(
         &mut self,
         lane: Lane,
@@ -226,17 +272,16 @@ impl Telling {
         text: &str,
         told: &mut Told,
     ) -> Option<String> {
-        if !self.transcript.is_closed(lane) {
-            if self.transcript.text(lane).is_some() {
-                self.finish(lane, told);
-            } else {
-                let said = self.whole(lane, path, text, told);
-                if told.stopped.is_some() {
-                    return None;
-                }
-                self.note(lane, said.as_deref().unwrap_or(text), told);
-                self.transcript.close(lane);
+        let is_closed = self.transcript.is_closed(lane);
+        if !is_closed && self.transcript.text(lane).is_some() {
+            self.finish(lane, told);
+        } else if self.transcript.text(lane).is_none() {
+            let said = self.whole(lane, path, text, told);
+            if told.stopped.is_some() || is_closed {
+                return said;
             }
+            self.note(lane, said.as_deref().unwrap_or(text), told);
+            self.close(lane);
         }
         self.transcript.text(lane).map(str::to_owned)
     }
@@ -257,20 +302,31 @@ impl Telling {
             }
             self.note(lane, &held, told);
         }
-        self.transcript.close(lane);
+        self.close(lane);
         if is_stopped {
             told.stop(self.why());
         }
     }
 
-    /// The end of all lanes.
-    fn finish_lanes(&mut self, told: &mut Told) {
-        let open = self.guard.as_ref().map(|guard| guard.open_lanes(None)).unwrap_or_default();
+    /// The end of some lanes.
+    fn finish_lanes(&mut self, ends: Ends, about: u32, told: &mut Told) {
+        let of = match ends {
+            Ends::Nothing => return,
+            Ends::Item => Some(about),
+            Ends::All => None,
+        };
+        let open = self.guard.as_ref().map(|guard| guard.open_lanes(of)).unwrap_or_default();
         for lane in open {
             if told.stopped.is_none() {
                 self.finish(lane, told);
             }
         }
+    }
+
+    /// Nothing more is said on a lane.
+    fn close(&mut self, lane: Lane) {
+        self.transcript.close(lane);
+        self.closed.push_back(lane);
     }
 
     /// An event like this one that says `text` on the lane, and nothing else: what else it said was told, or was not to be.
@@ -295,6 +351,11 @@ impl Telling {
 
     /// Writes down what is told on a lane that may be said again.
     fn note(&mut self, lane: Lane, text: &str, told: &mut Told) {
+        while self.transcript.bytes() + text.len() > TOLD_BYTES_MAX
+            && let Some(oldest) = self.closed.pop_front()
+        {
+            self.transcript.forget(oldest);
+        }
         if !self.transcript.add(lane, text) {
             return told.stop(Stopped::Unreadable("upstream_answer_too_large"));
         }
@@ -304,7 +365,8 @@ impl Telling {
     /// What is kept takes of the memory for all bodies.
     fn cover(&mut self, told: &mut Told) {
         let lasts: usize = self.lasts.values().map(String::len).sum();
-        let bytes = self.transcript.bytes() + self.sounds_bytes + lasts;
+        let kept = self.exchange.kept_bytes();
+        let bytes = self.transcript.bytes() + self.sounds_bytes + lasts + kept;
         if self.bodies.cover(&mut self.share, bytes).is_err() {
             told.stop(Stopped::Unreadable("overloaded"));
         }
@@ -335,7 +397,7 @@ impl Telling {
                 if is_told || !is_sound {
                     self.release(is_sound, message, told);
                 } else {
-                    self.withhold();
+                    self.withhold("delta");
                 }
             }
         }
@@ -344,14 +406,14 @@ impl Telling {
     fn release(&mut self, is_sound: bool, message: String, told: &mut Told) {
         let is_masked = self.guard.as_ref().is_some_and(|guard| guard.verdict.masked > 0);
         if is_sound && is_masked {
-            return self.withhold();
+            return self.withhold("delta");
         }
         told.out.push(message);
     }
 
-    fn withhold(&mut self) {
-        let why = WITHHELD.to_owned();
-        self.exchange.unscanned(&[Unscanned { path: "delta".to_owned(), why }]);
+    fn withhold(&mut self, path: &str) {
+        let (path, why) = (path.to_owned(), WITHHELD.to_owned());
+        self.exchange.unscanned(&[Unscanned { path, why }]);
     }
 
     /// Why the guard has stopped.
@@ -397,10 +459,11 @@ impl Drop for Telling {
     }
 }
 
-/// The event with these edits. What repeats text in another form stays only beside text that was told as it came.
+/// The event with these edits. What repeats text in another form stays only beside text that was told as it came, and sound nowhere.
 fn spliced(text: &str, document: &Document<'_>, edits: &[Edit]) -> Option<String> {
     let is_silent = document.fields.iter().all(|field| field.lane.is_none());
-    if edits.is_empty() && (document.echoes.is_empty() || !is_silent) {
+    let is_sound = document.echoes.iter().any(|echo| echo.of == EchoOf::Sound);
+    if edits.is_empty() && !is_sound && (document.echoes.is_empty() || !is_silent) {
         return Some(text.to_owned());
     }
     String::from_utf8(splice(document, edits, Echoes::All).ok()?).ok()

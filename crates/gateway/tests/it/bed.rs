@@ -25,7 +25,7 @@ use net::{
 use policy::{PolicyOptions, PolicySource, Preset};
 use stdx::{Secret, SharedSecret};
 use store::{GrantOptions, Store, VirtualKeys};
-use testkit::Client;
+use testkit::{Client, Request};
 use wire::{Dialect, UnknownFields};
 
 /// What the provider's key must look like upstream, and nowhere else.
@@ -104,6 +104,7 @@ pub(crate) struct Bed {
     directory: tempfile::TempDir,
     disk: Arc<dyn Disk>,
     pub(crate) key: String,
+    keys: Keys,
     /// Where its metrics are read.
     pub(crate) metrics: SocketAddr,
     /// A key of somebody else.
@@ -113,6 +114,13 @@ pub(crate) struct Bed {
     runtime: Option<tokio::runtime::Runtime>,
     shutdown: Shutdown,
     tasks: Tasks,
+}
+
+/// The keys that a bed takes, and which of them is `Bed::key`.
+struct Keys {
+    id: events::KeyId,
+    taken: Arc<ArcSwap<store::KeySnapshot>>,
+    stored: VirtualKeys,
 }
 
 impl Bed {
@@ -127,7 +135,7 @@ impl Bed {
         let (shutdown, tasks) = (Shutdown::default(), Tasks::default());
         let disk = Arc::clone(&plan.disk);
         let quotas = Quotas::new(plan.quotas.clone());
-        let (started, key, other_key) = runtime.block_on(start(
+        let (started, keys, key, other_key) = runtime.block_on(start(
             directory.path(),
             base_url,
             (plan, quotas.clone()),
@@ -142,6 +150,7 @@ impl Bed {
             directory,
             disk,
             key,
+            keys,
             metrics,
             other_key,
             quotas,
@@ -199,6 +208,23 @@ impl Bed {
         reloader.reload(gateway::Configured { external, judge, quotas, settings })
     }
 
+    /// From now on its key is good for nothing.
+    pub(crate) fn revoke(&self) {
+        let Keys { id, taken, stored } = &self.keys;
+        self.runtime.as_ref().expect("it runs").block_on(async {
+            stored.revoke(*id, 2).await.expect("a key");
+            taken.store(Arc::new(stored.snapshot().await.expect("a snapshot")));
+        });
+    }
+
+    /// Bytes that bodies hold of its memory.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let page = Client::new(self.metrics).send(&Request::get("/metrics")).expect("a page");
+        let text = page.text();
+        let line = text.lines().find_map(|line| line.strip_prefix("bartizan_bodies_held_bytes "));
+        line.expect("a line").parse().expect("a number")
+    }
+
     /// It stops, as soon as what is under way has ended.
     pub(crate) fn begin_shutdown(&self) {
         self.shutdown.begin();
@@ -228,14 +254,14 @@ async fn start(
     (plan, quotas): (Plan, Quotas),
     shutdown: Shutdown,
     tasks: Tasks,
-) -> (gateway::Started, String, String) {
+) -> (gateway::Started, Keys, String, String) {
     let store = Store::open(&data.join("state.sqlite")).await.expect("a store");
     let keys = VirtualKeys::open(store, &data.join("pepper"), 1).await.expect("keys");
     let grant = GrantOptions { name: "test".to_owned(), ..plan.grant.clone() };
-    let (_, key) = keys.create(grant, 1).await.expect("a key");
+    let (record, key) = keys.create(grant, 1).await.expect("a key");
     let other = GrantOptions { name: "other".to_owned(), ..GrantOptions::default() };
     let (_, other) = keys.create(other, 1).await.expect("a key");
-    let snapshot = keys.snapshot().await.expect("a snapshot");
+    let taken = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.expect("a snapshot")));
     let (journal, _) =
         Journal::open(data, JournalSettings::default(), Arc::clone(&plan.disk)).expect("a journal");
     let (exposed, isolation) = (plan.exposed.clone(), plan.isolation.clone());
@@ -249,7 +275,7 @@ async fn start(
         isolation,
         journal,
         judge,
-        keys: Arc::new(ArcSwap::from_pointee(snapshot)),
+        keys: Arc::clone(&taken),
         quotas,
         secret: Secret::new([7; 32]),
         settings,
@@ -257,7 +283,8 @@ async fn start(
         tasks,
     })
     .expect("a free port");
-    (started, key.expose().clone(), other.expose().clone())
+    let keys = Keys { id: record.id, taken, stored: keys };
+    (started, keys, key.expose().clone(), other.expose().clone())
 }
 
 /// What of a plan is configuration.

@@ -103,7 +103,7 @@ fn money_is_not_spent_on_models_without_a_price() {
 }
 
 /// Tokens that were used, of all limits of the bed together.
-fn used(bed: &Bed) -> u64 {
+pub(crate) fn used(bed: &Bed) -> u64 {
     let kept = serde_json::to_value(bed.quotas.snapshot()).expect("a snapshot");
     let counters = kept["counters"].as_array().expect("counters");
     counters.iter().filter_map(|counter| counter["month"]["used"]["tokens"].as_u64()).sum()

@@ -39,6 +39,7 @@ mod messages;
 mod metrics;
 mod ollama;
 mod realtime;
+mod realtime_bounds;
 mod reload;
 mod reports;
 mod responses;

@@ -17,15 +17,15 @@ use wire::{Direction, Operation, UnknownFields};
 use crate::bed::{Bed, PROVIDER_KEY, Plan};
 use crate::canary;
 
-const TARGET: &str = "/v1/realtime?model=m";
-const EMAIL: &str = "eve.canary@example.net";
+pub(crate) const TARGET: &str = "/v1/realtime?model=m";
+pub(crate) const EMAIL: &str = "eve.canary@example.net";
 
-fn fake(script: impl Fn() -> testkit::Script + Send + Sync + 'static) -> FakeRealtime {
+pub(crate) fn fake(script: impl Fn() -> testkit::Script + Send + Sync + 'static) -> FakeRealtime {
     FakeRealtime::start(script).expect("a free port")
 }
 
 /// A server that answers every `response.create` with these events.
-fn saying(events: Vec<Value>) -> FakeRealtime {
+pub(crate) fn saying(events: Vec<Value>) -> FakeRealtime {
     fake(move || {
         let events = events.clone();
         Box::new(move |event| match event["type"].as_str() {
@@ -35,7 +35,7 @@ fn saying(events: Vec<Value>) -> FakeRealtime {
     })
 }
 
-fn open(bed: &Bed) -> SessionClient {
+pub(crate) fn open(bed: &Bed) -> SessionClient {
     let key = format!("Bearer {}", bed.key);
     SessionClient::open(bed.address, TARGET, &[("authorization", &key)]).expect("a session")
 }
@@ -49,17 +49,17 @@ fn refused(bed: &Bed, target: &str, key: &str) -> (u16, String) {
     (status, body["error"]["code"].as_str().unwrap_or_default().to_owned())
 }
 
-fn item(text: &str) -> Value {
+pub(crate) fn item(text: &str) -> Value {
     json!({ "type": "conversation.item.create", "event_id": "mine_1", "item": {
         "type": "message", "role": "user", "content": [{ "type": "input_text", "text": text }] } })
 }
 
-fn ask() -> Value {
+pub(crate) fn ask() -> Value {
     json!({ "type": "response.create" })
 }
 
 /// All that deltas of a type say.
-fn deltas(events: &[Value], kind: &str) -> String {
+pub(crate) fn deltas(events: &[Value], kind: &str) -> String {
     events
         .iter()
         .filter(|event| event["type"] == kind)
@@ -67,7 +67,7 @@ fn deltas(events: &[Value], kind: &str) -> String {
         .collect()
 }
 
-fn code_of(event: &Value) -> &str {
+pub(crate) fn code_of(event: &Value) -> &str {
     event["error"]["code"].as_str().unwrap_or_default()
 }
 
@@ -526,7 +526,7 @@ fn ends(limits: Limits, act: impl Fn(&mut SessionClient)) -> (Heard, Ending) {
 
 #[test]
 fn bad_frames_end_a_session_with_the_number_for_it() {
-    let small = || Limits { body_bytes_max: 1000, ..Limits::default() };
+    let small = || Limits { session_message_bytes_max: 1000, ..Limits::default() };
     let closed = |code| Heard::Closed(Some(code));
     let text = |bytes: usize| " ".repeat(bytes);
     assert_eq!(
@@ -607,14 +607,30 @@ fn sessions_are_cut_by_the_switch_and_by_the_end_of_the_gateway() {
 #[test]
 fn what_an_upstream_says_that_cannot_be_read_ends_a_session() {
     let twice = realtime_response("resp_1", &["hello"], false);
-    let late = json!({ "type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_resp_1",
-        "output_index": 0, "content_index": 0, "delta": "more" });
+    let piece = |response: &str, text: &str| {
+        json!({ "type": "response.output_text.delta", "response_id": response, "item_id": "item_resp_1",
+            "output_index": 0, "content_index": 0, "delta": text })
+    };
+    let late = piece("resp_1", "more");
+    let begun = |id: &str| realtime_response(id, &[], false).remove(0);
+    let sound =
+        json!({ "type": "response.output_audio.delta", "item_id": "item_1", "delta": "UklGRg==" });
     let cases: Vec<(Vec<Say>, u16)> = vec![
         (vec![Say::Text("{".to_owned())], 1011),
         (vec![Say::Text("[]".to_owned())], 1011),
         (vec![Say::Text(r#"{"type":"a","type":"b"}"#.to_owned())], 1011),
         (vec![Say::Binary(b"{}".to_vec())], 1011),
         (twice[..9].iter().chain([&late]).map(Say::event).collect(), 1011),
+        // Half a value under each of two responses, one that was not announced, and none at all.
+        (
+            [begun("a"), begun("b"), piece("a", "eve.canary@exa"), piece("b", "mple.net")]
+                .iter()
+                .map(Say::event)
+                .collect(),
+            1011,
+        ),
+        (vec![Say::event(&piece("never", "a secret word"))], 1011),
+        (vec![Say::event(&sound)], 1011),
         (vec![Say::Close(1000)], 1000),
         (vec![Say::Close(4711)], 1011),
     ];

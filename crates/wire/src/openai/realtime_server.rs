@@ -4,8 +4,8 @@
 //!
 //! Texts come in pieces and whole again: in the event that ends the piece, its part, its item and its response. The lanes are
 //! those of items, by their ids ([`crate::Document::items`]), and their parts. What the client said itself (texts of its items, settings
-//! of its session) is repeated on a channel of its own. Sound has no text: it is listed as not read, whoever guards the
-//! session sends it on when its transcript was let go, and beside a transcript that was changed it becomes `null`.
+//! of its session) is repeated on a channel of its own. Sound has no text: it is listed as not read, and whoever guards the
+//! session sends it on when its transcript was let go; in parts it becomes `null` else.
 
 use crate::document::EchoOf;
 use crate::form::Form;
@@ -129,8 +129,11 @@ const SAID: &[Row] = &[
 ];
 
 /// What went wrong.
-const FAILED: &[Row] =
-    &[Row::constrained("error.event_id", Form::Id), Row::said("error.**"), Row::said("message")];
+const FAILED: &[Row] = &[
+    Row::constrained("error.event_id", Form::Id).fact(Fact::ComplainsOf),
+    Row::said("error.**"),
+    Row::said("message"),
+];
 
 /// The rows of a part.
 macro_rules! part {
@@ -140,7 +143,7 @@ macro_rules! part {
             Row::constrained(concat!($at, "id"), Form::Id),
             Row::output(concat!($at, "text"), Channel::PartText(0)),
             Row::output(concat!($at, "transcript"), Channel::PartTranscript(0)),
-            Row::echo(concat!($at, "audio"), EchoOf::Transcript, AUDIO),
+            Row::echo(concat!($at, "audio"), EchoOf::Sound, AUDIO),
             Row::media(concat!($at, "image_url"), OUTPUT),
             Row::word(concat!($at, "detail")),
         ]
@@ -162,7 +165,7 @@ macro_rules! items {
             Row::constrained(concat!($at, "content[].id"), Form::Id),
             Row::output(concat!($at, "content[].text"), Channel::PartText(0)),
             Row::output(concat!($at, "content[].transcript"), Channel::PartTranscript(0)),
-            Row::echo(concat!($at, "content[].audio"), EchoOf::Transcript, AUDIO),
+            Row::echo(concat!($at, "content[].audio"), EchoOf::Sound, AUDIO),
             Row::media(concat!($at, "content[].image_url"), OUTPUT),
             Row::word(concat!($at, "content[].detail")),
             Row::constrained(concat!($at, "call_id"), Form::Id),
