@@ -1,4 +1,4 @@
-//! OTLP over HTTP in its JSON form: the bodies of `/v1/traces` and `/v1/metrics`.
+//! OTLP over HTTP in its JSON form: the bodies of `/v1/traces` and `/v1/metrics`, and lines of log records.
 //!
 //! Source: opentelemetry.io/docs/specs/otlp ("JSON Protobuf Encoding"): names in lower camel case, ids in
 //! hexadecimal, 64-bit whole numbers as strings, enumerations as numbers.
@@ -43,6 +43,10 @@ pub enum Attribute {
     Real(f64),
     /// Yes or no.
     Is(bool),
+    /// Texts.
+    Texts(Vec<String>),
+    /// Whole numbers.
+    Wholes(Vec<u64>),
 }
 
 /// One interaction, as a span.
@@ -66,6 +70,35 @@ pub struct Span {
     pub started_us: u64,
     /// Its trace.
     pub trace: TraceId,
+}
+
+/// One event, as a log record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogRecord {
+    /// Names, with dots, and values.
+    pub attributes: Vec<(&'static str, Attribute)>,
+    /// What happened, in words.
+    pub body: String,
+    /// What sort of event it is: `gen_ai.evaluation.result`.
+    pub event_name: String,
+    /// How grave: the number, 1 to 24, and its short name.
+    pub severity: (u8, &'static str),
+    /// The span it belongs to.
+    pub span: Option<SpanId>,
+    /// When it happened, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The trace it belongs to.
+    pub trace: Option<TraceId>,
+}
+
+/// A log record by itself, as a line of the form that collectors read from files.
+pub fn otlp_log_line(resource: &Resource, record: &LogRecord) -> Vec<u8> {
+    let body = json!({ "resourceLogs": [{
+        "resource": attributes_of(resource),
+        "scopeLogs": [{ "scope": scope(resource), "logRecords": [log_record(record)], "schemaUrl": SCHEMA_URL }],
+        "schemaUrl": SCHEMA_URL,
+    }] });
+    body.to_string().into_bytes()
 }
 
 /// The body that carries spans.
@@ -133,13 +166,52 @@ fn span(span: &Span) -> Value {
     body
 }
 
+fn log_record(record: &LogRecord) -> Value {
+    let attributes: Vec<Value> = record
+        .attributes
+        .iter()
+        .map(|(key, value)| json!({ "key": key, "value": attribute(value) }))
+        .collect();
+    let (number, text) = record.severity;
+    let time = (u128::from(record.time_ms) * 1_000_000).min(u64::MAX.into()).to_string();
+    let mut body = json!({
+        "timeUnixNano": time,
+        "observedTimeUnixNano": time,
+        "severityNumber": number,
+        "severityText": text,
+        "eventName": record.event_name,
+        "body": { "stringValue": record.body },
+        "attributes": attributes,
+    });
+    if let Some(trace) = record.trace {
+        body["traceId"] = json!(trace.to_string());
+    }
+    if let Some(span) = record.span {
+        body["spanId"] = json!(span.to_string());
+    }
+    body
+}
+
 fn attribute(value: &Attribute) -> Value {
     match value {
         Attribute::Text(text) => json!({ "stringValue": bounded(text) }),
-        Attribute::Whole(number) => json!({ "intValue": number.to_string() }),
+        Attribute::Whole(number) => json!({ "intValue": signed(*number) }),
         Attribute::Real(number) => json!({ "doubleValue": number }),
         Attribute::Is(is) => json!({ "boolValue": is }),
+        Attribute::Texts(texts) => {
+            let values = texts.iter().map(|text| json!({ "stringValue": bounded(text) }));
+            json!({ "arrayValue": { "values": values.collect::<Vec<_>>() } })
+        }
+        Attribute::Wholes(numbers) => {
+            let values = numbers.iter().map(|number| json!({ "intValue": signed(*number) }));
+            json!({ "arrayValue": { "values": values.collect::<Vec<_>>() } })
+        }
     }
+}
+
+/// A whole number as the encoding writes it. It is signed there: a larger one would be refused with all that goes with it.
+fn signed(number: u64) -> String {
+    i64::try_from(number).unwrap_or(i64::MAX).to_string()
 }
 
 fn bounded(text: &str) -> &str {
@@ -236,7 +308,7 @@ mod tests {
             "name": "chat m", "kind": 3, "startTimeUnixNano": "2000", "endTimeUnixNano": "3000",
             "status": { "code": 2 },
             "attributes": [
-                { "key": "gen_ai.usage.input_tokens", "value": { "intValue": u64::MAX.to_string() } },
+                { "key": "gen_ai.usage.input_tokens", "value": { "intValue": i64::MAX.to_string() } },
                 { "key": "error.type", "value": { "stringValue": "é".repeat(ATTRIBUTE_CHARACTERS_MAX) } },
             ],
         });
