@@ -108,7 +108,9 @@ fields! {
     Controls: "controls", "bartizan.controls", "bartizan.controls", "bartizanControls", "controls", UNMAPPED, "The framework controls of the rules that fired and hold.";
     Techniques: "techniques", "threat.technique.id", "bartizan.techniques", "bartizanTechniques", "techniques", "attacks.technique.uid", "Those of the controls that are techniques of MITRE ATLAS; not in lines.";
     Playbooks: "playbooks", "bartizan.playbooks", "bartizan.playbooks", "bartizanPlaybooks", "playbooks", UNMAPPED, "The playbooks that those rules name.";
-    RulesShadow: "rules_shadow", "bartizan.rules_shadow", "bartizan.rules_shadow", "bartizanRulesShadow", "policyShadow", UNMAPPED, "The rules that fired in shadow.";
+    RuleActions: "rule_actions", "bartizan.rule_actions", "bartizan.rule_actions", "", "", "authorizations.decision", "What each of those rules asks for.";
+    RulesExcepted: "rules_excepted", "bartizan.rules_excepted", "bartizan.rules_excepted", "bartizanRulesExcepted", "policyExcepted", "authorizations.policy.uid", "The rules that an exception switched off.";
+    RulesShadow: "rules_shadow", "bartizan.rules_shadow", "bartizan.rules_shadow", "bartizanRulesShadow", "policyShadow", "authorizations.policy.uid", "The rules that fired in shadow.";
     Exceptions: "exceptions", "bartizan.exceptions", "bartizan.exceptions", "bartizanExceptions", "exceptions", UNMAPPED, "The exceptions that switched rules off.";
     FindingScores: "findings.score", "bartizan.findings.score", "bartizan.findings.score", "", "", UNMAPPED, "How sure the detector is, in parts per ten thousand.";
     FindingDetectors: "findings.detector", "bartizan.findings.detector", "bartizan.findings.detector", "", "", UNMAPPED, "The detectors.";

@@ -187,6 +187,9 @@ fn decision<'a>(facts: &mut Facts<'a>, decision: &'a Decision) {
     let rules = &decision.rules;
     let hold = || rules.iter().filter(|rule| !rule.shadow && rule.exception.is_none());
     facts.put_texts(Field::Rules, hold().map(|rule| rule.id.as_str()));
+    facts.put_texts(Field::RuleActions, hold().map(|rule| rule.action.as_str()));
+    let excepted = rules.iter().filter(|rule| rule.exception.is_some());
+    facts.put_texts(Field::RulesExcepted, excepted.map(|rule| rule.id.as_str()));
     let shadow = rules.iter().filter(|rule| rule.shadow);
     facts.put_texts(Field::RulesShadow, shadow.map(|rule| rule.id.as_str()));
     facts.put_texts(Field::Exceptions, rules.iter().filter_map(|rule| rule.exception.as_deref()));
