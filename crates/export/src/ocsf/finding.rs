@@ -174,7 +174,7 @@ fn common(source: &Source<'_>, class: Class, uid: &str, info: Object, rank: Rank
 }
 
 fn analytic(name: &str, how: Pair) -> Object {
-    Object::new().with("name", name).pair("type", how)
+    Object::new().with("name", name).with("uid", name).pair("type", how)
 }
 
 /// A rank of 30 is wrong about one ordinary text in a thousand, of 40 one in ten thousand.
@@ -265,6 +265,7 @@ pub(super) fn exposed(source: &Source<'_>, exposed: &Administration) -> Json {
     common(source, DATA_SECURITY, &uid, info, Rank::MAX)
         .with("actor", Object::new().with("user", by))
         .with("data_security", data)
+        .maybe("status_detail", facts.text(Field::Why))
         .with("resources", vec![Json::from(key.with("type", "key"))])
         .with("is_alert", true)
         .with("unmapped", source.unmapped())

@@ -24,8 +24,9 @@ const RECORD: Pair = Pair(OTHER, "RFC 6962 leaf of the canonical record");
 
 /// An event with its attestations, if the release has them.
 pub(super) fn attested(source: &Source<'_>, event: Json) -> Json {
-    let (Release::V1_9, Json::Object(mut event)) = (source.release, event.clone()) else {
-        return event;
+    let mut event = match (source.release, event) {
+        (Release::V1_9, Json::Object(event)) => event,
+        (_, event) => return event,
     };
     let record = Json::from(of_record(source));
     let mut own = Object::new()

@@ -5,8 +5,8 @@
 use events::{Action, Decision, FiredRule, Outcome};
 use serde_json::Value as Json;
 
-use super::Source;
 use super::parts::known;
+use super::{Source, techniques};
 use crate::field::Field;
 use crate::object::{Object, Pair};
 use crate::severity::Severity;
@@ -96,7 +96,7 @@ pub(super) fn attacks(source: &Source<'_>) -> Vec<Json> {
     let attacks = techniques.map(|id| {
         // `AML.T0051.000` is a part of `AML.T0051`.
         let root = id.match_indices('.').nth(1).and_then(|(end, _)| id.get(..end));
-        let named = |id: &str| Object::new().with("uid", id);
+        let named = |id: &str| Object::new().with("uid", id).with("name", techniques::name(id));
         Object::new()
             .with("technique", named(root.unwrap_or(id)))
             .maybe("sub_technique", root.map(|_| named(id)))

@@ -66,8 +66,25 @@ fn attested(event: &Json) {
     let own = without["attestation_list"][1].as_object_mut().expect("an object");
     let claimed = own.remove("fingerprint").expect("it has one");
     assert_eq!(claimed["serialization"], "JCS");
-    let digest = sha2::Sha256::digest(without.to_string());
+    let digest = sha2::Sha256::digest(in_order(&without));
     assert_eq!(claimed["value"], Digest(digest.into()).to_string());
+}
+
+/// A value with the members of every object in order, and no white space.
+fn in_order(value: &Json) -> String {
+    match value {
+        Json::Object(members) => {
+            let ordered: BTreeMap<_, _> = members.iter().collect();
+            let written = ordered
+                .into_iter()
+                .map(|(name, value)| format!("{}:{}", json!(name), in_order(value)));
+            format!("{{{}}}", written.collect::<Vec<_>>().join(","))
+        }
+        Json::Array(items) => {
+            format!("[{}]", items.iter().map(in_order).collect::<Vec<_>>().join(","))
+        }
+        leaf => leaf.to_string(),
+    }
 }
 
 fn found(kind: &'static str, rank: u8) -> LocatedFinding {
