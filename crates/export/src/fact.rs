@@ -36,7 +36,7 @@ pub(crate) enum Value<'a> {
 
 /// The largest whole number that consumers hold, which take them as signed.
 pub(crate) const fn signed(number: u64) -> i64 {
-    if number > i64::MAX as u64 { i64::MAX } else { number as i64 }
+    if number > i64::MAX as u64 { i64::MAX } else { number.cast_signed() }
 }
 
 /// `2026-11-23T14:05:09.123Z`; moments that no calendar has become its last.

@@ -100,7 +100,7 @@ fields! {
     ResponseBytes: "response_bytes", "http.response.body.bytes", names::RESPONSE_BODY_SIZE, "out", "dstBytes", "http_response.body_length", "Bytes sent to the client.";
     Duration: "duration_us", "event.duration", "bartizan.duration", "bartizanDurationMs", "durationMs", "duration", "From the request's first byte to the answer's last.";
     FirstByte: "first_byte_us", "bartizan.first_byte_ns", names::RESPONSE_FIRST_CHUNK, "bartizanFirstByteMs", "firstByteMs", "http_response.latency", "From the request's first byte to the answer's first.";
-    Provider: "provider", "gen_ai.provider.name", names::PROVIDER_NAME, "bartizanProvider", "provider", "ai_model.ai_provider", "Derived from the dialect; not in lines.";
+    Provider: "provider", "gen_ai.system", names::PROVIDER_NAME, "bartizanProvider", "provider", "ai_model.ai_provider", "Derived from the dialect; not in lines. ECS 9.5 is to call it as OpenTelemetry does.";
     GenAiOperation: "gen_ai_operation", "gen_ai.operation.name", names::OPERATION_NAME, "", "", "", "The conventions' name of the operation; not in lines.";
     Dialect: "dialect", "bartizan.dialect", "bartizan.dialect", "bartizanDialect", "dialect", "api.service.name", "The dialect of the request.";
     Streamed: "streamed", "bartizan.streamed", names::REQUEST_STREAM, "bartizanStreamed", "streamed", UNMAPPED, "Whether a stream was asked for.";

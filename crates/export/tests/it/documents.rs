@@ -29,8 +29,8 @@ const ECS: &[(&str, &str)] = &[
     ("event.type", "keyword"),
     ("gen_ai.agent.id", "keyword"),
     ("gen_ai.operation.name", "keyword"),
-    ("gen_ai.provider.name", "keyword"),
     ("gen_ai.request.model", "keyword"),
+    ("gen_ai.system", "keyword"),
     ("gen_ai.usage.input_tokens", "integer"),
     ("gen_ai.usage.output_tokens", "integer"),
     ("http.request.body.bytes", "long"),
@@ -73,7 +73,11 @@ fn leaves(prefix: &str, value: &Json, visit: &mut impl FnMut(&str, &Json)) {
                 leaves(&path, value, visit);
             }
         }
-        Json::Array(items) => items.iter().for_each(|item| leaves(prefix, item, visit)),
+        Json::Array(items) => {
+            for item in items {
+                leaves(prefix, item, visit);
+            }
+        }
         leaf => visit(prefix, leaf),
     }
 }
@@ -160,7 +164,9 @@ fn any_value(value: &Json) {
             "intValue" => value.as_str().is_some_and(|text| text.parse::<i64>().is_ok()),
             "arrayValue" => {
                 let values = value["values"].as_array().expect("a list");
-                values.iter().for_each(any_value);
+                for value in values {
+                    any_value(value);
+                }
                 !values.is_empty()
             }
             _ => false,

@@ -145,7 +145,9 @@ impl Checker<'_> {
             let path = format!("{path}{name}");
             match value {
                 Json::Array(items) if attribute.is_list => {
-                    items.iter().for_each(|item| self.value(&path, attribute, item));
+                    for item in items {
+                        self.value(&path, attribute, item);
+                    }
                 }
                 _ if attribute.is_list => self.errors.push(format!("{path} is no list")),
                 value => self.value(&path, attribute, value),
