@@ -119,7 +119,7 @@ impl Bytes<'_> {
     fn text(&mut self) -> String {
         let text = self.of(&HOSTILE).unwrap_or_default();
         match self.below(9) {
-            0 => text.repeat(LONG),
+            0 if self.below(6) == 0 => text.repeat(LONG),
             1 => [text, self.of(&HOSTILE).unwrap_or_default()].concat(),
             2 => {
                 char::from_u32(u32::from_be_bytes([0, self.byte() & 31, self.byte(), self.byte()]))

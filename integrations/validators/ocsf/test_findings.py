@@ -12,7 +12,7 @@ import pytest
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 from py_ocsf_models.objects.metadata import Metadata
 
-RECORDS_OF_EACH_CLASS = 4_000
+RECORDS_OF_EACH_CLASS = 5_000
 
 
 def corpus(fmt):
