@@ -68,6 +68,10 @@ impl Exporter {
         if !self.selection.is_in_time(entry.event.time_ms) {
             return false;
         }
+        if self.format == Format::JsonLines && self.selection.conditions.is_empty() {
+            push_json(out, entry);
+            return true;
+        }
         let facts = walk::facts(entry, before.opened.as_ref());
         if !self.selection.holds(&facts) {
             return false;

@@ -90,28 +90,45 @@ impl From<Object> for Json {
     }
 }
 
-/// The canonical bytes of a value (RFC 8785): members in order, whole numbers, no white space. Names here are ASCII, so the
-/// order of bytes is that of UTF-16.
-pub(crate) fn canonical(value: &Json) -> Vec<u8> {
-    fn sorted(value: &Json) -> Json {
-        match value {
-            Json::Array(items) => items.iter().map(sorted).collect(),
-            Json::Object(members) => {
-                let mut pairs: Vec<_> = members.iter().collect();
-                pairs.sort_by_key(|(name, _)| *name);
-                pairs.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect()
+/// Writes the canonical bytes of a value (RFC 8785): members in order, whole numbers, no white space. Names here are ASCII,
+/// so the order of bytes is that of UTF-16.
+pub(crate) fn write_canonical(value: &Json, out: &mut Vec<u8>) {
+    match value {
+        Json::Array(items) => {
+            out.push(b'[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_canonical(item, out);
             }
-            other => other.clone(),
+            out.push(b']');
+        }
+        Json::Object(members) => {
+            let mut ordered: Vec<_> = members.iter().collect();
+            ordered.sort_unstable_by_key(|(name, _)| *name);
+            out.push(b'{');
+            for (index, (name, value)) in ordered.into_iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                let _never_fails = serde_json::to_writer(&mut *out, name);
+                out.push(b':');
+                write_canonical(value, out);
+            }
+            out.push(b'}');
+        }
+        leaf => {
+            let _never_fails = serde_json::to_writer(out, leaf);
         }
     }
-    sorted(value).to_string().into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use super::{Object, Pair, canonical};
+    use super::{Object, Pair, write_canonical};
 
     #[test]
     fn what_is_absent_is_left_out() {
@@ -126,6 +143,8 @@ mod tests {
     #[test]
     fn canonical_bytes_have_members_in_order() {
         let value = json!({ "b": [{ "d": 1, "c": "é\n" }], "a": true });
-        assert_eq!(canonical(&value), "{\"a\":true,\"b\":[{\"c\":\"é\\n\",\"d\":1}]}".as_bytes());
+        let mut bytes = Vec::new();
+        write_canonical(&value, &mut bytes);
+        assert_eq!(bytes, "{\"a\":true,\"b\":[{\"c\":\"é\\n\",\"d\":1}]}".as_bytes());
     }
 }

@@ -6,6 +6,7 @@
 //! INVARIANT: sums and histograms are cumulative since the start, so that a body that is lost loses nothing.
 
 use events::{SpanId, TraceId};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::names::SCHEMA_URL;
@@ -93,12 +94,85 @@ pub struct LogRecord {
 
 /// A log record by itself, as a line of the form that collectors read from files.
 pub fn otlp_log_line(resource: &Resource, record: &LogRecord) -> Vec<u8> {
-    let body = json!({ "resourceLogs": [{
-        "resource": attributes_of(resource),
-        "scopeLogs": [{ "scope": scope(resource), "logRecords": [log_record(record)], "schemaUrl": SCHEMA_URL }],
-        "schemaUrl": SCHEMA_URL,
-    }] });
-    body.to_string().into_bytes()
+    let time = (u128::from(record.time_ms) * 1_000_000).min(u64::MAX.into()).to_string();
+    let attributes =
+        record.attributes.iter().map(|(key, value)| KeyValue { key, value: attribute(value) });
+    let (severity_number, severity_text) = record.severity;
+    let record = LogBody {
+        time_unix_nano: &time,
+        observed_time_unix_nano: &time,
+        severity_number,
+        severity_text,
+        event_name: &record.event_name,
+        body: AnyValue::Text(&record.body),
+        attributes: attributes.collect(),
+        trace_id: record.trace,
+        span_id: record.span,
+    };
+    let (scope, schema_url) = (scope(resource), SCHEMA_URL);
+    let scoped = ScopeLogs { scope, log_records: [record], schema_url };
+    let logs = ResourceLogs { resource: attributes_of(resource), scope_logs: [scoped], schema_url };
+    serde_json::to_vec(&LogsData { resource_logs: [logs] }).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogsData<'a> {
+    resource_logs: [ResourceLogs<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceLogs<'a> {
+    resource: Value,
+    scope_logs: [ScopeLogs<'a>; 1],
+    schema_url: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ScopeLogs<'a> {
+    scope: Value,
+    log_records: [LogBody<'a>; 1],
+    schema_url: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogBody<'a> {
+    time_unix_nano: &'a str,
+    observed_time_unix_nano: &'a str,
+    severity_number: u8,
+    severity_text: &'a str,
+    event_name: &'a str,
+    body: AnyValue<'a>,
+    attributes: Vec<KeyValue<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<TraceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<SpanId>,
+}
+
+#[derive(Serialize)]
+struct KeyValue<'a> {
+    key: &'a str,
+    value: AnyValue<'a>,
+}
+
+/// A value, in a member that says its type.
+#[derive(Serialize)]
+enum AnyValue<'a> {
+    #[serde(rename = "stringValue")]
+    Text(&'a str),
+    /// The encoding writes whole numbers of 64 bits as texts.
+    #[serde(rename = "intValue")]
+    Whole(String),
+    #[serde(rename = "doubleValue")]
+    Real(f64),
+    #[serde(rename = "boolValue")]
+    Is(bool),
+    #[serde(rename = "arrayValue")]
+    List { values: Vec<Self> },
 }
 
 /// The body that carries spans.
@@ -166,46 +240,18 @@ fn span(span: &Span) -> Value {
     body
 }
 
-fn log_record(record: &LogRecord) -> Value {
-    let attributes: Vec<Value> = record
-        .attributes
-        .iter()
-        .map(|(key, value)| json!({ "key": key, "value": attribute(value) }))
-        .collect();
-    let (number, text) = record.severity;
-    let time = (u128::from(record.time_ms) * 1_000_000).min(u64::MAX.into()).to_string();
-    let mut body = json!({
-        "timeUnixNano": time,
-        "observedTimeUnixNano": time,
-        "severityNumber": number,
-        "severityText": text,
-        "eventName": record.event_name,
-        "body": { "stringValue": record.body },
-        "attributes": attributes,
-    });
-    if let Some(trace) = record.trace {
-        body["traceId"] = json!(trace.to_string());
-    }
-    if let Some(span) = record.span {
-        body["spanId"] = json!(span.to_string());
-    }
-    body
-}
-
-fn attribute(value: &Attribute) -> Value {
+fn attribute(value: &Attribute) -> AnyValue<'_> {
     match value {
-        Attribute::Text(text) => json!({ "stringValue": bounded(text) }),
-        Attribute::Whole(number) => json!({ "intValue": signed(*number) }),
-        Attribute::Real(number) => json!({ "doubleValue": number }),
-        Attribute::Is(is) => json!({ "boolValue": is }),
-        Attribute::Texts(texts) => {
-            let values = texts.iter().map(|text| json!({ "stringValue": bounded(text) }));
-            json!({ "arrayValue": { "values": values.collect::<Vec<_>>() } })
-        }
-        Attribute::Wholes(numbers) => {
-            let values = numbers.iter().map(|number| json!({ "intValue": signed(*number) }));
-            json!({ "arrayValue": { "values": values.collect::<Vec<_>>() } })
-        }
+        Attribute::Text(text) => AnyValue::Text(bounded(text)),
+        Attribute::Whole(number) => AnyValue::Whole(signed(*number)),
+        Attribute::Real(number) => AnyValue::Real(*number),
+        Attribute::Is(is) => AnyValue::Is(*is),
+        Attribute::Texts(texts) => AnyValue::List {
+            values: texts.iter().map(|text| AnyValue::Text(bounded(text))).collect(),
+        },
+        Attribute::Wholes(numbers) => AnyValue::List {
+            values: numbers.iter().map(|number| AnyValue::Whole(signed(*number))).collect(),
+        },
     }
 }
 

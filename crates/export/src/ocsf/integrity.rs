@@ -14,7 +14,7 @@ use events::Digest;
 use serde_json::{Value as Json, json};
 
 use super::{OTHER, Release, Source, uid};
-use crate::object::{Object, Pair, canonical};
+use crate::object::{Object, Pair, write_canonical};
 
 const SHA_256: Pair = Pair(3, "SHA-256");
 const HEXADECIMAL: Pair = Pair(1, "Hex");
@@ -22,26 +22,30 @@ const JCS: Pair = Pair(2, "JCS");
 /// Our own: the leaf of RFC 6962 over the record as [`events::canonical_bytes`] has it, with its node and place.
 const RECORD: Pair = Pair(OTHER, "RFC 6962 leaf of the canonical record");
 
+/// Where in an event its own attestation is.
+const OWN: &str = "/attestation_list/1";
+
 /// An event with its attestations, if the release has them.
 pub(super) fn attested(source: &Source<'_>, event: Json) -> Json {
-    let mut event = match (source.release, event) {
-        (Release::V1_9, Json::Object(event)) => event,
-        (_, event) => return event,
-    };
-    let record = Json::from(of_record(source));
-    let mut own = Object::new()
+    if source.release != Release::V1_9 {
+        return event;
+    }
+    let mut event = event;
+    let own = Object::new()
         .with("uid", format!("{}-event", event_uid(&event)))
         .with("authority_uid", source.entry.node.to_string());
-    event.insert("attestation_list".to_owned(), json!([record, Json::from(own.clone())]));
-    let digest = Sha256::digest(canonical(&Json::Object(event.clone())));
-    own.put("fingerprint", fingerprint(&Digest(digest.into()), JCS));
-    event.insert("attestation_list".to_owned(), json!([record, Json::from(own)]));
-    Json::Object(event)
+    event["attestation_list"] = json!([Json::from(of_record(source)), Json::from(own)]);
+    let mut canonical = Vec::new();
+    write_canonical(&event, &mut canonical);
+    let digest = Digest(Sha256::digest(&canonical).into());
+    if let Some(Json::Object(own)) = event.pointer_mut(OWN) {
+        own.insert("fingerprint".to_owned(), fingerprint(&digest, JCS).into());
+    }
+    event
 }
 
-fn event_uid(event: &serde_json::Map<String, Json>) -> String {
-    let uid = event.get("metadata").and_then(|metadata| metadata.get("uid"));
-    uid.and_then(Json::as_str).unwrap_or_default().to_owned()
+fn event_uid(event: &Json) -> &str {
+    event.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or_default()
 }
 
 fn of_record(source: &Source<'_>) -> Object {
