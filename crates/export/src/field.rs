@@ -67,7 +67,7 @@ fields! {
     // field: ours, ECS, OpenTelemetry, CEF, LEEF, OCSF, meaning
     Time: "time", "@timestamp", "(timeUnixNano)", "rt", "devTime", "time", "When it happened; `event.time_ms` in lines.";
     Class: "class", "event.action", "bartizan.class", "cat", "cat", "metadata.event_code", "What happened: `interaction_opened`, `interaction_closed`, `administration`, `anomaly`, `node`, `user_report`; `event.body.class` in lines.";
-    Severity: "severity", "event.severity", "(severityNumber)", "(header)", "sev", "severity_id", "Derived: 1 informational, 2 low, 3 medium, 4 high, 5 critical; see below.";
+    Severity: "severity", "event.severity", "(severityNumber)", "(header)", "sev", "severity_id", "Derived: 1 informational, 2 low, 3 medium, 4 high, 5 critical; see above.";
     Sequence: "sequence", "event.sequence", "bartizan.record.sequence", "cn3:sequence", "sequence", "metadata.sequence", "Its place in the node's record; beside `event` in lines.";
     Node: "node", "service.node.name", "bartizan.record.node", "deviceExternalId", "node", "metadata.reporter.uid", "The node that wrote it; beside `event` in lines.";
     Interaction: "interaction", "transaction.id", "bartizan.interaction.id", "externalId", "interaction", "metadata.correlation_uid", "The interaction it is about.";

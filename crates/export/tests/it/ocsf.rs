@@ -9,7 +9,7 @@ use export::{Exporter, Format, Selection};
 use serde_json::{Value as Json, json};
 use sha2::Digest as _;
 
-use crate::ocsf_schema::errors;
+use crate::ocsf_schema::{errors, has_path};
 use crate::{EVENTS, each_line, entry, exported};
 
 fn parse(line: &str) -> Json {
@@ -196,4 +196,17 @@ fn an_end_says_who_asked_for_what() {
     assert_eq!(ocsf["message_context"]["prompt_tokens"], 7);
     assert!(ocsf["message_context"].get("completion_tokens").is_none(), "32 bits do not hold it");
     assert_eq!(ocsf["unmapped"]["bartizan"]["usage"]["output"], i64::MAX);
+}
+
+#[test]
+fn the_page_names_attributes_that_there_are() {
+    let page = export::reference_markdown();
+    let rows = page.lines().skip_while(|line| !line.starts_with("| ours |")).skip(2);
+    let paths =
+        rows.filter_map(|row| row.split('|').nth(6)).map(|cell| cell.trim_matches([' ', '`']));
+    let named: Vec<&str> = paths.filter(|path| !matches!(*path, "unmapped" | "-")).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for path in named {
+        assert!(has_path(path), "no class has `{path}`");
+    }
 }

@@ -109,6 +109,20 @@ pub(crate) fn errors(event: &Json) -> Vec<String> {
     errors
 }
 
+/// Whether some class has an attribute at this path.
+pub(crate) fn has_path(path: &str) -> bool {
+    let classes = SCHEMA.iter().filter(|(_, shape)| shape.category > 0);
+    let mut found = classes.map(|(_, class)| {
+        let mut shape = Some(class);
+        path.split('.').all(|name| {
+            let attribute = shape.and_then(|shape| shape.attributes.get(name));
+            shape = attribute.and_then(|attribute| SCHEMA.get(attribute.kind));
+            attribute.is_some()
+        })
+    });
+    found.any(|has| has)
+}
+
 struct Checker<'a> {
     profiles: Vec<&'a str>,
     errors: Vec<String>,
