@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use events::{InteractionId, KeyId, Provenance};
 
 pub(crate) use crate::cli_break_glass::{BreakGlassCommand, BreakGlassRequestArgs, KeyFromArgs};
+pub(crate) use crate::cli_export::ExportArgs;
 pub(crate) use crate::cli_secrets::{RotateProviderArgs, SecretsCommand};
 
 /// Bartizan stands between applications and AI models: it sees, judges, acts, records and proves.
@@ -434,6 +435,8 @@ pub(crate) enum LogCommand {
         #[command(flatten)]
         format: FormatArgs,
     },
+    /// Write the record in a format that SIEMs take, to standard output; never what was said
+    Export(ExportArgs),
     /// Sign a statement about the record so far, to keep elsewhere
     Checkpoint {
         #[command(flatten)]

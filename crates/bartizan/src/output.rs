@@ -35,6 +35,11 @@ impl Output {
         Ok(self.0.write_all(text.as_bytes())?)
     }
 
+    /// Lines that are whole already.
+    pub(crate) fn bytes(&mut self, lines: &[u8]) -> Result<(), Failure> {
+        Ok(self.0.write_all(lines)?)
+    }
+
     /// One JSON value on one line.
     pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         serde_json::to_writer(&mut self.0, value).map_err(std::io::Error::from)?;

@@ -23,6 +23,22 @@ pub(crate) fn parse_moment(text: &str) -> Option<u64> {
 
 /// A moment, a day, or a span from now: `90d`, `12h`, `30m`.
 pub(crate) fn parse_deadline(text: &str, now_ms: u64) -> Option<u64> {
+    match parse_span(text) {
+        Some(span_ms) => span_ms.checked_add(now_ms),
+        None => parse_moment(text),
+    }
+}
+
+/// A moment, a day, or a span before now.
+pub(crate) fn parse_past(text: &str, now_ms: u64) -> Option<u64> {
+    match parse_span(text) {
+        Some(span_ms) => Some(now_ms.saturating_sub(span_ms)),
+        None => parse_moment(text),
+    }
+}
+
+/// A span of time in milliseconds.
+fn parse_span(text: &str) -> Option<u64> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let unit_ms = match unit {
         "s" => 1_000,
@@ -30,9 +46,9 @@ pub(crate) fn parse_deadline(text: &str, now_ms: u64) -> Option<u64> {
         "h" => 3_600_000,
         "d" => 86_400_000,
         "w" => 7 * 86_400_000,
-        _ => return parse_moment(text),
+        _ => return None,
     };
-    digits.parse::<u64>().ok()?.checked_mul(unit_ms)?.checked_add(now_ms)
+    digits.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
 /// `2026-11-23 14:05:09` (UTC), for tables.
@@ -77,6 +93,18 @@ mod tests {
             ("soon", None),
         ] {
             assert_eq!(parse_deadline(text, 5), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_go_back_from_now() {
+        for (text, expected) in [
+            ("2s", Some(3_000)),
+            ("1w", Some(0)),
+            ("1970-01-02", Some(86_400_000)),
+            ("yesterday", None),
+        ] {
+            assert_eq!(parse_past(text, 5_000), expected, "{text}");
         }
     }
 

@@ -42,7 +42,7 @@ const SHOWN_BYTES: usize = 240;
 /// The variable that says where a long run leaves its figures.
 const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
 /// The crates that the targets are of.
-const CRATES: [&str; 5] = ["detect", "events", "journal", "policy", "wire"];
+const CRATES: [&str; 6] = ["detect", "events", "export", "journal", "policy", "wire"];
 
 struct Options {
     bounds: Bounds,

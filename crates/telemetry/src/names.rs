@@ -3,7 +3,7 @@
 //! They are in development there and will change, so they stand here once, with their version; nothing else
 //! spells them. Source: opentelemetry.io/docs/specs/semconv, release v1.41.1, the last with the whole set.
 //!
-//! INVARIANT: what begins with `gen_ai.`, `server.` or `error.` has the meaning that this version gives it;
+//! INVARIANT: what begins with `gen_ai.`, `server.`, `client.`, `http.`, `user.` or `error.` has the meaning that this version gives it;
 //! what has no name there begins with `bartizan.`.
 
 /// The version of the conventions.
@@ -36,6 +36,8 @@ pub const TOKEN_TYPE: &str = "gen_ai.token.type";
 pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 /// Tokens of the answer.
 pub const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
+/// The agent that acts.
+pub const AGENT_ID: &str = "gen_ai.agent.id";
 /// Our name for the conversation.
 pub const CONVERSATION_ID: &str = "gen_ai.conversation.id";
 /// What went wrong, as a stable code.
@@ -44,6 +46,30 @@ pub const ERROR_TYPE: &str = "error.type";
 pub const SERVER_ADDRESS: &str = "server.address";
 /// The upstream's port.
 pub const SERVER_PORT: &str = "server.port";
+
+/// The caller's address.
+pub const CLIENT_ADDRESS: &str = "client.address";
+/// Bytes of a request's body.
+pub const REQUEST_BODY_SIZE: &str = "http.request.body.size";
+/// Bytes of an answer's body.
+pub const RESPONSE_BODY_SIZE: &str = "http.response.body.size";
+/// The status of an answer.
+pub const RESPONSE_STATUS: &str = "http.response.status_code";
+/// A user's id.
+pub const USER_ID: &str = "user.id";
+/// A user's id, hashed.
+pub const USER_HASH: &str = "user.hash";
+/// What was evaluated: `user_report`.
+pub const EVALUATION_NAME: &str = "gen_ai.evaluation.name";
+/// How it was evaluated, in a word.
+pub const EVALUATION_LABEL: &str = "gen_ai.evaluation.score.label";
+/// Why it was evaluated so.
+pub const EVALUATION_EXPLANATION: &str = "gen_ai.evaluation.explanation";
+
+/// Event: a model was asked and has answered.
+pub const INFERENCE_EVENT: &str = "gen_ai.client.inference.operation.details";
+/// Event: an answer was evaluated.
+pub const EVALUATION_EVENT: &str = "gen_ai.evaluation.result";
 
 /// Upper bounds that the conventions advise for durations, in microseconds.
 pub const DURATION_BOUNDS_US: &[u64] = &[

@@ -1,4 +1,4 @@
-//! OTLP over HTTP in its JSON form: the bodies of `/v1/traces` and `/v1/metrics`.
+//! OTLP over HTTP in its JSON form: the bodies of `/v1/traces` and `/v1/metrics`, and lines of log records.
 //!
 //! Source: opentelemetry.io/docs/specs/otlp ("JSON Protobuf Encoding"): names in lower camel case, ids in
 //! hexadecimal, 64-bit whole numbers as strings, enumerations as numbers.
@@ -6,6 +6,7 @@
 //! INVARIANT: sums and histograms are cumulative since the start, so that a body that is lost loses nothing.
 
 use events::{SpanId, TraceId};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::names::SCHEMA_URL;
@@ -43,6 +44,10 @@ pub enum Attribute {
     Real(f64),
     /// Yes or no.
     Is(bool),
+    /// Texts.
+    Texts(Vec<String>),
+    /// Whole numbers.
+    Wholes(Vec<u64>),
 }
 
 /// One interaction, as a span.
@@ -66,6 +71,108 @@ pub struct Span {
     pub started_us: u64,
     /// Its trace.
     pub trace: TraceId,
+}
+
+/// One event, as a log record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogRecord {
+    /// Names, with dots, and values.
+    pub attributes: Vec<(&'static str, Attribute)>,
+    /// What happened, in words.
+    pub body: String,
+    /// What sort of event it is: `gen_ai.evaluation.result`.
+    pub event_name: String,
+    /// How grave: the number, 1 to 24, and its short name.
+    pub severity: (u8, &'static str),
+    /// The span it belongs to.
+    pub span: Option<SpanId>,
+    /// When it happened, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The trace it belongs to.
+    pub trace: Option<TraceId>,
+}
+
+/// A log record by itself, as a line of the form that collectors read from files.
+pub fn otlp_log_line(resource: &Resource, record: &LogRecord) -> Vec<u8> {
+    let time = (u128::from(record.time_ms) * 1_000_000).min(u64::MAX.into()).to_string();
+    let attributes =
+        record.attributes.iter().map(|(key, value)| KeyValue { key, value: attribute(value) });
+    let (severity_number, severity_text) = record.severity;
+    let record = LogBody {
+        time_unix_nano: &time,
+        observed_time_unix_nano: &time,
+        severity_number,
+        severity_text,
+        event_name: &record.event_name,
+        body: AnyValue::Text(&record.body),
+        attributes: attributes.collect(),
+        trace_id: record.trace,
+        span_id: record.span,
+    };
+    let (scope, schema_url) = (scope(resource), SCHEMA_URL);
+    let scoped = ScopeLogs { scope, log_records: [record], schema_url };
+    let logs = ResourceLogs { resource: attributes_of(resource), scope_logs: [scoped], schema_url };
+    serde_json::to_vec(&LogsData { resource_logs: [logs] }).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogsData<'a> {
+    resource_logs: [ResourceLogs<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceLogs<'a> {
+    resource: Value,
+    scope_logs: [ScopeLogs<'a>; 1],
+    schema_url: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ScopeLogs<'a> {
+    scope: Value,
+    log_records: [LogBody<'a>; 1],
+    schema_url: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogBody<'a> {
+    time_unix_nano: &'a str,
+    observed_time_unix_nano: &'a str,
+    severity_number: u8,
+    severity_text: &'a str,
+    event_name: &'a str,
+    body: AnyValue<'a>,
+    attributes: Vec<KeyValue<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<TraceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<SpanId>,
+}
+
+#[derive(Serialize)]
+struct KeyValue<'a> {
+    key: &'a str,
+    value: AnyValue<'a>,
+}
+
+/// A value, in a member that says its type.
+#[derive(Serialize)]
+enum AnyValue<'a> {
+    #[serde(rename = "stringValue")]
+    Text(&'a str),
+    /// The encoding writes whole numbers of 64 bits as texts.
+    #[serde(rename = "intValue")]
+    Whole(String),
+    #[serde(rename = "doubleValue")]
+    Real(f64),
+    #[serde(rename = "boolValue")]
+    Is(bool),
+    #[serde(rename = "arrayValue")]
+    List { values: Vec<Self> },
 }
 
 /// The body that carries spans.
@@ -133,13 +240,24 @@ fn span(span: &Span) -> Value {
     body
 }
 
-fn attribute(value: &Attribute) -> Value {
+fn attribute(value: &Attribute) -> AnyValue<'_> {
     match value {
-        Attribute::Text(text) => json!({ "stringValue": bounded(text) }),
-        Attribute::Whole(number) => json!({ "intValue": number.to_string() }),
-        Attribute::Real(number) => json!({ "doubleValue": number }),
-        Attribute::Is(is) => json!({ "boolValue": is }),
+        Attribute::Text(text) => AnyValue::Text(bounded(text)),
+        Attribute::Whole(number) => AnyValue::Whole(signed(*number)),
+        Attribute::Real(number) => AnyValue::Real(*number),
+        Attribute::Is(is) => AnyValue::Is(*is),
+        Attribute::Texts(texts) => AnyValue::List {
+            values: texts.iter().map(|text| AnyValue::Text(bounded(text))).collect(),
+        },
+        Attribute::Wholes(numbers) => AnyValue::List {
+            values: numbers.iter().map(|number| AnyValue::Whole(signed(*number))).collect(),
+        },
     }
+}
+
+/// A whole number as the encoding writes it. It is signed there: a larger one would be refused with all that goes with it.
+fn signed(number: u64) -> String {
+    i64::try_from(number).unwrap_or(i64::MAX).to_string()
 }
 
 fn bounded(text: &str) -> &str {
@@ -236,7 +354,7 @@ mod tests {
             "name": "chat m", "kind": 3, "startTimeUnixNano": "2000", "endTimeUnixNano": "3000",
             "status": { "code": 2 },
             "attributes": [
-                { "key": "gen_ai.usage.input_tokens", "value": { "intValue": u64::MAX.to_string() } },
+                { "key": "gen_ai.usage.input_tokens", "value": { "intValue": i64::MAX.to_string() } },
                 { "key": "error.type", "value": { "stringValue": "é".repeat(ATTRIBUTE_CHARACTERS_MAX) } },
             ],
         });

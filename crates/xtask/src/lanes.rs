@@ -86,6 +86,7 @@ const STEPS: &[LaneStep] = &[
     LaneStep { name: "real clients: clouds", is_quick: false, run: clients::clouds },
     LaneStep { name: "real clients: Node", is_quick: false, run: clients::node },
     LaneStep { name: "real guards: NeMo", is_quick: false, run: clients::nemo },
+    LaneStep { name: "readers of exports: OCSF", is_quick: false, run: clients::ocsf },
     LaneStep { name: "real store of limits: Redis", is_quick: false, run: clients::redis },
 ];
 

@@ -21,6 +21,7 @@ pub(crate) mod keys;
 mod keys_audit;
 pub(crate) mod log;
 mod log_decision;
+mod log_export;
 mod log_text;
 mod process_limits;
 pub(crate) mod protect;

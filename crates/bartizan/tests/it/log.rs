@@ -14,7 +14,7 @@ use crate::Home;
 const TIME_MS: u64 = 1_795_442_709_000;
 
 /// A record of one interaction, as a gateway leaves it.
-fn recorded(home: &Home) -> InteractionId {
+pub(crate) fn recorded(home: &Home) -> InteractionId {
     let data = home.path("bartizan-data");
     std::fs::create_dir(&data).expect("made");
     let settings = JournalSettings::default();

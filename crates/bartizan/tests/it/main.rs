@@ -7,6 +7,7 @@
 
 mod break_glass;
 mod config;
+mod export;
 mod feedback;
 mod full_disk;
 mod identity;

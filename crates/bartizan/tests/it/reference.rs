@@ -49,6 +49,7 @@ const COMMANDS: &[&[&str]] = &[
     &["protect", "remove"],
     &["log", "verify"],
     &["log", "decision"],
+    &["log", "export"],
     &["log", "checkpoint"],
 ];
 
@@ -109,6 +110,11 @@ fn the_page_of_detectors_is_up_to_date() {
 #[test]
 fn the_page_of_external_guards_is_up_to_date() {
     check("external-guards.md", &connect::reference_markdown());
+}
+
+#[test]
+fn the_page_of_exports_is_up_to_date() {
+    check("export.md", &export::reference_markdown());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod detection;
 mod documents;
+mod exports;
 mod form_objects;
 mod forms;
 mod messages;
@@ -39,6 +40,13 @@ pub(crate) const ALL: &[Target] = &[
     records::CHECKPOINT,
     policies::COMPILE,
     policies::KEYS,
+    exports::CEF,
+    exports::ECS,
+    exports::JSON_LINES,
+    exports::LEEF,
+    exports::OCSF,
+    exports::OCSF_1_9,
+    exports::OTEL,
     ways_in::TOKEN,
     ways_in::KEY_SET,
     ways_in::CERTIFICATE,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{NEMO_FOLDER, SCRIPTS_FOLDER};
+use super::{NEMO_FOLDER, OCSF_FOLDER, SCRIPTS_FOLDER};
 use crate::command::{Step, output_of};
 use crate::lanes::Checkout;
 use crate::receipt::hexadecimal;
@@ -61,6 +61,12 @@ pub(super) fn litellm(checkout: &Checkout) -> Installed {
 pub(super) fn clouds(checkout: &Checkout) -> Installed {
     let list = checkout.root.join(SCRIPTS_FOLDER).join("python/clouds/requirements.txt");
     python_with(checkout, "clouds", &list, "import boto3, google.genai, pytest")
+}
+
+/// A virtual environment with the models of OCSF events that others read them with; gives its interpreter.
+pub(super) fn ocsf(checkout: &Checkout) -> Installed {
+    let list = checkout.root.join(OCSF_FOLDER).join("requirements.txt");
+    python_with(checkout, "ocsf", &list, "import py_ocsf_models, pytest")
 }
 
 /// A virtual environment with NeMo Guardrails; gives its interpreter.

@@ -21,6 +21,8 @@ use servers::Servers;
 const SCRIPTS_FOLDER: &str = "integrations/clients";
 /// Where the rails and the test of NeMo Guardrails are.
 const NEMO_FOLDER: &str = "integrations/guards/nemo";
+/// Where the test with others' models of OCSF events is.
+const OCSF_FOLDER: &str = "integrations/validators/ocsf";
 
 /// `openai`, `anthropic`, `ollama`, `langchain-openai` and Semantic Kernel, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
@@ -64,6 +66,24 @@ pub(crate) fn nemo(checkout: &Checkout) -> Outcome {
         Installed::Ready(python) => nemo::run(checkout, &python).into(),
         Installed::Missing(why) | Installed::Broken(why) => Outcome::Skipped(why),
     }
+}
+
+/// Exported events, read with `py-ocsf-models`.
+pub(crate) fn ocsf(checkout: &Checkout) -> Outcome {
+    match install::ocsf(checkout) {
+        Installed::Ready(python) => run_ocsf(checkout, &python).into(),
+        Installed::Missing(why) => Outcome::Skipped(why),
+        Installed::Broken(why) => Outcome::Failed(why),
+    }
+}
+
+fn run_ocsf(checkout: &Checkout, python: &Path) -> Result<(), String> {
+    let example = ["build", "--locked", "--package", "export", "--example", "corpus"];
+    Step::new(&checkout.root, "cargo").args(example).run()?;
+    Step::new(&checkout.root.join(OCSF_FOLDER), python)
+        .args(["-m", "pytest", "-p", "no:cacheprovider", "-q"])
+        .env("BARTIZAN_CORPUS", checkout.target.join("debug/examples/corpus"))
+        .run()
 }
 
 /// A real Redis as the store of shared limits: the tests that are skipped without one. Skipped where it cannot be installed.

@@ -20,6 +20,7 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("events", "stdx"),
     ("artifacts", "detect"),
     ("govern", "inventory"),
+    ("export", "telemetry"),
     ("gateway", "connect"),
     // Among the rooms for developers.
     ("bench", "testkit"),

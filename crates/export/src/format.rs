@@ -1,0 +1,112 @@
+//! The formats, and the exporter that writes records in one of them.
+//!
+//! INVARIANT: what is written of a record is whole lines; no event makes it fail or panic.
+
+use std::io::Write as _;
+
+use crate::entry::{Entry, Memory};
+use crate::select::Selection;
+use crate::{cef, ecs, leef, ocsf, otel, walk};
+
+/// A format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Common Event Format.
+    Cef,
+    /// Elastic Common Schema.
+    Ecs,
+    /// The records as they are, as JSON lines.
+    JsonLines,
+    /// Log Event Extended Format 2.0.
+    Leef,
+    /// OCSF 1.8.0.
+    Ocsf,
+    /// OCSF 1.9.0, with our chain.
+    Ocsf19,
+    /// OpenTelemetry log records, OTLP in JSON.
+    Otel,
+}
+
+impl Format {
+    /// All formats, in the order of their names.
+    pub const ALL: [Self; 7] =
+        [Self::Cef, Self::Ecs, Self::JsonLines, Self::Leef, Self::Ocsf, Self::Ocsf19, Self::Otel];
+
+    /// The name on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cef => "cef",
+            Self::Ecs => "ecs",
+            Self::JsonLines => "jsonl",
+            Self::Leef => "leef",
+            Self::Ocsf => "ocsf",
+            Self::Ocsf19 => "ocsf-1.9",
+            Self::Otel => "otel",
+        }
+    }
+}
+
+/// Writes records in one format, as lines.
+#[derive(Debug)]
+pub struct Exporter {
+    format: Format,
+    memory: Memory,
+    selection: Selection,
+    version: &'static str,
+}
+
+impl Exporter {
+    /// An exporter that writes what is selected; `version` is the gateway's.
+    pub fn new(format: Format, selection: Selection, version: &'static str) -> Self {
+        Self { format, memory: Memory::default(), selection, version }
+    }
+
+    /// Takes the next record, selected or not: later ones refer to it. Appends the lines it becomes; says whether it was
+    /// selected.
+    pub fn record(&mut self, entry: &Entry<'_>, out: &mut Vec<u8>) -> bool {
+        let before = self.memory.note(entry);
+        if !self.selection.is_in_time(entry.event.time_ms) {
+            return false;
+        }
+        if self.format == Format::JsonLines && self.selection.conditions.is_empty() {
+            push_json(out, entry);
+            return true;
+        }
+        let facts = walk::facts(entry, before.opened.as_ref());
+        if !self.selection.holds(&facts) {
+            return false;
+        }
+        let (body, version) = (&entry.event.body, self.version);
+        match self.format {
+            Format::Cef => push(out, cef::line(body, &facts, version).as_bytes()),
+            Format::Ecs => push_json(out, &ecs::document(entry, &facts, version)),
+            Format::JsonLines => push_json(out, entry),
+            Format::Leef => push(out, leef::line(body, &facts, version).as_bytes()),
+            Format::Otel => push(out, &otel::line(entry, &before, &facts, version)),
+            Format::Ocsf | Format::Ocsf19 => {
+                let release = match self.format {
+                    Format::Ocsf19 => ocsf::Release::V1_9,
+                    _ => ocsf::Release::V1_8,
+                };
+                for event in ocsf::events(entry, &before, &facts, release, version) {
+                    push_json(out, &event);
+                }
+            }
+        }
+        true
+    }
+}
+
+fn push(out: &mut Vec<u8>, line: &[u8]) {
+    out.extend_from_slice(line);
+    out.push(b'\n');
+}
+
+fn push_json(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+    let before = out.len();
+    let written = serde_json::to_writer(&mut *out, value).map_err(std::io::Error::from);
+    // Neither the memory nor a value of ours can refuse to be written; half a line would spoil the next.
+    if written.and_then(|()| out.write_all(b"\n")).is_err() {
+        out.truncate(before);
+    }
+}
