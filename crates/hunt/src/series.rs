@@ -37,7 +37,7 @@ const SHARE_PRIOR: f32 = 50.0;
 const FADE_HOURS: f32 = 168.0;
 /// How much higher a threshold is for a series that nothing is known of, as a logarithm, and the hours in which that halves.
 const COLD: f32 = 3.0;
-const COLD_HOURS: f32 = 9.0;
+const COLD_HOURS: f32 = 6.0;
 /// An anomaly is over when nothing was above a threshold for so long.
 const QUIET_MS: u64 = HOUR_MS;
 /// A flood of requests of which fewer are new is a loop and not a harvest.
