@@ -36,8 +36,8 @@ use crate::time::now_ms;
 
 /// How often rotations are looked for that are to go on.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a rotation that failed is left alone.
-const FAILURE_PAUSE: Duration = Duration::from_secs(30);
+/// How long a rotation that failed is left alone, and so is one whose end could not be stored.
+pub(crate) const FAILURE_PAUSE: Duration = Duration::from_secs(30);
 /// How often a new key is tried: providers need a moment until they know it everywhere.
 const TRIES_MAX: u32 = 8;
 /// The pause after the first try; it doubles, up to the longest.

@@ -5,10 +5,11 @@
 //! A rotation that a provider blocks can be given up wherever it is ([`ask_to_give_up`], [`give_up`]): the key in use stays,
 //! nothing is asked of the provider, and what is left there is said. A key that is seen where it does not belong ([`seen`])
 //! is exchanged by the rotation that is under way, if it is not switched yet; else by another, as soon as an hour has passed
-//! since one last began, and the overlap with the key before it ends for that.
+//! since one last began, and the overlap with the key before it ends for that. Whoever gives a rotation up that was to
+//! exchange a key that was seen has decided about that: it begins no other, unless the key is seen again.
 //!
 //! INVARIANT: a key is exchanged for being seen at most once in [`EXPOSED_PAUSE_MS`], whoever repeats it how often, and no
-//! exposure is forgotten for that. INVARIANT: what is given up makes no further step, and ends when that is on record.
+//! exposure is forgotten but by giving up. INVARIANT: what is given up makes no further step, and ends when that is on record.
 
 use events::{Administration, Event, EventBody};
 use journal::Journal;
@@ -23,6 +24,8 @@ pub(crate) const EXPOSED_PAUSE_MS: u64 = 60 * 60 * 1000;
 const CHANGE_TRIES_MAX: u32 = 16;
 /// Characters of a secret's name that go into a label: providers have limits.
 const LABEL_NAME_CHARS_MAX: usize = 40;
+/// What is on record of a rotation that is given up though its key was seen.
+const STAYS_THOUGH_SEEN: &str = "the key in use was seen in plain text and stays";
 
 /// Notes that a secret is to be rotated, unless it is being rotated already.
 pub(crate) async fn ask(
@@ -60,10 +63,19 @@ pub(crate) async fn seen(secrets: &SealedSecrets, name: &str) -> Result<bool, St
         is_news
     });
     let Some((record, true)) = noted.await? else { return Ok(false) };
-    let is_exchanged_now = record.rotation.as_ref().is_some_and(|rotation| {
+    Ok(!is_being_exchanged(&record) && !is_due(&record, now_ms))
+}
+
+/// Whether a rotation is under way that takes the key out of use.
+fn is_being_exchanged(record: &SealedRecord) -> bool {
+    record.rotation.as_ref().is_some_and(|rotation| {
         !matches!(rotation.step, RotationStep::Switched { .. }) && !rotation.is_given_up
-    });
-    Ok(!is_exchanged_now && !is_due(&record, now_ms))
+    })
+}
+
+/// Whether the key in use was seen, and a rotation is under way that exchanges it for that too: giving it up means that it stays.
+pub(crate) fn is_exchanged_for_being_seen(record: &SealedRecord) -> bool {
+    record.exposed_ms.is_some() && is_being_exchanged(record)
 }
 
 /// Whether the key in use was seen, and enough time has passed since it was last exchanged.
@@ -72,20 +84,26 @@ pub(crate) fn is_due(record: &SealedRecord, now_ms: u64) -> bool {
     record.exposed_ms.is_some() && record.rotated_ms.is_none_or(has_passed)
 }
 
-/// Notes that the rotation is to end where it is: from now on no step is made. The record as it is then; nothing if there is
-/// no rotation.
+/// Notes that the rotation is to end where it is: from now on no step is made, and if it was to exchange a key that was seen,
+/// that begins no other. The record as it is then; nothing if there is no rotation.
 pub(crate) async fn ask_to_give_up(
     secrets: &SealedSecrets,
     name: &str,
     (actor, why): (&str, Option<&str>),
 ) -> Result<Option<SealedRecord>, StoreError> {
     let noted = changed(secrets, name, |record| {
+        let was_seen = is_exchanged_for_being_seen(record);
         let Some(rotation) = record.rotation.as_mut().filter(|one| !one.is_given_up) else {
             return false;
         };
         actor.clone_into(&mut rotation.actor);
         rotation.is_given_up = true;
-        rotation.why = why.map(str::to_owned);
+        let whys = why.into_iter().chain(was_seen.then_some(STAYS_THOUGH_SEEN));
+        rotation.why = Some(whys.collect::<Vec<_>>().join("; ")).filter(|why| !why.is_empty());
+        if was_seen {
+            // Here and not where it ends: what is seen from now on is another time.
+            record.exposed_ms = None;
+        }
         true
     });
     Ok(noted.await?.map(|(record, _)| record).filter(|record| record.rotation.is_some()))

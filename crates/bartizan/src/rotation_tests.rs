@@ -405,3 +405,55 @@ async fn a_key_that_is_seen_while_it_is_rotated_is_exchanged() {
         end(rotator).await;
     }
 }
+
+/// Who gives up the exchange of a key that was seen has decided about that: it begins no other. Another sighting does, and so does
+/// one of the key that had come by then, about which nobody has decided.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_begins_again_only_if_the_key_is_seen_again() {
+    let by = ("cli", Some("it hangs"));
+    for steps in 0..=4 {
+        let is_switched = steps == 4;
+        let bed = Bed::new(0);
+        let rotator = bed.process().await;
+        asked(&rotator, Some("svc_old"), 24 * 3_600_000).await;
+        for _ in 0..steps {
+            assert_eq!(rotator.step("openai").await.expect("a step"), Progress::Stepped);
+        }
+        seen(&rotator.secrets, "openai").await.expect("noted");
+        an_hour_later(&rotator).await;
+        let noted = ask_to_give_up(&rotator.secrets, "openai", by).await.expect("noted");
+        let noted = noted.expect("a rotation");
+        give_up(&rotator.secrets, &rotator.journal, noted).await.expect("given up");
+        let key = in_use(&rotator).await;
+        let at_once = rotator.step("openai").await.expect("looked at");
+        let expected = if is_switched { Progress::Stepped } else { Progress::Ended };
+        assert_eq!(at_once, expected, "{steps}");
+        if !is_switched {
+            seen(&rotator.secrets, "openai").await.expect("noted again");
+        }
+        while rotator.step("openai").await.expect("a step") == Progress::Stepped {}
+        assert_ne!(in_use(&rotator).await, key, "{steps}");
+        end(rotator).await;
+        let record = bed.record();
+        let said = record.iter().filter(|one| one.starts_with("provider_key.given_up "));
+        let said: Vec<_> =
+            said.map(|one| one.contains("; the key in use was seen in plain text")).collect();
+        assert_eq!(said, [!is_switched], "{record:?}");
+    }
+}
+
+/// What is seen after somebody has given up, and before that has ended, is seen again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_seen_while_a_rotation_ends_is_not_forgotten() {
+    let bed = Bed::new(0);
+    let rotator = bed.process().await;
+    asked(&rotator, Some("svc_old"), 0).await;
+    seen(&rotator.secrets, "openai").await.expect("noted");
+    an_hour_later(&rotator).await;
+    ask_to_give_up(&rotator.secrets, "openai", ("cli", None)).await.expect("noted");
+    seen(&rotator.secrets, "openai").await.expect("noted again");
+    let noted = rotator.secrets.get("openai").await.expect("read").expect("a record");
+    give_up(&rotator.secrets, &rotator.journal, noted).await.expect("given up");
+    assert_eq!(rotator.step("openai").await.expect("it begins"), Progress::Stepped);
+    end(rotator).await;
+}

@@ -8,6 +8,8 @@
 //!
 //! Not here: where the states are kept (`gateway`), and what follows from a score (policies read `context.risk`).
 
+use std::borrow::Cow;
+
 use events::Finding;
 
 use crate::words::{sequence_hash, words_of};
@@ -16,11 +18,16 @@ use crate::words::{sequence_hash, words_of};
 const HALF_LIFE_MS: f32 = 1_800_000.0;
 /// Turns that are remembered by their fingerprint.
 const TURNS_KEPT: usize = 16;
-/// Bytes at each end of a text whose words its fingerprint is made of: what somebody asks stands before or after what
-/// it is about.
-const PRINT_END_BYTES: usize = 2048;
-/// The most sequences of words in that.
-const PRINT_SEQUENCES_MAX: usize = 2 * PRINT_END_BYTES;
+/// Bytes at each end of a long text whose words its fingerprint is made of: what somebody asks stands before or after what it
+/// is about.
+const PRINT_END_BYTES: usize = 480;
+/// Bytes between them of which it is made too, about, since a template has the same ends whatever it is about.
+const PRINT_MIDDLE_BYTES: usize = 2_304;
+/// Bytes of a piece that is read or passed over there, about, and at most.
+const PRINT_PIECE_BYTES: usize = 128;
+const PRINT_PIECE_BYTES_MAX: usize = 512;
+/// Bytes that are read of any text; one of fewer is read whole, if it is not longer than both ends and what is read between them.
+const PRINT_BYTES_MAX: usize = 4_352;
 /// Texts that differ in no more bits of 64 are the same in other words.
 const SIMILAR_BITS_MAX: u32 = 14;
 /// A text must have so many words to be compared: greetings are all alike.
@@ -84,9 +91,7 @@ pub struct TurnPrint {
 impl TurnPrint {
     /// Of what the user wrote in one turn.
     pub fn of(text: &str) -> Self {
-        let (head, tail) = ends(text);
-        let words = words_of(head).into_iter().chain(words_of(tail));
-        let hashes: Vec<u64> = words.map(|word| word.hash).collect();
+        let hashes: Vec<u64> = words_of(&sample(text)).iter().map(|word| word.hash).collect();
         let sequences = hashes.windows(3).map(|three| sequence_hash(three.iter().copied()));
         let similar = if hashes.len() < PRINT_WORDS_MIN { 0 } else { majority(sequences) };
         let (whole, rest) = text.as_bytes().as_chunks::<8>();
@@ -112,20 +117,61 @@ impl TurnPrint {
     }
 }
 
-/// The first and the last [`PRINT_END_BYTES`] of a text; all of a shorter one, and nothing.
-fn ends(text: &str) -> (&str, &str) {
-    if text.len() <= 2 * PRINT_END_BYTES {
-        return (text, "");
-    }
+/// What a text's words are taken from: all of it, or of a long one both ends and pieces of what is between them.
+///
+/// A piece begins where eight bytes hash low and ends where the next does; those that hash lowest are read. So a text of any length
+/// gives about as many, and what is put in or left out somewhere changes no others.
+fn sample(text: &str) -> Cow<'_, str> {
     let head = text.floor_char_boundary(PRINT_END_BYTES);
-    let tail = text.ceil_char_boundary(text.len() - PRINT_END_BYTES);
-    (&text[..head], &text[tail..])
+    let tail = text.ceil_char_boundary(text.len().saturating_sub(PRINT_END_BYTES));
+    let middle = tail.saturating_sub(head);
+    if middle <= PRINT_MIDDLE_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let mut sample = String::with_capacity(PRINT_BYTES_MAX);
+    let mut end = 0;
+    let mut read = |from: usize, to: usize| {
+        if sample.len() + (to - from) < PRINT_BYTES_MAX {
+            sample.push_str(if from == end { "" } else { "\n" });
+            sample.push_str(&text[from..to]);
+            end = to;
+        }
+    };
+    read(0, head);
+    let highest = LANDMARK_MAX / middle as u64 * PRINT_MIDDLE_BYTES as u64;
+    let mut marks = landmarks(&text.as_bytes()[head..tail]).peekable();
+    let mut left = PRINT_BYTES_MAX - 2 * PRINT_END_BYTES - PRINT_PIECE_BYTES_MAX;
+    while let Some((at, hash)) = marks.next() {
+        let next = marks.peek().map_or(middle, |(next, _)| *next);
+        if hash <= highest && left > 0 {
+            let from = text.floor_char_boundary(head + at);
+            let to = text.floor_char_boundary(head + next.min(at + PRINT_PIECE_BYTES_MAX));
+            left = left.saturating_sub(to - from + 1);
+            read(from, to);
+        }
+    }
+    read(tail, text.len());
+    Cow::Owned(sample)
 }
 
-/// The bits that more than half of the hashes have, of which there are at most [`PRINT_SEQUENCES_MAX`].
+/// Hashes that are low: one in as many bytes as a piece has.
+const LANDMARK_MAX: u64 = u64::MAX / PRINT_PIECE_BYTES as u64;
+
+/// Where eight bytes stand that hash low, and their hashes.
+fn landmarks(bytes: &[u8]) -> impl Iterator<Item = (usize, u64)> {
+    /// The bit by which small letters differ from capitals.
+    const SMALL: u64 = u64::from_ne_bytes([0x20; 8]);
+    let hash = |eight: &[u8]| {
+        let eight = u64::from_le_bytes(eight.try_into().unwrap_or_default());
+        (eight | SMALL).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    };
+    bytes.windows(8).map(hash).enumerate().filter(|(_, hash)| *hash <= LANDMARK_MAX)
+}
+
+/// The bits that more than half of the hashes have, of which there are fewer than [`PRINT_BYTES_MAX`].
 fn majority(hashes: impl Iterator<Item = u64>) -> u64 {
     // How many hashes have each of the 64 bits: one binary digit of all the counts a word, the lowest first.
-    const DIGITS: usize = PRINT_SEQUENCES_MAX.ilog2() as usize + 1;
+    const DIGITS: usize = PRINT_BYTES_MAX.ilog2() as usize + 1;
     let mut counts = [0_u64; DIGITS];
     let mut all = 0_u64;
     for hash in hashes {
@@ -297,7 +343,7 @@ mod tests {
 
     #[test]
     fn the_majority_is_that_of_counting_bit_by_bit() {
-        for count in [0, 1, 2, 3, 64, PRINT_SEQUENCES_MAX as u64] {
+        for count in [0, 1, 2, 3, 64, PRINT_BYTES_MAX as u64] {
             let hashes = || (0..count).map(|number| sequence_hash([number]));
             let have = |bit: u32| hashes().filter(|hash| hash >> bit & 1 == 1).count() as u64;
             let expect: u64 =
@@ -306,16 +352,81 @@ mod tests {
         }
     }
 
+    /// So many bytes of made-up words, others for each seed.
+    fn prose(seed: u64, bytes: usize) -> String {
+        let mut state = seed;
+        let mut text = String::new();
+        while text.len() < bytes {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed | 1);
+            let syllables = ["ba", "ko", "ti", "ren", "su", "mol", "fe", "dra"];
+            let at = |shift: u32| syllables[(state >> shift) as usize % syllables.len()];
+            text.extend([at(33), at(40), at(47), " "]);
+        }
+        text.truncate(bytes);
+        text
+    }
+
     #[test]
-    fn long_texts_are_compared_by_their_ends_and_as_a_whole() {
+    fn long_texts_are_compared_as_a_whole() {
         let about = "The lease ends when both have signed that it does. ".repeat(200);
         let of = |middle: &str, ask: &str| TurnPrint::of(&format!("{about}{middle}{about}{ask}"));
         let first = of("", ASK);
         assert_eq!(first, of("", ASK));
         let changed = of("Not so.", ASK);
         assert!(first.is_similar(changed) && first.same != changed.same);
-        let whole = TurnPrint::of(&"é".repeat(2 * PRINT_END_BYTES + 1));
-        assert_eq!(whole.shots, 0, "cut between characters");
+        for characters in [1_632, 1_633, 2_048, 10_000] {
+            let whole = TurnPrint::of(&"é".repeat(characters));
+            assert_eq!(whole.shots, 0, "cut between characters");
+        }
+    }
+
+    #[test]
+    fn texts_that_are_changed_a_little_are_alike_however_long() {
+        for (bytes, seed) in [3_000, 3_500, 8_000, 20_000, 60_000].into_iter().zip(1..) {
+            let text = prose(seed, bytes);
+            let print = TurnPrint::of(&text);
+            let third = bytes / 3;
+            let with = |put_in: &str| format!("{}{put_in}{}", &text[..third], &text[third..]);
+            let third_in_capitals = text
+                .char_indices()
+                .map(|(at, one)| if at % 3 == 0 { one.to_ascii_uppercase() } else { one });
+            for (change, changed) in [
+                ("an order after it", format!("{text} {ASK}")),
+                ("an order before it", format!("{ASK} {text}")),
+                ("a sentence in it", with(AGAIN)),
+                ("a paragraph in it", with(&prose(77, bytes / 16))),
+                ("a paragraph left out", format!("{}{}", &text[..third], &text[third + 200..])),
+                ("capitals", third_in_capitals.collect()),
+            ] {
+                let other = TurnPrint::of(&changed);
+                let bits = (print.similar ^ other.similar).count_ones();
+                assert!(print.is_similar(other), "{bytes} bytes, {change}: {bits} bits");
+            }
+        }
+    }
+
+    #[test]
+    fn another_document_in_the_same_long_template_is_no_small_change() {
+        let (before, after) = (prose(1, 2_048), prose(2, 2_048));
+        for bytes in [8_000, 16_000, 60_000] {
+            let mut risk = Risk::default();
+            for number in 0..30 {
+                let document = prose(100 + number, bytes + 37 * number as usize);
+                let text = format!("{before}{document}{after}");
+                let score = risk.update(&turn(&text, 0, number == 0, number));
+                assert_eq!(score, RiskScore::default(), "{bytes} bytes, turn {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_read_of_a_text_is_bounded() {
+        for text in ["a".repeat(100_000), "é ".repeat(50_000), prose(3, 100_000), ASK.repeat(1_000)]
+        {
+            let read = sample(&text);
+            assert!(read.len() < PRINT_BYTES_MAX, "{} of {:.20}", read.len(), text);
+            assert!(read.starts_with(&text[..399]) && read.ends_with(&text[text.len() - 399..]));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //!
 //! Not here: images, sound, fonts (they are listed as unread), what the text means (`detect`).
 
+mod encodings;
 mod html;
 mod markup;
 mod office;
@@ -97,7 +98,11 @@ pub fn extract(bytes: &[u8], format: Format) -> Extracted {
     match format {
         Format::Pdf => pdf::read(bytes, &mut sink),
         Format::Office => office::read(bytes, &mut sink),
-        Format::Html => html::read(&markup::decoded(bytes), &mut sink),
+        Format::Html => {
+            for page in encodings::readings(bytes, None) {
+                html::read(&page, &mut sink);
+            }
+        }
     }
     sink.finish()
 }

@@ -228,14 +228,16 @@ impl Left {
         let is_declared = TEXT_FORMATS.contains(&declared)
             || declared.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case("text/"));
         if (is_declared || readings.iter().all(|reading| reading.text.trim().is_empty()))
-            && let Some(text) = extract::plain_text(&bytes)
+            && let Some(text) = extract::plain_text(&bytes, file.charset())
         {
             let text = text.into_owned();
             readings.push(self.within(Extracted { text, ..Extracted::default() })?);
         }
         // What stands around a document is text to whoever shows the file as it is.
         for around in beside_pdf(&bytes) {
-            if let Some(text) = extract::plain_text(around).filter(|text| !text.trim().is_empty()) {
+            if let Some(text) =
+                extract::plain_text(around, None).filter(|text| !text.trim().is_empty())
+            {
                 let text = text.into_owned();
                 readings.push(self.within(Extracted { text, ..Extracted::default() })?);
             }

@@ -1,7 +1,7 @@
 //! All series: which one an interaction belongs to, and which leaves when there is no more room.
 //!
 //! A principal with more than one series has one of all its traffic besides, so that what is spread over many models is seen as what it is. It begins as a copy of the first.
-//! One more is of everybody's traffic, so that what is spread thinly over many principals is seen too ([`Everybody`]).
+//! One more is of everybody's traffic, so that what is spread thinly over many principals is seen too ([`Everybody`]); callers of whom something was said are ordinary to it (`loud`).
 //!
 //! INVARIANT: never more than the given number of series; the least recently used leaves. INVARIANT: what a caller can invent (names of models) is bounded for each
 //! principal, so that nobody pushes the others out.
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use events::{Anomaly, Principal, Rank};
 
 use crate::fleet::Fleet;
+use crate::loud::Loud;
 use crate::measure::TABLE;
 use crate::observation::{Observation, SeriesName};
 use crate::series::{Alarm, Series};
@@ -54,6 +55,8 @@ pub struct Baselines {
 #[derive(Clone, Debug)]
 pub(crate) struct Everybody {
     pub(crate) fleet: Fleet,
+    /// Those who are not counted beyond their ordinary.
+    pub(crate) loud: Loud,
     pub(crate) series: Series,
 }
 
@@ -64,6 +67,13 @@ pub(crate) struct Slot {
     pub(crate) series: Series,
     earlier: u32,
     later: u32,
+}
+
+impl Everybody {
+    fn begin(time_ms: u64) -> Self {
+        let fleet = Fleet::default();
+        Self { series: Series::new(time_ms, &fleet), loud: Loud::default(), fleet }
+    }
 }
 
 impl Default for Baselines {
@@ -108,53 +118,64 @@ impl Baselines {
         let alarms = slot.series.observe(seen, &mut self.fleet);
         let alarms = alarms.into_iter().map(|alarm| anomaly(&slot.name, seen.time_ms, &alarm));
         let mut found: Vec<Anomaly> = alarms.collect();
-        found.extend(self.observe_all(number, seen));
-        found.extend(self.observe_everybody(number, seen));
+        let all = self.series_of_all(number);
+        found.extend(all.into_iter().flat_map(|all| self.observe_all(number, all, seen)));
+        found.extend(self.observe_everybody(number, all, seen));
         found
     }
 
-    /// Takes an interaction once more, for the series of everybody's traffic; what the series of its principal have not said.
-    fn observe_everybody(&mut self, own: u32, seen: &Observation) -> Vec<Anomaly> {
-        let everybody = self.everybody.get_or_insert_with(|| {
-            let fleet = Fleet::default();
-            Everybody { series: Series::new(seen.time_ms, &fleet), fleet }
-        });
-        let alarms = everybody.series.observe(seen, &mut everybody.fleet);
-        if alarms.is_empty() || everybody.series.learnt.hours < EVERYBODY_HOURS_MIN {
-            return Vec::new();
+    /// The series of all traffic of the principal that has this one, if that is another.
+    fn series_of_all(&self, own: u32) -> Option<u32> {
+        let principal = &self.slots.get(own as usize)?.name.principal;
+        if self.held.get(principal).is_none_or(|held| *held < 2) {
+            return None;
         }
-        let own = self.slots.get(own as usize);
-        let all = own.and_then(|own| self.index.get(&all_of(&own.name.principal)));
-        let all = all.and_then(|number| self.slots.get(*number as usize));
-        let explains = |slot: &Slot, alarm: &Alarm| slot.series.explains(alarm, seen.time_ms);
-        let is_news = |alarm: &Alarm| !own.into_iter().chain(all).any(|slot| explains(slot, alarm));
-        let name = SeriesName { model: EVERYBODY.to_owned(), ..SeriesName::default() };
-        let news = alarms.into_iter().filter(is_news);
-        news.map(|alarm| Anomaly {
-            detail: format!("all callers together: {}", words::detail(&alarm, seen.time_ms)),
-            ..anomaly(&name, seen.time_ms, &alarm)
-        })
-        .collect()
+        self.index.get(&all_of(principal)).copied().filter(|number| *number != own)
     }
 
     /// Takes an interaction once more, for the series of all the principal's traffic; what its own series has not said.
-    fn observe_all(&mut self, own: u32, seen: &Observation) -> Vec<Anomaly> {
-        let Some(name) = self.slots.get(own as usize).map(|slot| &slot.name) else {
-            return Vec::new();
-        };
-        if self.held.get(&name.principal).is_none_or(|held| *held < 2) {
-            return Vec::new();
-        }
-        let name = all_of(&name.principal);
-        let Some(number) = self.index.get(&name).copied().filter(|number| *number != own) else {
-            return Vec::new();
-        };
-        self.use_now(number);
-        let Some(all) = self.slots.get_mut(number as usize) else { return Vec::new() };
-        let alarms = all.series.observe(seen, &mut self.fleet);
+    fn observe_all(&mut self, own: u32, all: u32, seen: &Observation) -> Vec<Anomaly> {
+        self.use_now(all);
+        let Some(slot) = self.slots.get_mut(all as usize) else { return Vec::new() };
+        let alarms = slot.series.observe(seen, &mut self.fleet);
+        let name = Arc::clone(&slot.name);
         let Some(own) = self.slots.get_mut(own as usize) else { return Vec::new() };
         let news = alarms.into_iter().filter(|alarm| own.series.hears(alarm.pattern, seen.time_ms));
         news.map(|alarm| anomaly(&name, seen.time_ms, &alarm)).collect()
+    }
+
+    /// Takes an interaction once more, for the series of everybody's traffic; what is not ordinary there, whatever loud callers do.
+    fn observe_everybody(
+        &mut self,
+        own: u32,
+        all: Option<u32>,
+        seen: &Observation,
+    ) -> Vec<Anomaly> {
+        let Self { slots, fleet, everybody, .. } = self;
+        let everybody = everybody.get_or_insert_with(|| Everybody::begin(seen.time_ms));
+        let slot = |number: u32| slots.get(number as usize);
+        let widest = all.unwrap_or(own);
+        let is_loud = [own, widest]
+            .into_iter()
+            .any(|number| slot(number).is_some_and(|slot| slot.series.is_loud(seen.time_ms)));
+        if let Some(slot) = slot(widest).filter(|_| is_loud) {
+            everybody.loud.hear(widest, &slot.name, seen.time_ms);
+        }
+        let aside = everybody.loud.excess(slots, seen.time_ms, fleet);
+        if aside.is_some() {
+            everybody.series.flag();
+        }
+        everybody.series.aside = aside.unwrap_or_default();
+        let alarms = everybody.series.observe(seen, &mut everybody.fleet);
+        if everybody.series.learnt.hours < EVERYBODY_HOURS_MIN {
+            return Vec::new();
+        }
+        let name = SeriesName { model: EVERYBODY.to_owned(), ..SeriesName::default() };
+        let alarms = alarms.into_iter().map(|alarm| Anomaly {
+            detail: format!("all callers together: {}", words::detail(&alarm, seen.time_ms)),
+            ..anomaly(&name, seen.time_ms, &alarm)
+        });
+        alarms.collect()
     }
 
     /// Lets every series learn from the silence until a time.

@@ -20,6 +20,8 @@ mod baselines;
 mod distinct;
 mod familiar;
 mod fleet;
+mod learnt;
+mod loud;
 mod measure;
 mod observation;
 mod season;

@@ -4,14 +4,15 @@
 //! INVARIANT: time that runs backwards counts as standing still.
 
 use crate::distinct::Distinct;
-use crate::familiar::{FAMILIES, Family, HOURS_MIN, Recent};
+use crate::familiar::Recent;
 use crate::fleet::Fleet;
+use crate::learnt::Learnt;
 use crate::measure::{
     BLOCKED, COST, ERRORS, FIRST_BYTE, LATENCY, MEASURES, PATTERNS, Pattern, REFUSALS, REPHRASED,
     REQUESTS, SCALE_SECONDS, SCALES, TABLE,
 };
 use crate::observation::{Observation, Outcome};
-use crate::season::{Season, places};
+use crate::season::places;
 use crate::tail::Tail;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -42,30 +43,8 @@ const QUIET_MS: u64 = HOUR_MS;
 /// A flood of requests of which fewer are new is a loop and not a harvest.
 const DISTINCT_MIN: f32 = 0.25;
 
-type Table<T> = [[T; SCALES]; MEASURES];
-
-/// What is learnt of a series beside its season.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Learnt {
-    pub(crate) season: Season,
-    pub(crate) tails: Table<Tail>,
-    /// Faded sums of each measure; requests are the first.
-    pub(crate) totals: [f32; MEASURES],
-    /// The logarithms of the ordinary time of an answer and to its first byte.
-    pub(crate) times: [f32; 2],
-    /// What an hour of the day adds to them.
-    pub(crate) time_of_day: [[f32; 24]; 2],
-    /// Families of texts that are alike.
-    pub(crate) families: [Family; FAMILIES],
-    /// Hours with traffic.
-    pub(crate) hours: f32,
-}
-
-impl Default for Tail {
-    fn default() -> Self {
-        Self::new(1.0, 0.3)
-    }
-}
+/// Something for each measure and length of time.
+pub(crate) type Table<T> = [[T; SCALES]; MEASURES];
 
 /// A series.
 #[derive(Clone, Debug)]
@@ -73,6 +52,8 @@ pub(crate) struct Series {
     pub(crate) learnt: Learnt,
     pub(crate) last_ms: u64,
     sums: Table<f32>,
+    /// What of the sums is left out when they are compared.
+    pub(crate) aside: Table<f32>,
     expected: [f32; SCALES],
     /// Requests expected in the hour before, in this one, and in the next.
     rates: [f32; 3],
@@ -134,6 +115,7 @@ impl Series {
             learnt,
             last_ms: time_ms,
             sums: Table::default(),
+            aside: Table::default(),
             expected: [0.0; SCALES],
             rates: [0.0; 3],
             hour: Hour {
@@ -190,21 +172,31 @@ impl Series {
         is_news
     }
 
-    /// Whether what was found in a wider series is what this one has said lately: at least half of it is its own.
-    pub(crate) fn explains(&self, alarm: &Alarm, time_ms: u64) -> bool {
-        let has_said = |pattern: Pattern| time_ms < self.quiet_ms[pattern as usize];
-        let has_said = match alarm.pattern {
-            // Which of the two a flood is, depends on what else there is.
-            Pattern::Scraping | Pattern::Cost => {
-                has_said(Pattern::Scraping) || has_said(Pattern::Cost)
+    /// Whether anything was said lately.
+    pub(crate) fn is_loud(&self, time_ms: u64) -> bool {
+        self.quiet_ms.iter().any(|quiet_ms| time_ms < *quiet_ms)
+    }
+
+    /// What its sums have beyond the ordinary, at a time since which nothing was seen.
+    pub(crate) fn beyond_ordinary(&self, time_ms: u64, fleet: &Fleet) -> Table<f32> {
+        let seconds = time_ms.saturating_sub(self.last_ms) as f32 / 1_000.0;
+        let kept = SCALE_SECONDS.map(|length| (-seconds / length).exp());
+        let mut excess = self.sums;
+        for (measure, sums) in excess.iter_mut().enumerate() {
+            let share = if measure == REQUESTS { 1.0 } else { self.share(measure, fleet) };
+            for (scale, sum) in sums.iter_mut().enumerate() {
+                if !matches!(measure, LATENCY | FIRST_BYTE) {
+                    *sum = (*sum - self.expected[scale] * share).max(0.0);
+                }
+                *sum *= kept[scale];
             }
-            pattern => has_said(pattern),
-        };
-        has_said
-            && match alarm.measure {
-                LATENCY | FIRST_BYTE => true,
-                measure => 2.0 * self.sums[measure][alarm.scale] >= alarm.observed,
-            }
+        }
+        excess
+    }
+
+    /// Notes that what this hour holds is not to be learnt as ordinary.
+    pub(crate) const fn flag(&mut self) {
+        self.hour.was_flagged = true;
     }
 
     /// Moves to a time: sums fade, hours that have ended are learnt.
@@ -312,14 +304,20 @@ impl Series {
         (totals[measure] + prior) / (totals[REQUESTS] + SHARE_PRIOR)
     }
 
+    /// What was seen of a measure and is not left out.
+    fn sum(&self, measure: usize, scale: usize) -> f32 {
+        let sum = self.sums[measure][scale] - self.aside[measure][scale];
+        if matches!(measure, LATENCY | FIRST_BYTE) { sum } else { sum.max(0.0) }
+    }
+
     /// What was seen of a measure and what would be ordinary, over a scale.
     fn compare(&self, measure: usize, scale: usize, fleet: &Fleet) -> (f32, f32) {
-        let seen = self.sums[measure][scale];
+        let seen = self.sum(measure, scale);
         let ordinary = match measure {
             REQUESTS => self.expected[scale],
             COST => self.expected[scale] * self.share(COST, fleet),
             LATENCY | FIRST_BYTE => 0.0,
-            share => self.sums[REQUESTS][scale] * self.share(share, fleet),
+            share => self.sum(REQUESTS, scale) * self.share(share, fleet),
         };
         (seen, ordinary)
     }
@@ -382,7 +380,7 @@ impl Series {
         let Exceeded { measure, scale, rank } = one;
         let pattern = self.pattern(one, fleet);
         let is_open = |series: &Self, pattern: Pattern| time_ms < series.quiet_ms[pattern as usize];
-        let sums = |measure: usize| self.sums[measure][scale];
+        let sums = |measure: usize| self.sum(measure, scale);
         let is_flood = matches!(pattern, Pattern::Scraping | Pattern::Cost);
         let is_fuzzing = is_open(self, Pattern::Fuzzing)
             && sums(BLOCKED) + sums(REPHRASED) >= sums(REQUESTS) / 2.0;
@@ -423,7 +421,7 @@ impl Series {
             LATENCY | FIRST_BYTE => {
                 let ordinary = self.usual_time(measure - LATENCY).exp();
                 let requests = self.sums[REQUESTS][scale].max(1.0);
-                (ordinary * (self.sums[measure][scale] / requests).exp(), ordinary)
+                (ordinary * (self.sum(measure, scale) / requests).exp(), ordinary)
             }
             _ => self.compare(measure, scale, fleet),
         }
@@ -477,16 +475,3 @@ impl Series {
 /// The order in which measures are judged: what says more comes first.
 const JUDGED: [usize; MEASURES] =
     [BLOCKED, REPHRASED, ERRORS, REFUSALS, REQUESTS, COST, LATENCY, FIRST_BYTE];
-
-impl Learnt {
-    /// Whether the numbers can be what was learnt.
-    pub(crate) fn is_sound(&self) -> bool {
-        self.season.is_sound()
-            && self.tails.iter().flatten().all(Tail::is_sound)
-            && self.totals.iter().all(|total| (0.0..=1e18).contains(total))
-            && self.times.iter().all(|time| (-50.0..=50.0).contains(time))
-            && self.time_of_day.iter().flatten().all(|time| (-1.0..=1.0).contains(time))
-            && self.families.iter().all(|family| family.hours <= HOURS_MIN)
-            && (0.0..=1e9).contains(&self.hours)
-    }
-}

@@ -15,9 +15,11 @@ use events::{KeyId, Principal};
 use crate::baselines::{Baselines, Everybody, MODEL_NAME_BYTES_MAX};
 use crate::familiar::Family;
 use crate::fleet::Fleet;
+use crate::learnt::Learnt;
+use crate::loud::Loud;
 use crate::observation::SeriesName;
 use crate::season::Season;
-use crate::series::{Learnt, Series};
+use crate::series::Series;
 use crate::tail::Tail;
 
 const MAGIC: &[u8; 8] = b"BTZHUNT3";
@@ -207,7 +209,7 @@ impl Baselines {
                 return Err(wrong("a number cannot have been learnt"));
             }
             let series = Series::resume(learnt, time_ms, &fleet);
-            baselines.everybody = Some(Everybody { fleet, series });
+            baselines.everybody = Some(Everybody { fleet, loud: Loud::default(), series });
         }
         let mut series = 0;
         codec.count(&mut series)?;

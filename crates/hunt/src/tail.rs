@@ -32,6 +32,12 @@ pub(crate) struct Tail {
     pub(crate) hours: f32,
 }
 
+impl Default for Tail {
+    fn default() -> Self {
+        Self::new(1.0, 0.3)
+    }
+}
+
 impl Tail {
     pub(crate) const fn new(level: f32, excess: f32) -> Self {
         Self { level, excess, hours: 0.0 }

@@ -13,7 +13,6 @@ use cedar_policy::{Authorizer, PolicySet};
 use events::{Action, Decision, Digest, FiredRule, LocatedFinding, Outcome};
 use sha2::{Digest as _, Sha256};
 
-use crate::card::is_of_kind;
 use crate::compile::{self, Rule, Source};
 use crate::exceptions::{self, Exception, Suspensions};
 use crate::memo::Memo;
@@ -196,7 +195,7 @@ impl Engine {
     }
 
     /// The rules that hold once the exceptions are heard. A rule that an exception switches off for
-    /// some kinds of findings, and that holds for the others too, is named twice: let go and enforced.
+    /// some findings, and that holds for the others too, is named twice: let go and enforced.
     fn excepted<'a>(
         &'a self,
         facts: &Facts<'a>,
@@ -211,12 +210,12 @@ impl Engine {
             let mut let_go = |exception| {
                 fired.push((index, Fired { exception: Some(exception), rule }));
             };
-            if let Some(exception) = about.iter().find(|one| one.kind().is_none()) {
+            if let Some(exception) = about.iter().find(|one| !one.is_partial()) {
                 let_go(*exception);
                 continue;
             }
             about.iter().filter(|one| concerns(one, facts)).for_each(|one| let_go(*one));
-            let counts = |located: &LocatedFinding| !about.iter().any(|one| is_about(one, located));
+            let counts = |located: &LocatedFinding| !about.iter().any(|one| one.is_about(located));
             let without = self.held(facts, counts);
             if without.failed || without.rules.contains(&index) {
                 fired.push((index, Fired { exception: None, rule }));
@@ -242,7 +241,7 @@ impl Engine {
         let replaced = |located: &LocatedFinding| {
             redacting.iter().any(|(index, card)| {
                 card.applies_to.iter().any(|coverage| coverage.covers(located))
-                    && !holding.iter().any(|one| one.rule == *index && is_about(one, located))
+                    && !holding.iter().any(|one| one.rule == *index && one.is_about(located))
             })
         };
         let findings = facts.findings.iter().enumerate();
@@ -250,13 +249,8 @@ impl Engine {
     }
 }
 
-/// Whether the exception is about some kind of findings and this is one of them.
-fn is_about(exception: &Exception, located: &LocatedFinding) -> bool {
-    exception.kind().is_some_and(|kind| is_of_kind(located.finding.kind.as_str(), kind))
-}
-
 fn concerns(exception: &Exception, facts: &Facts<'_>) -> bool {
-    facts.findings.iter().any(|located| is_about(exception, located))
+    facts.findings.iter().any(|located| exception.is_about(located))
 }
 
 fn decide<'a>(

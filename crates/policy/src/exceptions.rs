@@ -6,9 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use events::LocatedFinding;
+
+use crate::card::{RuleSet, is_of_kind};
 use crate::compile::Rule;
 use crate::error::PolicyError;
-use crate::{ExceptionOptions, ExceptionScope, Facts, card::RuleSet};
+use crate::{ExceptionOptions, ExceptionScope, Facts};
 
 /// The most exceptions.
 pub const EXCEPTIONS_MAX: usize = 1_000;
@@ -25,15 +28,25 @@ impl Exception {
         &self.options.id
     }
 
-    /// The kind of findings it is about, if it is not about all of them.
-    pub(crate) fn kind(&self) -> Option<&str> {
-        self.options.scope.kind.as_deref()
+    /// Whether it is about some findings and not about all that the rule is about.
+    pub(crate) const fn is_partial(&self) -> bool {
+        let ExceptionScope { kind, provenance, .. } = &self.options.scope;
+        kind.is_some() || provenance.is_some()
+    }
+
+    /// Whether it is about some findings and this is one of them.
+    pub(crate) fn is_about(&self, located: &LocatedFinding) -> bool {
+        let ExceptionScope { kind, provenance, .. } = &self.options.scope;
+        let found = located.finding.kind.as_str();
+        self.is_partial()
+            && kind.as_deref().is_none_or(|kind| is_of_kind(found, kind))
+            && provenance.is_none_or(|provenance| located.provenance == provenance)
     }
 
     /// Whether it holds for the message.
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
         // Naming every part makes a new one a compile error here.
-        let ExceptionScope { application, key, kind: _, model, route, team, tenant } =
+        let ExceptionScope { application, key, kind: _, model, provenance: _, route, team, tenant } =
             &self.options.scope;
         let is = |wanted: &Option<String>, given: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| given == Some(wanted))
@@ -132,7 +145,7 @@ fn fault(
     } else if options.scope == ExceptionScope::default() {
         Some((
             "it has no scope, so it would switch `{rule}` off for everybody",
-            "say for which key, application, team, tenant, model, route or kind it is",
+            "say for which key, application, team, tenant, model, route, kind or provenance it is",
         ))
     } else {
         None

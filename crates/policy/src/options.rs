@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use events::KeyId;
+use events::{KeyId, Provenance};
 
 /// The shipped set of consequences to start from.
 #[derive(
@@ -87,6 +87,9 @@ pub struct ExceptionScope {
     /// The model, or whatever else is acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Findings in text of this provenance only: the rule is judged as if they had not been found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
     /// The route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,

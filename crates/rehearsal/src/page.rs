@@ -102,9 +102,9 @@ fn times<'r>(page: &mut String, results: impl Iterator<Item = (&'r Plant, &'r Ve
 fn over_many_keys(page: &mut String, plan: &Plan, results: &Results) {
     let _never_fails = write!(
         page,
-        "## Over many keys\n\nThe same, spread at random over {KEYS} keys that nobody has seen before, beside everybody's ordinary traffic. A series of its own watches all traffic together.\n\n",
+        "## Over many keys\n\nThe same, spread at random over {KEYS} keys that nobody has seen before, beside everybody's ordinary traffic. A series of its own watches all traffic together. In the last rows one caller does the same from the beginning of the hour until its end, and more of it.\n\n",
     );
-    times(page, THIN.iter().zip(&results.thin));
+    times(page, THIN.iter().map(|thin| &thin.plant).zip(&results.thin));
     let found = results.thin.iter().flatten().filter(|one| one.seconds.is_some());
     let (everybody, all) = found.fold((0, 0), |(everybody, all), one| {
         (everybody + usize::from(one.sort == "everybody"), all + 1)

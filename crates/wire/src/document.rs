@@ -113,6 +113,18 @@ impl FilePart<'_> {
         self.parts().0
     }
 
+    /// The encoding that its sender declares: `windows-1251` of `text/plain; charset=windows-1251`.
+    pub fn charset(&self) -> Option<&str> {
+        let head = match &self.declared {
+            Some(declared) => declared.as_ref(),
+            None => self.value.split_once(',')?.0,
+        };
+        let parameters = head.split(';').skip(1).filter_map(|one| one.split_once('='));
+        let mut charsets =
+            parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+        charsets.next().map(|(_, value)| value.trim().trim_matches('"'))
+    }
+
     fn parts(&self) -> (&str, &str) {
         if let Some(declared) = &self.declared {
             return (declared, &self.value);

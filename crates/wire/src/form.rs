@@ -150,7 +150,7 @@ pub(crate) fn is_data_url(text: &str) -> bool {
     scheme.eq_ignore_ascii_case("data:")
         && header.len() <= DATA_HEADER_BYTES_MAX
         && media.contains('/')
-        && all(media, b"/.+-;=")
+        && all(media, b"/.+-;=_")
         && is_base64(body)
 }
 
@@ -243,6 +243,7 @@ mod tests {
     fn data_urls_are_base64_only() {
         assert!(is_data_url("data:image/png;base64,iVBORw0KGgo="));
         assert!(is_data_url("DATA:audio/wav;codecs=1;base64,AAAA"));
+        assert!(is_data_url("data:text/plain;charset=Shift_JIS;base64,AAAA"));
         for url in [
             "data:text/plain,hello",
             "data:,x",

@@ -55,6 +55,7 @@ fn request(args: &BreakGlassRequestArgs) -> Result<BreakGlassRecord, Failure> {
         key: args.key_id,
         kind: None,
         model: args.model.clone(),
+        provenance: None,
         route: args.route.clone(),
         team: args.whose.team.clone(),
         tenant: args.whose.tenant.clone(),

@@ -24,7 +24,9 @@ use crate::data_dir::{DataDir, store_failure};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use crate::rotation::{Progress, RotationError, Rotator};
-use crate::rotation_asked::{ask, ask_to_give_up, give_up, left_behind};
+use crate::rotation_asked::{
+    ask, ask_to_give_up, give_up, is_exchanged_for_being_seen, left_behind,
+};
 use crate::time::{now_ms, parse_deadline, rfc3339, show_moment};
 
 /// How long the command watches a gateway at its work.
@@ -87,9 +89,9 @@ pub(super) fn run(args: &RotateProviderArgs, output: &mut Output) -> Result<Exit
 fn end(args: &RotateProviderArgs, output: &mut Output) -> Result<Exit, Failure> {
     let (name, state) = (args.name.as_str(), &args.state);
     let data = DataDir::open(&config::data_dir(state.data.as_deref(), state.config.as_deref())?)?;
-    let left = super::block_on(async {
+    let (was_seen, left) = super::block_on(async {
         let secrets = SealedSecrets::new(data.store().await?);
-        known(&secrets, name).await?;
+        let was_seen = is_exchanged_for_being_seen(&known(&secrets, name).await?);
         let by = (COMMAND_LINE, args.why.as_deref());
         let Some(record) = ask_to_give_up(&secrets, name, by).await.map_err(store_failure)? else {
             let message = format!("no rotation of `{name}` is under way");
@@ -106,7 +108,7 @@ fn end(args: &RotateProviderArgs, output: &mut Output) -> Result<Exit, Failure> 
                 ended.and(closed)?;
             }
         }
-        Ok(left)
+        Ok((was_seen, left))
     })?;
     if args.format.is_json() {
         output.json(&GivenUp { name, left: left.as_deref() })?;
@@ -116,7 +118,9 @@ fn end(args: &RotateProviderArgs, output: &mut Output) -> Result<Exit, Failure> 
         || "nothing is left at the provider".to_owned(),
         |left| format!("still at the provider, to be deleted there: {left}"),
     );
-    output.line(&format!("the rotation of {name} is given up, the key in use stays; {left}"))?;
+    let stays =
+        if was_seen { "stays, though it was seen, until it is seen again" } else { "stays" };
+    output.line(&format!("the rotation of {name} is given up, the key in use {stays}; {left}"))?;
     Ok(Exit::Fine)
 }
 

@@ -5,13 +5,14 @@
 //! then refuses. INVARIANT: only while it cannot be told what is there (the store is busy, a program that holds the key gives
 //! no answer) the last known key stays.
 //!
-//! A rotation that a command gave up is ended here too, because this runs whatever the configuration says of rotations.
+//! A rotation that a command gave up is ended here too, because this runs whatever the configuration says of rotations. Each try
+//! is on record, so one that failed is left alone for [`FAILURE_PAUSE`], unless the document has changed since.
 //!
 //! Not here: what is done without a key (`gateway`, `connect`), rotating.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use events::{Administration, Event, EventBody};
 use journal::Journal;
@@ -23,6 +24,7 @@ use super::key_changes::COMMAND_LINE;
 use super::secrets::{known, seal_failure};
 use crate::data_dir::store_failure;
 use crate::exit::Failure;
+use crate::rotation::FAILURE_PAUSE;
 use crate::rotation_asked::give_up;
 use crate::time::now_ms;
 
@@ -54,6 +56,8 @@ pub(crate) fn administration(actor: &str, operation: &str, name: &str) -> EventB
 /// What is sealed, as one process knows it.
 pub(crate) struct Follower {
     changes: u64,
+    /// Rotations that were given up and could not be ended: when, and of which version of the document.
+    failed: BTreeMap<String, (Instant, u64)>,
     known: BTreeMap<String, SealedRecord>,
     places: BTreeMap<String, SharedSecret>,
     /// There has to be one if anything is referred to.
@@ -79,7 +83,8 @@ impl Follower {
             place.replace(Some(opened));
         }
         let known = listed(&secrets).await.map_err(store_failure)?;
-        Ok(Self { changes, known, places, sealing, secrets, stale: Vec::new() })
+        let (failed, stale) = (BTreeMap::new(), Vec::new());
+        Ok(Self { changes, failed, known, places, sealing, secrets, stale })
     }
 
     /// Follows changes until the gateway stops.
@@ -90,7 +95,7 @@ impl Follower {
                 () = tokio::time::sleep(PAUSE) => false,
                 () = shutdown.begun() => true,
             };
-            match self.refresh(&journal).await {
+            match self.refresh(&journal, Instant::now()).await {
                 Ok(()) => was_failing = false,
                 Err(error) if was_failing => {
                     tracing::debug!(%error, "sealed secrets still cannot be read");
@@ -106,7 +111,7 @@ impl Follower {
         }
     }
 
-    async fn refresh(&mut self, journal: &Journal) -> Result<(), StoreError> {
+    async fn refresh(&mut self, journal: &Journal, now: Instant) -> Result<(), StoreError> {
         let changes = self.secrets.store().changes().await?;
         if changes != self.changes {
             let found = listed(&self.secrets).await?;
@@ -117,12 +122,24 @@ impl Follower {
         for name in std::mem::take(&mut self.stale) {
             self.put_in_place(name).await;
         }
+        self.end_given_up(journal, now).await;
+        Ok(())
+    }
+
+    /// Ends rotations that were given up.
+    async fn end_given_up(&mut self, journal: &Journal, now: Instant) {
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < FAILURE_PAUSE;
+        self.failed.retain(|_, (at, _)| is_recent(*at));
         for record in self.known.values().filter(|record| record.is_given_up()) {
+            if self.failed.get(&record.name).is_some_and(|(_, version)| *version == record.version)
+            {
+                continue;
+            }
             if let Err(error) = give_up(&self.secrets, journal, record.clone()).await {
                 tracing::error!(%error, name = record.name, "a rotation that was given up cannot be ended");
+                self.failed.insert(record.name.clone(), (now, record.version));
             }
         }
-        Ok(())
     }
 
     /// What was changed: onto the record, and on the list of what is to be opened.
@@ -193,3 +210,7 @@ async fn listed(secrets: &SealedSecrets) -> Result<BTreeMap<String, SealedRecord
     let records = secrets.list().await?;
     Ok(records.into_iter().map(|record| (record.name.clone(), record)).collect())
 }
+
+#[cfg(test)]
+#[path = "sealed_changes_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@
 //! Not here: whether rules and exceptions fit together, which the policy engine says itself.
 
 use detect::DetectSettings;
+use events::Provenance;
 use policy::PolicyOptions;
 use wire::UnknownFields;
 
@@ -113,6 +114,16 @@ impl Checker<'_> {
             None
         });
         let scope = &options.scope;
+        let provenance = scope.provenance.as_deref().and_then(|name| {
+            let known = Provenance::ALL.into_iter().find(|known| known.as_str() == name);
+            if known.is_none() {
+                let names = Provenance::ALL.map(Provenance::as_str).join("`, `");
+                let help = format!("it is one of `{names}`");
+                let message = format!("`{name}` is no provenance");
+                self.problem(&format!("{path}.scope.provenance"), message, &help);
+            }
+            known
+        });
         Some(policy::ExceptionOptions {
             expires_ms,
             id: options.id.clone(),
@@ -124,6 +135,7 @@ impl Checker<'_> {
                 key,
                 kind: scope.kind.clone(),
                 model: scope.model.clone(),
+                provenance,
                 route: scope.route.clone(),
                 team: scope.team.clone(),
                 tenant: scope.tenant.clone(),

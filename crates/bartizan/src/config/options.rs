@@ -386,8 +386,8 @@ pub(crate) struct ExceptionOptions {
     /// When it ends: the first day it no longer holds, or a moment like `2027-04-01T08:00:00Z`.
     #[schemars(example = &"2027-04-01")]
     pub(crate) expires: String,
-    /// For whom and what. At least one of `application`, `key`, `kind`, `model`, `route`, `team` and
-    /// `tenant`; all that are given must match.
+    /// For whom and what. At least one of `application`, `key`, `kind`, `model`, `provenance`, `route`,
+    /// `team` and `tenant`; all that are given must match.
     #[schemars(example = BTreeMap::from([("team", "red-team")]))]
     pub(crate) scope: ScopeOptions,
 }
@@ -404,6 +404,8 @@ pub(crate) struct ScopeOptions {
     pub(crate) kind: Option<String>,
     /// The model.
     pub(crate) model: Option<String>,
+    /// Findings in text of this provenance only: `file`, `tool_result`, `user`.
+    pub(crate) provenance: Option<String>,
     /// The route.
     pub(crate) route: Option<String>,
     /// The team of the virtual key.

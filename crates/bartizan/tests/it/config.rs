@@ -116,6 +116,13 @@ owner = "me"
 reason = "testing"
 expires = "next week"
 scope = { team = "red" }
+[[exceptions]]
+id = "invoices"
+rule = "personal-data-out"
+owner = "me"
+reason = "testing"
+expires = "2099-01-01"
+scope = { provenance = "files" }
 [journal]
 segment_bytes_max = 1
 "#,
@@ -133,6 +140,8 @@ segment_bytes_max = 1
         "`guards.policies[0]`: cannot read `missing.cedar`: No such file or directory",
         "`guards.detectors_off[0]`: there is no detector `emial`",
         "`exceptions[0].expires`: `next week` is neither a day nor a moment",
+        "`exceptions[1].scope.provenance`: `files` is no provenance",
+        "`retrieved`, `memory`, `file`",
         "`journal.segment_bytes_max`: 1 is out of range",
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");

@@ -1,6 +1,6 @@
-//! `extract`: any bytes read as PDF, as an Office archive and as HTML.
+//! `extract`: any bytes read as PDF, as an Office archive, as HTML and as plain text.
 
-use extract::{Format, extract};
+use extract::{Format, extract, plain_text};
 
 use crate::engine::{Outcome, Target, fingerprint};
 
@@ -47,6 +47,9 @@ const DICTIONARY: &[&[u8]] = &[
     b"hidden='",
     b"<",
     b"\xff\xfe",
+    b"\x1b$B",
+    b"\xcf\xf0\xe8\xe2\xe5\xf2 ",
+    b"\x82\xb1\x82\xea\x82\xdc\x82\xc5",
 ];
 
 /// Any bytes are read as any format, and the parts are places in the text.
@@ -66,6 +69,11 @@ fn run(bytes: &[u8]) -> Outcome {
         }
         let hidden = extracted.parts.iter().filter(|part| part.hidden.is_some()).count();
         seen.push(format!("{} {} {hidden}", extracted.unread.join(" "), extracted.parts.len()));
+    }
+    for charset in [None, Some("shift_jis"), Some("utf-16le")] {
+        let text = plain_text(bytes, charset);
+        seen.push(format!("{charset:?} {}", text.is_some()));
+        assert!(text.is_none_or(|text| text.len() <= 12 * bytes.len() + 12), "{charset:?}");
     }
     fingerprint(&seen.join("\n"))
 }

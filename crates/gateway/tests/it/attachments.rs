@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use events::{Action, Ending, InteractionOpened, Outcome, Provenance};
 use gateway::Limits;
-use policy::Preset;
+use policy::{ExceptionOptions, ExceptionScope, Preset};
 use serde_json::{Value, json};
 use testkit::{Request, docx, pdf, zip};
 
@@ -144,6 +144,74 @@ fn what_would_have_to_be_masked_in_a_file_is_refused() {
         assert!(!opened.findings.is_empty());
         assert_eq!(closed.ending, Ending::Refused);
     }
+}
+
+/// Whoever has files that hold what policy masks lets it go in files, and in nothing else.
+#[test]
+fn an_exception_for_files_lets_their_values_pass_and_no_others() {
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION.replace("ok", &format!("It is {CARD}.")));
+    let scope = ExceptionScope { provenance: Some(Provenance::File), ..ExceptionScope::default() };
+    let exception = ExceptionOptions {
+        expires_ms: u64::MAX,
+        id: "invoices".to_owned(),
+        owner: "ana".to_owned(),
+        reason: "invoices hold what they hold".to_owned(),
+        rule: "personal-data-out".to_owned(),
+        scope,
+    };
+    let bed = Bed::new(&upstream.base_url, Plan { exceptions: vec![exception], ..Plan::default() });
+    let invoice = file(&docx(&format!("Charge {CARD} today.")));
+    let response = bed.client().send(&chat(std::slice::from_ref(&invoice))).expect("an answer");
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert!(response.text().contains(CARD), "it is the caller's own: {}", response.text());
+    let typed =
+        json!({ "type": "text", "text": "Write to ann@example.org about 5500 0000 0000 0004." });
+    let response = bed.client().send(&chat(&[typed, invoice])).expect("an answer");
+    assert_eq!(response.status, 200, "{}", response.text());
+    let sent = upstream.take_received();
+    assert_eq!(sent.len(), 2);
+    let last = String::from_utf8_lossy(&sent[1]).into_owned();
+    assert!(!last.contains("ann@example.org") && !last.contains("5500"), "{last}");
+    let opened = bed.opened();
+    let let_go = opened[1].decision.rules.iter().filter_map(|rule| rule.exception.as_deref());
+    assert_eq!(let_go.collect::<Vec<_>>(), ["invoices"], "on record beside the rule that holds");
+    let secret = file(&docx(
+        "The key is AKIAIOSFODNN7EXAMPLE, aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    ));
+    let response = bed.client().send(&chat(&[secret])).expect("an answer");
+    assert_eq!(response.error_code().as_deref(), Some("file_cannot_be_masked"), "another rule");
+}
+
+/// Text files in encodings of Cyrillic and Japanese are read as what they say, declared or not.
+#[test]
+fn files_in_old_encodings_are_read_as_what_they_say() {
+    const SECRET: &str = "Проект «Северный ветер» закрыт, никому не говори";
+    const CYRILLIC: &[u8] = b"\xcf\xf0\xee\xe5\xea\xf2 \xab\xd1\xe5\xe2\xe5\xf0\xed\xfb\xe9 \xe2\xe5\xf2\xe5\xf0\xbb \xe7\xe0\xea\xf0\xfb\xf2, \xed\xe8\xea\xee\xec\xf3 \xed\xe5 \xe3\xee\xe2\xee\xf0\xe8";
+    const WORD: &str = "合言葉は月夜のうさぎ";
+    const JAPANESE: &[u8] =
+        b"\x8d\x87\x8c\xbe\x97t\x82\xcd\x8c\x8e\x96\xe9\x82\xcc\x82\xa4\x82\xb3\x82\xac";
+    let upstream = Canned::start();
+    upstream.answer("application/json", COMPLETION);
+    let detect = detect::DetectSettings::default()
+        .with_canary(SECRET)
+        .and_then(|settings| settings.with_canary(WORD))
+        .expect("canaries");
+    let bed = Bed::new(&upstream.base_url, Plan { detect, ..Plan::default() });
+    for (declared, bytes) in [
+        ("application/octet-stream", CYRILLIC),
+        ("text/plain", CYRILLIC),
+        ("text/plain;charset=windows-1251", CYRILLIC),
+        ("text/plain;charset=iso-8859-1", CYRILLIC),
+        ("text/plain", JAPANESE),
+        ("text/plain;charset=Shift_JIS", JAPANESE),
+    ] {
+        let url = format!("data:{declared};base64,{}", BASE64.encode(bytes));
+        let part = json!({ "type": "file", "file": { "filename": "notes", "file_data": url } });
+        let response = bed.client().send(&chat(&[part])).expect("an answer");
+        assert_eq!(response.status, 403, "{declared}: {}", response.text());
+    }
+    assert!(upstream.take_received().is_empty());
 }
 
 #[test]

@@ -22,7 +22,7 @@ use net::{
     Arrival, Body, BodyBudget, BodyShare, Handler, Listener, ListenerSettings, Shutdown, Tasks,
     UpstreamSettings,
 };
-use policy::{PolicyOptions, PolicySource, Preset};
+use policy::{ExceptionOptions, PolicyOptions, PolicySource, Preset};
 use stdx::{Secret, SharedSecret};
 use store::{GrantOptions, Store, VirtualKeys};
 use testkit::{Client, Request};
@@ -50,6 +50,7 @@ pub(crate) struct Plan {
     pub(crate) guards: bool,
     pub(crate) identity: gateway::IdentitySettings,
     pub(crate) isolation: Isolation,
+    pub(crate) exceptions: Vec<ExceptionOptions>,
     pub(crate) limits: Limits,
     pub(crate) masks: MaskStyle,
     pub(crate) policies: Vec<PolicySource>,
@@ -84,6 +85,7 @@ impl Default for Plan {
             isolation: Isolation::default(),
             limits: Limits::default(),
             masks: MaskStyle::default(),
+            exceptions: Vec::new(),
             policies: Vec::new(),
             preset: Preset::Balanced,
             quotas: QuotaSettings::default(),
@@ -296,8 +298,12 @@ struct Planned {
 
 fn planned(base_url: &str, plan: Plan) -> Planned {
     let detect = detect::Engine::new(&plan.detect).expect("a self-test");
-    let options =
-        PolicyOptions { preset: plan.preset, sources: plan.policies, ..PolicyOptions::default() };
+    let options = PolicyOptions {
+        exceptions: plan.exceptions,
+        preset: plan.preset,
+        sources: plan.policies,
+        ..PolicyOptions::default()
+    };
     let policy = policy::Engine::new(&options).expect("policies");
     let (mut upstreams, mut weighted) = (plan.upstreams, plan.weighted);
     if weighted.is_empty() {

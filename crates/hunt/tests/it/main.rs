@@ -273,3 +273,59 @@ fn what_is_spread_thinly_over_many_keys_is_seen_in_all_traffic_together() {
     let kinds: Vec<_> = thin.map(|found| (found.kind.to_string(), found.model)).collect();
     assert_eq!(kinds, [("anomaly.fuzzing".to_owned(), Some("(everybody)".to_owned()))]);
 }
+
+/// While one caller is loud, and goes on, the same from many others shows, and what it does itself is said of itself alone.
+#[test]
+fn behind_a_loud_caller_others_still_show() {
+    let mut learnt = Baselines::default();
+    // The last of them asks a little after the end.
+    let now_ms = many(&mut learnt, 3).0 + HOUR_MS;
+    let hash = |at: u64| at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for (outcome, kind) in
+        [(Outcome::Blocked, "anomaly.fuzzing"), (Outcome::Answered, "anomaly.scraping")]
+    {
+        for others in [false, true] {
+            let mut baselines = learnt.clone();
+            let mut found = Vec::new();
+            // Five requests a second of one caller for half an hour; in its last ten minutes, two a second of many.
+            for at in 0..9_000_u64 {
+                let time_ms = now_ms + at * 200;
+                let seen = Observation { outcome, ..ordinary(time_ms, hash(at)) };
+                found.extend(baselines.observe(&name(101), &seen));
+                if others && at >= 6_000 && at.is_multiple_of(5) {
+                    for twice in 0..2 {
+                        let seen =
+                            Observation { outcome, ..ordinary(time_ms, hash(2 * at + twice)) };
+                        let caller = name(1_000 + (at as usize / 5 * 2 + twice as usize) % 300);
+                        found.extend(baselines.observe(&caller, &seen));
+                    }
+                }
+            }
+            found.retain(|one| one.kind.as_str() == kind);
+            let models: Vec<_> =
+                found.iter().map(|one| one.model.as_deref().unwrap_or("")).collect();
+            let expected: &[&str] = if others { &["m", "(everybody)"] } else { &["m"] };
+            assert_eq!(models, expected, "{kind}: {found:#?}");
+            // What is said of all of them leaves the loud one out.
+            let of_others = found.get(1).map(|one| one.observed);
+            assert!(of_others.is_none_or(|observed| observed < 1_500), "{of_others:?}");
+        }
+    }
+}
+
+/// A caller that was loud is like any other once it is quiet: what is left of its flood in the longest sums is no finding.
+#[test]
+fn a_caller_that_falls_silent_leaves_nothing_behind() {
+    let mut baselines = Baselines::default();
+    let now_ms = many(&mut baselines, 3).0 + HOUR_MS;
+    let mut found = Vec::new();
+    let flood = |at: u64| ordinary(now_ms + at * 200, at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    found.extend((0..9_000).flat_map(|at| baselines.observe(&name(101), &flood(at))));
+    for minute in 0..24 * 60 {
+        let time_ms = now_ms + HOUR_MS / 2 + minute * 60_000;
+        let seen = ordinary(time_ms, minute.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        found.extend(baselines.observe(&name(100 + minute as usize % 40), &seen));
+    }
+    assert!(found.iter().all(|one| one.model.as_deref() == Some("m")), "{found:#?}");
+    assert_eq!(found.len(), 1, "{found:#?}");
+}

@@ -129,6 +129,27 @@ fn an_exception_for_a_kind_lets_that_kind_go_and_no_other() {
 }
 
 #[test]
+fn an_exception_for_a_provenance_lets_its_findings_go_and_no_others() {
+    let judge = |scope: ExceptionScope, findings: &[(&'static str, Provenance)]| {
+        let engine = engine(&with(vec![exception("personal-data-out", scope)]));
+        let attempt = findings.iter().fold(Attempt::request(), |attempt, (kind, provenance)| {
+            attempt.with(kind, *provenance, 60)
+        });
+        let judgement = attempt.judged_by(&engine);
+        judgement.redactions().collect::<Vec<_>>()
+    };
+    let files = ExceptionScope { provenance: Some(Provenance::File), ..ExceptionScope::default() };
+    let both = [("pii.email", Provenance::File), ("pii.email", Provenance::User)];
+    assert_eq!(judge(files.clone(), &both), [1], "what the user writes is masked as before");
+    assert_eq!(judge(files.clone(), &both[..1]), [] as [usize; 0]);
+    assert_eq!(judge(files.clone(), &[("secret.aws_key", Provenance::File)]), [0], "another rule");
+    let emails = ExceptionScope { kind: Some("pii.email".to_owned()), ..files.clone() };
+    let kinds = [("pii.email", Provenance::File), ("pii.iban", Provenance::File)];
+    assert_eq!(judge(emails, &kinds), [1], "both parts must match");
+    assert_eq!(judge(ExceptionScope { team: Some("x".to_owned()), ..files }, &both[..1]), [0]);
+}
+
+#[test]
 fn an_exception_never_opens_what_authorisation_refused() {
     let engine = engine(&with(vec![exception("injection-from-user", for_search())]));
     let judgement = Attempt { action: Verb::Promote, ..attack() }.judged_by(&engine);
