@@ -97,7 +97,7 @@ pub(crate) fn charge(
         request_bytes: 0,
         tokens: Some(used),
         answers: 1,
-        output_tokens_max: None,
+        output_tokens_max: 0,
         uses: Uses::InputAndOutput,
     };
     Ok(shared.quotas.charge(&ask, used)?)
