@@ -16,15 +16,15 @@ use super::identity_options::{GrantRowOptions, IdentityOptions, JwtOptions};
 use super::known_keys::resolved;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
 use super::options::{
-    AllowOptions, ConfigOptions, DataOptions, DiagnosticsOptions, DictionaryOptions,
-    ExceptionOptions, GuardOptions, JournalOptions, PatternOptions, RouteOptions,
-    RouteUpstreamOptions, ServerOptions, TlsOptions, UpstreamOptions,
+    AllowOptions, ConfigOptions, DataOptions, DictionaryOptions, ExceptionOptions, GuardOptions,
+    JournalOptions, PatternOptions, RouteOptions, RouteUpstreamOptions, ServerOptions, TlsOptions,
+    UpstreamOptions,
 };
 use super::parse::keyword;
 use super::schema::schema;
 use super::secrets_options::{RotationOptions, SecretsOptions};
 use super::shared_limit_options::SharedLimitsOptions;
-use super::telemetry_options::{MetricsOptions, TelemetryOptions};
+use super::telemetry_options::{DiagnosticsOptions, MetricsOptions, TelemetryOptions};
 
 const COLUMNS_MAX: usize = 100;
 

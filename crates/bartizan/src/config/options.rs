@@ -25,7 +25,7 @@ pub(super) use super::route_options::{
 use super::secret::SecretReference;
 use super::secrets_options::SecretsOptions;
 use super::shared_limit_options::SharedLimitsOptions;
-use super::telemetry_options::{MetricsOptions, TelemetryOptions};
+use super::telemetry_options::{DiagnosticsOptions, MetricsOptions, TelemetryOptions};
 
 /// The whole file. Every part may be left out.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -414,15 +414,6 @@ pub(crate) struct ScopeOptions {
     pub(crate) tenant: Option<String>,
 }
 
-/// `[diagnostics]`
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct DiagnosticsOptions {
-    /// What to report: `error`, `warn`, `info`, `debug`, or by room: `info,gateway=debug`. The
-    /// variable `RUST_LOG` goes before it.
-    pub(crate) filter: String,
-}
-
 /// The folder that is used when nothing names one, below the working directory.
 pub(crate) const DATA_DIR_DEFAULT: &str = "bartizan-data";
 
@@ -480,12 +471,6 @@ impl Default for GuardOptions {
             calibration: BTreeMap::new(),
             external: Vec::new(),
         }
-    }
-}
-
-impl Default for DiagnosticsOptions {
-    fn default() -> Self {
-        Self { filter: String::from("info") }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `[metrics]` and `[telemetry]` as they are typed.
+//! `[metrics]`, `[telemetry]` and `[diagnostics]` as they are typed.
 //!
 //! INVARIANT: as for all of [`super::options`].
 
@@ -50,4 +50,19 @@ pub(crate) struct TelemetryOptions {
 
 const fn interval_ms() -> u64 {
     60_000
+}
+
+/// `[diagnostics]`
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DiagnosticsOptions {
+    /// What to report: `error`, `warn`, `info`, `debug`, or by room: `info,gateway=debug`. The
+    /// variable `RUST_LOG` goes before it.
+    pub(crate) filter: String,
+}
+
+impl Default for DiagnosticsOptions {
+    fn default() -> Self {
+        Self { filter: String::from("info") }
+    }
 }

@@ -11,8 +11,10 @@
 //! [`VALUE_BYTES_MAX`]. INVARIANT: a first group that no form has costs one look-up.
 
 mod figures;
+mod shape;
 
 use self::figures::{Figures, Node};
+use self::shape::{ANY_SEPARATOR, Group, Shape, fits, has_class, is_uniform, mask};
 use crate::text::Text;
 
 /// The longest identifier in letters and digits.
@@ -21,31 +23,6 @@ pub(super) const VALUE_BYTES_MAX: usize = 36;
 const GROUPS_MAX: usize = 9;
 /// The most forms whose first groups are alike.
 pub(super) const ALIKE_MAX: usize = 128;
-/// Stands for nothing and for any separator in a shape.
-const ANY_SEPARATOR: u8 = b'~';
-
-/// One way to write one identifier: a form with its optional separators all there or all left out.
-#[derive(Clone, Debug)]
-struct Shape {
-    row: u16,
-    /// What each character must be, without separators.
-    classes: Vec<u8>,
-    groups: Vec<Group>,
-    /// Whether a class is a digit itself, so that not all digits are right there.
-    has_figures: bool,
-}
-
-/// A run of letters and digits in a shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Group {
-    len: usize,
-    /// Bit by bit, where a digit must stand and where a letter must.
-    digits: u64,
-    letters: u64,
-    /// What stands after it, 0 for the end.
-    separator: u8,
-}
-
 /// Shapes whose first groups are alike. Sets of them are bits by their place here, so that all are asked at once.
 #[derive(Clone, Debug, Default)]
 struct Alike {
@@ -480,79 +457,6 @@ impl Kind {
 
 const fn bucket(len: usize, kind: Kind) -> usize {
     (len.saturating_sub(1)) * 3 + kind as usize
-}
-
-impl Shape {
-    fn new(row: u16, form: &str, with_separators: bool) -> Self {
-        let mut shape = Self { row, classes: Vec::new(), groups: Vec::new(), has_figures: false };
-        let mut group = Group { len: 0, digits: 0, letters: 0, separator: 0 };
-        for class in form.bytes() {
-            let separator = match class {
-                b'_' if with_separators => ANY_SEPARATOR,
-                b'_' => continue,
-                _ if class.is_ascii_alphanumeric() => 0,
-                _ => class,
-            };
-            if separator != 0 {
-                group.separator = separator;
-                shape.groups.push(group);
-                group = Group { len: 0, digits: 0, letters: 0, separator: 0 };
-                continue;
-            }
-            match class {
-                b'd' => group.digits |= 1 << group.len,
-                b'0'..=b'9' => {
-                    group.digits |= 1 << group.len;
-                    shape.has_figures = true;
-                }
-                b'a' | b'A'..=b'Z' => group.letters |= 1 << group.len,
-                _ => {}
-            }
-            group.len += 1;
-            shape.classes.push(class);
-        }
-        if group.len > 0 {
-            shape.groups.push(group);
-        }
-        shape
-    }
-}
-
-impl Shape {
-    /// Whether its first group is hexadecimal, so that letters in it need not be capitals.
-    fn begins_hexadecimal(&self) -> bool {
-        self.classes.first() == Some(&b'h')
-    }
-}
-
-/// Whether the forms that have `sign` after their first group have no other separator later where any may stand.
-const fn is_uniform(sign: u8) -> bool {
-    !matches!(sign, b'(' | b')' | b':' | b'/')
-}
-
-/// Whether `found` is the separator that is `expected`, `uniform` being the one used before.
-fn fits(expected: u8, found: u8, uniform: Option<u8>) -> bool {
-    match expected {
-        ANY_SEPARATOR => {
-            matches!(found, b' ' | b'-' | b'.') && uniform.is_none_or(|uniform| uniform == found)
-        }
-        _ => expected == found,
-    }
-}
-
-const fn has_class(class: u8, byte: u8) -> bool {
-    match class {
-        b'd' => byte.is_ascii_digit(),
-        b'a' => byte.is_ascii_uppercase(),
-        b'x' => byte.is_ascii_alphanumeric(),
-        b'h' => byte.is_ascii_hexdigit(),
-        _ => class == byte,
-    }
-}
-
-fn mask(group: &[u8], class: impl Fn(u8) -> bool) -> u64 {
-    let bit = |(place, byte): (usize, &u8)| if class(*byte) { 1 << place } else { 0 };
-    group.iter().take(63).enumerate().map(bit).fold(0, |mask, bit| mask | bit)
 }
 
 /// What stands after a value.

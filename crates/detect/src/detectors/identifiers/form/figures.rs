@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::{Alike, GROUPS_MAX, Read, is_uniform};
+use super::{Alike, GROUPS_MAX, Read, shape::is_uniform};
 use crate::text::Text;
 
 /// The node at which no form goes on.
