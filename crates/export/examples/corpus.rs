@@ -5,8 +5,9 @@
 use std::io::Write as _;
 
 use events::{Digest, NodeId};
-use export::testing::{CLASSES, Random, event_of};
+use export::testing::{CLASSES, event_of, random_bytes};
 use export::{Entry, Exporter, Format, Selection};
+use stdx::SplitMix64;
 
 /// Bytes that an event is made of.
 const EVENT_BYTES: usize = 700;
@@ -20,11 +21,14 @@ fn main() -> std::io::Result<()> {
     let format = format.ok_or_else(|| std::io::Error::other("no such format"))?;
     let count: u64 = count.parse().map_err(std::io::Error::other)?;
     let mut exporter = Exporter::new(format, Selection::default(), "0.0.0");
-    let mut random = Random(7);
+    let mut random = SplitMix64::new(7);
     let mut output = std::io::BufWriter::new(std::io::stdout().lock());
     let mut lines = Vec::new();
     for sequence in 0..count * u64::from(CLASSES) {
-        let event = event_of((sequence % u64::from(CLASSES)) as u8, &random.bytes(EVENT_BYTES));
+        let event = event_of(
+            (sequence % u64::from(CLASSES)) as u8,
+            &random_bytes(&mut random, EVENT_BYTES),
+        );
         let leaf = Digest([sequence as u8; 32]);
         let entry = Entry { chain: leaf, event: &event, leaf, node: NodeId::new(1), sequence };
         exporter.record(&entry, &mut lines);

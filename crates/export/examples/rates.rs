@@ -6,17 +6,18 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use events::{Digest, Event, NodeId};
-use export::testing::{CLASSES, Random, event_of};
+use export::testing::{CLASSES, event_of, random_bytes};
 use export::{Entry, Exporter, Format, Selection};
+use stdx::SplitMix64;
 
 const EVENTS: usize = 12_000;
 const EVENT_BYTES: usize = 700;
 
 fn main() -> std::io::Result<()> {
-    let mut random = Random(1);
+    let mut random = SplitMix64::new(1);
     let classes = (0..CLASSES).cycle().take(EVENTS);
     let events: Vec<Event> =
-        classes.map(|class| event_of(class, &random.bytes(EVENT_BYTES))).collect();
+        classes.map(|class| event_of(class, &random_bytes(&mut random, EVENT_BYTES))).collect();
     let mut output = std::io::stdout().lock();
     let mut written = Vec::new();
     let own = timed(&events, |_, event| {

@@ -11,6 +11,7 @@ use events::{
     Provenance, Rank, Rating, ReportReason, Score, Span, SpanId, TokenUsage, Trace, TraceId,
     Unscanned, UserReport,
 };
+use stdx::SplitMix64;
 
 /// How many classes of event there are.
 pub const CLASSES: u8 = 6;
@@ -348,21 +349,7 @@ pub fn event(bytes: &[u8]) -> Event {
     event_of(*class, rest)
 }
 
-/// The state of a sequence of bytes that are as good as random (SplitMix64).
-#[derive(Clone, Copy, Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// So many bytes, so that an event is rarely out of them.
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).collect()
-    }
-
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
+/// So many random bytes, so that an event is rarely out of them.
+pub fn random_bytes(random: &mut SplitMix64, count: usize) -> Vec<u8> {
+    (0..count.div_ceil(8)).flat_map(|_| random.next_u64().to_le_bytes()).collect()
 }

@@ -13,8 +13,9 @@ mod readers;
 mod text_lines;
 
 use events::{Digest, Event, NodeId};
-use export::testing::{CLASSES, Random, event_of};
+use export::testing::{CLASSES, event_of, random_bytes};
 use export::{Entry, Exporter, Format, Selection};
+use stdx::SplitMix64;
 
 /// Events of each class in the tests of every format.
 pub(crate) const EVENTS: usize = 10_000;
@@ -37,11 +38,11 @@ pub(crate) fn exported(format: Format, event: &Event) -> String {
 /// Calls `check` with every line that so many hostile events of each class become.
 pub(crate) fn each_line(format: Format, seed: u64, mut check: impl FnMut(&Event, &str)) {
     let mut exporter = Exporter::new(format, Selection::default(), "1.2.3");
-    let mut random = Random(seed);
+    let mut random = SplitMix64::new(seed);
     let mut lines = Vec::new();
     for sequence in 0..(EVENTS * usize::from(CLASSES)) as u64 {
         let class = (sequence % u64::from(CLASSES)) as u8;
-        let event = event_of(class, &random.bytes(EVENT_BYTES));
+        let event = event_of(class, &random_bytes(&mut random, EVENT_BYTES));
         assert!(exporter.record(&entry(&event, sequence), &mut lines), "it is selected");
         let text = std::str::from_utf8(&lines).expect("text");
         assert!(text.ends_with('\n') && text.len() > 1, "a record becomes whole lines");
