@@ -17,7 +17,7 @@ pub const TEXT_BYTES_MAX: usize = 1_024;
 
 /// What a field says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
     /// Yes or no.
     Is(bool),
     /// A moment, in milliseconds since 1970.
@@ -54,7 +54,7 @@ pub(crate) fn bounded(text: &str, bytes_max: usize) -> &str {
 
 impl Value<'_> {
     /// As JSON in our own units.
-    pub(crate) fn to_json(&self) -> Json {
+    pub fn to_json(&self) -> Json {
         match self {
             Self::Is(is) => json!(is),
             Self::Microseconds(number) | Self::Moment(number) | Self::Whole(number) => {
@@ -67,20 +67,21 @@ impl Value<'_> {
     }
 }
 
-/// What is known of one event.
+/// What is known of one event, field by field.
 #[derive(Debug, Default)]
-pub(crate) struct Facts<'a> {
+pub struct Facts<'a> {
     facts: Vec<(Field, Value<'a>)>,
     cut: u64,
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Field, Value<'a>)> {
+    /// All of them, in the order of the table of fields.
+    pub fn iter(&self) -> impl Iterator<Item = &(Field, Value<'a>)> {
         self.facts.iter()
     }
 
     /// What a field says.
-    pub(crate) fn get(&self, field: Field) -> Option<&Value<'a>> {
+    pub fn get(&self, field: Field) -> Option<&Value<'a>> {
         let found = self.facts.binary_search_by_key(&field, |(field, _)| *field).ok();
         found.and_then(|at| self.facts.get(at)).map(|(_, value)| value)
     }

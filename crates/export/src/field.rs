@@ -43,13 +43,23 @@ macro_rules! fields {
     ($($field:ident: $name:literal, $ecs:expr, $otel:expr, $cef:literal, $leef:literal, $ocsf:expr, $meaning:literal;)+) => {
         /// A field of an event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) enum Field {
+        pub enum Field {
             $(#[doc = $meaning] $field),+
         }
 
         impl Field {
             /// All fields, in the table's order.
-            pub(crate) const ALL: &'static [Self] = &[$(Self::$field),+];
+            pub const ALL: &'static [Self] = &[$(Self::$field),+];
+
+            /// Our name, as in conditions, rules and columns: `principal.key`.
+            pub const fn name(self) -> &'static str {
+                self.row().name
+            }
+
+            /// What it says.
+            pub const fn meaning(self) -> &'static str {
+                self.row().meaning
+            }
 
             /// The field's row.
             pub(crate) const fn row(self) -> &'static Row {

@@ -33,8 +33,10 @@ pub mod testing;
 mod walk;
 
 pub use entry::{Entry, INTERACTIONS_REMEMBERED_MAX};
-pub use fact::TEXT_BYTES_MAX;
+pub use fact::{Facts, TEXT_BYTES_MAX, Value};
+pub use field::Field;
 pub use format::{Exporter, Format};
 pub use plain::{LINE_BYTES_MAX, VALUE_BYTES_MAX};
 pub use reference::reference_markdown;
 pub use select::{Condition, ConditionError, Selection};
+pub use walk::FactReader;

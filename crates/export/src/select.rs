@@ -63,7 +63,7 @@ impl FromStr for Condition {
         });
         let (comparison, wanted) = sign.ok_or_else(shape)?;
         let name = name.trim();
-        let field = Field::ALL.iter().copied().find(|field| field.row().name == name);
+        let field = Field::ALL.iter().copied().find(|field| field.name() == name);
         let field = field.ok_or_else(|| ConditionError::Field(name.to_owned()))?;
         let wanted = wanted.trim();
         let number = wanted.parse().ok();
@@ -77,7 +77,7 @@ impl FromStr for Condition {
 impl Condition {
     /// The fields that conditions may name.
     pub fn fields() -> impl Iterator<Item = &'static str> {
-        Field::ALL.iter().map(|field| field.row().name)
+        Field::ALL.iter().map(|field| field.name())
     }
 
     fn holds(&self, facts: &Facts<'_>) -> bool {

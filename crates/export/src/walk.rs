@@ -12,7 +12,7 @@ use events::{
 };
 use telemetry::names;
 
-use crate::entry::{Entry, Opened};
+use crate::entry::{Entry, Memory, Opened};
 use crate::fact::{Facts, Value};
 use crate::field::Field;
 use crate::message;
@@ -20,6 +20,20 @@ use crate::severity::Severity;
 
 /// What a guard has no reason for.
 const NO_REASON: &str = "-";
+
+/// Says of each record what is known of it, by itself and by the records before it.
+#[derive(Debug, Default)]
+pub struct FactReader {
+    memory: Memory,
+}
+
+impl FactReader {
+    /// Takes the next record, in the order of the record; gives its facts to `read`.
+    pub fn next<R>(&mut self, entry: &Entry<'_>, read: impl FnOnce(&Facts<'_>) -> R) -> R {
+        let before = self.memory.note(entry);
+        read(&facts(entry, before.opened.as_ref()))
+    }
+}
 
 /// The facts of an event, with what its open record said.
 pub(crate) fn facts<'a>(entry: &Entry<'a>, opened: Option<&'a Opened>) -> Facts<'a> {

@@ -157,26 +157,26 @@ impl Source<'_> {
         let mut ours = Object::new();
         for (field, value) in self.facts.iter() {
             if field.row().ocsf == UNMAPPED && wanted(*field) {
-                ours.put_nested(field.row().name, value.to_json());
+                ours.put_nested(field.name(), value.to_json());
             }
         }
         for field in [SpanId, ParentSpan] {
             // The schema takes a span once it has ended, which is in the close record.
             let is_open = matches!(self.event().body, EventBody::InteractionOpened(_));
             if let Some(id) = self.facts.text(field).filter(|_| is_open && wanted(field)) {
-                ours.put_nested(field.row().name, id.into());
+                ours.put_nested(field.name(), id.into());
             }
         }
         for field in [Duration, FirstByte] {
             // The schema has milliseconds.
             if let Some(us) = self.facts.number(field).filter(|_| wanted(field)) {
-                ours.put_nested(field.row().name, signed(us).into());
+                ours.put_nested(field.name(), signed(us).into());
             }
         }
         for field in [InputTokens, OutputTokens, RequestBytes, ResponseBytes, Sequence] {
             // Too large for a whole number of the schema, which many readers hold in 32 bits.
             if let Some(number) = self.facts.number(field).filter(|one| whole(*one).is_none()) {
-                ours.put_nested(field.row().name, signed(number).into());
+                ours.put_nested(field.name(), signed(number).into());
             }
         }
         Object::new().with("bartizan", ours)
