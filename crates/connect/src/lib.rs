@@ -1,5 +1,5 @@
-//! What talks out: guards that run as services of their own, the keys of issuers of tokens, providers that exchange
-//! their keys, and limits that several gateways share.
+//! What talks out: guards that run as services of their own, the keys of issuers of tokens, tokens for upstreams, providers
+//! that exchange their keys, and limits that several gateways share.
 //!
 //! Read `guard.rs` for how one guard is asked, `adapter.rs` for what its services have in common, and
 //! one file of `adapters/` for each vendor's contract.
@@ -17,6 +17,7 @@ mod cache;
 mod circuit;
 mod consultation;
 mod error;
+mod form;
 mod guard;
 mod key_source;
 mod label;
@@ -30,6 +31,7 @@ mod providers;
 mod reference;
 mod settings;
 mod shared_limits;
+mod token_source;
 mod window;
 
 pub use adapter::GuardKind;
@@ -49,3 +51,4 @@ pub use settings::{
     CacheSettings, CircuitSettings, Details, GreyBand, GuardSettings, OnFailure, Stages,
 };
 pub use shared_limits::{Lease, OWED_MAX, SharedLimits, Verdict, WAITING_MAX};
+pub use token_source::{ClientProof, GRANT_TIME_MAX, TokenSource, TokenSourceSettings};

@@ -153,7 +153,7 @@ pub(crate) struct Contract {
 /// A grant of client credentials: RFC 6749, section 4.4.
 pub(crate) struct Token {
     /// The body, and its type, for a client's id and secret.
-    pub(crate) ask: fn(client_id: &str, secret: &str) -> (Vec<u8>, &'static str),
+    pub(crate) ask: fn(client_id: &str, secret: &str) -> (Bytes, HeaderValue),
     /// Where, unless each tenant has a place of its own.
     pub(crate) url: Option<&'static str>,
 }
@@ -426,9 +426,9 @@ impl ProviderAdmin {
         };
         let (body, content_type) = (token.ask)(id, credential.expose());
         let mut headers = self.headers();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CONTENT_TYPE, content_type);
         let method = Method::POST;
-        let question = Question { body: Bytes::from(body), headers, method, ..Question::default() };
+        let question = Question { body, headers, method, ..Question::default() };
         let (status, body) = endpoint
             .ask(question, ANSWER_BYTES_MAX, QUESTION_TIME_MAX)
             .await

@@ -525,6 +525,7 @@ pub(crate) fn at_rest() -> Metrics {
                 pins: Vec::new(),
                 response_time_max: Duration::ZERO,
             },
+            token: None,
         }],
     };
     let price = |model| crate::Price {

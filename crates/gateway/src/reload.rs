@@ -97,6 +97,9 @@ impl Reloader {
 /// Begins what runs for one configuration only.
 pub(crate) fn begin(shared: &Shared, tasks: &Tasks, generation: &Shutdown) {
     check::start(&shared.routes, tasks, generation);
+    for token in shared.routes.targets().iter().filter_map(|target| target.token.clone()) {
+        tasks.spawn(token.run(generation.clone()));
+    }
     shared.quotas.keep_shared(&shared.journal, tasks, (&shared.shutdown, generation));
 }
 

@@ -4,6 +4,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use connect::TokenSource;
 use net::{TlsSettings, Upstream, UpstreamError, UpstreamSettings};
 use policy::NamePattern;
 use stdx::SharedSecret;
@@ -142,6 +143,8 @@ pub struct UpstreamOptions {
     pub kind: UpstreamKind,
     /// How it is reached.
     pub settings: UpstreamSettings,
+    /// Who grants a token that is sent like a provider's key; then `api_key` is its place.
+    pub token: Option<TokenSource>,
 }
 
 /// How an upstream is asked whether it is well.
@@ -308,6 +311,10 @@ impl Routes {
         for options in settings.upstreams.drain(..) {
             let UpstreamSettings { base_url, name, .. } = &options.settings;
             let same = known.iter().find(|one| one.name() == *name && one.place == *base_url);
+            let token = same.and_then(|one| one.token.as_ref());
+            if let (Some(own), Some(before)) = (&options.token, token) {
+                own.inherit(before);
+            }
             targets.push(Arc::new(Target {
                 api_key: options.api_key,
                 aws: options.aws,
@@ -316,6 +323,7 @@ impl Routes {
                 health: same.map(|one| Arc::clone(&one.health)).unwrap_or_default(),
                 kind: options.kind,
                 place: base_url.clone(),
+                token: options.token,
                 upstream: Upstream::new(&options.settings)?,
             }));
         }

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use connect::TokenSource;
 use net::Upstream;
 use ring::digest::{SHA256, digest};
 use stdx::SharedSecret;
@@ -31,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) kind: UpstreamKind,
     /// Where it is, as the configuration says it.
     pub(crate) place: String,
+    /// Who grants the token that is its key.
+    pub(crate) token: Option<TokenSource>,
     pub(crate) upstream: Upstream,
 }
 

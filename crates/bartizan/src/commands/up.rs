@@ -243,7 +243,8 @@ fn loopback_upstream(base_url: String) -> UpstreamOptions {
     };
     let dialects = gateway::LOOPBACK_DIALECTS.to_vec();
     let kind = UpstreamKind::Standard;
-    UpstreamOptions { api_key: None, aws: None, check: None, dialects, kind, settings }
+    let (api_key, aws, check, token) = (None, None, None, None);
+    UpstreamOptions { api_key, aws, check, dialects, kind, settings, token }
 }
 
 /// The signals that ask the process to end, or to read its configuration again.

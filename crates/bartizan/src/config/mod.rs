@@ -20,6 +20,7 @@ mod journal_options;
 mod known_keys;
 mod limit_options;
 mod limits;
+mod oauth_options;
 mod options;
 mod own_detection;
 mod own_detection_options;

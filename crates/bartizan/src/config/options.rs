@@ -18,6 +18,7 @@ use super::external_options::ExternalOptions;
 use super::identity_options::{ClientCertificatesOption, IdentityOptions};
 pub(super) use super::journal_options::{JournalOptions, SyncOption};
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
+use super::oauth_options::OauthOptions;
 pub(super) use super::own_detection_options::{AllowOptions, DictionaryOptions, PatternOptions};
 pub(super) use super::route_options::{
     AcceptOption, RouteOptions, RouteUpstreamOptions, every_model,
@@ -189,6 +190,8 @@ pub(crate) struct UpstreamOptions {
     /// In the dialect `bedrock`: with whose keys requests are signed (AWS Signature Version 4). Without it a key of Bedrock's own is sent
     /// as a bearer token.
     pub(crate) aws: Option<AwsOptions>,
+    /// Who grants a token that is sent instead of a key, and renewed before it expires; see [`OauthOptions`].
+    pub(crate) oauth: Option<OauthOptions>,
     /// The version of HTTP that it is asked in: `auto` is HTTP/2 where TLS agrees on it (ALPN), else HTTP/1.1; `1.1`; `2`, which without
     /// TLS is spoken by prior knowledge.
     #[serde(default)]

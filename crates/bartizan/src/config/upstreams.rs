@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use connect::{ClientProof, TokenSource, TokenSourceSettings};
 use data_encoding::BASE64;
 use gateway::{AwsCredentials, HealthCheck, UpstreamKind, UpstreamOptions as UpstreamWithKey};
 use net::{CertificatePin, ClientIdentity, HttpVersions, Upstream, UpstreamSettings};
@@ -13,6 +14,7 @@ use stdx::{Secret, SharedSecret};
 use wire::Dialect;
 
 use super::aws_options::AwsOptions;
+use super::oauth_options::OauthOptions;
 use super::options::{
     DialectOption, HttpOption, KindOption, UpstreamOptions, connect_timeout_ms, health_interval_ms,
     response_timeout_ms,
@@ -41,7 +43,8 @@ impl Checker<'_> {
                 self.problem(&format!("{path}.name"), message, "give each a name of its own");
             }
             let aws = options.aws.as_ref().map(|aws| &aws.access_key_id);
-            let api_key = options.api_key.as_ref().or(aws);
+            let oauth = options.oauth.as_ref().and_then(|oauth| oauth.client_secret.as_ref());
+            let api_key = options.api_key.as_ref().or(aws).or(oauth);
             cards.push(UpstreamCard {
                 name: options.name.clone(),
                 dialects: vec![dialect(options.dialect)],
@@ -86,6 +89,7 @@ impl Checker<'_> {
             base_url: base_url.unwrap_or_else(|| OPENAI_BASE_URL_DEFAULT.to_owned()),
             api_key: key.map(|_| SecretReference::Env(String::from("OPENAI_API_KEY"))),
             aws: None,
+            oauth: None,
             http: HttpOption::default(),
             connect_timeout_ms: connect_timeout_ms(),
             response_timeout_ms: response_timeout_ms(),
@@ -146,7 +150,14 @@ impl Checker<'_> {
         if settings.base_url.starts_with("http://") && !is_local(&settings.base_url) {
             self.warn(format!("upstream `{}` is reached without TLS", settings.name));
         }
+        if options.oauth.is_some() && (options.api_key.is_some() || options.aws.is_some()) {
+            let message = "an upstream has one kind of key";
+            self.problem(&below("oauth"), message, "keep `oauth`, `api_key` or `aws`, one of them");
+        }
+        let name = &settings.name;
+        let token = options.oauth.and_then(|oauth| self.oauth(&below("oauth"), name, oauth));
         let api_key = options.api_key.and_then(|key| self.secret(&below("api_key"), key));
+        let api_key = api_key.or_else(|| token.as_ref().map(TokenSource::place));
         let aws = options.aws.and_then(|aws| self.aws(&below("aws"), aws, dialect));
         let interval = Duration::from_millis(options.health_interval_ms);
         let check = options.health_path.map(|path| {
@@ -156,7 +167,7 @@ impl Checker<'_> {
             }
             HealthCheck { interval, path }
         });
-        UpstreamWithKey { api_key, aws, check, dialects: vec![dialect], kind, settings }
+        UpstreamWithKey { api_key, aws, check, dialects: vec![dialect], kind, settings, token }
     }
 
     /// Our own certificate for an upstream, if it has one.
@@ -216,6 +227,44 @@ impl Checker<'_> {
             region: options.region,
             service: options.service,
         })
+    }
+
+    /// Who grants tokens for an upstream.
+    fn oauth(&mut self, path: &str, name: &str, options: OauthOptions) -> Option<TokenSource> {
+        let (secret, assertion) = (options.client_secret, options.assertion_file);
+        let proof = match (secret, assertion) {
+            (Some(secret), None) => {
+                ClientProof::Secret(self.secret(&format!("{path}.client_secret"), secret)?)
+            }
+            (None, Some(file)) => ClientProof::AssertionFile(self.resolve(&file)),
+            _ => {
+                let message = "the client proves itself in one way";
+                self.problem(path, message, "give `client_secret` or `assertion_file`");
+                return None;
+            }
+        };
+        if options.token_url.starts_with("http://") && !is_local(&options.token_url) {
+            let message = "the client's secret would go there without TLS";
+            self.problem(&format!("{path}.token_url"), message, "write an address with https://");
+        }
+        let ca_file = options.ca_file.as_deref();
+        let source = TokenSource::new(TokenSourceSettings {
+            ca_pem: ca_file
+                .and_then(|file| self.file(&format!("{path}.ca_file"), file, PEM_BYTES_MAX)),
+            client_id: options.client_id,
+            name: name.to_owned(),
+            proof,
+            scope: options.scope,
+            url: options.token_url,
+        });
+        match source {
+            Ok(source) => Some(source),
+            Err(error) => {
+                let help = "Microsoft Entra's is https://login.microsoftonline.com/TENANT/oauth2/v2.0/token";
+                self.problem(&format!("{path}.token_url"), error.to_string(), help);
+                None
+            }
+        }
     }
 
     fn pins(&mut self, path: &str, options: &UpstreamOptions) -> Vec<CertificatePin> {

@@ -8,12 +8,15 @@
 //! Keys are shown whenever they are asked for: it is made sure that the key in use is the one it is said to be, and a key
 //! that was made and not noted is not lost.
 
+use bytes::Bytes;
+use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stdx::Secret;
 
 use crate::adapter::KeyHeader;
 use crate::error::Unreadable;
+use crate::form::Form;
 use crate::provider::{Call, Contract, Known, NewKey, Token};
 
 const API_VERSION: &str = "2023-05-01";
@@ -79,27 +82,12 @@ fn read_key(id: &str, body: &[u8]) -> Result<Secret<String>, Unreadable> {
     Ok(if id == "key1" { one } else { other })
 }
 
-/// `application/x-www-form-urlencoded`, as RFC 6749 and Microsoft have it.
-fn form(client_id: &str, secret: &str) -> (Vec<u8>, &'static str) {
-    let mut body = Vec::new();
-    for (name, value) in [
-        ("client_id", client_id),
-        ("client_secret", secret),
-        ("grant_type", "client_credentials"),
-        ("scope", SCOPE),
-    ] {
-        if !body.is_empty() {
-            body.push(b'&');
-        }
-        body.extend_from_slice(name.as_bytes());
-        body.push(b'=');
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
-                body.push(byte);
-            } else {
-                body.extend_from_slice(format!("%{byte:02X}").as_bytes());
-            }
-        }
-    }
-    (body, "application/x-www-form-urlencoded")
+/// As Microsoft's identity platform has it.
+fn form(client_id: &str, secret: &str) -> (Bytes, HeaderValue) {
+    let mut form = Form::default();
+    form.put("client_id", client_id);
+    form.put("client_secret", secret);
+    form.put("grant_type", "client_credentials");
+    form.put("scope", SCOPE);
+    (form.finish(), Form::CONTENT_TYPE)
 }

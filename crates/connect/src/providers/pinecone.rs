@@ -4,6 +4,8 @@
 //! `/admin/api-keys/{api_key_id}`) and of its tokens (`https://login.pinecone.io/oauth/token`, client credentials of a service
 //! account, asked for in JSON). A key is shown once, when it is made; the new one gets the roles of the one in use.
 
+use bytes::Bytes;
+use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stdx::Secret;
@@ -79,12 +81,12 @@ fn read_known(id: &str, body: &[u8]) -> Result<Known, Unreadable> {
     Ok(Known { roles: Value::from(key.roles), value: None })
 }
 
-fn ask_token(client_id: &str, secret: &str) -> (Vec<u8>, &'static str) {
+fn ask_token(client_id: &str, secret: &str) -> (Bytes, HeaderValue) {
     let body = json!({
         "audience": "https://api.pinecone.io/",
         "client_id": client_id,
         "client_secret": secret,
         "grant_type": "client_credentials",
     });
-    (body.to_string().into_bytes(), "application/json")
+    (Bytes::from(body.to_string()), HeaderValue::from_static("application/json"))
 }

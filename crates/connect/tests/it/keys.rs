@@ -38,7 +38,7 @@ fn service() -> (FakeService, Arc<Mutex<Served>>, Arc<AtomicUsize>) {
     (service.expect("a free port"), answer, asked)
 }
 
-async fn until(holds: impl Fn() -> bool) {
+pub(crate) async fn until(holds: impl Fn() -> bool) {
     for _ in 0..500 {
         if holds() {
             return;

@@ -10,3 +10,4 @@ mod keys;
 mod providers;
 mod questions;
 mod shared_limits;
+mod tokens;

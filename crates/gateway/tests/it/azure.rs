@@ -1,10 +1,16 @@
 //! Azure OpenAI: deployments in the path, `api-version` in the query, `api-key` in the head; in front of Azure,
 //! and in front of others.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use connect::{ClientProof, TokenSource, TokenSourceSettings};
 use events::Ending;
-use gateway::UpstreamKind;
+use gateway::{UpstreamKind, UpstreamOptions};
 use serde_json::json;
-use testkit::{Client, FakeUpstream, RecordedRequest, Request, Response};
+use stdx::{Secret, SharedSecret};
+use testkit::{Client, FakeService, FakeUpstream, RecordedRequest, Request, Response, Served};
 
 use crate::bed::{Bed, PROVIDER_KEY, Plan};
 
@@ -128,4 +134,49 @@ fn other_queries_and_keys_are_refused() {
     assert_eq!(response.status, 401);
     assert!(upstream.requests().is_empty());
     assert!(bed.closed(4).iter().all(|closed| closed.ending != Ending::Answered));
+}
+
+#[test]
+fn a_token_that_is_granted_is_sent_and_without_one_nothing_is() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let grants = Arc::new(AtomicBool::new(false));
+    let is_granted = Arc::clone(&grants);
+    let server = FakeService::start(move |_| {
+        if is_granted.load(Ordering::SeqCst) {
+            Served::new(200, r#"{"access_token":"granted-1","expires_in":3600}"#)
+        } else {
+            Served::new(503, "")
+        }
+    });
+    let server = server.expect("a free port");
+    let token = TokenSource::new(TokenSourceSettings {
+        ca_pem: None,
+        client_id: "client-1".to_owned(),
+        name: "entra".to_owned(),
+        proof: ClientProof::Secret(SharedSecret::new(Secret::new("secret".to_owned()))),
+        scope: None,
+        url: server.url(),
+    })
+    .expect("a source");
+    let base_url = format!("http://{}/openai/v1", upstream.address());
+    let options = UpstreamOptions {
+        api_key: Some(token.place()),
+        kind: UpstreamKind::AzureEntra,
+        token: Some(token),
+        ..crate::bed::upstream("entra", &base_url, "")
+    };
+    let weighted = vec![("entra".to_owned(), 1)];
+    let bed = Bed::new(&base_url, Plan { upstreams: vec![options], weighted, ..Plan::default() });
+    let body = json!({ "messages": [{ "role": "user", "content": "hello" }] });
+    let response = send(&bed, ask(DEPLOYMENT, &body));
+    assert_eq!(response.status, 503, "{}", response.text());
+    assert_eq!(response.error_code().as_deref(), Some("upstream_key_missing"));
+    assert!(upstream.requests().is_empty(), "nothing went there without a key");
+    grants.store(true, Ordering::SeqCst);
+    let answered = (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        send(&bed, ask(DEPLOYMENT, &body)).status == 200
+    });
+    assert!(answered);
+    assert_eq!(only(&upstream).header("authorization"), Some("Bearer granted-1"));
 }

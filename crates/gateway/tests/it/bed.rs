@@ -355,6 +355,7 @@ pub(crate) fn upstream(name: &str, base_url: &str, key: &str) -> UpstreamOptions
             pins: Vec::new(),
             response_time_max: Duration::from_secs(10),
         },
+        token: None,
     }
 }
 
