@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use net::{Endpoint, EndpointSettings, Question, Shutdown, UpstreamError};
 use serde::Deserialize;
 use stdx::{Secret, SharedSecret};
@@ -192,18 +192,7 @@ impl Source {
         let question = Question { body, headers, method, ..Question::default() };
         let asked = self.endpoint.ask(question, GRANT_BYTES_MAX, GRANT_TIME_MAX).await;
         let (status, body) = asked.map_err(|error| error.to_string())?;
-        if !status.is_success() {
-            return Err(format!("the answer's status is {}", status.as_u16()));
-        }
-        // What is wrong with it is not said: it may quote the token.
-        let granted: Granted =
-            serde_json::from_slice(&body).map_err(|_| String::from("the answer is no token"))?;
-        let token = Secret::new(granted.access_token);
-        let is_sendable = HeaderValue::from_str(token.expose()).is_ok();
-        if token.expose().is_empty() || !is_sendable {
-            return Err(String::from("the answer's token is none that can be sent"));
-        }
-        Ok((token, life(granted.expires_in.as_ref())))
+        granted(status, &body)
     }
 
     fn form(&self) -> Result<Bytes, String> {
@@ -239,6 +228,20 @@ fn read_assertion(path: &std::path::Path) -> Result<Secret<String>, String> {
     std::fs::read_to_string(path).map(Secret::new).map_err(failed)
 }
 
+/// The token of an answer, and how long it is good. What is wrong with an answer is not said: it may quote the token.
+fn granted(status: StatusCode, body: &[u8]) -> Result<(Secret<String>, Duration), String> {
+    if !status.is_success() {
+        return Err(format!("the answer's status is {}", status.as_u16()));
+    }
+    let granted: Granted =
+        serde_json::from_slice(body).map_err(|_| String::from("the answer is no token"))?;
+    let token = Secret::new(granted.access_token);
+    if token.expose().is_empty() || HeaderValue::from_str(token.expose()).is_err() {
+        return Err(String::from("the answer's token is none that can be sent"));
+    }
+    Ok((token, life(granted.expires_in.as_ref())))
+}
+
 /// How long a token is good.
 fn life(expires_in: Option<&serde_json::Value>) -> Duration {
     let seconds = expires_in.and_then(|value| match value {
@@ -253,6 +256,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_no_token_is_refused_and_not_quoted() {
+        for body in ["not json", r#"{"access_token":""}"#, r#"{"access_token":"two\nlines"}"#, "{}"]
+        {
+            let refused = granted(StatusCode::OK, body.as_bytes()).err().expect(body);
+            assert!(!refused.contains("two"), "{refused}");
+        }
+        let good = br#"{"access_token":"t"}"#;
+        assert!(granted(StatusCode::OK, good).is_ok_and(|(_, life)| life == LIFE_DEFAULT));
+        assert!(granted(StatusCode::UNAUTHORIZED, good).is_err());
+    }
 
     #[test]
     fn a_life_is_read_and_bounded() {

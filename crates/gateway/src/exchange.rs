@@ -22,6 +22,7 @@ use crate::{
     answer::Verdict,
     begun::Estimate,
     blank::{closing, opening},
+    echo::EchoWatch,
     exposure::{Exposed, Exposures},
     not_scanned::{self, note_unscanned},
     quota::Reservation,
@@ -61,6 +62,8 @@ pub(crate) struct Exchange {
     exposures: Exposures,
     /// Whether an upstream may have processed it.
     is_processed: bool,
+    /// Whether a stream was asked for.
+    is_streamed: bool,
     journal: Journal,
     request_bytes: u64,
     /// What its limits hold for it.
@@ -149,6 +152,7 @@ impl Exchange {
             exposed: Vec::new(),
             exposures: exposures.clone(),
             is_processed: false,
+            is_streamed: false,
             journal: exposures.journal.clone(),
             request_bytes: 0,
             reservation: None,
@@ -283,6 +287,7 @@ impl Exchange {
         self.upstream.clone_from(&opened.upstream);
         self.request_unscanned.clone_from(&opened.unscanned);
         self.request_bytes = opened.request_bytes;
+        self.is_streamed = opened.streamed;
         let Early { counted, is_sampled, .. } = &*self.early;
         let watched = self.watch.opened(&opened, counted, *is_sampled);
         let event = Event::new(now_ms(), EventBody::InteractionOpened(Box::new(opened)));
@@ -296,6 +301,14 @@ impl Exchange {
     pub(crate) fn exposes(&mut self, texts: &[Secret<String>]) {
         let known = self.exposed.len();
         self.exposures.note(self.close.interaction, texts, &mut self.exposed);
+        self.watch.metrics.keys_exposed((self.exposed.len() - known) as u64);
+    }
+
+    /// Puts on record, and tells, that the answer holds the key that its upstream was asked with.
+    pub(crate) fn echoes(&mut self, watch: &EchoWatch) {
+        let Some((upstream, key)) = watch.key() else { return };
+        let known = self.exposed.len();
+        self.exposures.note_echo(self.close.interaction, (upstream, &key), &mut self.exposed);
         self.watch.metrics.keys_exposed((self.exposed.len() - known) as u64);
     }
 
@@ -399,7 +412,13 @@ impl Exchange {
         if let Some(mut reservation) = self.reservation.take()
             && is_owed
         {
-            reservation.used(tokens);
+            // An answer that comes at once is paid for whether somebody waits for it or not.
+            let is_unknown = self.tally.is_empty() && !self.is_streamed;
+            if is_unknown && matches!(ending, Ending::ClientLeft | Ending::UpstreamFailed) {
+                reservation.used_up();
+            } else {
+                reservation.used(tokens);
+            }
         }
         close.reason = reason.map(str::to_owned);
         close.duration_us = self.at.elapsed().as_micros() as u64;

@@ -39,6 +39,8 @@ const EXPOSED_KEYS_MAX: usize = 16;
 pub enum Exposed {
     /// The key of a provider that is sealed under this name.
     Sealed(String),
+    /// The key of this upstream, which is not sealed.
+    Upstream(String),
     /// A virtual key.
     VirtualKey(KeyId),
 }
@@ -47,6 +49,7 @@ impl fmt::Display for Exposed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sealed(name) => write!(formatter, "sealed:{name}"),
+            Self::Upstream(name) => write!(formatter, "upstream:{name}"),
             Self::VirtualKey(id) => write!(formatter, "{id}"),
         }
     }
@@ -82,25 +85,41 @@ impl Exposures {
         known: &mut Vec<Exposed>,
     ) {
         for text in texts {
-            let Some(key) = self.key(text).filter(|key| !known.contains(key)) else { continue };
-            if known.len() == EXPOSED_KEYS_MAX {
-                return;
+            if let Some(key) = self.key(text) {
+                self.tell(interaction, key, known);
             }
-            known.push(key.clone());
-            let exposed = Administration {
-                actor: interaction.to_string(),
-                operation: KEY_EXPOSED.to_owned(),
-                target: key.to_string(),
-                why: None,
-            };
-            let event = Event::new(now_ms(), EventBody::Administration(exposed));
-            if let Err(error) = self.journal.append_later(&event) {
-                tracing::error!(%interaction, %key, %error, "the exposure of a key could not be recorded");
-            }
-            if self.told.try_send(key).is_err() {
-                // They are slow, or nobody wants to know; it is on record.
-                tracing::debug!(%interaction, "nobody was told of an exposed key");
-            }
+        }
+    }
+
+    /// Puts on record, and tells, that an upstream said the key that it was asked with.
+    pub(crate) fn note_echo(
+        &self,
+        interaction: InteractionId,
+        (upstream, key): (&str, &Secret<String>),
+        known: &mut Vec<Exposed>,
+    ) {
+        let key = self.key(key).unwrap_or_else(|| Exposed::Upstream(upstream.to_owned()));
+        self.tell(interaction, key, known);
+    }
+
+    fn tell(&self, interaction: InteractionId, key: Exposed, known: &mut Vec<Exposed>) {
+        if known.contains(&key) || known.len() >= EXPOSED_KEYS_MAX {
+            return;
+        }
+        known.push(key.clone());
+        let exposed = Administration {
+            actor: interaction.to_string(),
+            operation: KEY_EXPOSED.to_owned(),
+            target: key.to_string(),
+            why: None,
+        };
+        let event = Event::new(now_ms(), EventBody::Administration(exposed));
+        if let Err(error) = self.journal.append_later(&event) {
+            tracing::error!(%interaction, %key, %error, "the exposure of a key could not be recorded");
+        }
+        if self.told.try_send(key).is_err() {
+            // They are slow, or nobody wants to know; it is on record.
+            tracing::debug!(%interaction, "nobody was told of an exposed key");
         }
     }
 

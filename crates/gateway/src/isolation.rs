@@ -100,11 +100,7 @@ pub(crate) fn named(operation: Operation, model: &str) -> Option<&str> {
 fn holds(isolated: &[Isolated], upstream: &str, model: Option<&str>) -> bool {
     isolated.iter().any(|one| match (one, model) {
         (Isolated::Model(_), None) => true,
-        // Some providers take names in any case.
-        (Isolated::Model(pattern), Some(model)) => {
-            NamePattern::new(&pattern.as_str().to_ascii_lowercase())
-                .matches(&model.to_ascii_lowercase())
-        }
+        (Isolated::Model(pattern), Some(model)) => pattern.means(model),
         (Isolated::Upstream(name), _) => name == upstream,
     })
 }

@@ -24,6 +24,7 @@ mod collector;
 mod conversation;
 mod counter;
 mod cpu;
+mod echo;
 mod examine;
 mod exchange;
 mod exposure;
@@ -146,9 +147,12 @@ pub struct Parts {
 /// The gateway could not start. The operator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address.
-    #[error(transparent)]
+    /// The address for callers.
+    #[error("{0}; choose another with `[server] listen`")]
     Listen(#[from] ListenError),
+    /// The address for those who read metrics.
+    #[error("{0}; choose another with `[metrics] listen`, or \"\" for none")]
+    Metrics(#[source] ListenError),
     /// The configuration.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -189,7 +193,8 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let collector = settings.collector.take();
     let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
     let routes = Routes::new(&mut settings, None)?;
-    let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at))).transpose()?;
+    let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at)));
+    let page = page.transpose().map_err(StartError::Metrics)?;
     let Settings { addresses, identity, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(listener_settings(listen, &limits, &addresses, tls))?;
     let address = listener.local_address();

@@ -116,7 +116,7 @@ impl MetricsPage {
     }
 
     fn of_journal(&self) -> Vec<FamilySnapshot> {
-        let is_writable = u64::from(self.journal.check().is_ok());
+        let is_writable = u64::from(self.journal.is_written());
         let mut families = vec![FamilySnapshot::number(WRITABLE, is_writable)];
         let Some(stats) = self.journal.stats() else { return families };
         families.extend([

@@ -179,6 +179,16 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
+    /// The request was sent and may have been answered in full, though nobody knows: what was reserved is used.
+    pub(crate) fn used_up(&mut self) {
+        if !matches!(self.claim.uses, Uses::Nothing) {
+            self.used = self.claim.reserved;
+            if let Some(lease) = &mut self.lease {
+                lease.used(shared_quota::amount(self.used));
+            }
+        }
+    }
+
     /// The request was sent, and has used so many tokens with its answer.
     pub(crate) fn used(&mut self, tokens: TokenUsage) {
         if !matches!(self.claim.uses, Uses::Nothing) {
@@ -381,7 +391,7 @@ impl Quotas {
             limits.push((id, ask.of_key.clone()));
         }
         for limit in &self.settings.limits {
-            if limit.models.iter().any(|pattern| pattern.matches(ask.model)) {
+            if limit.models.iter().any(|pattern| pattern.means(ask.model)) {
                 let subject = subject(limit.per, ask);
                 limits.push((
                     CounterId { limit: Some(limit.name.clone()), subject },
@@ -403,7 +413,7 @@ impl Quotas {
     }
 
     fn price_of(&self, model: &str) -> Option<(u64, u64)> {
-        let fits = |price: &&Price| price.models.iter().any(|pattern| pattern.matches(model));
+        let fits = |price: &&Price| price.models.iter().any(|pattern| pattern.means(model));
         let price = self.settings.prices.iter().find(fits)?;
         Some((price.input_nanousd, price.output_nanousd))
     }

@@ -21,6 +21,7 @@ use crate::{
     attempts::{self, Answer},
     batch_output::guard_lines,
     begun,
+    echo::{self, EchoWatch},
     exchange::{Exchange, now_ms},
     external_answer::{AtEnd, ask_whole},
     handles::{self, Claims, Stored},
@@ -132,6 +133,8 @@ fn below(received: &Received, target: &Target) -> (String, bool) {
 pub(crate) struct Replying {
     /// Ready when what answers is isolated.
     cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Looks for the key that the upstream was asked with.
+    echo: EchoWatch,
     pub(crate) exchange: Exchange,
     pub(crate) operation: Operation,
     pub(crate) reference: Arc<detect::Reference>,
@@ -168,7 +171,8 @@ pub(crate) async fn reply(
         Stored { claims, ..stored.clone() }
     };
     let stored = received.stored.as_ref().map(of_target);
-    let replying = Replying { cut, exchange, operation, reference, stored, subject, vault };
+    let echo = EchoWatch::new(&target, received.caller.provider_key.is_some());
+    let replying = Replying { cut, echo, exchange, operation, reference, stored, subject, vault };
     let (head, body) = answer.into_parts();
     match kind(operation.dialect().framing(), &head.headers, head.status) {
         Ok(Kind::Stream) if replying.subject.streamed => {
@@ -222,13 +226,13 @@ fn stream(
     headers: &HeaderMap,
     upstream: AnswerBody,
 ) -> Response<Body> {
-    let Replying { cut, mut exchange, operation, reference, subject, vault, .. } = replying;
+    let Replying { cut, echo, mut exchange, operation, reference, subject, vault, .. } = replying;
     exchange.status(status.as_u16());
     let guard = (shared.judge.guards() || !vault.is_empty())
         .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference));
     let mut response = Response::new(());
     *response.status_mut() = status;
-    forward_headers(headers, response.headers_mut());
+    forward_headers(headers, response.headers_mut(), &echo);
     let content_type = match operation.dialect().framing() {
         Framing::Events => EVENT_STREAM,
         Framing::Frames => FRAMES,
@@ -251,7 +255,7 @@ fn stream(
         operation,
         unknown: ANSWER_UNKNOWN_FIELDS,
     };
-    let body = GuardedStream::new(parts, upstream);
+    let body = GuardedStream::new(parts, echo, upstream);
     response.map(|()| body.boxed_unsync())
 }
 
@@ -265,7 +269,8 @@ async fn whole(
     let limits = &shared.limits;
     let mut share = BodyShare::default();
     let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
-    let Replying { mut cut, mut exchange, operation, reference, stored, subject, vault } = replying;
+    let Replying { mut cut, mut echo, mut exchange, operation, reference, stored, subject, vault } =
+        replying;
     let read = tokio::select! {
         read = net::read_bounded(upstream, bytes_max, time_max, &shared.bodies, &mut share) => read,
         () = &mut cut => return Err((exchange, Refusal::isolated())),
@@ -276,6 +281,10 @@ async fn whole(
             return Err((exchange, cut_short(&error)));
         }
     };
+    if echo.sees(&body) {
+        exchange.echoes(&echo);
+        return Err((exchange, echo::refusal()));
+    }
     let claims = stored.as_ref().map(|stored| &stored.claims);
     let asked = Asked::of(operation, claims, status, headers);
     let began = Instant::now();
@@ -315,7 +324,7 @@ async fn whole(
             }
             let mut response = response.map(|()| net::full_with(bytes, share));
             *response.status_mut() = status;
-            forward_headers(headers, response.headers_mut());
+            forward_headers(headers, response.headers_mut(), &echo);
             response.headers_mut().insert(header::CONTENT_TYPE, asked.content_type(headers));
             Ok(response)
         }
@@ -460,11 +469,11 @@ fn say_not_scanned(shared: &Shared, exchange: &Exchange, headers: &mut HeaderMap
     }
 }
 
-fn forward_headers(from: &HeaderMap, to: &mut HeaderMap) {
+fn forward_headers(from: &HeaderMap, to: &mut HeaderMap, echo: &EchoWatch) {
     for (name, value) in from {
-        if FORWARDED_HEADERS.contains(&name.as_str())
-            || FORWARDED_HEADER_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
-        {
+        let is_for_clients = FORWARDED_HEADERS.contains(&name.as_str())
+            || FORWARDED_HEADER_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
+        if is_for_clients && !echo.is_in(value) {
             to.insert(HeaderName::clone(name), value.clone());
         }
     }

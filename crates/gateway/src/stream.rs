@@ -35,6 +35,7 @@ use wire::{
 
 use crate::{
     answer::{AnswerGuard, Passed},
+    echo::{self, EchoWatch},
     exchange::Exchange,
     external_answer::{AtEnd, SoFar},
     refusal::Refusal,
@@ -64,6 +65,8 @@ pub(crate) struct StreamParts {
 /// The body sent to the client.
 pub(crate) struct GuardedStream {
     cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Looks for the key that the upstream was asked with.
+    echo: EchoWatch,
     idle: Pin<Box<Sleep>>,
     idle_time_max: Duration,
     machine: Machine,
@@ -73,9 +76,10 @@ pub(crate) struct GuardedStream {
 }
 
 impl GuardedStream {
-    pub(crate) fn new(mut parts: StreamParts, upstream: AnswerBody) -> Self {
+    pub(crate) fn new(mut parts: StreamParts, echo: EchoWatch, upstream: AnswerBody) -> Self {
         Self {
             cut: std::mem::replace(&mut parts.cut, Box::pin(std::future::pending())),
+            echo,
             idle: Box::pin(tokio::time::sleep(parts.idle_time_max)),
             idle_time_max: parts.idle_time_max,
             machine: Machine::new(parts),
@@ -130,6 +134,11 @@ impl Body for GuardedStream {
                     if let Ok(data) = frame.into_data() {
                         this.machine.exchange.hears();
                         let began = Instant::now();
+                        if this.echo.sees(&data) {
+                            this.machine.exchange.echoes(&this.echo);
+                            this.machine.fail_as(&echo::refusal());
+                            continue;
+                        }
                         this.machine.read(&data);
                         this.machine.exchange.inspected(began.elapsed());
                     }

@@ -44,6 +44,8 @@ pub(crate) const CONTENT_FOLDER: &str = "content";
 /// The longest content of one part of one interaction, in bytes.
 pub const CONTENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes that have to find room before a full disk counts as mended.
+const ROOM_BYTES: usize = 64 * 1024;
 /// Hours whose files are held open at the same time.
 const OPEN_HOURS_MAX: usize = 4;
 /// Bytes that wait to be written together; one more is written at once.
@@ -174,6 +176,15 @@ impl ContentBuffer {
             open: Mutex::default(),
             waits: AtomicBool::new(false),
         })
+    }
+
+    /// Finds out whether there is room, after there was none.
+    pub(crate) fn try_room(&self) -> Result<(), JournalError> {
+        let path = self.folder.join("room");
+        let file = self.disk.open_append(&path).map_err(JournalError::file("create", &path))?;
+        let written = file.append(&[0; ROOM_BYTES]).map_err(JournalError::file("write", &path));
+        let removed = self.disk.remove(&path).map_err(JournalError::file("remove", &path));
+        written.and(removed)
     }
 
     /// Keeps a part of an interaction; returns the commitment for its event.

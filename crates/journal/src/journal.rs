@@ -7,11 +7,11 @@
 //! Not here: the layout of the bytes (`segment`, `frame`), the sync thread (`commit`).
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use events::{Digest, Event, InteractionId, NodeId};
+use events::{Digest, Event, EventBody, InteractionId, NodeId, NodeNotice};
 use telemetry::{Meter as _, Point};
 
 use crate::checkpoint::Checkpoint;
@@ -65,6 +65,8 @@ struct Inner {
     shared: Arc<Shared>,
     key: Arc<NodeKey>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// The last that was to be kept could not be written.
+    is_failing: AtomicBool,
     /// Held while the journal is open.
     _lock: Box<dyn DiskLock>,
 }
@@ -111,7 +113,8 @@ impl Journal {
         let thread = commit::start(&shared, disk, journal.clone())
             .map_err(JournalError::file("start", &journal))?;
         let thread = Mutex::new(Some(thread));
-        let inner = Inner { shared, key, thread, _lock: lock };
+        let is_failing = AtomicBool::new(false);
+        let inner = Inner { shared, key, thread, is_failing, _lock: lock };
         Ok((Self { inner: Arc::new(inner) }, recovery))
     }
 
@@ -120,9 +123,31 @@ impl Journal {
         self.inner.key.node()
     }
 
-    /// Whether the record can still be written, for readiness checks.
+    /// Whether the record can be written, for readiness checks. Once something could not be, it is found out by writing:
+    /// that there is room again, and a notice that says so. Blocking, then.
     pub fn check(&self) -> Result<(), JournalError> {
-        self.inner.shared.check()
+        self.inner.shared.check()?;
+        if !self.inner.is_failing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.inner.shared.content.try_room()?;
+        let detail = String::from("the record can be written again");
+        let notice = NodeNotice { detail, state: String::from("recovered") };
+        self.append(&Event::new(now_ms(), EventBody::Node(notice))).map(drop)
+    }
+
+    /// Whether the last that was to be kept could be written.
+    pub fn is_written(&self) -> bool {
+        self.inner.shared.check().is_ok() && !self.inner.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of whether something could be written.
+    fn noted<T>(&self, written: Result<T, JournalError>) -> Result<T, JournalError> {
+        let is_failing = written.is_err();
+        if self.inner.is_failing.load(Ordering::Relaxed) != is_failing {
+            self.inner.is_failing.store(is_failing, Ordering::Relaxed);
+        }
+        written
     }
 
     /// How it is doing, for those who watch it; nothing if it cannot be written any more.
@@ -152,7 +177,7 @@ impl Journal {
         if let Some(reason) = stopped {
             shared.publish_stop(&reason);
         }
-        appended.map(|sequence| Ticket { sequence })
+        self.noted(appended).map(|sequence| Ticket { sequence })
     }
 
     /// Writes an event down that nobody waits for: with the next [`Journal::append`], or within some 20
@@ -228,7 +253,8 @@ impl Journal {
     ) -> Result<Digest, JournalError> {
         let shared = &self.inner.shared;
         shared.check()?;
-        shared.content.keep(interaction, part, content, When::Later)
+        let kept = shared.content.keep(interaction, part, content, When::Later);
+        if kept.is_err() { self.noted(kept) } else { kept }
     }
 
     /// Destroys content that was kept longer than the retention time. Blocking; call it now and then, off

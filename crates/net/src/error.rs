@@ -29,7 +29,7 @@ pub enum BodyReadError {
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// The address is taken or not ours.
-    #[error("cannot listen on {address}: {source}; choose another with `[server] listen`")]
+    #[error("cannot listen on {address}: {source}")]
     Bind {
         /// The address asked for.
         address: SocketAddr,

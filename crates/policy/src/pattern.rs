@@ -32,6 +32,21 @@ impl NamePattern {
         }
         name.ends_with(suffix)
     }
+
+    /// Whether it means this model, however an upstream lets it be spelt: in letters of any case, and with Ollama's
+    /// `library/` and `:latest` or without. For what counts or stops a model; what lets one through compares letter by
+    /// letter.
+    pub fn means(&self, model: &str) -> bool {
+        if self.0 == "*" {
+            return true;
+        }
+        let (pattern, model) = (Self(self.0.to_ascii_lowercase()), model.to_ascii_lowercase());
+        let bare = |name: &str| {
+            let name = name.strip_prefix("library/").unwrap_or(name);
+            name.strip_suffix(":latest").unwrap_or(name).to_owned()
+        };
+        pattern.matches(&model) || Self(bare(&pattern.0)).matches(&bare(&model))
+    }
 }
 
 impl std::fmt::Display for NamePattern {
@@ -51,6 +66,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_model_is_meant_however_it_is_spelt() {
+        for (pattern, model, expected) in [
+            ("limited-*", "LIMITED-y", true),
+            ("GPT-4o", "gpt-4o", true),
+            ("llama3", "llama3:latest", true),
+            ("llama3", "library/LLAMA3", true),
+            ("llama3:latest", "llama3", true),
+            ("library/llama3", "llama3", true),
+            ("llama3", "llama3:8b", false),
+            ("llama*", "library/llama3", true),
+            ("*", "", true),
+            ("m", "n", false),
+        ] {
+            assert_eq!(NamePattern::new(pattern).means(model), expected, "{pattern} {model}");
+        }
+    }
 
     #[test]
     fn patterns_match_as_documented() {

@@ -62,7 +62,7 @@ impl Consequences {
                         Err(error) => Some(format!("could not be rotated: {error}")),
                     }
                 }
-                Exposed::Sealed(_) => None,
+                Exposed::Sealed(_) | Exposed::Upstream(_) => None,
             };
             if let Some(why) = failed {
                 tracing::error!(key = %exposed, why, "was seen in plain text");

@@ -67,7 +67,6 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     let detect = detectors(&data, &settings.guards)?;
     let (journal, recovery) = Journal::open(data.path(), settings.journal, Arc::new(RealDisk))
         .map_err(Failure::environment_as_told)?;
-    let first_key = up_welcome::first_key(&data, &keys).await?;
     let snapshot = Arc::new(ArcSwap::from_pointee(keys.snapshot().await.map_err(keys_failure)?));
 
     let welcome = up_welcome::Welcome::new(&settings);
@@ -103,7 +102,10 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     };
     let (address, reloader) = start(parts)?;
     record_start(&journal, address, policy_digest, &recovery)?;
+    // Not before the addresses are ours: a start that fails leaves the welcome to the next one.
+    let first_key = up_welcome::first_key(&data, &keys).await?;
     if let Some((id, _)) = &first_key {
+        snapshot.store(Arc::new(keys.snapshot().await.map_err(keys_failure)?));
         record(&journal, key_changes::administration("first-start", key_changes::CREATE, *id))?;
     }
     let background = Background::new(&data, &journal, (&tasks, &shutdown));
@@ -149,11 +151,10 @@ pub(crate) fn detectors(data: &DataDir, guards: &Guards) -> Result<detect::Engin
 
 /// Starts the gateway; returns where it listens, and what reloads it.
 fn start(parts: Parts) -> Result<(SocketAddr, Reloader), Failure> {
-    let gateway::Started { address, metrics, reloader } = gateway::start(parts).map_err(|error| {
-        let help =
-            "stop what uses that address, or set another `[server] listen` or `[metrics] listen`";
-        Failure::environment(error, help)
-    })?;
+    let gateway::Started { address, metrics, reloader } =
+        gateway::start(parts).map_err(|error| {
+            Failure::environment(error, "stop what uses that address; `ss -ltnp` shows what does")
+        })?;
     if let Some(metrics) = metrics {
         tracing::info!("metrics are at http://{metrics}/metrics");
     }

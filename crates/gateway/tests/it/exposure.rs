@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use events::{Administration, EventBody};
 use gateway::Exposed;
+use http::StatusCode;
 use stdx::{Secret, SharedSecret};
 use testkit::Request;
 
-use crate::bed::{Bed, COMPLETION, Canned, Plan};
+use crate::bed::{Bed, COMPLETION, Canned, PROVIDER_KEY, Plan};
 
 fn exposed(bed: &Bed) -> Vec<String> {
     let of_key = |body| match body {
@@ -186,5 +187,37 @@ fn a_sealed_key_in_an_answer_is_told_however_it_is_cut() {
         bed.closed(index + 1);
         assert_eq!(told.try_recv().ok(), Some(Exposed::Sealed("openai".to_owned())), "{step:?}");
         assert!(told.try_recv().is_err(), "{step:?}: once for each answer");
+    }
+}
+
+#[test]
+fn an_upstream_that_says_the_key_it_was_asked_with_is_not_passed_on() {
+    let upstream = Canned::start();
+    let (sender, mut told) = tokio::sync::mpsc::channel(16);
+    let plan = Plan { exposed: sender, ..Plan::default() };
+    let bed = Bed::new(&upstream.base_url, plan);
+    let error = format!(
+        r#"{{"error":{{"message":"Incorrect API key provided: {PROVIDER_KEY}.","type":"x","code":"invalid_api_key"}}}}"#
+    );
+    upstream.answer_as(StatusCode::UNAUTHORIZED, "application/json", error);
+    let refused = bed.client().send(&ask("hello")).expect("an answer");
+    assert_eq!(
+        (refused.status, refused.error_code().as_deref()),
+        (502, Some("upstream_key_echoed"))
+    );
+    assert!(!refused.text().contains(PROVIDER_KEY), "{}", refused.text());
+    bed.closed(1);
+    assert_eq!(exposed(&bed), ["upstream:fake"]);
+    assert_eq!(told.try_recv().ok(), Some(Exposed::Upstream("fake".to_owned())));
+
+    for step in [None, Some(1000)] {
+        answer(&upstream, &format!("the key is {PROVIDER_KEY}"), step);
+        let messages = serde_json::json!([{"role": "user", "content": "which key?"}]);
+        let body =
+            serde_json::json!({"model": "m", "stream": step.is_some(), "messages": messages});
+        let request = Request::post("/v1/chat/completions", body.to_string());
+        let answer = bed.client().send(&request).expect("an answer");
+        assert!(!answer.text().contains(PROVIDER_KEY), "{step:?}: {}", answer.text());
+        assert_eq!(told.try_recv().ok(), Some(Exposed::Upstream("fake".to_owned())), "{step:?}");
     }
 }

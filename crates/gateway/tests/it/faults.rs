@@ -110,7 +110,14 @@ fn a_full_disk_refuses_and_recovers() {
         (503, Some("record_unavailable"))
     );
     assert_eq!(upstream.received(), 0, "what cannot be recorded is not forwarded");
+    let ready = || bed.client().send(&Request::get("/readyz")).expect("an answer").status;
+    assert_eq!([ready(), ready()], [503, 503]);
     disk.set_faults(Faults::default());
+    assert_eq!(ready(), 200, "found out without a request that could fail");
+    let recovered = bed.record().into_iter().filter(|body| {
+        matches!(body, EventBody::Node(notice) if notice.detail == "the record can be written again")
+    });
+    assert_eq!(recovered.count(), 1, "and on record");
     assert_eq!(bed.client().send(&request).expect("an answer").status, 200);
 }
 

@@ -93,6 +93,52 @@ fn requests_under_way_are_counted_until_they_end() {
 }
 
 #[test]
+fn who_does_not_wait_for_a_whole_answer_pays_for_what_was_reserved() {
+    let quotas = limited(Quota { tokens_per_day: Some(5_000), ..Quota::default() });
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let bed = Bed::new(&upstream.base_url(), Plan { quotas, ..Plan::default() });
+    let leave = |stream: bool| {
+        let options = json!({ "max_tokens": 4_000, "stream": stream });
+        let request = Request::chat("fake-echo+delay-30000", "hello", &options);
+        let before = upstream.received();
+        let mut connection = bed.client().connect().expect("connected");
+        connection.write(&bed.client().bytes(&request)).expect("sent");
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while upstream.received() == before && std::time::Instant::now() < deadline {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        connection.reset().expect("gone");
+    };
+    leave(true);
+    bed.closed(1);
+    assert!(used(&bed) < 100, "nothing of a stream had come: {}", used(&bed));
+    leave(false);
+    bed.closed(2);
+    assert!(used(&bed) >= 4_000, "{}", used(&bed));
+    let request = Request::chat("fake-echo", "hello", &json!({ "max_tokens": 4_000 }));
+    let refused = bed.client().send(&request).expect("an answer");
+    assert_eq!((refused.status, refused.error_code().as_deref()), (403, Some("budget_exhausted")));
+}
+
+#[test]
+fn a_limit_holds_for_a_model_however_it_is_spelt() {
+    let quota = Quota { requests_per_minute: Some(1), ..Quota::default() };
+    let (name, per, models) = ("house".to_owned(), Per::All, vec!["limited-*".into()]);
+    let limits = vec![LimitSettings { name, per, models, quota }];
+    let quotas = QuotaSettings { limits, ..QuotaSettings::default() };
+    let (_upstream, bed) = bed(Plan { quotas, ..Plan::default() });
+    let asked = |model: &str| {
+        let body = ASK.replace("\"m\"", &format!("\"{model}\""));
+        bed.client().send(&Request::post("/v1/chat/completions", body)).expect("an answer").status
+    };
+    assert_eq!(asked("limited-y"), 200);
+    for model in ["limited-y", "Limited-y", "LIMITED-Y", "library/limited-y", "limited-y:latest"] {
+        assert_eq!(asked(model), 429, "{model}");
+    }
+    assert_eq!(asked("other"), 200);
+}
+
+#[test]
 fn money_is_not_spent_on_models_without_a_price() {
     let quotas = limited(Quota { microusd_per_day: Some(1_000_000), ..Quota::default() });
     let (upstream, bed) = bed(Plan { quotas, ..Plan::default() });

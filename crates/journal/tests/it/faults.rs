@@ -268,6 +268,7 @@ fn a_full_disk_holds_up_neither_the_end_nor_what_comes_when_there_is_space_again
         .keep_later(crate::support::interaction(1), journal::Part::Request, b"text")
         .expect_err("the file of the hour cannot be made");
     assert!(matches!(journal.append(&event(9)), Err(JournalError::Write { .. })));
+    assert!(journal.check().is_err() && !journal.is_written(), "not ready");
     disk.set_faults(Faults::default());
     journal
         .keep_later(crate::support::interaction(1), journal::Part::Request, b"text")
