@@ -29,11 +29,6 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use exit::Failure;
 
-/// Requests are made of small pieces of many sizes that live beside tables that live long; the system's allocator keeps
-/// the holes between them, and memory grew by megabytes a minute under mixed traffic while what was in use stayed the same.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Up(args) => commands::up::run(&args),

@@ -29,13 +29,14 @@ const FIGURES_VARIABLE: &str = "BARTIZAN_FIGURES";
 /// The crates that hold something for a request.
 const CRATES: [&str; 9] =
     ["bartizan", "connect", "detect", "events", "gateway", "journal", "net", "policy", "wire"];
-const MINUTES: f64 = 10.0;
+const MINUTES: f64 = 25.0;
 /// Conversations before the mix: more than the largest table of them holds.
 const FILL_REQUESTS: u64 = 80_000;
 /// How long filling may take.
 const FILL_MAX: Duration = Duration::from_mins(15);
-/// Of the mix, this much is not looked at: connections and threads come up.
-const SETTLE_SHARE: f64 = 0.1;
+/// Of the mix, this much is not looked at: connections and threads come up, and the tables, which are full of conversations
+/// of one kind, come to hold those of the mix, which are larger and stand between things that come and go.
+const SETTLE_SHARE: f64 = 0.5;
 const CLIENTS: usize = 8;
 /// Each client's rest between two requests, so that the disk is not what is measured.
 const PAUSE: Duration = Duration::from_millis(15);

@@ -305,5 +305,6 @@ fn key_for(purpose: &str, secret: &Secret<[u8; 32]>) -> hmac::Key {
 fn read_limits(limits: &Limits) -> ReadLimits {
     let body_bytes_max = limits.body_bytes_max.max(limits.answer_bytes_max);
     let members_max = limits.batch_requests_max;
-    ReadLimits { body_bytes_max, members_max, ..ReadLimits::default() }
+    let takes_inner_media = limits.inner_media;
+    ReadLimits { body_bytes_max, members_max, takes_inner_media, ..ReadLimits::default() }
 }

@@ -82,6 +82,8 @@ pub struct Limits {
     pub head_bytes_max: usize,
     /// Time for a request's head.
     pub head_time_max: Duration,
+    /// Whether media may be referred to by URLs of places inside networks: whoever runs the model fetches them.
+    pub inner_media: bool,
     /// Texts larger than this are inspected on the CPU pool and not on an I/O worker, in bytes.
     pub inline_inspection_bytes_max: usize,
     /// Time that an answer may wait for the client to read more of it.
@@ -115,6 +117,7 @@ impl Default for Limits {
             event_bytes_max: 4 << 20,
             head_bytes_max: 64 << 10,
             head_time_max: Duration::from_secs(15),
+            inner_media: false,
             inline_inspection_bytes_max: 64 << 10,
             send_time_max: Duration::from_mins(1),
             session_check_pause: Duration::from_secs(5),

@@ -49,27 +49,27 @@ impl WatchTask {
         let mut was_told = false;
         loop {
             tokio::select! {
-                           count = self.waiting.recv_many(&mut taken, TAKEN_MAX) => {
-                               if count == 0 {
-                                   return self.keep();
-                               }
-                               for (name, seen) in taken.drain(..) {
-                                   let found = self.baselines.observe(&name, &seen);
-                                   for one in found {
-            self.tell(one);
+                count = self.waiting.recv_many(&mut taken, TAKEN_MAX) => {
+                    if count == 0 {
+                        return self.keep();
+                    }
+                    for (name, seen) in taken.drain(..) {
+                        let found = self.baselines.observe(&name, &seen);
+                        for one in found {
+                            self.tell(one);
+                        }
+                    }
+                }
+                () = sleep_until(next) => {
+                    self.keep();
+                    next = Instant::now() + KEEP_PAUSE;
+                }
+                // Should open requests be cut off, this task is too.
+                () = self.shutdown.begun(), if !was_told => {
+                    was_told = true;
+                    self.keep();
+                }
             }
-                               }
-                           }
-                           () = sleep_until(next) => {
-                               self.keep();
-                               next = Instant::now() + KEEP_PAUSE;
-                           }
-                           // Should open requests be cut off, this task is too.
-                           () = self.shutdown.begun(), if !was_told => {
-                               was_told = true;
-                               self.keep();
-                           }
-                       }
         }
     }
 

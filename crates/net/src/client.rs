@@ -53,6 +53,8 @@ pub(crate) enum ClientFault {
     Refused,
     /// It took longer than it may.
     TimedOut,
+    /// The answer's head is none, or longer than it may be.
+    Unreadable,
 }
 
 /// What became of a request on a connection.
@@ -163,7 +165,13 @@ impl Client {
 fn failed(error: &hyper::Error) -> ClientFault {
     tracing::warn!(?error, "no answer");
     // Broken while the request still waited for it: nothing of it was written.
-    if error.is_canceled() { ClientFault::Dial(DialFault::Connect) } else { ClientFault::Broken }
+    if error.is_canceled() {
+        ClientFault::Dial(DialFault::Connect)
+    } else if error.is_parse() {
+        ClientFault::Unreadable
+    } else {
+        ClientFault::Broken
+    }
 }
 
 /// What the `host` header of requests to an authority says.

@@ -472,6 +472,24 @@ async fn http1(ends: bool) -> Peer {
 }
 
 #[tokio::test]
+async fn an_answers_head_has_a_limit() {
+    let peer = Peer::start(Some(&[HTTP_1]), |mut stream, _| {
+        Box::pin(async move {
+            let mut piece = [0; 4096];
+            let asked = stream.read(&mut piece).await.unwrap_or_default();
+            let text = String::from_utf8_lossy(&piece[..asked]).into_owned();
+            let long = "x".repeat(if text.contains("/long") { 200 << 10 } else { 1 << 10 });
+            let head = format!("HTTP/1.1 200 OK\r\nx-long: {long}\r\ncontent-length: 2\r\n\r\nok");
+            // The client may hang up before it has taken all of it.
+            drop(stream.write_all(head.as_bytes()).await);
+        })
+    })
+    .await;
+    assert_eq!(ask(&peer.ordinary(), "/short", "x").await, Ok("ok".into()));
+    assert_eq!(ask(&peer.ordinary(), "/long", "x").await, Err(ClientFault::Unreadable));
+}
+
+#[tokio::test]
 async fn connections_of_http_1_are_used_again_and_one_that_has_gone_is_no_fault() {
     let peer = http1(false).await;
     let client = peer.ordinary();

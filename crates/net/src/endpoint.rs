@@ -137,7 +137,9 @@ impl Endpoint {
     ) -> Result<(StatusCode, Bytes), EndpointError> {
         let exchange = async {
             let answer = self.client.ask(request, time_max).await.map_err(|fault| match fault {
-                ClientFault::Broken | ClientFault::Refused => EndpointError::Broken,
+                ClientFault::Broken | ClientFault::Refused | ClientFault::Unreadable => {
+                    EndpointError::Broken
+                }
                 ClientFault::Dial(_) => EndpointError::Connect,
                 ClientFault::TimedOut => EndpointError::TimedOut { time_max },
             })?;

@@ -102,6 +102,14 @@ pub enum UpstreamError {
         /// The upstream's configured name.
         name: String,
     },
+    /// What it answered does not begin like an answer, or is longer than the head of one may be.
+    #[error(
+        "upstream `{name}` sent the head of an answer that cannot be read: it is none, or has more than 64 KiB or 100 headers"
+    )]
+    Unreadable {
+        /// The upstream's configured name.
+        name: String,
+    },
     /// No answer in time.
     #[error("upstream `{name}` did not answer within {time_max:?}")]
     TimedOut {
@@ -128,6 +136,7 @@ impl UpstreamError {
             Self::NotOpened { .. } => "upstream_not_opened",
             Self::Refused { .. } => "upstream_refused",
             Self::TimedOut { .. } => "upstream_timeout",
+            Self::Unreadable { .. } => "upstream_garbage",
         }
     }
 }

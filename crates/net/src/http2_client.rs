@@ -41,8 +41,8 @@ const CONNECTION_WINDOW_BYTES: u32 = STREAM_WINDOW_BYTES * STREAMS_MAX as u32;
 /// What small frames that wait for us may cost beyond their bytes. Twice the window: with events of some 90 bytes, nobody
 /// reads any of the answers, and the connection still holds.
 const FRAMES_COST_BYTES_MAX: usize = 2 * CONNECTION_WINDOW_BYTES as usize;
-/// An answer's head.
-const HEAD_BYTES_MAX: u32 = 64 << 10;
+/// An answer's head, in HTTP/1.1 also.
+pub(crate) const HEAD_BYTES_MAX: u32 = 64 << 10;
 /// Streams that we cut off and still know, so that what was on its way for them is no error.
 const CUT_STREAMS_KNOWN_MAX: usize = 2 * STREAMS_MAX;
 /// What a peer may send in [`SILENCE_MAX`] that belongs to no answer: more than what waits for its readers.

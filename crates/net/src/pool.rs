@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use crate::{
     Tasks,
     connector::{Connector, DialFault, Stream},
-    http2_client::{Http2Connection, Http2Settings},
+    http2_client::{HEAD_BYTES_MAX, Http2Connection, Http2Settings},
 };
 
 /// Connections of HTTP/1.1 that are kept while nothing is asked.
@@ -214,7 +214,10 @@ impl Pool {
             }
             return Ok(Held::Shared(Arc::new(connection)));
         }
-        let begun = http1::handshake(TokioIo::new(stream)).await;
+        let begun = http1::Builder::new()
+            .max_buf_size(HEAD_BYTES_MAX as usize)
+            .handshake(TokioIo::new(stream))
+            .await;
         let (mut sender, connection) = begun.map_err(std::io::Error::other)?;
         self.tasks.spawn(async move {
             if let Err(error) = connection.with_upgrades().await {

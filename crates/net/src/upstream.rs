@@ -186,6 +186,7 @@ impl Upstream {
             ClientFault::Dial(DialFault::Handshake(why)) => UpstreamError::Handshake { name, why },
             ClientFault::Refused => UpstreamError::Refused { name },
             ClientFault::TimedOut => UpstreamError::TimedOut { name, time_max },
+            ClientFault::Unreadable => UpstreamError::Unreadable { name },
         }
     }
 }

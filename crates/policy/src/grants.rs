@@ -55,7 +55,7 @@ impl Grants {
         tools: None,
     };
 
-    /// Whether `model` is among the granted models. For lists of models shown to the caller.
+    /// Whether `model` is among the granted models. Lists of models are the provider's, and show the others too.
     pub fn allows_model(&self, model: &str) -> bool {
         allows(self.models.as_deref(), model)
     }

@@ -43,6 +43,7 @@ mod lane;
 mod limits;
 mod machine;
 mod maps;
+mod media_url;
 mod member;
 mod members;
 mod named;

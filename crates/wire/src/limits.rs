@@ -44,6 +44,8 @@ pub struct ReadLimits {
     pub number_bytes_max: usize,
     /// See [`MEMBERS_MAX`].
     pub members_max: usize,
+    /// Whether media may be referred to by URLs of places inside the network of whoever fetches them.
+    pub takes_inner_media: bool,
 }
 
 impl Default for ReadLimits {
@@ -57,6 +59,7 @@ impl Default for ReadLimits {
             object_keys_max: OBJECT_KEYS_MAX,
             number_bytes_max: NUMBER_BYTES_MAX,
             members_max: MEMBERS_MAX,
+            takes_inner_media: false,
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::json_text::decoded;
 use crate::limits::{ReadLimits, UnknownFields};
 use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
 use crate::maps::machine;
+use crate::media_url::is_inside;
 use crate::members::read_requests;
 use crate::named::Given;
 use crate::path::PathId;
@@ -35,6 +36,8 @@ const FOLDED: &str =
     "it differs from a known field in case alone, and some servers read it as that field";
 const STORED_ITEM: &str =
     "without a role or a type it stands for content stored at the provider, which no guard sees";
+const OUTSIDE: &str =
+    "a URL of a place that is not inside the network of whoever fetches it (`server.inner_media`)";
 const MEDIA_REMOTE: &str = "opaque: media that the provider fetches";
 
 /// Reads a request's body. Operations asked with `GET` have an empty one. An upload is taken to come with the boundary that
@@ -130,6 +133,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) request: bool,
     pub(crate) refuse_unknown: bool,
     pub(crate) fields_max: usize,
+    takes_inner_media: bool,
     pub(crate) members_max: usize,
     pub(crate) frames: Vec<Frame>,
     pub(crate) scopes: Vec<ScopeFrame<'a>>,
@@ -156,6 +160,7 @@ impl<'a> Reader<'a> {
             request: machine.table.direction.is_request(),
             refuse_unknown: unknown == UnknownFields::Refuse,
             fields_max: limits.fields_max,
+            takes_inner_media: limits.takes_inner_media,
             members_max: limits.members_max,
             frames: Vec::with_capacity(16),
             scopes: Vec::with_capacity(4),
@@ -374,6 +379,9 @@ impl<'a> Reader<'a> {
             }
             Rule::Media(_) if is_data_url(&value) => return self.file(row, value),
             Rule::Media(_) => {
+                if self.request && !self.takes_inner_media && is_inside(&value) {
+                    return Err(self.violation(OUTSIDE));
+                }
                 self.note_unscanned(MEDIA_REMOTE);
                 return self.field(row, value, range, literal);
             }

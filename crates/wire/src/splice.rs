@@ -285,6 +285,7 @@ fn keys_differ(result: &[u8]) -> bool {
         object_keys_max: usize::MAX,
         number_bytes_max: usize::MAX,
         members_max: usize::MAX,
+        takes_inner_media: true,
     };
     let Ok(text) = std::str::from_utf8(result) else { return false };
     let mut tokenizer = Tokenizer::new(text, &unlimited);

@@ -126,6 +126,9 @@ pub(crate) struct ServerOptions {
     pub(crate) bodies_bytes_max: usize,
     /// Bytes of a request's body.
     pub(crate) body_bytes_max: usize,
+    /// Whether requests may refer to media by addresses inside networks (loopback, private, link-local, `file:`, names like
+    /// `redis` or `metadata.google.internal`). Whoever runs the model fetches them: a server of your own reaches its neighbours.
+    pub(crate) inner_media: bool,
     /// Requests of one batch, and lines of one file. Their bytes are those of a request's body.
     pub(crate) batch_requests_max: usize,
     /// Time for a request's body, in milliseconds.
@@ -440,6 +443,7 @@ impl Default for ServerOptions {
             send_timeout_ms: 60_000,
             bodies_bytes_max: 512 << 20,
             body_bytes_max: 16 << 20,
+            inner_media: false,
             batch_requests_max: 50_000,
             body_timeout_ms: 30_000,
             answer_bytes_max: 32 << 20,

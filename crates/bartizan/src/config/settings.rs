@@ -331,6 +331,7 @@ impl<'a> Checker<'a> {
             answer_time_max: timeout(self, "server.answer_timeout_ms", server.answer_timeout_ms),
             bodies_bytes_max: server.bodies_bytes_max,
             batch_requests_max: server.batch_requests_max,
+            inner_media: server.inner_media,
             body_bytes_max: server.body_bytes_max,
             body_time_max: timeout(self, "server.body_timeout_ms", server.body_timeout_ms),
             connections_max: server.connections_max,

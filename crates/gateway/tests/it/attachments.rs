@@ -5,7 +5,7 @@ use events::{Action, Ending, InteractionOpened, Outcome, Provenance};
 use gateway::Limits;
 use policy::{ExceptionOptions, ExceptionScope, Preset};
 use serde_json::{Value, json};
-use testkit::{Request, docx, pdf, zip};
+use testkit::{FakeUpstream, Request, docx, pdf, zip};
 
 use crate::bed::{Bed, COMPLETION, Canned, Plan};
 
@@ -369,4 +369,26 @@ fn a_file_counts_in_the_turn_in_which_it_is_sent() {
     ask(&[turn("Good morning!".into()), sent, said, turn("Thanks.".into())]);
     let risks: Vec<u32> = bed.closed(2).iter().map(|closed| closed.risk).collect();
     assert!(risks[0] > 0 && risks[1] == 0, "{risks:?}");
+}
+
+#[test]
+fn media_inside_the_network_of_whoever_fetches_it_are_refused_unless_allowed() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let ask = |url: &str| {
+        let parts = json!([{ "type": "image_url", "image_url": { "url": url } }]);
+        let body =
+            json!({ "model": "fake-echo", "messages": [{ "role": "user", "content": parts }] });
+        Request::post("/v1/chat/completions", body.to_string())
+    };
+    let inside = "http://169.254.169.254/latest/meta-data/";
+    let bed = Bed::new(&upstream.base_url(), Plan::default());
+    let refused = bed.client().send(&ask(inside)).expect("an answer");
+    assert_eq!((refused.status, refused.error_code().as_deref()), (400, Some("invalid_value")));
+    assert!(refused.text().contains("server.inner_media"), "{}", refused.text());
+    assert_eq!(upstream.received(), 0);
+    let outside = bed.client().send(&ask("https://example.com/cat.png")).expect("an answer");
+    assert_eq!(outside.status, 200, "{}", outside.text());
+    let limits = Limits { inner_media: true, ..Limits::default() };
+    let bed = Bed::new(&upstream.base_url(), Plan { limits, ..Plan::default() });
+    assert_eq!(bed.client().send(&ask(inside)).expect("an answer").status, 200);
 }

@@ -105,6 +105,7 @@ fn every_limit_is_refused_by_name() {
         object_keys_max: 5,
         number_bytes_max: 6,
         members_max: 2,
+        takes_inner_media: false,
     };
     let limit = |of, max| Some(ReadError::Limit { of, max });
     for (message, error) in [
