@@ -266,6 +266,11 @@ impl Exchange {
         self.close.interaction
     }
 
+    /// It was refused, and is counted together with others.
+    pub(crate) fn goes_unrecorded(&mut self) {
+        self.state = State::Refused;
+    }
+
     /// Whether the open record is written.
     pub(crate) fn is_open(&self) -> bool {
         self.state == State::Open

@@ -42,6 +42,7 @@ mod mask;
 mod masking;
 mod metrics;
 mod metrics_page;
+mod nobody;
 mod not_scanned;
 mod owners;
 mod provider_keys;
@@ -221,6 +222,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         keys,
         mask_key: key_for("masks", &secret),
         mask_style: masks,
+        nobodies: Arc::default(),
         provider_keys: Arc::default(),
         quotas,
         randomness: Arc::default(),

@@ -1,13 +1,13 @@
 //! A request's whole life, top to bottom.
 //!
 //! INVARIANT: whatever happens to a request on a guarded path, it is recorded as what it was, and the
-//! record is synced before the first byte of the answer or refusal leaves. INVARIANT: every answer
-//! carries the interaction's id.
+//! record is synced before the first byte of the answer or refusal leaves; but for refusals of nobody beyond those of
+//! [`Nobodies`], which are counted. INVARIANT: every answer that is on record carries the interaction's id.
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
-use events::{Decision, Ending, InteractionId};
+use events::{Decision, Ending, InteractionId, Principal};
 use http::{HeaderValue, Response, StatusCode, request::Parts};
 use journal::{Journal, JournalError};
 use net::{Arrival, Body, BodyBudget, Handler, RequestBody};
@@ -25,6 +25,7 @@ use crate::{
     exposure::Exposures,
     isolation::Isolation,
     judge::Judge,
+    nobody::Nobodies,
     provider_keys::ProviderKeys,
     quota::{Quotas, Uses},
     refusal::Refusal,
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) mask_key: hmac::Key,
     pub(crate) mask_style: MaskStyle,
+    pub(crate) nobodies: Arc<Nobodies>,
     pub(crate) provider_keys: Arc<ProviderKeys>,
     pub(crate) quotas: Quotas,
     pub(crate) randomness: Arc<Randomness>,
@@ -166,12 +168,13 @@ impl Service {
             WireRoute::Denied { why } => Err((journey, denied_path(why))),
             WireRoute::Unknown => Err((journey, unknown_path())),
         };
-        let mut response = match result {
-            Ok(response) => response,
+        match result {
+            Ok(mut response) => {
+                insert(&mut response, INTERACTION_HEADER, &interaction.to_string());
+                response
+            }
             Err((journey, refusal)) => self.refuse(dialect, journey, &refusal).await,
-        };
-        insert(&mut response, INTERACTION_HEADER, &interaction.to_string());
-        response
+        }
     }
 
     /// An interaction begins.
@@ -211,10 +214,7 @@ impl Service {
             Ok(journey) => journey,
             Err(refusal) => return shape(dialect, &refusal, "none"),
         };
-        let interaction = journey.exchange.interaction().to_string();
-        let mut response = self.refuse(dialect, journey, refusal).await;
-        insert(&mut response, INTERACTION_HEADER, &interaction);
-        response
+        self.refuse(dialect, journey, refusal).await
     }
 
     /// Sees, judges, records, forwards.
@@ -340,18 +340,32 @@ impl Service {
         mut journey: Journey,
         refusal: &Refusal,
     ) -> Response<Body> {
+        if journey.is_of_nobody()
+            && !self.0.nobodies.is_recorded(journey.received.client_address, &self.0.journal)
+        {
+            journey.exchange.goes_unrecorded();
+            return shape(dialect, refusal, "none");
+        }
         let interaction = journey.exchange.interaction().to_string();
         let body = error_body(dialect, refusal, &interaction);
         if let Err(error) = journey.refused(refusal, &body).await {
-            return shape(dialect, &Refusal::record(&error), &interaction);
+            let mut response = shape(dialect, &Refusal::record(&error), &interaction);
+            insert(&mut response, INTERACTION_HEADER, &interaction);
+            return response;
         }
         let mut response = shape(dialect, refusal, &interaction);
+        insert(&mut response, INTERACTION_HEADER, &interaction);
         insert(&mut response, DECISION_HEADER, "refuse");
         response
     }
 }
 
 impl Journey {
+    /// Whether nothing is known of who asks, and nothing is on record yet.
+    fn is_of_nobody(&self) -> bool {
+        !self.exchange.is_open() && self.received.caller.principal == Principal::default()
+    }
+
     /// Puts a refusal on record, worded for the client like this.
     pub(crate) async fn refused(
         &mut self,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use events::Ending;
+use events::{Ending, EventBody};
 use gateway::Limits;
 use serde_json::{Value, json};
-use testkit::{FakeUpstream, Request};
+use testkit::{Client, FakeUpstream, Request};
 use wire::UnknownFields;
 
 use crate::bed::{Bed, Canned, Plan};
@@ -238,4 +238,24 @@ fn large_bodies_together_have_a_limit_and_what_is_beyond_may_come_again() {
     assert_eq!(bed.closed(1)[0].reason.as_deref(), Some("overloaded"));
     let small = Request::chat("fake", "hello", &json!({}));
     assert_eq!(bed.client().send(&small).expect("an answer").status, 200);
+}
+
+#[test]
+fn who_needs_no_key_cannot_fill_the_record() {
+    let upstream = FakeUpstream::start().expect("an upstream");
+    let bed = Bed::new(&upstream.base_url(), Plan::default());
+    let stranger = Client::new(bed.address).with_key("sk-not-a-key-of-anybody");
+    let request = Request::chat("fake-echo", "hello", &json!({}));
+    let statuses: Vec<_> =
+        (0..400).map(|_| stranger.send(&request).expect("an answer").status).collect();
+    assert!(statuses.iter().all(|status| *status == 401), "all are refused alike");
+    assert_eq!(bed.client().send(&request).expect("an answer").status, 200, "others are served");
+    bed.closed(1);
+    let record = bed.record();
+    let opened = record.iter().filter(|body| matches!(body, EventBody::InteractionOpened(_)));
+    assert!((300..340).contains(&opened.count()));
+    let notices = record.iter().filter(|body| {
+        matches!(body, EventBody::Node(notice) if notice.detail.contains("not on record one by one"))
+    });
+    assert_eq!(notices.count(), 1);
 }
