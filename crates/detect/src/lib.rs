@@ -19,6 +19,7 @@ mod custom;
 mod decode;
 mod detectors;
 mod engine;
+mod escaped;
 mod fold;
 mod heads;
 mod json_schema;

@@ -7,6 +7,7 @@
 
 use crate::detectors::secrets::{self, assignment};
 use crate::detectors::{age, date, email, identifiers, street_address};
+use crate::escaped::ESCAPE_BYTES_MAX;
 use crate::text::CONTEXT_BYTES_MAX;
 
 /// The longest word that is passed over. Every family has longer keys, even with a sign after them.
@@ -118,7 +119,7 @@ impl Skim<'_> {
     /// The length of the word or number at `at`, if it is plain.
     #[inline]
     fn word(&mut self, at: usize, before: u8) -> Result<usize, Stop> {
-        if class(before) & WORD != 0 || matches!(before, b':' | b'\\') {
+        if class(before) & WORD != 0 || matches!(before, b':' | b'\\' | b'%') {
             return Err(Stop::Ask);
         }
         let (mut len, mut all) = (0, 0);
@@ -270,9 +271,10 @@ impl Skim<'_> {
         matches!(sign, b'=' | b':' | b'>') || !self.is_named(at)
     }
 
-    /// Whether the letter before `at` may belong to an escape: `\n`.
+    /// Whether what stands before `at` may be an escape: `\n`, `\u003c`, `%3C`.
     fn is_escape(&self, at: usize) -> bool {
-        at.checked_sub(2).and_then(|place| self.bytes.get(place)) == Some(&b'\\')
+        let near = self.bytes.get(at.saturating_sub(ESCAPE_BYTES_MAX)..at).unwrap_or_default();
+        near.iter().any(|byte| matches!(byte, b'\\' | b'%'))
     }
 
     fn class_at(&self, at: usize) -> u8 {
@@ -434,6 +436,14 @@ mod tests {
         "word",
         "Word ",
         "\\n",
+        "\\u003c",
+        "\\u0061",
+        "\\x3c",
+        "%3C",
+        "%20",
+        "%C3%A9",
+        "%",
+        "&#60;",
         "\\",
         " ",
         "\n",

@@ -10,6 +10,7 @@
 use std::cell::{Cell, OnceCell};
 
 use crate::detectors::identifiers::{self, Near};
+use crate::escaped;
 
 /// The longest value a matcher may look at from its start, in bytes of normalised text.
 pub(crate) const VALUE_BYTES_MAX: usize = 512;
@@ -99,6 +100,8 @@ pub(crate) struct Text<'a> {
     ahead: &'a [u8],
     /// Before the start, as far as it may be seen.
     context: &'a [u8],
+    /// The escape right before the start, if there is one: how long it is, and the sign it is taken for.
+    escape: Option<(usize, u8)>,
     /// How many bytes from the start may be seen, once they arrive.
     limit: usize,
     /// Whether the text ends where what has arrived ends.
@@ -128,11 +131,12 @@ impl<'a> Text<'a> {
     ) -> Self {
         let limit = horizon.saturating_sub(start).min(most);
         let (before, after) = bytes.split_at(start.min(bytes.len()));
+        let context = before.get(before.len().saturating_sub(CONTEXT_BYTES_MAX)..);
+        let context = context.unwrap_or_default();
         Self {
             ahead: after.get(..limit).unwrap_or(after),
-            context: before
-                .get(before.len().saturating_sub(CONTEXT_BYTES_MAX)..)
-                .unwrap_or_default(),
+            context,
+            escape: escaped::at_end(context),
             limit,
             complete,
             reading: Cell::new(Reading::Sound),
@@ -171,12 +175,29 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The byte `behind` + 1 bytes before the start: `back(0)` is the one just before it.
+    /// The byte `behind` + 1 bytes before the start: `back(0)` is the one just before it. An escape that ends there is one byte, the
+    /// sign it is taken for.
     #[inline]
     pub(crate) fn back(&self, behind: usize) -> Option<u8> {
         #[cfg(test)]
         self.reads.set(self.reads.get() + 1);
-        self.context.get(self.context.len().checked_sub(behind + 1)?).copied()
+        let behind = match self.escape {
+            Some((_, sign)) if behind == 0 => return Some(sign),
+            Some((length, _)) => behind + length,
+            None => behind + 1,
+        };
+        self.context.get(self.context.len().checked_sub(behind)?).copied()
+    }
+
+    /// Whether an escape ends right before the start, so that no word goes on there.
+    pub(crate) const fn follows_escape(&self) -> bool {
+        self.escape.is_some()
+    }
+
+    /// How much is left of an escape that the start lies in.
+    #[inline]
+    pub(crate) fn rest_of_escape(&self) -> Option<usize> {
+        escaped::rest(self.context, |ahead| self.get(ahead))
     }
 
     /// As [`Text::get`], without asking for it: `None` too if it has not arrived, so that an answer may only rest on what is there.

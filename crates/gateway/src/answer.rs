@@ -34,6 +34,8 @@ use crate::{
 const FINDINGS_KEPT_MAX: usize = 10_000;
 /// Lanes of one answer that may be open at a time. Tool calls are lanes; nobody makes hundreds at once.
 const LANES_MAX: usize = 512;
+/// The longest word that a lane which the content map does not name may begin with before anything is held of it.
+const WORD_BYTES_MAX: usize = 32;
 
 /// What may be sent on after a push.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub(crate) struct AnswerGuard {
     /// Whether findings of a kind and rank are removed, as long as nothing new was found: policy sees
     /// kinds and their highest ranks, so that one more of the same changes nothing.
     settled_kinds: HashMap<(Kind, Rank), bool>,
+    /// Whether policy stops the answer for what was found in text that was sent.
+    pub(crate) stops: bool,
     /// What was found and decided so far.
     pub(crate) verdict: Verdict,
     /// What the answer is compared with.
@@ -110,6 +114,7 @@ impl AnswerGuard {
             judge,
             lanes: BTreeMap::new(),
             settled_kinds: HashMap::new(),
+            stops: false,
             verdict: Verdict::default(),
             reference,
             subject,
@@ -119,8 +124,14 @@ impl AnswerGuard {
 
     /// The next piece of a lane's text.
     pub(crate) fn push(&mut self, lane: Lane, path: &str, piece: &str) -> Passed {
+        match self.repeats_word(lane, piece) {
+            Some(true) => return Passed::Unchanged,
+            Some(false) => return self.push_word(lane, path, piece),
+            None => {}
+        }
         let vault = Arc::clone(&self.vault);
         let state = self.begin(lane, path);
+        state.word = None;
         let was_clear = state.is_clear();
         let mut fresh = Vec::new();
         state.push(piece, &mut fresh);
@@ -137,11 +148,58 @@ impl AnswerGuard {
         if let Some(own) = self.vault.asked(piece).filter(|_| lane.channel == Channel::Asked) {
             return Passed::Text(own).or_unchanged(true, piece);
         }
+        let is_again = self.repeats_word(lane, piece) == Some(true);
+        let piece = if is_again { "" } else { piece };
         let state = self.begin(lane, path);
         let was_clear = state.is_clear();
         let mut fresh = Vec::new();
         state.push(piece, &mut fresh);
         self.settle_last(lane, fresh).or_unchanged(was_clear, piece)
+    }
+
+    /// Of a lane that the content map does not name: whether a piece is the one word it began with (a state, a sort), and all it
+    /// has said so far. Nothing, if it is said as text is.
+    fn repeats_word(&self, lane: Lane, piece: &str) -> Option<bool> {
+        if !matches!(lane.channel, Channel::Extension(..)) || !is_word(piece) {
+            return None;
+        }
+        match self.lanes.get(&lane) {
+            None => Some(false),
+            Some(state) => (state.word.as_deref() == Some(piece)).then_some(true),
+        }
+    }
+
+    /// The word that such a lane begins with is not held: who reads it whole, reads it in its event. What comes after it is
+    /// read together with it.
+    fn push_word(&mut self, lane: Lane, path: &str, word: &str) -> Passed {
+        let state = self.begin(lane, path);
+        let mut fresh = Vec::new();
+        state.push(word, &mut fresh);
+        let to = state.end();
+        if self.lanes.len() > LANES_MAX {
+            return self.give_up(lane);
+        }
+        let passed = self.settle(lane, fresh, to).or_unchanged(true, word);
+        let state = self.lanes.get_mut(&lane).filter(|_| passed == Passed::Unchanged);
+        if let Some(state) = state {
+            state.word = Some(word.to_owned());
+        }
+        passed
+    }
+
+    /// Judges what was found in text that was sent whole, and can only stop what follows.
+    pub(crate) fn judge_sent(&mut self, lane: Lane, path: &str, text: &str, found: Vec<Finding>) {
+        let scanner = self.judge.scanner(&self.reference);
+        self.lanes.insert(lane, LaneText::new(scanner, false, path).sent(text));
+        for finding in found {
+            self.stops |= self.consider(lane, finding).is_some();
+        }
+        self.lanes.remove(&lane);
+    }
+
+    /// Whether a text repeats what the request says in one place.
+    pub(crate) fn was_asked(&self, text: &str) -> bool {
+        self.vault.asked(text).is_some()
     }
 
     /// The end of a lane: everything still held comes out. Nothing, if the lane never began.
@@ -301,6 +359,12 @@ impl AnswerGuard {
         self.verdict.restored += released.restored;
         released.text
     }
+}
+
+/// One word as names of states and sorts are written.
+fn is_word(text: &str) -> bool {
+    (1..=WORD_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 fn state_path(lanes: &BTreeMap<Lane, LaneText>, lane: Lane) -> String {

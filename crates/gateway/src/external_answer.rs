@@ -3,12 +3,12 @@
 //! Of a whole answer, every text is asked about before anything is released. Of a stream, a lane's text is
 //! asked about when the lane ends, and the event that ends it waits: what was found then is *late*, it can stop
 //! the ending but not what was sent. A lane ends with its choice, with the event that says it again whole, or with
-//! the stream. Text that comes whole in one event of a stream (the names of tools, fields that the content map
-//! does not know) is not asked about.
+//! the stream. Text that comes whole in one event of a stream (the names of tools, fields beside the deltas that the content
+//! map does not know) is kept until its choice ends and asked about then.
 //!
 //! INVARIANT: what guards find goes through the same [`AnswerGuard`] as our own findings, so that policy
 //! judges both alike. INVARIANT: an answer that a closed guard could not look at does not go on. INVARIANT: no
-//! stream ends well with a lane that nobody was asked about, whatever its dialect calls an ending.
+//! stream ends well with text that nobody was asked about, whatever its dialect calls an ending.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use connect::{Consulted, ExternalGuards, Passage, Stage};
 use events::{Finding, GuardReport, Provenance, Unscanned};
 use journal::Journal;
-use wire::{Delivery, Document, Lane, StreamPart, Transcript, Unescaped};
+use wire::{Channel, Delivery, Document, Field, Lane, StreamPart, Transcript, Unescaped};
 
 use crate::{
     answer::AnswerGuard,
@@ -31,6 +31,10 @@ use crate::{
     refusal::Refusal,
     service::Shared,
 };
+
+/// Bytes of text that came whole in its events, kept of one answer to be asked about. What follows counts as text that nobody
+/// was asked about.
+const SENT_BYTES_MAX: usize = 256 << 10;
 
 /// What guards outside found, by lane and in the order of its texts, until the lane is judged.
 #[derive(Default)]
@@ -47,6 +51,14 @@ impl Foreseen {
 struct LaneOf {
     lane: Lane,
     path: String,
+    /// The text, if it came whole, so that its lane does not wait for what is found in it.
+    sent: Option<String>,
+}
+
+impl LaneOf {
+    const fn new(lane: Lane, path: String) -> Self {
+        Self { lane, path, sent: None }
+    }
 }
 
 /// Asks about a whole answer; what was found waits in the guard. An answer that cannot be read is left to
@@ -67,9 +79,9 @@ pub(crate) async fn ask_whole(
     }
     let read = || {
         let document = asked.read(body, &shared.read_limits).ok()?;
-        let of_lane = |field: &wire::Field<'_>| {
+        let of_lane = |field: &Field<'_>| {
             let lane = field.lane?;
-            let at = LaneOf { lane, path: document.path_of(field) };
+            let at = LaneOf::new(lane, document.path_of(field));
             Some((at, read_text(lane, &field.text)))
         };
         Some(document.fields.iter().filter_map(of_lane).unzip())
@@ -130,7 +142,10 @@ fn take(
         }
     }
     for (at, found) in lanes.iter().zip(by_text) {
-        guard.foreseen.0.entry(at.lane).or_default().push_back(found);
+        match &at.sent {
+            Some(text) => guard.judge_sent(at.lane, &at.path, text, found),
+            None => guard.foreseen.0.entry(at.lane).or_default().push_back(found),
+        }
     }
     for (text, why) in unscanned {
         let path = lanes.get(text).map_or_else(String::new, |at| at.path.clone());
@@ -146,6 +161,7 @@ pub(crate) struct AtEnd {
     journal: Journal,
     /// The lanes that had text, and whether it was asked about.
     lanes: BTreeMap<Lane, bool>,
+    sent: SentWhole,
     /// How each guard did so far.
     reports: Vec<GuardReport>,
     waiting: Option<Waiting>,
@@ -167,7 +183,8 @@ pub(crate) struct SoFar<'s> {
 impl AtEnd {
     pub(crate) fn new(external: ExternalGuards, journal: Journal, cpu: Cpu) -> Self {
         let reports = external.not_reached(Stage::Answer);
-        Self { cpu, external, journal, lanes: BTreeMap::new(), reports, waiting: None }
+        let (lanes, sent) = (BTreeMap::new(), SentWhole::default());
+        Self { cpu, external, journal, lanes, sent, reports, waiting: None }
     }
 
     /// Whether the guards are looking.
@@ -209,11 +226,16 @@ impl AtEnd {
         transcript: &Transcript,
     ) -> Vec<(LaneOf, String)> {
         let (mut news, mut said_again) = (Vec::new(), BTreeSet::new());
-        for field in document.into_iter().flat_map(|document| &document.fields) {
-            let joins = |lane: &Lane| {
-                lane.channel.delivery() == Delivery::Incremental && !transcript.is_closed(*lane)
-            };
-            let Some(lane) = field.lane.filter(joins) else { continue };
+        for (document, field) in document.into_iter().flat_map(fields_of) {
+            let is_open = |lane: &Lane| !transcript.is_closed(*lane);
+            let Some(lane) = field.lane.filter(is_open) else { continue };
+            if lane.channel.delivery() == Delivery::Whole {
+                let is_asked = lane.channel == Channel::Asked && guard.was_asked(&field.text);
+                if !is_asked && self.sent.take(lane, &field.text, || document.path_of(field)) {
+                    self.lanes.insert(lane, false);
+                }
+                continue;
+            }
             if field.repeats {
                 said_again.insert(lane);
             }
@@ -240,15 +262,23 @@ impl AtEnd {
             let (_, text) = texts.entry(lane).or_insert_with(|| (path(), String::new()));
             text.push_str(&read_text(lane, &field.text));
         }
-        texts.into_iter().map(|(lane, (path, text))| (LaneOf { lane, path }, text)).collect()
+        let joined = texts.into_iter().map(|(lane, (path, text))| (LaneOf::new(lane, path), text));
+        let mut all: Vec<_> = joined.collect();
+        if is_last || !finished.is_empty() {
+            for at in self.sent.due(is_due) {
+                all.extend(at.sent.clone().map(|text| (at, text)));
+            }
+        }
+        all
     }
 
     /// Whether the stream may not end yet: with text that nobody was asked about it does not end well, unless every
     /// guard passes what it could not look at.
     pub(crate) fn missed(&mut self, guard: Option<&mut AnswerGuard>) -> Option<Refusal> {
         let unasked = self.lanes.iter().filter(|(_, was_asked)| !**was_asked);
-        let lanes: Vec<LaneOf> =
-            unasked.map(|(lane, _)| LaneOf { lane: *lane, path: String::new() }).collect();
+        let lost = self.sent.lost.iter();
+        let lanes = unasked.map(|(lane, _)| lane).chain(lost);
+        let lanes: Vec<LaneOf> = lanes.map(|lane| LaneOf::new(*lane, String::new())).collect();
         let guard = guard.filter(|_| !lanes.is_empty())?;
         let consulted = self.external.not_asked(Stage::Answer, lanes.len());
         take(consulted, &lanes, guard, &mut self.reports)
@@ -276,4 +306,43 @@ impl AtEnd {
     pub(crate) fn take_reports(&mut self) -> Vec<GuardReport> {
         std::mem::take(&mut self.reports)
     }
+}
+
+/// Text that came whole in its events: once each, until it is asked about.
+#[derive(Default)]
+struct SentWhole {
+    bytes: usize,
+    known: BTreeSet<(Lane, String)>,
+    /// Lanes with more text than is kept.
+    lost: BTreeSet<Lane>,
+    news: Vec<LaneOf>,
+}
+
+impl SentWhole {
+    /// Takes a text. Whether there is something new to ask.
+    fn take(&mut self, lane: Lane, text: &str, path: impl Fn() -> String) -> bool {
+        let key = (lane, text.to_owned());
+        if text.is_empty() || self.known.contains(&key) {
+            return false;
+        }
+        if self.bytes + text.len() > SENT_BYTES_MAX {
+            self.lost.insert(lane);
+            return false;
+        }
+        self.bytes += text.len();
+        self.known.insert(key);
+        self.news.push(LaneOf { sent: Some(text.to_owned()), ..LaneOf::new(lane, path()) });
+        true
+    }
+
+    /// The texts of lanes that have ended.
+    fn due(&mut self, is_due: impl Fn(Lane) -> bool) -> Vec<LaneOf> {
+        self.news.extract_if(.., |at| is_due(at.lane)).collect()
+    }
+}
+
+fn fields_of<'d, 't>(
+    document: &'d Document<'t>,
+) -> impl Iterator<Item = (&'d Document<'t>, &'d Field<'t>)> {
+    document.fields.iter().map(move |field| (document, field))
 }

@@ -46,6 +46,8 @@ pub(crate) struct LaneText {
     seen_all: bool,
     /// What was found so far, in what the scanner reads.
     found: Vec<Found>,
+    /// All that was said so far, if that is one word which was released as it came.
+    pub(crate) word: Option<String>,
 }
 
 /// What was found in a lane and judged, as the scanner reads it.
@@ -96,7 +98,16 @@ impl LaneText {
             seen: String::new(),
             seen_all: true,
             found: Vec::new(),
+            word: None,
         }
+    }
+
+    /// Text that was sent as it is without having been held: there is nothing to remove from it any more.
+    pub(crate) fn sent(mut self, text: &str) -> Self {
+        self.push(text, &mut Vec::new());
+        self.base = self.end();
+        self.held.clear();
+        self
     }
 
     /// Whether everything that arrived has been released.

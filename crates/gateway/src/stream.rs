@@ -12,10 +12,11 @@
 //! Not here: what text is released when (`answer`), the shapes of events (`wire`).
 
 mod ending;
+mod names;
 mod said_again;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -171,6 +172,8 @@ struct Machine {
     guard: Option<AnswerGuard>,
     guards: Vec<events::GuardReport>,
     limits: ReadLimits,
+    /// What the tools are called that are called so far.
+    names: BTreeMap<Lane, String>,
     _open: Counted,
     operation: Operation,
     out: BytesMut,
@@ -203,6 +206,7 @@ impl Machine {
             guard: parts.guard,
             guards: parts.guards,
             limits: parts.limits,
+            names: BTreeMap::new(),
             _open: parts.open,
             operation: parts.operation,
             out: BytesMut::new(),
@@ -290,6 +294,9 @@ impl Machine {
         let waited = std::task::ready!(self.external.poll(context, self.guard.as_mut()));
         match waited {
             Some((_, Some(refusal))) => self.fail_as(&refusal),
+            Some(_) if self.guard.as_ref().is_some_and(|guard| guard.stops) => {
+                self.block(Held::new());
+            }
             Some((event, None)) => {
                 self.event(&event);
                 self.read(&[]);
@@ -368,7 +375,7 @@ impl Machine {
     fn texts(&mut self, document: &Document<'_>) -> Option<Vec<Edit>> {
         let mut edits = Vec::new();
         for (index, field) in document.fields.iter().enumerate() {
-            let (Some(lane), Some(guard)) = (field.lane, self.guard.as_mut()) else { continue };
+            let Some(lane) = field.lane.filter(|_| self.guard.is_some()) else { continue };
             if !matches!(lane.channel, Channel::Other(_) | Channel::Asked) {
                 if self.closed || self.finished.contains(&lane.choice) {
                     // Clients join it to what came before; its guard has already let go of that.
@@ -380,6 +387,11 @@ impl Machine {
                     self.unfinished.insert(lane.choice);
                 }
             }
+            if self.is_renamed(lane, &field.text) {
+                self.fail("upstream_garbage");
+                return None;
+            }
+            let Some(guard) = self.guard.as_mut() else { continue };
             let path = document.path_of(field);
             if field.repeats && lane.channel.delivery() == Delivery::Incremental {
                 let said = self.said_again(lane, &path, &field.text)?;

@@ -17,9 +17,11 @@ use crate::error::ReadError;
 use crate::form::Form;
 use crate::frames::{Taken, path_of_member};
 use crate::lane::{Channel, Lane};
+use crate::machine::is_unknown;
 use crate::members::MEMBERS;
 use crate::path::PathId;
 use crate::reader::Reader;
+use crate::route::{Direction, Operation};
 use crate::table::{Fact, Origin, Row, Rule};
 
 const MEDIA_INLINE: &str = "opaque: inline media";
@@ -135,8 +137,10 @@ impl<'a> Reader<'a> {
         };
         let path = self.here();
         let position = self.frames.last().filter(|frame| !frame.object).map(|frame| frame.index);
+        let is_unnamed = literal == Literal::Text && is_unknown(row);
         let channel = match (channel, position) {
             (Some(channel), Some(position)) => Some(channel.at(position)),
+            (None, _) if is_unnamed => self.extension(path),
             (channel, _) => channel,
         };
         let lane = (!self.request).then(|| Lane {
@@ -155,6 +159,22 @@ impl<'a> Reader<'a> {
             pending,
         });
         Ok(())
+    }
+
+    /// The channel of text that no row names, if it stands where clients join what comes.
+    fn extension(&mut self, path: PathId) -> Option<Channel> {
+        let table = self.machine.table;
+        if table.direction != Direction::Stream || table.operation != Operation::ChatCompletions {
+            return None;
+        }
+        let hash = self.document.paths.hash(path);
+        let rendered = self.document.paths.render(self.document.source, path);
+        let (choice, below) = rendered.split_once("].delta.")?;
+        if !choice.strip_prefix("choices[")?.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        self.document.facts.extensions.push((hash, below.to_owned()));
+        Some(Channel::Extension(hash, 0))
     }
 
     /// A file in a request; what is inline in an answer is not opened.

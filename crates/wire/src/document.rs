@@ -328,6 +328,8 @@ pub struct Facts<'a> {
     pub item_id: Option<Cow<'a, str>>,
     /// Event: its type without its last word, if the content map does not say what such events say.
     pub unlisted: Option<Cow<'a, str>>,
+    /// Chat completions, streamed: the paths below `delta` that the content map does not name, by their hashes.
+    pub extensions: Vec<(u64, String)>,
     /// Line of a file: the path that it is meant for. Request: the path that its batch is for.
     pub url: Option<Cow<'a, str>>,
     /// Line of a file: where its answer stands together with what is said of it.

@@ -27,6 +27,8 @@ pub enum Channel {
     ReasoningContent,
     /// `reasoning`: the model's reasoning (vLLM, OpenRouter, Groq).
     Reasoning,
+    /// `content[].thinking[].text`: the model's reasoning (Mistral).
+    Thinking,
     /// `reasoning_details[].text`: the model's reasoning (OpenRouter).
     ReasoningDetail(u32),
     /// `tool_calls[].function.name`.
@@ -76,6 +78,9 @@ pub enum Channel {
     Sound,
     /// `content` of a block: a summary of the conversation (Anthropic).
     BlockContent,
+    /// Chat completions: text below `delta` that the content map does not name. Clients join what they find there, whatever it
+    /// is called. The first number is a hash of its path without array positions, the second the call's.
+    Extension(u64, u32),
     /// Any other text, known to the content map or not: annotations, errors, extensions. The number
     /// is a hash of its path without array positions.
     Other(u64),
@@ -87,7 +92,7 @@ pub enum Delivery {
     /// In pieces that the client joins: hold back what is not settled.
     Incremental,
     /// Whole in one event: judge it when it arrives and never hold it. Clients read a tool's name from
-    /// the event that opens the call, and nothing says how text of an unknown field would be joined.
+    /// the event that opens the call, and nothing says how text of an unknown field beside the deltas would be joined.
     Whole,
 }
 
@@ -117,7 +122,7 @@ impl Channel {
             Self::Content => "content",
             Self::Refusal | Self::PartRefusal(_) => "refusal",
             Self::ReasoningContent => "reasoning_content",
-            Self::Reasoning | Self::ReasoningText(_) => "reasoning",
+            Self::Reasoning | Self::ReasoningText(_) | Self::Thinking => "reasoning",
             Self::ReasoningDetail(_) => "reasoning_detail",
             Self::ToolName(_) => "tool_name",
             Self::ToolArguments(_) => "tool_arguments",
@@ -136,6 +141,7 @@ impl Channel {
             Self::ShellOutput(_) => "shell_output",
             Self::ShellErrors(_) => "shell_errors",
             Self::Unlisted(..) => "unlisted",
+            Self::Extension(..) => "extension",
             Self::OfEvent => "by the event's type",
             Self::Asked => "asked",
             Self::BlockContent => "block_content",
@@ -161,6 +167,7 @@ impl Channel {
             Self::ShellOutput(_) => Self::ShellOutput(index),
             Self::ShellErrors(_) => Self::ShellErrors(index),
             Self::Unlisted(kind, _) => Self::Unlisted(kind, index),
+            Self::Extension(path, _) => Self::Extension(path, index),
             other => other,
         }
     }
@@ -171,13 +178,15 @@ mod tests {
     use super::{Channel, Delivery};
 
     #[test]
-    fn names_and_unknown_fields_are_never_held() {
+    fn names_and_what_is_beside_the_deltas_are_never_held() {
         for channel in
             [Channel::ToolName(0), Channel::FunctionName, Channel::Asked, Channel::Other(7)]
         {
             assert_eq!(channel.delivery(), Delivery::Whole);
         }
-        assert_eq!(Channel::ToolArguments(1).delivery(), Delivery::Incremental);
+        for channel in [Channel::ToolArguments(1), Channel::Thinking, Channel::Extension(7, 0)] {
+            assert_eq!(channel.delivery(), Delivery::Incremental);
+        }
     }
 
     #[test]

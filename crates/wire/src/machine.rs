@@ -115,6 +115,8 @@ pub(crate) struct Machine {
 static UNKNOWN_ASKED: Row = Row::guarded("**", Origin::Participant).free().fact(Fact::Unnamed);
 /// What stands under [`UNKNOWN`] in an answer.
 static UNKNOWN_SAID: Row = Row::said("**");
+/// The row that text of an answer is read by where its own row does not admit it.
+pub(crate) static MISFIT_SAID: Row = Row::said("**");
 
 /// The row that text is read by where no other row is.
 pub(crate) const fn unknown_row(direction: Direction) -> &'static Row {
@@ -122,6 +124,11 @@ pub(crate) const fn unknown_row(direction: Direction) -> &'static Row {
         Direction::Request | Direction::RequestLine => &UNKNOWN_ASKED,
         Direction::Response | Direction::ResponseLine | Direction::Stream => &UNKNOWN_SAID,
     }
+}
+
+/// Whether no row is there for a text of an answer that is read by this one.
+pub(crate) fn is_unknown(row: &'static Row) -> bool {
+    std::ptr::eq(row, &raw const UNKNOWN_SAID)
 }
 
 impl Machine {

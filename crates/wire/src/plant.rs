@@ -26,7 +26,7 @@ pub struct Planting {
     /// Whether it is the text of a file in base64, which [`crate::Document::files`] lists.
     pub is_file: bool,
     /// In answers, the channel on which it must be found; `None` in requests and for
-    /// [`Channel::Other`], whose number is a hash.
+    /// [`Channel::Other`] and [`Channel::Extension`], whose number is a hash.
     pub channel: Option<Channel>,
     /// Whether the content map names the place. If not, strict routes refuse the message.
     pub known: bool,

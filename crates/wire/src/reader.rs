@@ -22,7 +22,7 @@ use crate::frames::{Frame, Taken};
 use crate::json::{Fault, Text, Token, Tokenizer};
 use crate::json_text::decoded;
 use crate::limits::{ReadLimits, UnknownFields};
-use crate::machine::{Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
+use crate::machine::{MISFIT_SAID, Machine, Node, NodeId, ROOT, SKIPPED, UNKNOWN, unknown_row};
 use crate::maps::machine;
 use crate::media_url::is_inside;
 use crate::members::read_requests;
@@ -363,7 +363,9 @@ impl<'a> Reader<'a> {
             if self.request || matches!(row.fact, Some(Fact::Handle(_))) {
                 return Err(self.violation(row.expected()));
             }
-            return self.unfit(value, range, literal);
+            self.note_unknown()?;
+            self.note_unnamed(Given::Content)?;
+            return self.field(&MISFIT_SAID, value, range, literal);
         }
         match row.fact {
             Some(Fact::Handle(of)) => self.handle(value.clone(), range.clone(), of)?,

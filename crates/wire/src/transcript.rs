@@ -24,6 +24,8 @@ pub struct Transcript {
     items: BTreeMap<u32, String>,
     /// Types of events that the content map does not name, by their hashes.
     unlisted: BTreeMap<u64, String>,
+    /// Paths of text that it does not name, by theirs.
+    extensions: BTreeMap<u64, String>,
     bytes: usize,
 }
 
@@ -96,6 +98,20 @@ impl Transcript {
     /// The type behind a hash.
     pub(crate) fn unlisted(&self, hash: u64) -> Option<&str> {
         self.unlisted.get(&hash).map(String::as_str)
+    }
+
+    /// Takes over the path of text that the content map does not name.
+    pub(crate) fn name_extension(&mut self, hash: u64, path: &str) {
+        // What is not shown of a path cannot be written again.
+        let is_shown = !path.contains(['*', '…']);
+        if is_shown && self.extensions.len() < TRANSCRIPT_ITEMS_MAX {
+            self.extensions.entry(hash).or_insert_with(|| path.to_owned());
+        }
+    }
+
+    /// The path behind a hash.
+    pub(crate) fn extension(&self, hash: u64) -> Option<&str> {
+        self.extensions.get(&hash).map(String::as_str)
     }
 
     /// Every lane with its text, in order.

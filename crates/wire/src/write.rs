@@ -63,6 +63,9 @@ impl Envelope {
         if let Some(stem) = &facts.unlisted {
             self.transcript.name_unlisted(stem);
         }
+        for (hash, path) in &facts.extensions {
+            self.transcript.name_extension(*hash, path);
+        }
         if let Some((number, _)) = &facts.sequence {
             self.sequence = Some(number.saturating_add(self.added));
         }

@@ -15,9 +15,6 @@ use super::settings::Settings;
 use crate::exit::Failure;
 use crate::output::{Output, Table};
 
-/// The lanes whose text comes whole in one event of a stream; guards outside are not asked about them.
-const NOT_ASKED: [&str; 4] = ["custom_name", "function_name", "other", "tool_name"];
-
 /// One field of one route, and what looks at it.
 #[derive(Serialize)]
 struct CoverageRow<'a> {
@@ -123,7 +120,6 @@ fn external<'a>(settings: &'a Settings, row: &ContractRow) -> Vec<&'a str> {
             let is_for = |known: &&str| of.split([' ', ',']).any(|word| word == *known);
             guard.stages.request && (of == "by role" || guard.provenances.iter().any(is_for))
         }
-        "stream" => guard.stages.answer && !row.lane.is_some_and(|lane| NOT_ASKED.contains(&lane)),
         _ => guard.stages.answer,
     };
     asked(settings).filter(is_asked).map(|guard| guard.name.as_str()).collect()

@@ -491,7 +491,7 @@ fn external_guards_are_shown_and_covered() {
         ("request", "model", "null"),
         ("response", "choices[].message.content", r#"["rails"]"#),
         ("stream", "choices[].delta.content", r#"["rails"]"#),
-        ("stream", "choices[].delta.tool_calls[].function.name", "null"),
+        ("stream", "choices[].delta.tool_calls[].function.name", r#"["rails"]"#),
     ] {
         assert_eq!(external(chat, direction, path), expect, "{direction} {path}");
     }

@@ -30,11 +30,11 @@ impl Bytes {
 
 /// Whether a word may begin at the start of `text`.
 pub(super) fn begins_word(text: &Text<'_>) -> bool {
-    // The letter of `\n` in quoted text is no part of the word that follows it.
-    if matches!(text.back(0), Some(b'n' | b'r' | b't')) && text.back(1) == Some(b'\\') {
-        return true;
+    // The letters of an escape are no part of the word that follows it, nor a word.
+    if text.rest_of_escape().is_some() {
+        return false;
     }
-    !is_inside_word(character_before(text, 0), character_at(text, 0))
+    text.follows_escape() || !is_inside_word(character_before(text, 0), character_at(text, 0))
 }
 
 /// Whether a word may end `at` bytes after the start of `text`, which is past the start.
@@ -94,6 +94,10 @@ mod tests {
             ("北京", 3, true),
             ("北京a", 6, true),
             ("\\nfalcon", 2, true),
+            ("\\nfalcon", 1, false),
+            ("\\u003cfalcon", 6, true),
+            ("%3Cfalcon", 3, true),
+            ("%3Cfalcon", 1, false),
             ("-a", 1, true),
         ] {
             let text = Text::new(text.as_bytes(), at, usize::MAX, true);

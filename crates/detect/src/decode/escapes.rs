@@ -7,7 +7,8 @@ use super::signs::Signs;
 use super::tokens::hex_value;
 use crate::offsets::OffsetMap;
 
-/// Escapes that are needed before they are undone: one is a character that needed escaping.
+/// Escapes that are needed before they are undone, unless one stands inside a value ([`joins`]): one alone is mostly a
+/// character that needed escaping.
 const ESCAPES_MIN: usize = 2;
 /// The same for quoted-printable, which looks like many an equation.
 const QUOTED_MIN: usize = 4;
@@ -36,9 +37,53 @@ pub(super) fn decode(text: &str, signs: &Signs, out: &mut Vec<Decoded>) {
         (HTML, signs.ampersand),
         (QUOTED, signs.equals),
     ] {
-        if count >= codec.escapes_min {
+        if count > 0 && is_worth(text, &codec) {
             out.extend(in_place(text, &codec));
         }
+    }
+}
+
+/// Whether there may be enough escapes to undo them: looked up before anything is copied.
+fn is_worth(text: &str, codec: &Codec) -> bool {
+    let bytes = text.as_bytes();
+    let (mut at, mut count) = (next_sign(bytes, 0, codec.sign), 0);
+    while at < bytes.len() {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let (len, escaped) = (codec.escape)(rest).unwrap_or((1, Escaped::NONE));
+        count += usize::from(escaped.counts);
+        if count >= codec.escapes_min || joins(bytes, at, len, escaped) {
+            return true;
+        }
+        at = next_sign(bytes, at + len, codec.sign);
+    }
+    false
+}
+
+/// Whether an escape stands where a value goes on: a letter or digit beside another, or a sign of addresses, names and
+/// numbers between two. Nobody has to escape those there, and one is enough to hide a value.
+fn joins(text: &[u8], at: usize, len: usize, escaped: Escaped) -> bool {
+    let stands_for = match escaped.meaning {
+        Meaning::Character(code) => char::from_u32(code),
+        Meaning::Byte(byte) => Some(char::from(byte)),
+        Meaning::Nothing => None,
+    };
+    // Of digits and signs that are common in other notations, `=41` and `\101`, one says nothing.
+    if matches!(text.get(at..at + 2), Some([b'=', _] | [b'\\', b'0' | b'1'])) {
+        return false;
+    }
+    let beside = |place: Option<usize>, class: fn(&u8) -> bool| {
+        place.and_then(|place| text.get(place)).is_some_and(class)
+    };
+    let (before, after) = (at.checked_sub(1), Some(at + len));
+    let between = |class| beside(before, class) && beside(after, class);
+    match stands_for {
+        Some('a'..='z' | 'A'..='Z' | '0'..='9') => {
+            beside(before, u8::is_ascii_alphanumeric) || beside(after, u8::is_ascii_alphanumeric)
+        }
+        Some('@' | '.' | '-' | '_' | '+') => between(u8::is_ascii_alphanumeric),
+        // Every second address of the web has words with `%20` between them.
+        Some(' ') => between(u8::is_ascii_digit),
+        _ => false,
     }
 }
 
@@ -46,7 +91,7 @@ pub(super) fn decode(text: &str, signs: &Signs, out: &mut Vec<Decoded>) {
 fn in_place(text: &str, codec: &Codec) -> Option<Decoded> {
     let (bytes, escape) = (text.as_bytes(), codec.escape);
     let (mut out, mut map) = (String::with_capacity(text.len()), OffsetMap::default());
-    let (mut at, mut count, mut unreadable) = (0, 0, 0);
+    let (mut at, mut count, mut unreadable, mut is_joined) = (0, 0, 0, false);
     while let Some(byte) = bytes.get(at).copied() {
         let rest = bytes.get(at..).unwrap_or_default();
         if let Some((mut len, escaped)) = escape(rest).filter(|_| byte == codec.sign) {
@@ -67,6 +112,7 @@ fn in_place(text: &str, codec: &Codec) -> Option<Decoded> {
                 unreadable += usize::from(is_unreadable(character));
             }
             count += usize::from(escaped.counts);
+            is_joined |= joins(bytes, at, len, escaped);
             at += len;
             map.in_step(out.len(), at);
         } else {
@@ -75,7 +121,7 @@ fn in_place(text: &str, codec: &Codec) -> Option<Decoded> {
             at = next;
         }
     }
-    if count < codec.escapes_min || unreadable * 2 > count {
+    if count < codec.escapes_min && !is_joined || unreadable * 2 > count.max(1) {
         return None;
     }
     Some(Decoded::undone(codec.path, out, map))
@@ -128,6 +174,8 @@ struct Escaped {
 }
 
 impl Escaped {
+    const NONE: Self = Self::new(Meaning::Nothing, false);
+
     const fn new(meaning: Meaning, counts: bool) -> Self {
         Self { meaning, counts }
     }
@@ -208,7 +256,7 @@ fn backslash(text: &[u8]) -> Option<(usize, Escaped)> {
     Some((len, Escaped::new(meaning, true)))
 }
 
-/// `&#65;`, `&#x41;`, and the names for `<`, `>`, `&`, `"` and `'`.
+/// `&#65;`, `&#x41;`, and the names for `<`, `>`, `&`, `"`, `'`, `@` and `.`.
 fn entity(text: &[u8]) -> Option<(usize, Escaped)> {
     const NAMED: &[(&[u8], char)] = &[
         (b"&lt;", '<'),
@@ -217,6 +265,8 @@ fn entity(text: &[u8]) -> Option<(usize, Escaped)> {
         (b"&quot;", '"'),
         (b"&apos;", '\''),
         (b"&nbsp;", ' '),
+        (b"&commat;", '@'),
+        (b"&period;", '.'),
     ];
     if let Some((name, character)) = NAMED.iter().find(|(name, _)| text.starts_with(name)) {
         let meaning = Meaning::Character(u32::from(*character));

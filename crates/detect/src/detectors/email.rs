@@ -63,10 +63,7 @@ const fn is_local(byte: u8) -> bool {
 /// list item or an ellipsis, does not belong to it either.
 fn may_start(text: &Text<'_>) -> bool {
     match text.back(0) {
-        Some(before) if before.is_ascii_alphanumeric() => {
-            // `\n` in quoted text.
-            text.back(1) == Some(b'\\')
-        }
+        Some(before) if before.is_ascii_alphanumeric() => false,
         Some(before) if is_local(before) => !text
             .back(1)
             .is_some_and(|byte| byte.is_ascii_alphanumeric() || (byte != before && is_local(byte))),
@@ -84,6 +81,8 @@ fn local_part(text: &Text<'_>) -> Option<usize> {
             b'@' if inside => return Some(len),
             b'.' | b'\'' if !inside => return None,
             b'\'' => {}
+            // The address begins after what it hides: `mailto%3Aada@example.com`.
+            b'%' if hides_sign(text, len) => return None,
             _ if is_local(byte) => {}
             _ => return None,
         }
@@ -92,6 +91,14 @@ fn local_part(text: &Text<'_>) -> Option<usize> {
             return None;
         }
     }
+}
+
+/// Whether an escape at `at` stands for a sign that addresses do not have before the `@`.
+fn hides_sign(text: &Text<'_>, at: usize) -> bool {
+    let digit = |at: usize| char::from(text.get(at)?).to_digit(16);
+    let Some((high, low)) = digit(at + 1).zip(digit(at + 2)) else { return false };
+    let sign = (high << 4 | low) as u8;
+    sign.is_ascii() && !is_local(sign)
 }
 
 /// Where the host that starts at `from` ends.

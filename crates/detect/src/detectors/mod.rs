@@ -262,13 +262,10 @@ pub(crate) fn at_start(
 ) -> Result<(Option<Hit>, usize), Starved> {
     let Some(first) = text.get(0) else { return Err(Starved) };
     let before = text.back(0);
-    let escaped = before.is_some_and(|byte| matches!(byte, b'n' | b'r' | b't'))
-        && text.back(1) == Some(b'\\');
-    let inside_word = before.is_some_and(is_word) && !escaped;
+    let inside_word = before.is_some_and(is_word);
     if is_word(first) {
-        // The letter of `\n` in quoted text is no part of the word that follows it.
-        if before == Some(b'\\') && matches!(first, b'n' | b'r' | b't') {
-            return Ok((None, 1));
+        if let Some(left) = text.ask(Text::rest_of_escape)? {
+            return Ok((None, left));
         }
         if inside_word {
             return Ok((None, text.run(0, is_word).max(1)));

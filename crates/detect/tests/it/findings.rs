@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use detect::{Corpus, DetectSettings, Engine, Head, Reference, TEXT_BYTES_MAX};
 use events::Provenance;
+use proptest::prelude::*;
 
 use crate::engine;
 
@@ -62,6 +63,112 @@ fn encoded_values_are_found_and_their_path_is_told() {
         &[("pii.email", "html>raw", "&#97;da&#64;example&#x2e;com")],
     );
 }
+
+#[test]
+fn a_value_begins_right_after_an_escape_and_never_inside_one() {
+    let email = |at| [("pii.email", "raw", at)];
+    let address = "ada.doe@example.com";
+    for text in [
+        r#"{"from":"\u003cada.doe@example.com\u003e"}"#,
+        "&lt;ada.doe@example.com&gt;",
+        "&#60;ada.doe@example.com&#62;",
+        "%3Cada.doe@example.com%3E",
+        "mailto%3Aada.doe@example.com",
+        r"\x3cada.doe@example.com\x3e",
+        r"line\u000aada.doe@example.com",
+    ] {
+        check(text, &email(address));
+    }
+    check(r#"{"k":"\u003c4111111111111111"}"#, &[("pii.card", "raw", "4111111111111111")]);
+    check(
+        r"key=\u003cAKIAIOSFODNN7EXAMPLE\u003e",
+        &[("secret.aws_access_key", "raw", "AKIAIOSFODNN7EXAMPLE")],
+    );
+    check("john%dept@example.com", &email("john%dept@example.com"));
+}
+
+#[test]
+fn one_escape_inside_a_value_does_not_hide_it() {
+    for (text, path, value) in [
+        (r"to bob.smith\u0040corp.example", "escape>raw", r"bob.smith\u0040corp.example"),
+        ("to jane.doe%40example.com", "percent>raw", "jane.doe%40example.com"),
+        ("to jane.doe&#64;example.com", "html>raw", "jane.doe&#64;example.com"),
+    ] {
+        check(text, &[("pii.email", path, value)]);
+    }
+    let settings = DetectSettings::default().with_canary("plover-4417-quartz").expect("a canary");
+    let engine = Engine::new(&settings).expect("an engine");
+    let text = r"the word is plover-4417\u002dquartz";
+    let found = engine.inspect(text, Provenance::Output).findings;
+    let found = found.iter().find(|finding| finding.kind.as_str() == "canary.verbatim");
+    assert_eq!(found.map(|found| &text[found.span.range()]), Some(r"plover-4417\u002dquartz"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Encoders escape what they like, and what is put in the place of a value is put between escapes.
+    #[test]
+    fn json_without_its_values_is_still_json(
+        parts in prop::collection::vec(prop::sample::select(VALUES), 1..6),
+        escaped in prop::collection::vec(any::<bool>(), 200),
+    ) {
+        let mut text = String::from("{\"k\":\"");
+        for (character, is_escaped) in parts.concat().chars().zip(escaped.iter().cycle()) {
+            let must = matches!(character, '"' | '\\' | '\n');
+            if must || *is_escaped && !character.is_ascii_alphanumeric() {
+                text.push_str(&format!("\\u{:04x}", u32::from(character)));
+            } else {
+                text.push(character);
+            }
+        }
+        text.push_str("\"}");
+        let findings = engine().inspect(&text, Provenance::ToolResult).findings;
+        let mut spans: Vec<_> = findings
+            .iter()
+            .filter(|finding| matches!(finding.kind.family(), "pii" | "secret"))
+            .map(|finding| finding.span.range())
+            .collect();
+        spans.sort_by_key(|span| (span.start, span.end));
+        let (mut masked, mut at) = (String::new(), 0);
+        for span in spans {
+            if span.start >= at {
+                masked.push_str(&text[at..span.start]);
+                masked.push_str("[MASK]");
+            }
+            at = at.max(span.end);
+        }
+        masked.push_str(&text[at..]);
+        let parsed = serde_json::from_str::<serde_json::Value>(&masked);
+        prop_assert!(parsed.is_ok(), "{} became {}", text, masked);
+    }
+}
+
+const VALUES: &[&str] = &[
+    "ada.doe@example.com",
+    "4111 1111 1111 1111",
+    "4111111111111111",
+    "+44 20 7946 0958",
+    "AKIAIOSFODNN7EXAMPLE",
+    "DE89 3704 0044 0532 0130 00",
+    "81.2.69.142",
+    "Jane Doe",
+    "<",
+    ">",
+    "&",
+    " ",
+    "\n",
+    "\"",
+    "'",
+    "\\",
+    "é",
+    ", ",
+    "-",
+    "_",
+    "the card is ",
+    "write to ",
+    "12 March 1985",
+];
 
 #[test]
 fn attacks_rank_high_and_ordinary_prompts_low() {

@@ -24,7 +24,11 @@ impl Machine {
         let code = code.unwrap_or(std::borrow::Cow::Borrowed("policy_block"));
         let interaction = self.exchange.interaction().to_string();
         let open: Vec<u32> = self.unfinished.iter().copied().collect();
-        let seen: Vec<u32> = self.choices.iter().copied().collect();
+        let mut seen: Vec<u32> = self.choices.iter().copied().collect();
+        if seen.is_empty() {
+            // Clients look for the ending in the first choice, even of an answer that has none yet.
+            seen.push(0);
+        }
         let notice = Notice {
             code: &code,
             interaction: &interaction,

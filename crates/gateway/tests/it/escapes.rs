@@ -85,6 +85,159 @@ fn one_escape_in_a_tools_arguments_hides_nothing() {
     assert!(inner["to"].as_str().is_some_and(|to| to.starts_with("[EMAIL-")), "{inner}");
 }
 
+/// What a client that joins the pieces of a stream has at `place` below `delta`.
+fn joined(text: &str, place: &str) -> String {
+    let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let events = events.filter_map(|event| serde_json::from_str::<serde_json::Value>(event).ok());
+    let place = format!("/choices/0/delta{place}");
+    events.filter_map(|event| event.pointer(&place)?.as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_value_in_pieces_is_found_wherever_a_client_joins_them() {
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    let thinking = |text: &str| json!({ "content": [{ "type": "thinking", "thinking": [{ "type": "text", "text": text }] }] });
+    type Delta<'d> = &'d dyn Fn(&str) -> serde_json::Value;
+    let places: [(&str, Delta<'_>); 5] = [
+        ("/content/0/text", &|text| json!({ "content": [{ "type": "text", "text": text }] })),
+        ("/content/0/thinking/0/text", &thinking),
+        ("/reasoning_text", &|text| json!({ "reasoning_text": text })),
+        ("/x_new/0/said", &|text| json!({ "x_new": [{ "said": text }] })),
+        (
+            "/tool_calls/0/thought",
+            &|text| json!({ "tool_calls": [{ "index": 0, "thought": text }] }),
+        ),
+    ];
+    for (place, delta) in places {
+        for (value, said) in [
+            (VALUE, "mail it to eve.model@example.net today"),
+            ("4111 1111 1111 1111", "pay 4111 1111 1111 1111 now"),
+        ] {
+            let mut seen = Vec::new();
+            for size in [1, 3, 11, 200] {
+                let characters: Vec<char> = said.chars().collect();
+                let pieces = characters.chunks(size).map(|piece| piece.iter().collect::<String>());
+                let mut events: Vec<String> =
+                    pieces.map(|piece| chunk(&delta(&piece), None)).collect();
+                events.push(chunk(&json!({}), Some("stop")));
+                let text = streamed(&upstream, &bed, &events);
+                let mut joined = joined(&text, place);
+                if place == "/content/0/text" {
+                    // What was held of it leaves as plain text.
+                    joined.push_str(&self::joined(&text, "/content"));
+                }
+                assert!(!joined.contains(value) && joined.contains("REMOVED]"), "{place}: {text}");
+                let (first, last) = said.split_once(value).expect("it is in there");
+                assert!(joined.starts_with(first) && joined.ends_with(last), "{place}: {joined}");
+                seen.push(joined);
+            }
+            assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{place}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn a_word_that_nobody_named_passes_in_its_event_and_again() {
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    let event =
+        |state: &str, text: &str| chunk(&json!({ "state_x": state, "content": text }), None);
+    let events =
+        [event("thinking", "a "), event("thinking", "b "), chunk(&json!({}), Some("stop"))];
+    let text = streamed(&upstream, &bed, &events);
+    assert_eq!(text.matches("\"state_x\":\"thinking\"").count(), 2, "{text}");
+    // Said in pieces, it is text, and what is found in it is removed as far as it was not sent.
+    let events =
+        [event("eve", ""), event(".model@example.net", ""), chunk(&json!({}), Some("stop"))];
+    let text = streamed(&upstream, &bed, &events);
+    assert!(!text.contains("example.net") && text.contains("REMOVED]"), "{text}");
+    let found = bed.closed(2).into_iter().flat_map(|closed| closed.findings);
+    assert_eq!(found.filter(|one| one.finding.kind.as_str() == "pii.email").count(), 1);
+}
+
+#[test]
+fn a_tool_is_called_one_thing() {
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    let call = |name: &str, arguments: &str| {
+        let function = json!({ "name": name, "arguments": arguments });
+        chunk(&json!({ "tool_calls": [{ "index": 0, "id": "c", "function": function }] }), None)
+    };
+    let end = || chunk(&json!({}), Some("tool_calls"));
+    let events = [call("bob.smith@cor", ""), call("p.example", "{}"), end()];
+    let text = streamed(&upstream, &bed, &events);
+    assert!(!text.contains("p.example") && text.contains("upstream_garbage"), "{text}");
+    let events = [call("find", "{\"a\":"), call("find", "1}"), call("", ""), end()];
+    let text = streamed(&upstream, &bed, &events);
+    assert!(text.contains("[DONE]") && text.matches("\"find\"").count() == 2, "{text}");
+}
+
+#[test]
+fn a_mask_beside_an_escape_leaves_json_and_is_restored() {
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    upstream.answer("application/json", crate::bed::COMPLETION);
+    // As `json.Marshal` of Go writes it.
+    let result =
+        r#"{"from":"Ada \u003cjane.doe@example.com\u003e","to":"bob.smith\u0040corp.example"}"#;
+    let function = json!({ "name": "read", "arguments": "{}" });
+    let call = json!({ "id": "call_1", "type": "function", "function": function });
+    let ask = || {
+        let body = json!({ "model": "m", "messages": [
+            { "role": "user", "content": "Read it." },
+            { "role": "assistant", "content": null, "tool_calls": [call] },
+            { "role": "tool", "tool_call_id": "call_1", "content": result },
+        ] });
+        let request = Request::post("/v1/chat/completions", body.to_string())
+            .with_header("content-type", "application/json");
+        bed.client().send(&request).expect("an answer")
+    };
+    assert_eq!(ask().status, 200);
+    let received = upstream.take_received();
+    let sent: serde_json::Value = serde_json::from_slice(&received[0]).expect("JSON");
+    let masked = sent["messages"][2]["content"].as_str().expect("a result");
+    let inner: serde_json::Value = serde_json::from_str(masked).expect("still JSON inside");
+    assert!(inner["to"].as_str().is_some_and(|to| to.starts_with("[EMAIL-")), "{inner}");
+    let from = inner["from"].as_str().unwrap_or_default();
+    assert!(from.contains("<[EMAIL-") && from.ends_with("]>"), "{inner}");
+    let completion = crate::bed::COMPLETION.replace("\"ok\"", &json!(masked).to_string());
+    upstream.answer("application/json", completion);
+    let answer = ask().json();
+    let content = answer["choices"][0]["message"]["content"].as_str().expect("content");
+    let restored: serde_json::Value = serde_json::from_str(content).expect("JSON again");
+    let from = restored["from"].as_str().unwrap_or_default();
+    assert!(from.ends_with("<jane.doe@example.com>"), "{restored}");
+}
+
+#[test]
+fn what_is_removed_of_an_answer_in_json_leaves_json() {
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    let said = r#"{"from":"\u003ceve.model@example.net\u003e","to":"eve.other\u0040example.net"}"#;
+    let message = json!({ "role": "assistant", "content": said });
+    let choice = json!({ "index": 0, "message": message, "finish_reason": "stop" });
+    let answer = json!({
+        "id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice],
+    });
+    upstream.answer("application/json", answer.to_string());
+    let whole = bed.client().send(&ask(false)).expect("an answer").json();
+    let whole = whole["choices"][0]["message"]["content"].as_str().expect("content");
+    let inner: serde_json::Value = serde_json::from_str(whole).expect("still JSON inside");
+    assert_eq!(inner["from"], "<[EMAIL REMOVED]>");
+    assert_eq!(inner["to"], "[EMAIL REMOVED]");
+    for size in [1, 5, 200] {
+        let characters: Vec<char> = said.chars().collect();
+        let pieces = characters.chunks(size).map(|piece| piece.iter().collect::<String>());
+        let mut events: Vec<String> =
+            pieces.map(|piece| chunk(&json!({ "content": piece }), None)).collect();
+        events.push(chunk(&json!({}), Some("stop")));
+        let content = joined(&streamed(&upstream, &bed, &events), "/content");
+        let inner: serde_json::Value = serde_json::from_str(&content).expect("still JSON inside");
+        assert_eq!(inner["from"], "<[EMAIL REMOVED]>", "{content}");
+    }
+}
+
 #[test]
 fn a_long_key_is_one_removal_however_it_is_cut() {
     let upstream = Canned::start();

@@ -320,6 +320,74 @@ fn the_ending_of_a_stream_waits_for_the_guard_however_it_is_cut() {
     }
 }
 
+/// A stream whose choice says this in pieces, and nothing else.
+fn deltas(deltas: &[serde_json::Value]) -> String {
+    let event = |delta: &serde_json::Value, finish: Option<&str>| {
+        let choice = json!({ "index": 0, "delta": delta, "finish_reason": finish });
+        let event = json!({
+            "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice],
+        });
+        format!("data: {event}\n\n")
+    };
+    let said: String = deltas.iter().map(|delta| event(delta, None)).collect();
+    said + &event(&json!({}), Some("stop")) + "data: [DONE]\n\n"
+}
+
+#[test]
+fn whatever_a_stream_calls_its_text_the_guard_is_asked_about_it() {
+    let (upstream, service) = (Canned::start(), finder("custom.external_verdict"));
+    let answers = |settings: &mut GuardSettings| settings.stages = ANSWERS;
+    let bed = Bed::new(&upstream.base_url, guard(&service, answers));
+    let said = [
+        json!({ "content": [{ "type": "text", "text": "the plover" }] }),
+        json!({ "content": [{ "type": "thinking", "thinking": [{ "type": "text", "text": "the plover" }] }] }),
+        json!({ "reasoning_text": "the plover" }),
+        json!({ "x_new": { "deep": ["the plover"] } }),
+        json!({ "mood": "plover" }),
+        json!({ "tool_calls": [{ "index": 0, "id": "c", "function": { "name": "plover", "arguments": "" } }] }),
+        json!({ "annotations": [{ "type": "url_citation", "url_citation": { "title": "the plover" } }] }),
+    ];
+    for delta in &said {
+        upstream.answer("text/event-stream", deltas(std::slice::from_ref(delta)));
+        let stopped = ask(&bed, "a bird?", true).text();
+        assert!(stopped.contains("policy_block"), "{delta}: {stopped}");
+        assert!(!stopped.contains("\"finish_reason\":\"stop\""), "{delta}: {stopped}");
+        let heron = delta.to_string().replace("plover", "heron");
+        upstream
+            .answer("text/event-stream", deltas(&[serde_json::from_str(&heron).expect("JSON")]));
+        let passed = ask(&bed, "a bird?", true).text();
+        assert!(passed.contains("heron") && passed.ends_with("data: [DONE]\n\n"), "{passed}");
+    }
+    for (number, closed) in bed.closed(2 * said.len()).iter().enumerate() {
+        assert_eq!(did(&closed.guards), (GuardStatus::Ran, ""), "{number}");
+        let expect = if number % 2 == 0 { Ending::Blocked } else { Ending::Answered };
+        assert_eq!(closed.ending, expect, "{number}");
+        let found = closed.findings.iter().any(|one| one.finding.detector == "external.birds");
+        assert_eq!(found, number % 2 == 0, "{number}");
+    }
+}
+
+#[test]
+fn names_that_nobody_could_ask_about_end_no_stream_well_unless_the_guard_is_open() {
+    let (upstream, service) = (Canned::start(), broken());
+    let call = json!({ "tool_calls": [{ "index": 0, "id": "c", "function": { "name": "heron", "arguments": "" } }] });
+    upstream.answer("text/event-stream", deltas(&[call]));
+    for (on_failure, status) in
+        [(OnFailure::Closed, GuardStatus::FailedClosed), (OnFailure::Open, GuardStatus::FailedOpen)]
+    {
+        let change = |settings: &mut GuardSettings| {
+            (settings.stages, settings.on_failure) = (ANSWERS, on_failure);
+        };
+        let bed = Bed::new(&upstream.base_url, guard(&service, change));
+        let text = ask(&bed, "a bird?", true).text();
+        assert_eq!(text.contains("[DONE]"), on_failure == OnFailure::Open, "{text}");
+        let closed = bed.closed(1);
+        assert_eq!(did(&closed[0].guards), (status, "status_500"));
+        let unscanned = closed[0].unscanned.iter().any(|one| one.path.contains("function.name"));
+        assert_eq!(unscanned, on_failure == OnFailure::Open);
+    }
+}
+
 #[test]
 fn a_request_that_is_examined_in_two_goes_counts_once() {
     let (upstream, service) = (Canned::start(), finder("injection"));

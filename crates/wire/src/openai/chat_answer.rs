@@ -1,7 +1,7 @@
 //! What may stand in an answer to `POST /v1/chat/completions`: whole, and as one chunk of a stream.
 //!
 //! From the OpenAI API reference (the chat completion object and the chunk object), and what vLLM,
-//! DeepSeek, Azure, OpenRouter, Groq and Perplexity add. A value that does not fit its row does not stop
+//! DeepSeek, Azure, OpenRouter, Groq, Mistral and Perplexity add. A value that does not fit its row does not stop
 //! an answer: it is scanned as text of an unknown field.
 //!
 //! Log probabilities, token ids and audio repeat what the text says. They are echoes: not scanned, and
@@ -104,6 +104,8 @@ const MESSAGE: &[Row] = &[
     Row::output("choices[].message.content", Channel::Content),
     Row::word("choices[].message.content[].type"),
     Row::output("choices[].message.content[].text", Channel::Content),
+    Row::word("choices[].message.content[].thinking[].type"),
+    Row::output("choices[].message.content[].thinking[].text", Channel::Thinking),
     Row::output("choices[].message.refusal", Channel::Refusal),
     Row::output("choices[].message.reasoning_content", Channel::ReasoningContent),
     Row::output("choices[].message.reasoning", Channel::Reasoning),
@@ -151,7 +153,12 @@ const MESSAGE: &[Row] = &[
 
 const DELTA: &[Row] = &[
     Row::word("choices[].delta.role"),
+    Row::word("choices[].delta.channel"),
     Row::output("choices[].delta.content", Channel::Content),
+    Row::word("choices[].delta.content[].type"),
+    Row::output("choices[].delta.content[].text", Channel::Content),
+    Row::word("choices[].delta.content[].thinking[].type"),
+    Row::output("choices[].delta.content[].thinking[].text", Channel::Thinking),
     Row::output("choices[].delta.refusal", Channel::Refusal),
     Row::output("choices[].delta.reasoning_content", Channel::ReasoningContent),
     Row::output("choices[].delta.reasoning", Channel::Reasoning),

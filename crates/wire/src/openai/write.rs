@@ -40,6 +40,10 @@ pub(crate) fn delta_event(
 }
 
 fn chat_delta_event(object: &str, envelope: &Envelope, lane: Lane, text: &str) -> Option<Vec<u8>> {
+    if let Channel::Extension(path, part) = lane.channel {
+        let (before, after) = around(envelope.transcript.extension(path)?, part);
+        return Some(chat_delta(object, envelope, lane, text, (&before, &after)));
+    }
     let (before, after) = match lane.channel {
         Channel::Content => (r#"{"content":"#.to_owned(), "}"),
         Channel::Refusal => (r#"{"refusal":"#.to_owned(), "}"),
@@ -53,19 +57,53 @@ fn chat_delta_event(object: &str, envelope: &Envelope, lane: Lane, text: &str) -
         Channel::CustomInput(call) => {
             (format!(r#"{{"tool_calls":[{{"index":{call},"custom":{{"input":"#), "}}]}")
         }
+        Channel::Thinking => (
+            r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"#.to_owned(),
+            "}]}]}",
+        ),
         Channel::ReasoningDetail(index) => (
             format!(r#"{{"reasoning_details":[{{"index":{index},"type":"reasoning.text","text":"#),
             "}]}",
         ),
         _ => return None,
     };
+    Some(chat_delta(object, envelope, lane, text, (&before, after)))
+}
+
+fn chat_delta(
+    object: &str,
+    envelope: &Envelope,
+    lane: Lane,
+    text: &str,
+    (before, after): (&str, &str),
+) -> Vec<u8> {
     let mut event = chunk_start(envelope, object, lane.choice);
     event.extend_from_slice(br#""delta":"#);
     event.extend_from_slice(before.as_bytes());
     push_string(&mut event, text);
     event.extend_from_slice(after.as_bytes());
     event.extend_from_slice(b",\"finish_reason\":null}]}\n\n");
-    Some(event)
+    event
+}
+
+/// What stands before and after text at such a path (`tool_calls[0].function.x`): objects and lists with nothing else in
+/// them but the number of the call.
+fn around(path: &str, part: u32) -> (String, String) {
+    let (mut before, mut after) = (String::new(), String::new());
+    // Only calls have numbers, and no list stands above theirs.
+    let mut number = if part > 0 { format!(r#""index":{part},"#) } else { String::new() };
+    for step in path.split('.') {
+        let (name, lists) = step
+            .split_once('[')
+            .map_or((step, 0), |(name, rest)| (name, 1 + rest.matches('[').count()));
+        let number =
+            if before.ends_with('[') { std::mem::take(&mut number) } else { String::new() };
+        before.push_str(&format!(r#"{{{number}"{name}":"#));
+        before.push_str(&"[".repeat(lists));
+        after.insert(0, '}');
+        after.insert_str(0, &"]".repeat(lists));
+    }
+    (before, after)
 }
 
 /// Every open choice ends with `content_filter` and says why (every choice, if none is open), then `[DONE]`. Transcripts,

@@ -244,7 +244,18 @@ fn the_lane_of_an_unknown_field_is_the_same_in_every_chunk() {
         }
     };
     let first = lane_in(r#"{"choices":[{"index":1,"delta":{"x_new":{"y":["t"]}}}]}"#);
-    assert!(matches!(first, Some(Lane { choice: 1, channel: Channel::Other(_) })));
+    assert!(matches!(first, Some(Lane { choice: 1, channel: Channel::Extension(_, 0) })));
+    let beside = lane_in(r#"{"choices":[{"index":1,"x_new":{"y":["t"]}}]}"#);
+    assert!(matches!(beside, Some(Lane { choice: 1, channel: Channel::Other(_) })));
+    let misfit =
+        lane_in(r#"{"choices":[{"index":1,"delta":{"tool_calls":[{"id":"t","type":"t"}]}}]}"#);
+    assert_eq!(misfit, None, "words and ids that fit are nothing to scan");
+    let of_call = |call: u32| {
+        lane_in(&format!(
+            r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":{call},"x":"t"}}]}}}}]}}"#
+        ))
+    };
+    assert_ne!(of_call(0), of_call(1), "each call has its own");
     assert_eq!(
         lane_in(r#"{"choices":[{"index":0},{"delta":{"x_new":{"y":["", "t"]}},"index":1}]}"#),
         first

@@ -42,7 +42,7 @@ fn envelope() -> Envelope {
 }
 
 fn channel() -> impl Strategy<Value = Channel> {
-    (0..9_u8, 0..5_u32).prop_map(|(kind, index)| match kind {
+    (0..10_u8, 0..5_u32).prop_map(|(kind, index)| match kind {
         0 => Channel::Content,
         1 => Channel::Refusal,
         2 => Channel::ReasoningContent,
@@ -51,6 +51,7 @@ fn channel() -> impl Strategy<Value = Channel> {
         5 => Channel::ToolArguments(index),
         6 => Channel::CustomInput(index),
         7 => Channel::FunctionArguments,
+        8 => Channel::Thinking,
         _ => Channel::Transcript,
     })
 }
@@ -92,6 +93,36 @@ proptest! {
         prop_assert_eq!(events.len(), 1);
         prop_assert!(matches!(read(&events[0]), StreamEvent::Error(_)));
     }
+}
+
+#[test]
+fn held_text_of_fields_that_nobody_named_reads_back_where_it_stood() {
+    for delta in [
+        r#"{"reasoning_text":"hm"}"#,
+        r#"{"x":{"y":[{"z":["hm"]}]}}"#,
+        r#"{"tool_calls":[{"index":3,"function":{"thought":"hm"}}]}"#,
+        r#"{"content":[{"type":"x","parts":[{"said":"hm"}]}]}"#,
+    ] {
+        let data = format!("data: {{\"choices\":[{{\"index\":2,\"delta\":{delta}}}]}}\n\n");
+        let upstream = events(data.as_bytes());
+        let document = chunk(&upstream[0]);
+        let said = document.fields.iter().find(|field| field.text == "hm").expect("it is read");
+        let lane = said.lane.expect("a lane");
+        let mut seen = envelope();
+        seen.observe(&document.facts);
+        let held = events(&delta_event(CHAT, &seen, lane, "held \"back\"").expect("it is written"));
+        let own = chunk(&held[0]);
+        let found = own.fields.iter().find(|field| field.text == "held \"back\"");
+        assert_eq!(found.and_then(|field| field.lane), Some(lane), "{delta}");
+    }
+    let data = "data: {\"choices\":[{\"index\":0,\"delta\":{\"a name with spaces\":\"hm\"}}]}\n\n";
+    let upstream = events(data.as_bytes());
+    let document = chunk(&upstream[0]);
+    let mut seen = envelope();
+    seen.observe(&document.facts);
+    let said = document.fields.iter().find(|field| field.text == "hm").expect("it is read");
+    let lane = said.lane.expect("a lane");
+    assert_eq!(delta_event(CHAT, &seen, lane, "x"), None, "what is not shown is not written");
 }
 
 #[test]
