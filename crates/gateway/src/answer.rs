@@ -19,12 +19,13 @@ use std::{
 use detect::Reference;
 use events::{Finding, Kind, LocatedFinding, Outcome, Principal, Provenance, Rank, Unscanned};
 use stdx::Secret;
-use wire::{Channel, Lane};
+use wire::{Channel, Document, Lane};
 
 use crate::{
     answer_form::{FORM_KIND, is_bound},
     exposure,
     external_answer::Foreseen,
+    joined::is_value,
     judge::{Judge, Subject},
     lane::LaneText,
     vault::Vault,
@@ -171,6 +172,12 @@ impl AnswerGuard {
         self.reference = Arc::clone(reference);
     }
 
+    /// Reads what the texts of a whole answer say together, before they are judged one by one.
+    pub(crate) fn foresee_joined(&mut self, document: &Document<'_>) {
+        let found = self.judge.joined_answer(document, &self.reference, &self.vault);
+        self.foreseen.add_joined(document, found);
+    }
+
     /// Whom it answers.
     pub(crate) fn principal(&self) -> &Principal {
         &self.subject.principal
@@ -245,7 +252,7 @@ impl AnswerGuard {
             return None;
         }
         // Only values can be somebody's own: an attack that a document brought along is nobody's.
-        let is_value = matches!(finding.kind.family(), "pii" | "secret");
+        let is_value = is_value(&finding.kind);
         let value = state.value(finding.span, span);
         if let Some(value) = value.as_deref().filter(|_| exposure::is_key(&finding)) {
             self.verdict.keys.push(Secret::new(value.to_owned()));

@@ -348,6 +348,7 @@ fn guard_whole(
     exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
     exchange.guards([shared.judge.report(), outside].concat());
+    guard.foresee_joined(&document);
     let edits = if asked.lines.is_some() {
         let interaction = exchange.interaction().to_string();
         let guarded = guard_lines(&mut guard, &mut document, &interaction);

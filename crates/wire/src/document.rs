@@ -80,6 +80,8 @@ pub struct Field<'a> {
     pub literal: Literal,
     /// In an event of a stream: the whole text of its lane once more, and not a piece of it.
     pub repeats: bool,
+    /// Whether it is a piece of what is read as one, and of which: requests say one thing, answers one for each choice.
+    pub(crate) part_of: Option<u32>,
     pub(crate) path: PathId,
     pub(crate) pending: Pending,
 }
@@ -415,6 +417,7 @@ impl<'a> Document<'a> {
                 embedded: Embedded::Plain,
                 literal: Literal::Plain,
                 repeats: false,
+                part_of: None,
                 path: PathId::ROOT,
                 pending: Pending::Nothing,
             });

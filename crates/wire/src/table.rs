@@ -127,8 +127,11 @@ impl Origin {
 pub(crate) enum Scope {
     /// A message: its role decides the provenance of its text.
     Message,
-    /// A choice, or a block of content: its index decides the lanes of its text.
+    /// A choice, which is read instead of others: its index decides the lanes of its text. In a request, one of several that
+    /// are answered apart.
     Choice,
+    /// A block of content, which is read after others: its index decides the lanes of its text.
+    Block,
     /// A tool call or reasoning detail: its index decides its channels.
     Call,
     /// An item of a request: a message, or something that its `type` names. Without either it stands for
@@ -246,6 +249,20 @@ pub(crate) enum Told {
     /// Tokens of its answers.
     Output,
 }
+
+/// The last keys of the paths where messages hold what they say, in every dialect.
+const PIECES: &[&str] = &[
+    "content",
+    "content[]",
+    "input",
+    "instructions",
+    "output",
+    "prompt",
+    "refusal",
+    "system",
+    "text",
+    "thinking",
+];
 
 /// The vocabulary of rows that have none.
 pub(crate) const fn no_word(_: &str) -> bool {
@@ -374,6 +391,23 @@ impl Row {
     pub(crate) const fn vocabulary(mut self, is_word: fn(&str) -> bool) -> Self {
         self.vocabulary = is_word;
         self
+    }
+
+    /// Whether text here is a piece of what is read as one: its writer may as well have put what follows into the same piece.
+    pub(crate) fn is_piece(&self) -> bool {
+        let Rule::Guarded { origin, channel, embedded: Embedded::Plain, free: false } = self.rule
+        else {
+            return false;
+        };
+        if let Some(channel) = channel {
+            return channel.is_read_on();
+        }
+        let last = self.path.rsplit('.').next().unwrap_or_default();
+        let is_said = !matches!(
+            origin,
+            Origin::Is(Provenance::ToolDefinition | Provenance::ToolCall)
+        );
+        is_said && PIECES.contains(&last)
     }
 
     /// Whether the text may stand here.
