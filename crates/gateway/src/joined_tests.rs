@@ -44,8 +44,8 @@ fn masked(texts: &[&str]) -> Vec<String> {
 #[track_caller]
 fn check(texts: &[&str], expect: &[(&str, &[&str])]) {
     let found = across(texts);
-    let shown: Vec<(&str, Vec<&str>)> = found
-        .iter()
+    let values = found.iter().filter(|across| is_value(&across.kind));
+    let shown: Vec<(&str, Vec<&str>)> = values
         .map(|across| {
             let part = |(at, finding): &(usize, Finding)| &texts[*at][finding.span.range()];
             (across.kind.as_str(), across.parts.iter().map(part).collect())
@@ -59,10 +59,7 @@ fn check(texts: &[&str], expect: &[(&str, &[&str])]) {
 #[test]
 fn a_value_is_found_in_each_piece_that_it_touches() {
     check(&["note jane.doe@exam", "ple.com"], &[("pii.email", &["jane.doe@exam", "ple.com"])]);
-    check(
-        &["card 4111 1111 ", "1111 1111"],
-        &[("pii.credit_card", &["4111 1111 ", "1111 1111"])],
-    );
+    check(&["card 4111 1111 ", "1111 1111"], &[("pii.card", &["4111 1111 ", "1111 1111"])]);
     check(
         &["to jane.doe", "@", "example", ".com now"],
         &[("pii.email", &["jane.doe", "@", "example", ".com"])],
@@ -85,7 +82,9 @@ fn a_value_that_one_piece_shows_is_no_news() {
 fn words_before_a_border_say_what_stands_after_it() {
     let secret = across(&["the password is:", "kT9#mQ2$vL7x"]);
     let whole = inspect("the password is:\nkT9#mQ2$vL7x").findings;
-    assert_eq!(secret.is_empty(), !whole.iter().any(|found| found.kind.family() == "secret"));
+    let is_secret = |kind: &Kind| kind.family() == "secret";
+    assert!(whole.iter().any(|found| is_secret(&found.kind)), "{whole:?}");
+    assert!(secret.iter().any(|across| is_secret(&across.kind)), "{secret:?}");
 }
 
 #[test]
@@ -132,7 +131,11 @@ fn what_is_read_is_bounded() {
     assert_eq!(read_bytes(&[&long]), 0, "one piece");
     assert!(read_bytes(&[&long, &long, &long]) <= 2 * 4 * (REACH_BYTES + 4), "three long pieces");
     let bare = long.trim_end();
-    assert!(read_bytes(&[bare, bare]) <= 2 * 2 * (REACH_BYTES + 4), "read twice");
+    assert!(
+        read_bytes(&[bare, bare]) <= 2 * 2 * (REACH_BYTES + 4),
+        "{}",
+        read_bytes(&[bare, bare])
+    );
     let short = vec!["a word "; 10_000];
     assert!(read_bytes(&short) <= 2 * 70_000 + 100, "{}", read_bytes(&short));
     // Values across every border: what each piece shows by itself is asked once for each reading.
@@ -146,7 +149,8 @@ fn ordinary_pieces_make_no_values() {
     let base64: Vec<&str> = [&chunk[..100], &chunk[100..200], &chunk[200..300]].to_vec();
     let table = ["id,name,units", "1001,apples,4000", "1234,pears,5521", "8731,plums,9000"];
     let list = ["1. Milk 12", "2. Bread 30", "3. Eggs 112", "4. Coffee 1999"];
-    let prose = ["The report is from 2024", "2025 will be better.", "See page 12", "34 people came."];
+    let prose =
+        ["The report is from 2024", "2025 will be better.", "See page 12", "34 people came."];
     for texts in [base64, table.to_vec(), list.to_vec(), prose.to_vec()] {
         let found = across(&texts);
         let values: Vec<_> = found.iter().filter(|across| is_value(&across.kind)).collect();
@@ -175,23 +179,20 @@ fn ordinary_parts(mut seed: u64) -> Vec<String> {
         .collect()
 }
 
+const PROMPTS: u64 = 2000;
+
 #[test]
 fn few_ordinary_prompts_of_several_parts_show_anything_new() {
     let (mut values, mut attacks) = (0, 0);
-    const PROMPTS: u64 = 2000;
     for seed in 0..PROMPTS {
         let parts = ordinary_parts(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let texts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let found = across(&texts);
-        if let Some(one) = found.iter().find(|across| is_value(&across.kind)) {
-            values += 1;
-            eprintln!("{texts:?}: {one:?}");
-        }
-        let high = |across: &&Across| across.parts.iter().any(|(_, part)| part.rank.get() >= 30);
-        attacks += u64::from(found.iter().filter(|one| !is_value(&one.kind)).any(|one| high(&one)));
+        values += usize::from(found.iter().any(|across| is_value(&across.kind)));
+        let high = |across: &Across| across.parts.iter().any(|(_, part)| part.rank.get() >= 30);
+        attacks += usize::from(found.iter().any(|one| !is_value(&one.kind) && high(one)));
     }
-    eprintln!("of {PROMPTS}: {values} with values, {attacks} with attacks");
-    assert!(values * 100 <= PROMPTS && attacks * 1000 <= PROMPTS, "{values}, {attacks}");
+    assert!(values <= 10 && attacks == 0, "of {PROMPTS}: {values} with values, {attacks} attacks");
 }
 
 const VALUES: &[&str] = &[
@@ -200,7 +201,7 @@ const VALUES: &[&str] = &[
     "DE89 3704 0044 0532 0130 00",
     "+1 415 867 5309",
     "536-90-4399",
-    "sk-proj-Zk3nT8vQ1xW7rB5yL0mH4cJ9dF2gS6aPuEoI",
+    "sk-proj-Zr4Kq9Lw2Xc7Vb1Nm5Tg8Hj3Fd6Sa0PeYu4Iw8Oq2Rk6Ja9",
     "AKIAIOSFODNN7EXAMPLE",
 ];
 

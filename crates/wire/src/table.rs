@@ -403,10 +403,8 @@ impl Row {
             return channel.is_read_on();
         }
         let last = self.path.rsplit('.').next().unwrap_or_default();
-        let is_said = !matches!(
-            origin,
-            Origin::Is(Provenance::ToolDefinition | Provenance::ToolCall)
-        );
+        let is_said =
+            !matches!(origin, Origin::Is(Provenance::ToolDefinition | Provenance::ToolCall));
         is_said && PIECES.contains(&last)
     }
 
