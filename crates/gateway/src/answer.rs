@@ -19,13 +19,13 @@ use std::{
 use detect::Reference;
 use events::{Finding, Kind, LocatedFinding, Outcome, Principal, Provenance, Rank, Unscanned};
 use stdx::Secret;
-use wire::{Channel, Document, Lane};
+use wire::{Channel, Document, Lane, Operation};
 
 use crate::{
     answer_form::{FORM_KIND, is_bound},
     exposure,
     external_answer::Foreseen,
-    joined::is_value,
+    joined::{REACH_BYTES, is_value},
     judge::{Judge, Subject},
     lane::LaneText,
     vault::Vault,
@@ -53,6 +53,9 @@ pub(crate) struct AnswerGuard {
     pub(crate) foreseen: Foreseen,
     judge: Arc<Judge>,
     lanes: BTreeMap<Lane, LaneText>,
+    /// Whether its lanes are read on from one to the next, and the ends of what was said and of what was reasoned last.
+    reads_on: bool,
+    tails: [Option<(Lane, String)>; 2],
     /// Whether findings of a kind and rank are removed, as long as nothing new was found: policy sees
     /// kinds and their highest ranks, so that one more of the same changes nothing.
     settled_kinds: HashMap<(Kind, Rank), bool>,
@@ -110,6 +113,8 @@ impl AnswerGuard {
             foreseen: Foreseen::default(),
             judge,
             lanes: BTreeMap::new(),
+            reads_on: false,
+            tails: [None, None],
             settled_kinds: HashMap::new(),
             verdict: Verdict::default(),
             reference,
@@ -118,9 +123,17 @@ impl AnswerGuard {
         }
     }
 
+    /// The same, of an answer whose lanes are blocks of one text if the `operation` says so: what a block says is read on from
+    /// the end of the block before it. That was released, so of what lies across, the rest is removed.
+    pub(crate) fn of_stream(self, operation: Operation) -> Self {
+        use Operation::{ConverseStream, Messages, Responses};
+        Self { reads_on: matches!(operation, ConverseStream | Messages | Responses), ..self }
+    }
+
     /// The next piece of a lane's text.
     pub(crate) fn push(&mut self, lane: Lane, path: &str, piece: &str) -> Passed {
         let vault = Arc::clone(&self.vault);
+        self.begin_after(lane, path);
         let state = self.begin(lane, path);
         let was_clear = state.is_clear();
         let mut fresh = Vec::new();
@@ -157,6 +170,7 @@ impl AnswerGuard {
     pub(crate) fn next(&mut self) -> Verdict {
         self.lanes.clear();
         self.settled_kinds.clear();
+        self.tails = [None, None];
         std::mem::take(&mut self.verdict)
     }
 
@@ -194,6 +208,18 @@ impl AnswerGuard {
         self.lanes.get(&lane).map(read).unwrap_or_default()
     }
 
+    /// Begins a lane that is read on from one that has ended.
+    fn begin_after(&mut self, lane: Lane, path: &str) {
+        if !self.reads_on || !lane.channel.is_read_on() || self.lanes.contains_key(&lane) {
+            return;
+        }
+        let tail = &mut self.tails[usize::from(lane.channel.is_reasoning())];
+        let Some((_, tail)) = tail.take().filter(|(of, _)| *of != lane) else { return };
+        let scanner = self.judge.scanner(&self.reference);
+        let state = LaneText::new(scanner, lane.channel.is_json(), path).after(&tail);
+        self.lanes.insert(lane, state);
+    }
+
     fn begin(&mut self, lane: Lane, path: &str) -> &mut LaneText {
         let (judge, reference) = (&self.judge, &self.reference);
         self.lanes.entry(lane).or_insert_with(|| {
@@ -212,7 +238,8 @@ impl AnswerGuard {
         let has_form = is_bound(lane.channel) && incomplete.is_none();
         late.retain(|found| has_form || found.kind.as_str() != FORM_KIND);
         fresh.extend(late);
-        fresh.extend(self.foreseen.take(lane));
+        let foreseen = self.foreseen.take(lane).into_iter();
+        fresh.extend(foreseen.map(|found| Finding { span: state.seeded(found.span), ..found }));
         fresh.sort_by_key(|finding| (finding.span.start, finding.span.end));
         if let Some(why) = incomplete {
             self.verdict
@@ -221,7 +248,11 @@ impl AnswerGuard {
         }
         let to = state.end();
         let passed = self.settle(lane, fresh, to);
-        self.lanes.remove(&lane);
+        let ended = self.lanes.remove(&lane).filter(|_| self.reads_on && lane.channel.is_read_on());
+        if let Some(ended) = ended {
+            let tail = ended.tail(REACH_BYTES).map(|tail| (lane, tail.to_owned()));
+            self.tails[usize::from(lane.channel.is_reasoning())] = tail;
+        }
         passed
     }
 
@@ -247,6 +278,9 @@ impl AnswerGuard {
     /// Judges one more finding; where to stop, if the answer must not go on.
     fn consider(&mut self, lane: Lane, mut finding: Finding) -> Option<usize> {
         let state = self.lanes.get_mut(&lane)?;
+        if !state.is_own(&finding) {
+            return None;
+        }
         let span = state.locate(finding.span);
         if state.continues(&finding, span) {
             return None;
@@ -264,8 +298,9 @@ impl AnswerGuard {
             return None;
         }
         let read = finding.span;
-        finding.span = span;
+        finding.span = state.unseeded(span);
         let (is_removed, is_refused) = self.judge_finding(state_path(&self.lanes, lane), &finding);
+        finding.span = span;
         let state = self.lanes.get_mut(&lane)?;
         state.note(&finding, read, is_removed);
         is_refused.then_some(span.start as usize)

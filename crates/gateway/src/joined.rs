@@ -31,7 +31,7 @@ const REACH_BYTES_MAX: usize = 32 << 10;
 const REACH_GROWTH: usize = 8;
 /// What ranks lower counts in no joined text: where texts meet by chance, their digits make up numbers that pass for weak ones.
 /// No rule that is shipped acts on less.
-const RANK_MIN: u8 = 20;
+pub(crate) const RANK_MIN: u8 = 20;
 /// Bytes after a border in which the words before it may decide what a number is.
 const CONTEXT_BYTES: usize = 64;
 

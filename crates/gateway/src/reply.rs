@@ -225,7 +225,8 @@ fn stream(
     let Replying { cut, mut exchange, operation, reference, subject, vault, .. } = replying;
     exchange.status(status.as_u16());
     let guard = (shared.judge.guards() || !vault.is_empty())
-        .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference));
+        .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference))
+        .map(|guard| guard.of_stream(operation));
     let mut response = Response::new(());
     *response.status_mut() = status;
     forward_headers(headers, response.headers_mut());

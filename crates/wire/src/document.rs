@@ -80,7 +80,7 @@ pub struct Field<'a> {
     pub literal: Literal,
     /// In an event of a stream: the whole text of its lane once more, and not a piece of it.
     pub repeats: bool,
-    /// Whether it is a piece of what is read as one, and of which: requests say one thing, answers one for each choice.
+    /// Of which choice it is a piece that is read on to the next, if it is one.
     pub(crate) part_of: Option<u32>,
     pub(crate) path: PathId,
     pub(crate) pending: Pending,

@@ -112,7 +112,7 @@ impl Channel {
     }
 
     /// Whether readers go on from one text on this channel to the next as if both were one.
-    pub(crate) const fn is_read_on(self) -> bool {
+    pub const fn is_read_on(self) -> bool {
         self.is_said() || self.is_reasoning()
     }
 
@@ -130,7 +130,8 @@ impl Channel {
         )
     }
 
-    pub(crate) const fn is_reasoning(self) -> bool {
+    /// Whether it is the model's reasoning, which is shown apart.
+    pub const fn is_reasoning(self) -> bool {
         matches!(
             self,
             Self::ReasoningContent

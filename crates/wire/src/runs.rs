@@ -11,8 +11,23 @@
 
 use events::Provenance;
 
-use crate::document::{Document, Field};
+use crate::document::{Document, Embedded, Field};
 use crate::lane::Channel;
+use crate::table::{Origin, Row, Rule};
+
+/// The last keys of the paths where messages hold what they say, in every dialect.
+const PIECES: &[&str] = &[
+    "content",
+    "content[]",
+    "input",
+    "instructions",
+    "output",
+    "prompt",
+    "refusal",
+    "system",
+    "text",
+    "thinking",
+];
 
 /// What the texts of a run have in common.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +37,23 @@ struct Key {
     part_of: u32,
     provenance: Provenance,
     is_reasoning: bool,
+}
+
+impl Row {
+    /// Whether text here is a piece of what is read as one: its writer may as well have put what follows into the same piece.
+    pub(crate) fn is_piece(&self) -> bool {
+        let Rule::Guarded { origin, channel, embedded: Embedded::Plain, free: false } = self.rule
+        else {
+            return false;
+        };
+        if let Some(channel) = channel {
+            return channel.is_read_on();
+        }
+        let last = self.path.rsplit('.').next().unwrap_or_default();
+        let is_said =
+            !matches!(origin, Origin::Is(Provenance::ToolDefinition | Provenance::ToolCall));
+        is_said && PIECES.contains(&last)
+    }
 }
 
 impl Document<'_> {

@@ -250,20 +250,6 @@ pub(crate) enum Told {
     Output,
 }
 
-/// The last keys of the paths where messages hold what they say, in every dialect.
-const PIECES: &[&str] = &[
-    "content",
-    "content[]",
-    "input",
-    "instructions",
-    "output",
-    "prompt",
-    "refusal",
-    "system",
-    "text",
-    "thinking",
-];
-
 /// The vocabulary of rows that have none.
 pub(crate) const fn no_word(_: &str) -> bool {
     false
@@ -391,21 +377,6 @@ impl Row {
     pub(crate) const fn vocabulary(mut self, is_word: fn(&str) -> bool) -> Self {
         self.vocabulary = is_word;
         self
-    }
-
-    /// Whether text here is a piece of what is read as one: its writer may as well have put what follows into the same piece.
-    pub(crate) fn is_piece(&self) -> bool {
-        let Rule::Guarded { origin, channel, embedded: Embedded::Plain, free: false } = self.rule
-        else {
-            return false;
-        };
-        if let Some(channel) = channel {
-            return channel.is_read_on();
-        }
-        let last = self.path.rsplit('.').next().unwrap_or_default();
-        let is_said =
-            !matches!(origin, Origin::Is(Provenance::ToolDefinition | Provenance::ToolCall));
-        is_said && PIECES.contains(&last)
     }
 
     /// Whether the text may stand here.

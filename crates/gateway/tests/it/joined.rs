@@ -169,9 +169,8 @@ fn an_attack_that_is_cut_over_parts_is_refused() {
             .chunks(size)
             .map(|part| std::str::from_utf8(part).expect("ASCII"))
             .collect();
-        let of_users = |body: &Value| {
-            !body.to_string().contains("tool") && !body.to_string().contains("ystem\"")
-        };
+        let others = ["tool", "\"system\":", ":\"system\"", "systemInstruction"];
+        let of_users = |body: &Value| !others.iter().any(|mark| body.to_string().contains(mark));
         for (path, body) in requests(&cut).into_iter().filter(|(_, body)| of_users(body)) {
             let response = bed.client().send(&post(path, &body)).expect("an answer");
             assert_eq!(response.status, 403, "{path} {body}");
@@ -261,4 +260,59 @@ fn a_canary_that_is_cut_over_items_of_a_session_does_not_pass() {
     client.send(&parts);
     let told = client.hear_until("error").pop().expect("an error");
     assert_eq!(realtime::code_of(&told), "policy_block", "{told}");
+}
+
+/// A stream of these blocks, each in deltas of so many characters.
+fn blocks(texts: &[&str], size: usize) -> String {
+    let mut stream = String::new();
+    let mut push = |event: Value| {
+        let name = event["type"].as_str().unwrap_or_default().to_owned();
+        stream.push_str(&format!("event: {name}\ndata: {event}\n\n"));
+    };
+    push(
+        json!({ "type": "message_start", "message": { "id": "m", "type": "message", "role": "assistant", "content": [] } }),
+    );
+    for (index, text) in texts.iter().enumerate() {
+        let block = json!({ "type": "text", "text": "" });
+        push(json!({ "type": "content_block_start", "index": index, "content_block": block }));
+        for delta in text.chars().collect::<Vec<_>>().chunks(size) {
+            let delta = json!({ "type": "text_delta", "text": String::from_iter(delta) });
+            push(json!({ "type": "content_block_delta", "index": index, "delta": delta }));
+        }
+        push(json!({ "type": "content_block_stop", "index": index }));
+    }
+    push(json!({ "type": "message_stop" }));
+    stream
+}
+
+#[test]
+fn what_lies_across_the_blocks_of_a_stream_does_not_pass_as_a_whole() {
+    let upstream = Canned::start();
+    let bed = Bed::new(&upstream.base_url, Plan::default());
+    let asked = json!({ "model": "m", "max_tokens": 9, "stream": true,
+        "messages": [{ "role": "user", "content": "hello" }] });
+    let seen = |texts: &[&str], size: usize| {
+        upstream.answer("text/event-stream", blocks(texts, size));
+        let response = bed.client().send(&post("/v1/messages", &asked)).expect("an answer");
+        let events = response.sse().events;
+        let said = events.iter().filter_map(|event| {
+            let event: Value = serde_json::from_str(&event.data).ok()?;
+            event["delta"]["text"].as_str().map(str::to_owned)
+        });
+        said.collect::<String>()
+    };
+    for size in [1, 3, 100] {
+        let said = seen(&["Write to bob.smith@cor", "p.example for help."], size);
+        assert_eq!(said, "Write to bob.smith@cor[EMAIL REMOVED] for help.", "cut by {size}");
+        let said = seen(&["Write to bob", ".smith@", "corp.example or not."], size);
+        assert!(!said.contains("corp.example"), "cut by {size}: {said}");
+        for plain in [["It is 12", "34 o'clock."], ["See http://a.example", "Then go on."]] {
+            assert_eq!(seen(&plain, size), plain.concat(), "cut by {size}");
+        }
+        let said = seen(&["Write to bob.smith@corp.example", "Then wait."], size);
+        assert_eq!(said, "Write to [EMAIL REMOVED]Then wait.", "cut by {size}");
+    }
+    let closed = bed.closed(15);
+    let found = &closed[0].findings[0];
+    assert_eq!((found.path.as_str(), found.finding.span.start), ("delta.text", 0), "{found:?}");
 }
