@@ -19,12 +19,13 @@ use std::{
 use detect::Reference;
 use events::{Finding, Kind, LocatedFinding, Outcome, Principal, Provenance, Rank, Unscanned};
 use stdx::Secret;
-use wire::{Channel, Lane};
+use wire::{Channel, Document, Lane, Operation};
 
 use crate::{
     answer_form::{FORM_KIND, is_bound},
     exposure,
     external_answer::Foreseen,
+    joined::{REACH_BYTES, is_value},
     judge::{Judge, Subject},
     lane::LaneText,
     vault::Vault,
@@ -54,6 +55,9 @@ pub(crate) struct AnswerGuard {
     pub(crate) foreseen: Foreseen,
     judge: Arc<Judge>,
     lanes: BTreeMap<Lane, LaneText>,
+    /// Whether its lanes are read on from one to the next, and the ends of what was said and of what was reasoned last.
+    reads_on: bool,
+    tails: [Option<(Lane, String)>; 2],
     /// Whether findings of a kind and rank are removed, as long as nothing new was found: policy sees
     /// kinds and their highest ranks, so that one more of the same changes nothing.
     settled_kinds: HashMap<(Kind, Rank), bool>,
@@ -113,6 +117,8 @@ impl AnswerGuard {
             foreseen: Foreseen::default(),
             judge,
             lanes: BTreeMap::new(),
+            reads_on: false,
+            tails: [None, None],
             settled_kinds: HashMap::new(),
             stops: false,
             verdict: Verdict::default(),
@@ -120,6 +126,13 @@ impl AnswerGuard {
             subject,
             vault,
         }
+    }
+
+    /// The same, of an answer whose lanes are blocks of one text if the `operation` says so: what a block says is read on from
+    /// the end of the block before it. That was released, so of what lies across, the rest is removed.
+    pub(crate) fn of_stream(self, operation: Operation) -> Self {
+        use Operation::{ConverseStream, Messages, Responses};
+        Self { reads_on: matches!(operation, ConverseStream | Messages | Responses), ..self }
     }
 
     /// The next piece of a lane's text.
@@ -130,6 +143,7 @@ impl AnswerGuard {
             None => {}
         }
         let vault = Arc::clone(&self.vault);
+        self.begin_after(lane, path);
         let state = self.begin(lane, path);
         state.word = None;
         let was_clear = state.is_clear();
@@ -214,6 +228,7 @@ impl AnswerGuard {
     pub(crate) fn next(&mut self) -> Verdict {
         self.lanes.clear();
         self.settled_kinds.clear();
+        self.tails = [None, None];
         std::mem::take(&mut self.verdict)
     }
 
@@ -227,6 +242,12 @@ impl AnswerGuard {
     pub(crate) fn knows(&mut self, vault: &Arc<Vault>, reference: &Arc<Reference>) {
         self.vault = Arc::clone(vault);
         self.reference = Arc::clone(reference);
+    }
+
+    /// Reads what the texts of a whole answer say together, before they are judged one by one.
+    pub(crate) fn foresee_joined(&mut self, document: &Document<'_>) {
+        let found = self.judge.joined_answer(document, &self.reference, &self.vault);
+        self.foreseen.add_joined(document, found);
     }
 
     /// Whom it answers.
@@ -243,6 +264,18 @@ impl AnswerGuard {
     pub(crate) fn read_so_far(&self, lane: Lane) -> (String, String) {
         let read = |state: &LaneText| (state.path.clone(), state.seen().to_owned());
         self.lanes.get(&lane).map(read).unwrap_or_default()
+    }
+
+    /// Begins a lane that is read on from one that has ended.
+    fn begin_after(&mut self, lane: Lane, path: &str) {
+        if !self.reads_on || !lane.channel.is_read_on() || self.lanes.contains_key(&lane) {
+            return;
+        }
+        let tail = &mut self.tails[usize::from(lane.channel.is_reasoning())];
+        let Some((_, tail)) = tail.take().filter(|(of, _)| *of != lane) else { return };
+        let scanner = self.judge.scanner(&self.reference);
+        let state = LaneText::new(scanner, lane.channel.is_json(), path).after(&tail);
+        self.lanes.insert(lane, state);
     }
 
     fn begin(&mut self, lane: Lane, path: &str) -> &mut LaneText {
@@ -263,7 +296,8 @@ impl AnswerGuard {
         let has_form = is_bound(lane.channel) && incomplete.is_none();
         late.retain(|found| has_form || found.kind.as_str() != FORM_KIND);
         fresh.extend(late);
-        fresh.extend(self.foreseen.take(lane));
+        let foreseen = self.foreseen.take(lane).into_iter();
+        fresh.extend(foreseen.map(|found| Finding { span: state.seeded(found.span), ..found }));
         fresh.sort_by_key(|finding| (finding.span.start, finding.span.end));
         if let Some(why) = incomplete {
             self.verdict
@@ -272,7 +306,11 @@ impl AnswerGuard {
         }
         let to = state.end();
         let passed = self.settle(lane, fresh, to);
-        self.lanes.remove(&lane);
+        let ended = self.lanes.remove(&lane).filter(|_| self.reads_on && lane.channel.is_read_on());
+        if let Some(ended) = ended {
+            let tail = ended.tail(REACH_BYTES).map(|tail| (lane, tail.to_owned()));
+            self.tails[usize::from(lane.channel.is_reasoning())] = tail;
+        }
         passed
     }
 
@@ -298,12 +336,15 @@ impl AnswerGuard {
     /// Judges one more finding; where to stop, if the answer must not go on.
     fn consider(&mut self, lane: Lane, mut finding: Finding) -> Option<usize> {
         let state = self.lanes.get_mut(&lane)?;
+        if !state.is_own(&finding) {
+            return None;
+        }
         let span = state.locate(finding.span);
         if state.continues(&finding, span) {
             return None;
         }
         // Only values can be somebody's own: an attack that a document brought along is nobody's.
-        let is_value = matches!(finding.kind.family(), "pii" | "secret");
+        let is_value = is_value(&finding.kind);
         let value = state.value(finding.span, span);
         if let Some(value) = value.as_deref().filter(|_| exposure::is_key(&finding)) {
             self.verdict.keys.push(Secret::new(value.to_owned()));
@@ -315,8 +356,9 @@ impl AnswerGuard {
             return None;
         }
         let read = finding.span;
-        finding.span = span;
+        finding.span = state.unseeded(span);
         let (is_removed, is_refused) = self.judge_finding(state_path(&self.lanes, lane), &finding);
+        finding.span = span;
         let state = self.lanes.get_mut(&lane)?;
         state.note(&finding, read, is_removed);
         is_refused.then_some(span.start as usize)

@@ -172,5 +172,7 @@ pub(crate) fn keys_in(
     let found = inspected.places.iter().zip(&inspected.findings);
     let keys = found.filter(|(_, located)| is_key(&located.finding));
     let texts = keys.filter_map(|(place, located)| text_at(place, located));
+    let across = inspected.across.iter().filter(|(kind, _)| kind.family() == FAMILY);
+    let texts = texts.chain(across.map(|(_, value)| value.as_str()));
     texts.map(|text| Secret::new(text.to_owned())).collect()
 }

@@ -24,6 +24,7 @@ use wire::{Document, Embedded, Unescaped};
 use crate::{
     exchange::now_ms,
     files::{self, Files},
+    joined::Tail,
     judge::{Inspected, Place},
     masking::too_many_values,
     not_scanned::note_unscanned,
@@ -51,10 +52,14 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    fn now(shared: &Shared, document: &Document<'_>) -> Result<Self, Refusal> {
+    fn now(
+        shared: &Shared,
+        document: &Document<'_>,
+        before: Option<&Tail>,
+    ) -> Result<Self, Refusal> {
         let files =
             if shared.judge.guards() { files::open(document)? } else { files::leave(document) };
-        Ok(Self { inspected: shared.judge.inspect(document, &files), files })
+        Ok(Self { inspected: shared.judge.inspect(document, &files, before), files })
     }
 }
 
@@ -68,7 +73,7 @@ impl External {
     pub(crate) fn look(
         &mut self,
         shared: &Shared,
-        document: &Document<'_>,
+        (document, before): (&Document<'_>, Option<&Tail>),
         opened: &mut InteractionOpened,
     ) -> Result<Seen, Refusal> {
         let seen = match self.0.as_deref_mut() {
@@ -77,7 +82,7 @@ impl External {
         };
         let seen = match seen {
             Some(seen) => seen,
-            None => Seen::now(shared, document)?,
+            None => Seen::now(shared, document, before)?,
         };
         note_unscanned(&mut opened.unscanned, &seen.files.unscanned);
         note_unscanned(&mut opened.unscanned, &seen.inspected.unscanned);

@@ -36,7 +36,7 @@ use crate::{
 /// was asked about.
 const SENT_BYTES_MAX: usize = 256 << 10;
 
-/// What guards outside found, by lane and in the order of its texts, until the lane is judged.
+/// What was found beforehand, by guards outside and where texts stand side by side, by lane and in the order of its texts, until the lane is judged.
 #[derive(Default)]
 pub(crate) struct Foreseen(BTreeMap<Lane, VecDeque<Vec<Finding>>>);
 
@@ -44,6 +44,36 @@ impl Foreseen {
     /// What was found in the lane's next text.
     pub(crate) fn take(&mut self, lane: Lane) -> Vec<Finding> {
         self.0.get_mut(&lane).and_then(VecDeque::pop_front).unwrap_or_default()
+    }
+}
+
+impl Foreseen {
+    /// Something was found in the lane's text of this number, from 0.
+    fn add(&mut self, lane: Lane, nth: usize, finding: Finding) {
+        let texts = self.0.entry(lane).or_default();
+        if texts.len() <= nth {
+            texts.resize_with(nth + 1, Vec::new);
+        }
+        if let Some(found) = texts.get_mut(nth) {
+            found.push(finding);
+        }
+    }
+
+    /// Adds what the fields of a whole answer say together.
+    pub(crate) fn add_joined(&mut self, document: &Document<'_>, mut parts: Vec<(usize, Finding)>) {
+        if parts.is_empty() {
+            return;
+        }
+        parts.sort_by_key(|(field, _)| *field);
+        let (mut texts, mut parts) = (BTreeMap::<Lane, usize>::new(), parts.into_iter().peekable());
+        for (index, lane) in document.fields.iter().map(|field| field.lane).enumerate() {
+            let Some(lane) = lane else { continue };
+            let nth = texts.entry(lane).or_default();
+            while let Some((_, finding)) = parts.next_if(|(field, _)| *field == index) {
+                self.add(lane, *nth, finding);
+            }
+            *nth += 1;
+        }
     }
 }
 

@@ -7,13 +7,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use events::{
-    Finding, GuardReport, GuardStatus, InteractionOpened, LocatedFinding, Principal, Provenance,
-    Span, Unscanned,
+    Finding, GuardReport, GuardStatus, InteractionOpened, Kind, LocatedFinding, Principal,
+    Provenance, Span, Unscanned,
 };
 use policy::{Facts, Grants, Judgement, Resource, Stage, Verb};
 use wire::{Document, Embedded, Unescaped};
 
-use crate::{break_glass::BreakGlass, exchange::now_ms, files::Files, request::FINDINGS_MAX};
+use crate::{
+    break_glass::BreakGlass,
+    exchange::now_ms,
+    files::Files,
+    joined::{self, Piece, Tail, is_value},
+    request::FINDINGS_MAX,
+    vault::Vault,
+};
 
 /// The detectors and the policy of this process.
 pub struct Judge {
@@ -90,6 +97,8 @@ pub(crate) enum Place {
 /// What the detectors made of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Inspected {
+    /// The values that lie across several fields, each as a whole.
+    pub(crate) across: Vec<(Kind, String)>,
     /// Where each finding is.
     pub(crate) places: Vec<Place>,
     pub(crate) findings: Vec<LocatedFinding>,
@@ -131,8 +140,14 @@ impl Judge {
         name.contains(events::VIRTUAL_KEY_PREFIX) || (self.guards && found().iter().any(is_one))
     }
 
-    /// Reads every field of a request, and the texts of its files.
-    pub(crate) fn inspect(&self, document: &Document<'_>, files: &Files) -> Inspected {
+    /// Reads every field of a request, what neighbouring fields say together, with what was said `before` them, and the texts
+    /// of its files.
+    pub(crate) fn inspect(
+        &self,
+        document: &Document<'_>,
+        files: &Files,
+        before: Option<&Tail>,
+    ) -> Inspected {
         let mut inspected = Inspected::default();
         if !self.guards {
             return inspected;
@@ -164,6 +179,7 @@ impl Judge {
                 });
             }
         }
+        self.inspect_joined(document, before, &mut inspected);
         for (index, file) in files.texts.iter().enumerate() {
             if inspected.findings.len() > FINDINGS_MAX {
                 break;
@@ -181,6 +197,74 @@ impl Judge {
             }
         }
         inspected
+    }
+
+    /// Reads what the neighbouring fields of a request say together.
+    fn inspect_joined(
+        &self,
+        document: &Document<'_>,
+        before: Option<&Tail>,
+        inspected: &mut Inspected,
+    ) {
+        let mut before = before;
+        for run in document.runs() {
+            let provenance = document.fields[run[0]].provenance;
+            let before = before.take().filter(|before| before.provenance == provenance);
+            let tail = before.map(|before| Piece { field: None, text: &before.text });
+            let fields =
+                run.iter().map(|at| Piece { field: Some(*at), text: &document.fields[*at].text });
+            let pieces: Vec<Piece<'_>> = tail.into_iter().chain(fields).collect();
+            if pieces.len() < 2 || inspected.findings.len() > FINDINGS_MAX {
+                continue;
+            }
+            let inspect = |text: &str| self.detect.inspect(text, provenance);
+            let (found, incomplete) = joined::read(&pieces, &inspect, &|_, _| false);
+            if let Some(why) = incomplete {
+                let (path, why) = (document.path(run[0]), format!("joined: {why}"));
+                inspected.unscanned.push(Unscanned { path, why });
+            }
+            for across in found {
+                for (index, finding) in across.parts {
+                    inspected.places.push(Place::Field(index));
+                    let path = document.path(index);
+                    inspected.findings.push(LocatedFinding { finding, path, provenance });
+                }
+                if is_value(&across.kind) {
+                    inspected.across.push((across.kind, across.value));
+                }
+            }
+        }
+    }
+
+    /// Reads what the neighbouring texts of a whole answer say together: what of it is found in which field. What the caller
+    /// sent itself is no news.
+    pub(crate) fn joined_answer(
+        &self,
+        document: &Document<'_>,
+        reference: &Arc<detect::Reference>,
+        vault: &Vault,
+    ) -> Vec<(usize, Finding)> {
+        if !self.guards {
+            return Vec::new();
+        }
+        let mut parts = Vec::new();
+        for run in document.runs().into_iter().filter(|run| run.len() > 1) {
+            let pieces: Vec<Piece<'_>> = run
+                .iter()
+                .map(|at| Piece { field: Some(*at), text: &document.fields[*at].text })
+                .collect();
+            let inspect =
+                |text: &str| self.detect.inspect_against(text, Provenance::Output, reference);
+            let is_own = |text: &str, finding: &Finding| {
+                let range = finding.span.range();
+                is_value(&finding.kind)
+                    && (text.get(range.clone()).is_some_and(|value| vault.is_callers_own(value))
+                        || vault.covers(text, &range))
+            };
+            let (found, _) = joined::read(&pieces, &inspect, &is_own);
+            parts.extend(found.into_iter().flat_map(|across| across.parts));
+        }
+        parts
     }
 
     /// Reads the whole text of one lane of an answer, for what its scanner could not see.

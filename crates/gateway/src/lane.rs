@@ -16,6 +16,7 @@ use events::{Finding, Kind, Rank, Span};
 use wire::{EmbeddedJson, Unescaped};
 
 use crate::{
+    joined::RANK_MIN,
     judge::Judge,
     mask::removed,
     vault::{Match, Reading, Vault},
@@ -40,6 +41,8 @@ pub(crate) struct LaneText {
     /// Where the lane stands in the message.
     pub(crate) path: String,
     scanner: detect::Scanner,
+    /// Bytes of an earlier lane that this one is read on from: they are read before it, and were released.
+    seed: usize,
     /// What the scanner has read, up to `LATE_BYTES_MAX`.
     seen: String,
     /// Whether there was more.
@@ -95,6 +98,7 @@ impl LaneText {
             marks: Vec::new(),
             path: path.to_owned(),
             scanner,
+            seed: 0,
             seen: String::new(),
             seen_all: true,
             found: Vec::new(),
@@ -110,14 +114,48 @@ impl LaneText {
         self
     }
 
+    /// The same, read on from the end of another, whose own findings are known.
+    pub(crate) fn after(mut self, tail: &str) -> Self {
+        self.read(tail, &mut Vec::new());
+        (self.base, self.seed) = (tail.len(), tail.len());
+        self.before = tail.bytes().next_back();
+        self
+    }
+
+    /// The end of what the scanner has read, at most so long. Nothing, if a value ends there: what follows is another word.
+    pub(crate) fn tail(&self, bytes_max: usize) -> Option<&str> {
+        let is_end = |found: &Found| found.span.end as usize == self.seen.len();
+        let start = self.seen.len().saturating_sub(bytes_max);
+        let may_go_on = self.seen_all && !self.found.iter().any(is_end);
+        may_go_on.then(|| self.seen.get(self.seen.floor_char_boundary(start)..)).flatten()
+    }
+
+    /// Whether a finding, as the scanner reads it, is of the lane: not of what stands before it, and none that texts make
+    /// by chance where they meet.
+    pub(crate) fn is_own(&self, finding: &Finding) -> bool {
+        let (start, end) = (finding.span.start as usize, finding.span.end as usize);
+        end > self.seed && (start >= self.seed || finding.rank.get() >= RANK_MIN)
+    }
+
+    /// A span of the lane, in the text that was read before it and the lane's.
+    pub(crate) fn seeded(&self, span: Span) -> Span {
+        Span::new(span.start as usize + self.seed, span.end as usize + self.seed)
+    }
+
+    /// The other way round.
+    pub(crate) fn unseeded(&self, span: Span) -> Span {
+        let of_lane = |at: u32| (at as usize).saturating_sub(self.seed);
+        Span::new(of_lane(span.start), of_lane(span.end))
+    }
+
     /// Whether everything that arrived has been released.
     pub(crate) const fn is_clear(&self) -> bool {
         self.held.is_empty()
     }
 
-    /// What the scanner has read, as far as it is kept.
+    /// What the scanner has read of the lane, as far as it is kept.
     pub(crate) fn seen(&self) -> &str {
-        &self.seen
+        self.seen.get(self.seed..).unwrap_or_default()
     }
 
     /// Bytes that have arrived and not been released.

@@ -34,6 +34,7 @@ mod files;
 mod handles;
 mod health;
 mod isolation;
+mod joined;
 mod judge;
 mod lane;
 mod lines;

@@ -80,7 +80,8 @@ impl Masker {
         Some((plain, compact(kind.as_str(), value)?))
     }
 
-    fn label(&self, kind: &Kind, value: &str) -> String {
+    /// A label, which stands for any text.
+    pub(crate) fn label(&self, kind: &Kind, value: &str) -> String {
         let code = BASE32.encode(&self.sign(kind, value).as_ref()[..CODE_CHARACTERS * 5 / 8]);
         format!("[{}-{code}]", label(kind))
     }

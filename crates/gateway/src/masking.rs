@@ -6,13 +6,14 @@
 
 use std::collections::HashSet;
 
-use events::{Action, Finding, Kind, LocatedFinding, Span};
+use events::{Action, Finding, LocatedFinding, Span};
 use http::StatusCode;
 use policy::Judgement;
 use wire::{Document, Edit, Embedded};
 
 use crate::{
     files::Files,
+    joined::{self, is_value},
     judge::{Inspected, Place},
     mask::Masker,
     refusal::Refusal,
@@ -55,23 +56,31 @@ pub(crate) fn mask(
             Place::Field(field) => (&*document.fields[field].text, document.fields[field].embedded),
             Place::File(file) => (&*files.texts[file].text, Embedded::Plain),
         };
-        let is_value = matches!(located.finding.kind.family(), "pii" | "secret");
-        if let Some(raw) = text.get(located.finding.span.range()).filter(|_| is_value) {
+        let is_whole = is_value(&located.finding.kind) && !joined::is_part(&located.finding);
+        if let Some(raw) = text.get(located.finding.span.range()).filter(|_| is_whole) {
             vault.saw(&plain(raw, embedded));
         }
     }
-    let values: Vec<(usize, Span, &Kind, String)> = covered
+    // What lies across fields is the caller's as a whole, and each part is as it stands in its own.
+    inspected.across.iter().for_each(|(_, value)| vault.saw(value));
+    let values: Vec<(usize, Span, &Finding, String)> = covered
         .into_iter()
         .filter_map(|(index, span, finding)| {
             let field = &document.fields[index];
             let value = plain(field.text.get(span.range())?, field.embedded);
-            Some((index, span, &finding.kind, value))
+            Some((index, span, finding, value))
         })
         .collect();
     let said = already_said(document, files, &values, masker);
-    for (field, span, kind, value) in values {
+    for (field, span, finding, value) in values {
+        let kind = &finding.kind;
         let is_free = |mask: &str| !said.contains(mask) && vault.is_free(mask, &value);
-        let mask = masker.mask(kind, &value, is_free);
+        // A part of a value has no format of its own.
+        let mask = if joined::is_part(finding) {
+            masker.label(kind, &value)
+        } else {
+            masker.mask(kind, &value, is_free)
+        };
         let other = Masker::without_separators(kind, &mask, &value);
         if !vault.keep(mask.clone(), value) {
             return Err(too_many_values());
@@ -88,11 +97,12 @@ pub(crate) fn mask(
 fn already_said(
     document: &Document<'_>,
     files: &Files,
-    values: &[(usize, Span, &Kind, String)],
+    values: &[(usize, Span, &Finding, String)],
     masker: &Masker,
 ) -> HashSet<String> {
     let mut tried = Vault::default();
-    for (_, _, kind, value) in values {
+    let whole = values.iter().filter(|(_, _, finding, _)| !joined::is_part(finding));
+    for (_, _, Finding { kind, .. }, value) in whole {
         let Some(stand_in) = masker.like(kind, value) else { continue };
         if let Some((plain, _)) = Masker::without_separators(kind, &stand_in, value) {
             tried.keep_beside(plain, String::new());

@@ -229,7 +229,8 @@ fn stream(
     let Replying { cut, echo, mut exchange, operation, reference, subject, vault, .. } = replying;
     exchange.status(status.as_u16());
     let guard = (shared.judge.guards() || !vault.is_empty())
-        .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference));
+        .then(|| AnswerGuard::new(Arc::clone(&shared.judge), subject, vault, reference))
+        .map(|guard| guard.of_stream(operation));
     let mut response = Response::new(());
     *response.status_mut() = status;
     forward_headers(headers, response.headers_mut(), &echo);
@@ -357,6 +358,7 @@ fn guard_whole(
     exchange.answered_by(document.facts.model.as_deref());
     exchange.unscanned(&document.unscanned());
     exchange.guards([shared.judge.report(), outside].concat());
+    guard.foresee_joined(&document);
     let edits = if asked.lines.is_some() {
         let interaction = exchange.interaction().to_string();
         let guarded = guard_lines(&mut guard, &mut document, &interaction);

@@ -184,7 +184,8 @@ pub(crate) fn examine_read(
         allowance::within_limits(shared, caller, allowance, document, asks, claims)?;
     }
     let is_first_go = external.is_first_go();
-    let seen = external.look(shared, document, opened)?;
+    let before = within.and_then(|within| within.before.as_ref());
+    let seen = external.look(shared, (document, before), opened)?;
     received.keys_seen = exposure::keys_in(document, &seen.files, &seen.inspected);
     opened.guards = [shared.judge.report(), shared.external.not_reached(Stage::Request)].concat();
     let Seen { files, mut inspected } = external.join(document, seen, opened)?;

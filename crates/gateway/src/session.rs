@@ -28,6 +28,7 @@ use wire::{Dialect, Facts};
 use crate::{
     conversation,
     isolation::named,
+    joined::Tail,
     refusal::Refusal,
     reply,
     request::Prepared,
@@ -54,6 +55,8 @@ pub(crate) struct Visitor {
 
 /// The session that something is said in.
 pub(crate) struct Within {
+    /// What was said in it last.
+    pub(crate) before: Option<Tail>,
     pub(crate) conversation: ConversationId,
     /// Whether its limits count it: a model works for it.
     pub(crate) is_counted: bool,
@@ -195,6 +198,7 @@ async fn begin(
     let conversation =
         conversation::identify(&shared.hash_key, principal, Some(&session), std::iter::empty());
     received.within = Some(Box::new(Within {
+        before: None,
         conversation,
         is_counted: false,
         model: model.clone(),

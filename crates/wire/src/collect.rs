@@ -155,6 +155,7 @@ impl<'a> Reader<'a> {
             embedded,
             literal,
             repeats: false,
+            part_of: (literal != Literal::Key && row.is_piece()).then_some(0),
             path,
             pending,
         });

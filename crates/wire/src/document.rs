@@ -80,6 +80,8 @@ pub struct Field<'a> {
     pub literal: Literal,
     /// In an event of a stream: the whole text of its lane once more, and not a piece of it.
     pub repeats: bool,
+    /// Of which choice it is a piece that is read on to the next, if it is one.
+    pub(crate) part_of: Option<u32>,
     pub(crate) path: PathId,
     pub(crate) pending: Pending,
 }
@@ -417,6 +419,7 @@ impl<'a> Document<'a> {
                 embedded: Embedded::Plain,
                 literal: Literal::Plain,
                 repeats: false,
+                part_of: None,
                 path: PathId::ROOT,
                 pending: Pending::Nothing,
             });

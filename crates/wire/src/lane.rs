@@ -116,6 +116,37 @@ impl Channel {
         matches!(self, Self::ToolArguments(_) | Self::FunctionArguments | Self::McpArguments)
     }
 
+    /// Whether readers go on from one text on this channel to the next as if both were one.
+    pub const fn is_read_on(self) -> bool {
+        self.is_said() || self.is_reasoning()
+    }
+
+    /// What is said aloud, or shown as the answer.
+    const fn is_said(self) -> bool {
+        matches!(
+            self,
+            Self::Content
+                | Self::Refusal
+                | Self::Transcript
+                | Self::PartText(_)
+                | Self::PartRefusal(_)
+                | Self::PartTranscript(_)
+                | Self::BlockContent
+        )
+    }
+
+    /// Whether it is the model's reasoning, which is shown apart.
+    pub const fn is_reasoning(self) -> bool {
+        matches!(
+            self,
+            Self::ReasoningContent
+                | Self::Reasoning
+                | Self::ReasoningDetail(_)
+                | Self::ReasoningText(_)
+                | Self::SummaryText(_)
+        )
+    }
+
     /// The name in contracts: `content`, `tool_arguments`.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -54,6 +54,7 @@ mod path;
 mod plant;
 mod reader;
 mod route;
+mod runs;
 mod scope;
 mod splice;
 mod sse;

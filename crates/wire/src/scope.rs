@@ -156,7 +156,12 @@ impl<'a> ScopeFrame<'a> {
                 }
             }
             Scope::Source => self.tell_text_from_files(document),
-            Scope::Choice | Scope::Output => {
+            Scope::Choice | Scope::Block | Scope::Output => {
+                let is_alternative = self.scope == Scope::Choice;
+                let pieces = fields.iter_mut().filter(|_| is_alternative);
+                for part_of in pieces.filter_map(|field| field.part_of.as_mut()) {
+                    *part_of = index;
+                }
                 for lane in fields.iter_mut().filter_map(|field| field.lane.as_mut()) {
                     lane.choice = index;
                     lane.channel = channel_of(self.kind.as_deref(), lane.channel);

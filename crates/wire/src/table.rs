@@ -127,8 +127,11 @@ impl Origin {
 pub(crate) enum Scope {
     /// A message: its role decides the provenance of its text.
     Message,
-    /// A choice, or a block of content: its index decides the lanes of its text.
+    /// A choice, which is read instead of others: its index decides the lanes of its text. In a request, one of several that
+    /// are answered apart.
     Choice,
+    /// A block of content, which is read after others: its index decides the lanes of its text.
+    Block,
     /// A tool call or reasoning detail: its index decides its channels.
     Call,
     /// An item of a request: a message, or something that its `type` names. Without either it stands for

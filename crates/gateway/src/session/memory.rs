@@ -5,6 +5,8 @@
 use events::Provenance;
 use wire::Document;
 
+use crate::joined::{REACH_BYTES, Tail};
+
 /// Bytes of text that are remembered of one session.
 const TEXTS_BYTES_MAX: usize = 1 << 20;
 
@@ -15,11 +17,14 @@ pub(super) struct Memory {
     /// Whether there was anything that answers are compared with: a prompt, or what may be quoted.
     is_compared: bool,
     said: Vec<(Provenance, String)>,
+    /// The end of what was said last.
+    tail: Option<Tail>,
 }
 
 impl Memory {
     /// Takes over what an event says. Whether answers are compared with something else from now on.
     pub(super) fn add(&mut self, document: &Document<'_>) -> bool {
+        self.note_tail(document);
         for field in &document.fields {
             let text = &field.text[..field.text.floor_char_boundary(TEXTS_BYTES_MAX)];
             self.bytes += text.len();
@@ -33,6 +38,29 @@ impl Memory {
             self.bytes -= text.len();
         }
         self.is_compared && !document.fields.is_empty()
+    }
+
+    /// The end of what was said last, which the next text may go on from.
+    pub(super) const fn tail(&self) -> Option<&Tail> {
+        self.tail.as_ref()
+    }
+
+    /// Somebody else has said something.
+    pub(super) fn forget_tail(&mut self) {
+        self.tail = None;
+    }
+
+    fn note_tail(&mut self, document: &Document<'_>) {
+        let pieces = document.runs();
+        for field in pieces.iter().flatten().filter_map(|at| document.fields.get(*at)) {
+            let tail = self.tail.take().filter(|tail| tail.provenance == field.provenance);
+            let mut text = tail.map(|tail| tail.text).unwrap_or_default();
+            let end = field.text.len().saturating_sub(REACH_BYTES);
+            text.push_str(&field.text[field.text.floor_char_boundary(end)..]);
+            let excess = text.floor_char_boundary(text.len().saturating_sub(REACH_BYTES));
+            text.drain(..excess);
+            self.tail = Some(Tail { provenance: field.provenance, text });
+        }
     }
 
     /// Bytes that it holds at most, once it has taken over what an event says.

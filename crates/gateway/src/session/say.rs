@@ -114,6 +114,7 @@ impl Session {
         journey.received.body = event;
         journey.received.opened.streamed = true;
         journey.received.within = Some(Box::new(Within {
+            before: self.memory.tail().cloned(),
             conversation: self.place.conversation,
             is_counted,
             model: self.place.model.clone(),
@@ -152,6 +153,10 @@ impl Session {
             return Err(Leave::new(POLICY, Ending::Refused, "not_cleared"));
         };
         self.tainted |= subject.tainted;
+        if asks {
+            // What the model says comes in between.
+            self.memory.forget_tail();
+        }
         self.learn(document, vault).await;
         exchange.status(StatusCode::OK.as_u16());
         exchange.is_sent();

@@ -31,6 +31,7 @@ mod http2;
 mod http2_upstream;
 mod images;
 mod isolation;
+mod joined;
 mod leaks;
 mod limits;
 mod main_job;

@@ -23,7 +23,7 @@ pub(crate) static RESPONSE: MessageTable = MessageTable {
         usage!("usage"),
         ERROR,
     ],
-    scopes: &[("content[]", Scope::Choice), ("content[].content.content.source", Scope::Source)],
+    scopes: &[("content[]", Scope::Block), ("content[].content.content.source", Scope::Source)],
     skeleton: &[
         ("id", "\"msg_1\""),
         ("type", "\"message\""),

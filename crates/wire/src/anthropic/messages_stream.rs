@@ -29,7 +29,7 @@ pub(crate) static EVENT: MessageTable = MessageTable {
         usage!("usage"),
         ERROR,
     ],
-    scopes: &[("", Scope::Choice), ("content_block.content.content.source", Scope::Source)],
+    scopes: &[("", Scope::Block), ("content_block.content.content.source", Scope::Source)],
     skeleton: &[
         ("type", "\"content_block_delta\""),
         ("index", "0"),

@@ -29,7 +29,7 @@ pub(crate) static OF_STREAM: MessageTable = MessageTable {
 
 const PARTS: &[&[Row]] = &[BLOCKS, ENVELOPE, usage!("usage"), ERROR];
 
-const SCOPES: &[(&str, Scope)] = &[("output.message.content[]", Scope::Choice)];
+const SCOPES: &[(&str, Scope)] = &[("output.message.content[]", Scope::Block)];
 
 const SKELETON: &[(&str, &str)] = &[
     ("output.message.role", "\"assistant\""),

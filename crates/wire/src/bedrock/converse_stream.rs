@@ -15,7 +15,7 @@ pub(crate) static EVENT: MessageTable = MessageTable {
     operation: Operation::ConverseStream,
     direction: Direction::Stream,
     parts: &[EVENTS, START, DELTA, usage!("usage"), ERROR],
-    scopes: &[("", Scope::Choice)],
+    scopes: &[("", Scope::Block)],
     skeleton: &[("contentBlockIndex", "0"), ("delta.text", "\"hello\"")],
 };
 

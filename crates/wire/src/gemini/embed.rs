@@ -49,6 +49,7 @@ pub(crate) static BATCH_REQUEST: MessageTable = MessageTable {
     direction: Direction::Request,
     parts: &[asked!("requests[]."), asked_parts!("requests[].content.parts[]", Origin::Is(User))],
     scopes: &[
+        ("requests[]", Scope::Choice),
         ("requests[].content.parts[].inlineData", Scope::Source),
         ("requests[].content.parts[].functionResponse.parts[].inlineData", Scope::Source),
     ],
