@@ -7,6 +7,7 @@ use events::{InteractionId, KeyId, Provenance};
 
 pub(crate) use crate::cli_break_glass::{BreakGlassCommand, BreakGlassRequestArgs, KeyFromArgs};
 pub(crate) use crate::cli_export::ExportArgs;
+pub(crate) use crate::cli_hunt::{HuntCommand, HuntRunArgs};
 pub(crate) use crate::cli_secrets::{RotateProviderArgs, SecretsCommand};
 
 /// Bartizan stands between applications and AI models: it sees, judges, acts, records and proves.
@@ -33,6 +34,9 @@ pub(crate) enum Command {
     /// Label findings as right or false, and propose calibration from the labels
     #[command(subcommand)]
     Feedback(FeedbackCommand),
+    /// Hunt in the record with Sigma rules
+    #[command(subcommand)]
+    Hunt(HuntCommand),
     /// Say what the detectors and the default rules make of a text
     Inspect(InspectArgs),
     /// Cut an upstream or a model off at once, or list what is cut off

@@ -8,12 +8,14 @@
 mod cli;
 mod cli_break_glass;
 mod cli_export;
+mod cli_hunt;
 mod cli_secrets;
 mod commands;
 mod config;
 mod data_dir;
 mod exit;
 mod files;
+mod hunting;
 mod key_command;
 mod output;
 mod protected;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::BreakGlass(command) => commands::break_glass::run(&command),
         Command::Config(command) => commands::config::run(&command),
         Command::Feedback(command) => commands::feedback::run(&command),
+        Command::Hunt(command) => commands::hunt::run(&command),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Isolate(args) => commands::isolate::isolate(&args),
         Command::Keys(command) => commands::keys::run(command),

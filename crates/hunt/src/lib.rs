@@ -14,6 +14,8 @@
 //! INVARIANT: no learnt number is ever NaN or infinite, also after [`Baselines::from_snapshot`]. INVARIANT: whoever has the loudest hour moves what is learnt by a bounded
 //! factor, so that nobody teaches it in a hurry.
 //!
+//! Beside the baselines: rules that people write, over the record (`sigma`).
+//!
 //! Not here: where interactions come from and findings go (`gateway`), what one text or conversation says (`detect`), how well it works (`rehearsal`).
 
 mod baselines;
@@ -26,6 +28,7 @@ mod measure;
 mod observation;
 mod season;
 mod series;
+pub mod sigma;
 mod snapshot;
 mod tail;
 mod words;

@@ -6,6 +6,8 @@ pub(crate) mod config;
 mod exposed_keys;
 pub(crate) mod feedback;
 mod feedback_proposal;
+pub(crate) mod hunt;
+mod hunt_tests;
 pub(crate) mod inspect;
 mod inspect_explain;
 mod inspect_files;
