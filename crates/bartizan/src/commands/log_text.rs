@@ -36,6 +36,10 @@ pub(crate) fn line(record: &Record) -> String {
             },
         ),
         EventBody::Anomaly(anomaly) => (String::from("anomaly"), anomaly_words(anomaly)),
+        EventBody::Campaign(notice) => {
+            let phase = notice.campaign.phase.as_str();
+            (notice.campaign.id.to_string(), format!("campaign {phase}: {}", notice.detail))
+        }
         EventBody::UserReport(report) => (report.interaction.to_string(), report_words(report)),
         EventBody::Node(notice) => {
             (record.node.to_string(), format!("{}: {}", notice.state, notice.detail))
@@ -164,7 +168,10 @@ pub(crate) fn interaction(records: &[Record], said: &[Said]) -> String {
             EventBody::InteractionOpened(opened) => opened_block(&mut text, record, opened),
             EventBody::InteractionClosed(closed) => closed_block(&mut text, record, closed),
             EventBody::UserReport(report) => report_block(&mut text, record, report),
-            EventBody::Administration(_) | EventBody::Anomaly(_) | EventBody::Node(_) => {}
+            EventBody::Administration(_)
+            | EventBody::Anomaly(_)
+            | EventBody::Campaign(_)
+            | EventBody::Node(_) => {}
         }
         text.push('\n');
     }

@@ -292,7 +292,8 @@ fn everything_is_bounded_and_what_is_forgotten_is_counted() {
     for number in 0..(OPEN_MAX as u64 + 1) * 10 {
         bed.ask(number / 10, 10, |seen| {
             seen.sketch = sketch(number as u32);
-            found(seen, "injection", 45);
+            // Each a technique of its own, or they would be one wave.
+            seen.notes(&Kind::named(format!("injection.{}", number / 10)), Rank::new(45));
         });
     }
     assert_eq!(bed.campaigns.open(), OPEN_MAX);

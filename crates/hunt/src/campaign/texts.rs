@@ -109,6 +109,7 @@ impl Texts {
         Some(number)
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.texts.len()
     }
