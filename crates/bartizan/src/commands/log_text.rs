@@ -68,7 +68,8 @@ fn report_words(report: &UserReport) -> String {
     words
 }
 
-fn open_words(opened: &InteractionOpened) -> String {
+/// An open record in words.
+pub(crate) fn open_words(opened: &InteractionOpened) -> String {
     let model = opened.model.as_deref().unwrap_or("-");
     let mut words = format!("{} {model}: {}", opened.operation, decision_words(&opened.decision));
     let found = found_words(&opened.findings);
@@ -88,7 +89,8 @@ fn open_words(opened: &InteractionOpened) -> String {
     words
 }
 
-fn close_words(closed: &InteractionClosed) -> String {
+/// A close record in words.
+pub(crate) fn close_words(closed: &InteractionClosed) -> String {
     let mut words = format!(
         "{} {}, {} B, {}",
         ending_words(closed.ending),
