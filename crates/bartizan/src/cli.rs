@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use events::{InteractionId, KeyId, Provenance};
 
 pub(crate) use crate::cli_break_glass::{BreakGlassCommand, BreakGlassRequestArgs, KeyFromArgs};
+pub(crate) use crate::cli_campaigns::CampaignsArgs;
 pub(crate) use crate::cli_export::ExportArgs;
 pub(crate) use crate::cli_hunt::{HuntCommand, HuntRunArgs};
 pub(crate) use crate::cli_secrets::{RotateProviderArgs, SecretsCommand};
@@ -416,6 +417,8 @@ pub(crate) enum LogCommand {
         #[command(flatten)]
         format: FormatArgs,
     },
+    /// List campaigns, or tell the story of one: who, from where, what they tried, what got through
+    Campaigns(CampaignsArgs),
     /// Check that the record is what was written
     Verify {
         /// A checkpoint that was exported before: shows whether the end was cut off since

@@ -8,6 +8,7 @@
 //! DATA/keys/sealing       the key that sealed secrets are encrypted with, unless another is configured
 //! DATA/keys/identity      the key under which end users, conversations and masks are hashed
 //! DATA/baselines.bin       what is ordinary traffic, as learnt; without it, it is learnt anew
+//! DATA/campaigns.json      what belongs together, while it may go on; without it, it is recognised anew
 //! DATA/protected/NAME.corpus  fingerprints of protected documents
 //! DATA/keys/…, journal/, content/   the record's own
 //! ```
@@ -75,6 +76,11 @@ impl DataDir {
     /// What the baselines have learnt.
     pub(crate) fn baselines_file(&self) -> PathBuf {
         self.0.join("baselines.bin")
+    }
+
+    /// What is known of campaigns under way.
+    pub(crate) fn campaigns_file(&self) -> PathBuf {
+        self.0.join("campaigns.json")
     }
 
     /// The fingerprints of protected documents.

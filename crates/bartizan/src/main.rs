@@ -7,6 +7,7 @@
 
 mod cli;
 mod cli_break_glass;
+mod cli_campaigns;
 mod cli_export;
 mod cli_hunt;
 mod cli_secrets;

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use events::Finding;
 
+use crate::sketch::{SKETCH_VALUES, SketchKey};
 use crate::words::{sequence_hash, words_of};
 
 /// The time in which what happened counts half, in milliseconds.
@@ -63,7 +64,16 @@ impl TurnFacts {
         findings: impl IntoIterator<Item = &'a Finding>,
         time_ms: u64,
     ) -> Self {
-        let mut facts = Self { print: TurnPrint::of(text), time_ms, ..Self::default() };
+        Self::with(TurnPrint::of(text), findings, time_ms)
+    }
+
+    /// Of a turn by its fingerprint, and what was found in it.
+    pub fn with<'a>(
+        print: TurnPrint,
+        findings: impl IntoIterator<Item = &'a Finding>,
+        time_ms: u64,
+    ) -> Self {
+        let mut facts = Self { print, time_ms, ..Self::default() };
         for finding in findings {
             let family = finding.kind.family();
             if let Some(bit) = SUSPICIOUS_FAMILIES.iter().position(|known| *known == family) {
@@ -91,7 +101,17 @@ pub struct TurnPrint {
 impl TurnPrint {
     /// Of what the user wrote in one turn.
     pub fn of(text: &str) -> Self {
-        let hashes: Vec<u64> = words_of(&sample(text)).iter().map(|word| word.hash).collect();
+        Self::by_words(text, &word_hashes(text))
+    }
+
+    /// The same, with the sketch by which its near-duplicates are found among all requests.
+    pub fn with_sketch(text: &str, key: &SketchKey) -> (Self, [u32; SKETCH_VALUES]) {
+        let hashes = word_hashes(text);
+        let pairs = hashes.windows(2).map(|two| sequence_hash(two.iter().copied()));
+        (Self::by_words(text, &hashes), key.sketch(pairs))
+    }
+
+    fn by_words(text: &str, hashes: &[u64]) -> Self {
         let sequences = hashes.windows(3).map(|three| sequence_hash(three.iter().copied()));
         let similar = if hashes.len() < PRINT_WORDS_MIN { 0 } else { majority(sequences) };
         let (whole, rest) = text.as_bytes().as_chunks::<8>();
@@ -115,6 +135,10 @@ impl TurnPrint {
             && other.similar != 0
             && (self.similar ^ other.similar).count_ones() <= SIMILAR_BITS_MAX
     }
+}
+
+fn word_hashes(text: &str) -> Vec<u64> {
+    words_of(&sample(text)).iter().map(|word| word.hash).collect()
 }
 
 /// What a text's words are taken from: all of it, or of a long one both ends and pieces of what is between them.

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Anomaly, ConversationId, Credentials, Decision, Digest, InteractionId, LocatedFinding,
+    Anomaly, CampaignNotice, ConversationId, Credentials, Decision, Digest, InteractionId, LocatedFinding,
     Principal, Trace, UserReport,
 };
 
@@ -48,6 +48,8 @@ pub enum EventBody {
     Administration(Administration),
     /// A principal's traffic is far from what is ordinary for it.
     Anomaly(Box<Anomaly>),
+    /// Interactions that belong together are a campaign: recognised, grown, over.
+    Campaign(Box<CampaignNotice>),
     /// An interaction ended.
     InteractionClosed(Box<InteractionClosed>),
     /// An interaction was judged; written before anything is forwarded.
@@ -302,7 +304,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        Action, Credentials, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Rating,
+        Action, Campaign, CampaignId, CampaignKind, CampaignLink, CampaignPhase, CampaignShape,
+        CampaignStep, Credentials, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Rating,
         ReportReason, Score, Span, SpanId, TraceId, canonical_bytes,
     };
 
@@ -337,6 +340,46 @@ mod tests {
         }
     }
 
+    fn campaign() -> CampaignNotice {
+        let (interaction, id) = (InteractionId::new(7, 9), CampaignId::begun_with(InteractionId::new(7, 9)));
+        let campaign = Campaign {
+            absorbed: vec![id],
+            addresses: vec!["192.0.2.7".into()],
+            applications: vec!["a".into()],
+            callers: 1,
+            conversations: 2,
+            end_users: vec!["e".into()],
+            first_seen_ms: 3,
+            flagged: 4,
+            id,
+            keys: vec![KeyId::new(5)],
+            kinds: vec![CampaignKind {
+                kind: Kind::of("injection"),
+                rank: Rank::new(50),
+                requests: 4,
+                since_ms: 3,
+            }],
+            last_seen_ms: 9,
+            links: vec![CampaignLink { requests: 4, share: "caller".into(), what: "k".into() }],
+            members: vec![interaction],
+            models: vec!["m".into()],
+            networks: vec!["192.0.2.0/24".into()],
+            networks_total: 1,
+            passed: 1,
+            passed_members: vec![interaction],
+            phase: CampaignPhase::Opened,
+            refused: 3,
+            requests: 4,
+            score: 70,
+            shape: CampaignShape::Fuzzing,
+            steps: vec![CampaignStep { passed: 1, refused: 3, requests: 4, time_ms: 3 }],
+            teams: vec!["t".into()],
+            techniques: vec!["AML.T0051".into()],
+            users: vec!["u".into()],
+        };
+        CampaignNotice { campaign, detail: "4 requests".into() }
+    }
+
     fn every_class() -> Vec<EventBody> {
         let interaction = InteractionId::new(7, 9);
         let guard = GuardReport {
@@ -364,6 +407,7 @@ mod tests {
                 upstream: Some("u".into()),
                 window_s: 120,
             })),
+            EventBody::Campaign(Box::new(campaign())),
             EventBody::Node(NodeNotice::default()),
             EventBody::UserReport(Box::new(UserReport {
                 comment: Some(Digest([6; 32])),
@@ -463,6 +507,13 @@ mod tests {
         }
         for status in [FailedOpen, FailedClosed, Ran, Skipped] {
             assert_eq!(serde_json::to_value(status)?, status.as_str());
+        }
+        for phase in [CampaignPhase::Ended, CampaignPhase::Grown, CampaignPhase::Opened] {
+            assert_eq!(serde_json::to_value(phase)?, phase.as_str());
+        }
+        use CampaignShape::{Fuzzing, Probing, SharedInfrastructure, SharedText, Sweep, Wave};
+        for shape in [Fuzzing, Probing, SharedInfrastructure, SharedText, Sweep, Wave] {
+            assert_eq!(serde_json::to_value(shape)?, shape.as_str());
         }
         Ok(())
     }

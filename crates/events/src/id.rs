@@ -44,6 +44,17 @@ impl InteractionId {
     }
 }
 
+/// A campaign: `cmp_` and 26 characters; sorts by the time its first known interaction was opened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CampaignId(u128);
+
+impl CampaignId {
+    /// From its first known interaction, which is that of no other campaign.
+    pub const fn begun_with(interaction: InteractionId) -> Self {
+        Self(interaction.0)
+    }
+}
+
 /// A conversation: `cnv_` and 26 characters. A keyed hash, so it reveals nothing about its text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId([u8; 16]);
@@ -120,6 +131,26 @@ impl std::str::FromStr for InteractionId {
             .ok_or(ParseIdError {
                 expected: "an interaction id",
                 example: "int_067k9vq2v0000000000000000g",
+            })
+    }
+}
+
+impl std::fmt::Display for CampaignId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "cmp_{}", base32(&self.0.to_be_bytes()))
+    }
+}
+
+impl std::str::FromStr for CampaignId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        text.strip_prefix("cmp_")
+            .and_then(unbase32)
+            .map(|bytes| Self(u128::from_be_bytes(bytes)))
+            .ok_or(ParseIdError {
+                expected: "a campaign's id",
+                example: "cmp_067k9vq2v0000000000000000g",
             })
     }
 }
@@ -201,19 +232,21 @@ macro_rules! text_form {
     )+};
 }
 
-text_form!(InteractionId, ConversationId, KeyId, NodeId);
+text_form!(InteractionId, CampaignId, ConversationId, KeyId, NodeId);
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{ConversationId, InteractionId, KeyId, NodeId};
+    use super::{CampaignId, ConversationId, InteractionId, KeyId, NodeId};
 
     proptest! {
         #[test]
         fn ids_print_and_parse_to_the_same_value(time in any::<u64>(), low in any::<u128>()) {
             let interaction = InteractionId::new(time, low);
             prop_assert_eq!(interaction.to_string().parse(), Ok(interaction));
+            let campaign = CampaignId::begun_with(interaction);
+            prop_assert_eq!(campaign.to_string().parse(), Ok(campaign));
             let conversation = ConversationId::from_hash(low.to_be_bytes());
             prop_assert_eq!(conversation.to_string().parse(), Ok(conversation));
             let key = KeyId::new(time);

@@ -8,6 +8,7 @@
 //! stored (`journal`) or exported.
 
 mod anomaly;
+mod campaign;
 mod canonical;
 mod decision;
 mod event;
@@ -20,6 +21,9 @@ mod trace;
 mod virtual_key;
 
 pub use anomaly::Anomaly;
+pub use campaign::{
+    Campaign, CampaignKind, CampaignLink, CampaignNotice, CampaignPhase, CampaignShape, CampaignStep,
+};
 pub use canonical::{Digest, canonical_bytes, commitment, leaf_digest};
 pub use decision::{Action, Decision, FiredRule, Outcome};
 pub use event::{
@@ -27,7 +31,7 @@ pub use event::{
     InteractionOpened, NodeNotice, SCHEMA_VERSION, TokenUsage, Unscanned,
 };
 pub use finding::{Finding, Kind, LocatedFinding, Rank, Score, Span};
-pub use id::{ConversationId, InteractionId, KeyId, NodeId, ParseIdError};
+pub use id::{CampaignId, ConversationId, InteractionId, KeyId, NodeId, ParseIdError};
 pub use principal::{Credentials, Principal};
 pub use provenance::{Provenance, Trust};
 pub use report::{Rating, ReportReason, UserReport};

@@ -61,6 +61,7 @@ fn title<'a>(body: &EventBody, facts: &'a Facts<'_>) -> &'a str {
         EventBody::InteractionClosed(_) => "AI interaction ended",
         EventBody::InteractionOpened(_) => "AI interaction judged",
         EventBody::Node(_) => "Gateway notice",
+        EventBody::Campaign(_) => "Campaign",
         EventBody::UserReport(_) => "User report",
     }
 }

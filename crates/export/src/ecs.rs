@@ -5,7 +5,7 @@
 //!
 //! INVARIANT: a field of the schema has the type that the schema gives it: moments are dates, spans of time nanoseconds.
 
-use events::{EventBody, Outcome};
+use events::{CampaignPhase, EventBody, Outcome};
 use serde_json::{Value as Json, json};
 
 use crate::entry::Entry;
@@ -89,6 +89,14 @@ fn categories(body: &EventBody) -> Categories {
         EventBody::Administration(_) => of(&["configuration", "iam"], &["change"], "success"),
         EventBody::Anomaly(_) => {
             Categories { kind: "alert", ..of(&["intrusion_detection"], &["info"], "unknown") }
+        }
+        EventBody::Campaign(notice) => {
+            let types: &'static [&'static str] = match notice.campaign.phase {
+                CampaignPhase::Opened => &["start"],
+                CampaignPhase::Grown => &["info"],
+                CampaignPhase::Ended => &["end"],
+            };
+            Categories { kind: "alert", ..of(&["intrusion_detection"], types, "unknown") }
         }
         EventBody::Node(notice) => match notice.state.as_str() {
             "started" => of(&["process"], &["start"], "success"),

@@ -108,6 +108,7 @@ impl Memory {
             EventBody::InteractionClosed(closed) => self.opened.remove(&closed.interaction),
             EventBody::Administration(_)
             | EventBody::Anomaly(_)
+            | EventBody::Campaign(_)
             | EventBody::Node(_)
             | EventBody::UserReport(_) => None,
         };

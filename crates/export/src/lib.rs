@@ -14,6 +14,7 @@
 //!
 //! Not here: reading the record (`journal`), choosing a format (the command line), sending it anywhere (`connect`).
 
+mod campaign;
 mod cef;
 mod ecs;
 mod entry;

@@ -17,6 +17,9 @@ pub(crate) fn of(body: &EventBody, opened: Option<&Opened>) -> String {
             format!("{} {} by {}", change.operation, change.target, change.actor)
         }
         EventBody::Anomaly(anomaly) => format!("{}: {}", anomaly.kind, anomaly.detail),
+        EventBody::Campaign(notice) => {
+            format!("campaign {}: {}", notice.campaign.phase.as_str(), notice.detail)
+        }
         EventBody::InteractionClosed(closed) => {
             let asked = opened.map(|opened| asked(&opened.operation, opened.model.as_deref()));
             let asked = asked.unwrap_or_else(|| String::from("interaction"));

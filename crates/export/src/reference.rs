@@ -41,9 +41,10 @@ const SEVERITY: &str = "\
 ## Severity
 
 The same in every format, from what was done: 1 informational, 2 low (redacted, tainted, refused by authorisation, a notable
-finding, a failed upstream, an answer rated down), 3 medium (challenged, slowed down, answered by a decoy, a degraded node, an
-isolation, break-glass, an error of our own, a harmful answer, a rare anomaly), 4 high (blocked, quarantined, a very rare anomaly,
-a key seen in plain text), 5 critical (isolated). CEF and LEEF have 1, 3, 5, 8 and 10 for them, OpenTelemetry INFO, WARN,
+finding, a failed upstream, an answer rated down, a campaign that is over), 3 medium (challenged, slowed down, answered by a decoy,
+a degraded node, an isolation, break-glass, an error of our own, a harmful answer, a rare anomaly, a campaign of which nothing got
+through), 4 high (blocked, quarantined, a very rare anomaly, a key seen in plain text, a campaign of which something got through),
+5 critical (isolated). CEF and LEEF have 1, 3, 5, 8 and 10 for them, OpenTelemetry INFO, WARN,
 WARN2, ERROR and FATAL.
 
 ## OCSF
@@ -54,6 +55,7 @@ WARN2, ERROR and FATAL.
 | each kind that one of those notably found (rank 20 or more), if it is data: `pii.*`, `secret.*`, `canary.*`, `leak.*`, `regurgitation` | Data Security Finding 2006 |
 | each other kind that was notably found | Detection Finding 2004 |
 | `anomaly` | Detection Finding 2004 with `anomaly_analyses` |
+| `campaign` | Detection Finding 2004, with the same `finding_info.uid` from `Create` to `Close` |
 | `administration` | Entity Management 3004; `key.exposed` is a Data Security Finding 2006 |
 | `node` | Application Lifecycle 6002; `degraded` is an Application Error 6008 |
 

@@ -3,7 +3,7 @@
 //! INVARIANT: the same event has the same severity in every format.
 
 use events::{
-    Action, Decision, Ending, EventBody, LocatedFinding, Outcome, Rank, Rating, ReportReason,
+    Action, Campaign, CampaignPhase, Decision, Ending, EventBody, LocatedFinding, Outcome, Rank, Rating, ReportReason,
 };
 
 /// Findings below this rank are too common to be an alert: one ordinary text in a hundred.
@@ -58,6 +58,7 @@ impl Severity {
             EventBody::Anomaly(anomaly) if anomaly.rank >= ANOMALY_HIGH_RANK => Self::High,
             EventBody::Anomaly(anomaly) if anomaly.rank >= ANOMALY_MEDIUM_RANK => Self::Medium,
             EventBody::Anomaly(_) => Self::Low,
+            EventBody::Campaign(notice) => grown(&notice.campaign),
             EventBody::Administration(change) => changed(&change.operation),
             EventBody::Node(notice) if notice.state == "degraded" => Self::Medium,
             EventBody::Node(_) => Self::Informational,
@@ -67,6 +68,15 @@ impl Severity {
                 (Rating::Up, _) => Self::Informational,
             },
         }
+    }
+}
+
+/// A campaign is an alert, and a grave one where any of it got through.
+const fn grown(campaign: &Campaign) -> Severity {
+    match (campaign.phase, campaign.passed) {
+        (CampaignPhase::Ended, _) => Severity::Low,
+        (CampaignPhase::Opened | CampaignPhase::Grown, 0) => Severity::Medium,
+        (CampaignPhase::Opened | CampaignPhase::Grown, _) => Severity::High,
     }
 }
 

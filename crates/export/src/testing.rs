@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use events::{
-    Action, Administration, Anomaly, Attempt, ConversationId, Credentials, Decision, Digest,
+    Action, Administration, Anomaly, Attempt, Campaign, CampaignId, CampaignKind, CampaignLink,
+    CampaignNotice, CampaignPhase, CampaignShape, CampaignStep, ConversationId, Credentials, Decision, Digest,
     Ending, Event, EventBody, Finding, FiredRule, GuardReport, GuardStatus, InteractionClosed,
     InteractionId, InteractionOpened, KeyId, Kind, LocatedFinding, NodeNotice, Outcome, Principal,
     Provenance, Rank, Rating, ReportReason, Score, Span, SpanId, TokenUsage, Trace, TraceId,
@@ -14,7 +15,7 @@ use events::{
 use stdx::SplitMix64;
 
 /// How many classes of event there are.
-pub const CLASSES: u8 = 6;
+pub const CLASSES: u8 = 7;
 
 /// Texts that formats, terminals and parsers have trouble with.
 const HOSTILE: [&str; 28] = [
@@ -296,6 +297,64 @@ impl Bytes<'_> {
         }
     }
 
+    fn campaign_id(&mut self) -> CampaignId {
+        CampaignId::begun_with(self.interaction())
+    }
+
+    fn campaign(&mut self) -> Campaign {
+        use CampaignPhase::{Ended, Grown, Opened};
+        use CampaignShape::{Fuzzing, Probing, SharedInfrastructure, SharedText, Sweep, Wave};
+        let shapes = [Fuzzing, Probing, SharedInfrastructure, SharedText, Sweep, Wave];
+        Campaign {
+            absorbed: self.some(Self::campaign_id),
+            addresses: self.some(|bytes| bytes.known(&ADDRESSES)),
+            applications: self.some(Self::text),
+            callers: self.number(),
+            conversations: self.number(),
+            end_users: self.some(Self::text),
+            first_seen_ms: self.number(),
+            flagged: self.number(),
+            id: self.campaign_id(),
+            keys: self.some(|bytes| KeyId::new(bytes.byte().into())),
+            kinds: self.some(|bytes| CampaignKind {
+                kind: Kind::named(bytes.known(&KINDS)),
+                rank: Rank::new(bytes.byte()),
+                requests: bytes.number(),
+                since_ms: bytes.number(),
+            }),
+            last_seen_ms: self.number(),
+            links: self.some(|bytes| CampaignLink {
+                requests: bytes.number(),
+                share: bytes.known(&["caller", "text"]),
+                what: bytes.text(),
+            }),
+            members: self.some(Self::interaction),
+            models: self.some(Self::text),
+            networks: self.some(Self::text),
+            networks_total: self.number(),
+            passed: self.number(),
+            passed_members: self.some(Self::interaction),
+            phase: self.of(&[Ended, Grown, Opened]).unwrap_or(Opened),
+            refused: self.number(),
+            requests: self.number(),
+            score: self.number() as u32,
+            shape: self.of(&shapes).unwrap_or(Fuzzing),
+            steps: self.some(|bytes| CampaignStep {
+                passed: bytes.number(),
+                refused: bytes.number(),
+                requests: bytes.number(),
+                time_ms: bytes.number(),
+            }),
+            teams: self.some(Self::text),
+            techniques: self.some(|bytes| bytes.known(&CONTROLS)),
+            users: self.some(Self::text),
+        }
+    }
+
+    fn notice(&mut self) -> CampaignNotice {
+        CampaignNotice { campaign: self.campaign(), detail: self.text() }
+    }
+
     fn report(&mut self) -> UserReport {
         use ReportReason::{Hallucination, Harmful, Other, Wrong};
         UserReport {
@@ -337,7 +396,8 @@ pub fn event_of(class: u8, bytes: &[u8]) -> Event {
         1 => EventBody::InteractionClosed(Box::new(bytes.closed())),
         2 => EventBody::Administration(bytes.administration()),
         3 => EventBody::Anomaly(Box::new(bytes.anomaly())),
-        4 => EventBody::Node(NodeNotice { detail: bytes.text(), state: bytes.known(&STATES) }),
+        4 => EventBody::Campaign(Box::new(bytes.notice())),
+        5 => EventBody::Node(NodeNotice { detail: bytes.text(), state: bytes.known(&STATES) }),
         _ => EventBody::UserReport(Box::new(bytes.report())),
     };
     Event::new(time_ms, body)

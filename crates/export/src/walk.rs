@@ -12,6 +12,7 @@ use events::{
 };
 use telemetry::names;
 
+use crate::campaign;
 use crate::entry::{Entry, Memory, Opened};
 use crate::fact::{Facts, Value};
 use crate::field::Field;
@@ -50,6 +51,7 @@ pub(crate) fn facts<'a>(entry: &Entry<'a>, opened: Option<&'a Opened>) -> Facts<
     match &event.body {
         EventBody::Administration(change) => administration(&mut facts, change),
         EventBody::Anomaly(found) => anomaly(&mut facts, found),
+        EventBody::Campaign(notice) => campaign::facts_of(&mut facts, &notice.campaign),
         EventBody::InteractionClosed(closed) => ended(&mut facts, closed, opened),
         EventBody::InteractionOpened(opened) => began(&mut facts, opened),
         EventBody::Node(notice) => node(&mut facts, notice),
@@ -63,6 +65,7 @@ pub(crate) const fn class(body: &EventBody) -> &'static str {
     match body {
         EventBody::Administration(_) => "administration",
         EventBody::Anomaly(_) => "anomaly",
+        EventBody::Campaign(_) => "campaign",
         EventBody::InteractionClosed(_) => "interaction_closed",
         EventBody::InteractionOpened(_) => "interaction_opened",
         EventBody::Node(_) => "node",

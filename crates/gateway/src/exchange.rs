@@ -406,7 +406,7 @@ impl Exchange {
             close.attempts.clear();
         }
         close.ending = ending;
-        let print = self.turn.as_ref().map(Turn::print);
+        let said = self.turn.as_ref().map(|turn| (turn.print(), turn.sketch()));
         let risk = self.turn.take().map(|turn| turn.end(ending, &close.findings));
         close.risk = risk.unwrap_or_default().into();
         close.usage = self.tally.counted();
@@ -431,7 +431,7 @@ impl Exchange {
         self.observed.tokens = tokens;
         self.observed.upstream = self.sent_on_at.map(|sent| sent.elapsed());
         if let Some(watched) = self.watched.take() {
-            self.watch.closed(*watched, &close, print, &self.observed);
+            self.watch.closed(*watched, &close, said, &self.observed);
         }
         let written = (|| {
             if !self.sent.is_empty() {

@@ -59,6 +59,7 @@ mod service;
 mod session;
 mod settings;
 mod shared_quota;
+mod sighting;
 mod sigv4;
 mod spans;
 mod speech;
@@ -76,6 +77,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use connect::ExternalGuards;
+use detect::SketchKey;
 use journal::Journal;
 use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
 use ring::hmac;
@@ -112,7 +114,7 @@ use service::{Front, Shared};
 use settings::Routes;
 use spans::Spans;
 use watch::Watch;
-use watch_task::WatchTask;
+use watch_task::{WatchFiles, WatchTask};
 use ways_in::WaysIn;
 
 /// What the gateway is made of.
@@ -122,6 +124,8 @@ pub struct Parts {
     pub external: ExternalGuards,
     /// Where what the baselines learn is kept; without it, it is forgotten at the end.
     pub baselines: Option<PathBuf>,
+    /// Where what is known of campaigns is kept, likewise.
+    pub campaigns: Option<PathBuf>,
     /// What is cut off.
     pub isolation: Isolation,
     /// The record.
@@ -177,6 +181,7 @@ pub struct Started {
 pub fn start(parts: Parts) -> Result<Started, StartError> {
     let Parts {
         baselines,
+        campaigns,
         exposed,
         external,
         isolation,
@@ -205,13 +210,14 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let measured =
         MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics));
     let read_at = publish(measured, page, collector.zip(ended_spans), (&tasks, &shutdown));
-    let (watch, watch_task) = watching(baselines, &journal, (metrics, spans), &shutdown);
+    let files = WatchFiles { baselines, campaigns };
+    let (watch, watch_task) = watching(files, &journal, (metrics, spans), &shutdown);
     let generation = reload::generation(&tasks, &shutdown);
     let ways_in = WaysIn::new(identity, key_for("tokens", &secret), &tasks, &generation);
     let shared = Shared {
         addresses,
         bodies,
-        conversations: Arc::new(Conversations::default()),
+        conversations: Arc::new(Conversations::new(sketch_key(&secret))),
         cpu: Cpu::new(limits.inline_inspection_bytes_max),
         exposures: Exposures::new(&journal, &keys, sealed, exposed),
         external,
@@ -246,15 +252,16 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
 
 /// Where interactions are noted, and the task that compares them with baselines.
 fn watching(
-    baselines: Option<PathBuf>,
+    files: WatchFiles,
     journal: &Journal,
     (metrics, spans): (Arc<Metrics>, Option<Spans>),
     shutdown: &Shutdown,
 ) -> (Watch, WatchTask) {
     let (watch, waiting) = Watch::new(Arc::clone(&metrics), spans);
     let task = WatchTask {
-        baselines: watch_task::load(baselines.as_deref()),
-        file: baselines,
+        baselines: watch_task::load(files.baselines.as_deref()),
+        campaigns: watch_task::load_campaigns(files.campaigns.as_deref()),
+        files,
         journal: journal.clone(),
         lost: Arc::clone(&watch.lost),
         metrics,
@@ -303,6 +310,14 @@ fn listener_settings(
 fn key_for(purpose: &str, secret: &Secret<[u8; 32]>) -> hmac::Key {
     let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
     hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref())
+}
+
+/// The key of sketches of texts.
+fn sketch_key(secret: &Secret<[u8; 32]>) -> SketchKey {
+    let key = hmac::sign(&key_for("sketches", secret), b"key");
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&key.as_ref()[..16]);
+    SketchKey::new(bytes)
 }
 
 fn read_limits(limits: &Limits) -> ReadLimits {

@@ -41,6 +41,7 @@ const INSPECTION_BOUNDS_US: &[u64] = &[
 /// Everything that is counted.
 pub(crate) struct Metrics {
     anomalies: Family<Counter, 1>,
+    campaigns: Family<Counter, 1>,
     break_glass: Arc<Gauge>,
     break_glass_uses: Family<Counter, 1>,
     cost: Family<Counter, 1>,
@@ -93,6 +94,12 @@ pub(crate) struct Labels {
 
 const ANOMALIES: About =
     about("bartizan.anomalies", "Findings of the baselines, by kind.", Kind::Counter, Unit::Count);
+const CAMPAIGNS: About = about(
+    "bartizan.campaigns",
+    "Notices of campaigns, by phase: opened, grown, ended.",
+    Kind::Counter,
+    Unit::Count,
+);
 const COST: About = about(
     "bartizan.cost",
     "What requests cost, as limits count it, for models that have a price.",
@@ -219,6 +226,7 @@ impl Metrics {
         let model = names::REQUEST_MODEL;
         Self {
             anomalies: family(ANOMALIES, &[], ["kind"]),
+            campaigns: family(CAMPAIGNS, &[], ["phase"]),
             break_glass: Arc::default(),
             break_glass_uses: family(BREAK_GLASS_USES, &[], ["stage"]),
             cost: family(COST, &[], ["model"]),
@@ -397,6 +405,11 @@ impl Metrics {
         self.anomalies.with([kind.as_str()]).add(1);
     }
 
+    /// Something was told of a campaign.
+    pub(crate) fn campaign(&self, phase: &str) {
+        self.campaigns.with([phase]).add(1);
+    }
+
     /// So many keys were seen where keys do not belong.
     pub(crate) fn keys_exposed(&self, count: u64) {
         if count > 0 {
@@ -434,6 +447,7 @@ impl Metrics {
             self.tokens.snapshot(),
             self.cost.snapshot(),
             self.anomalies.snapshot(),
+            self.campaigns.snapshot(),
             self.exposures.snapshot(),
             FamilySnapshot::point(BREAK_GLASS, self.break_glass.point()),
             self.break_glass_uses.snapshot(),

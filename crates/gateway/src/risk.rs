@@ -11,8 +11,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use detect::{Risk, TurnFacts};
-use events::{ConversationId, Ending, LocatedFinding, Provenance, Trust};
+use detect::{Risk, SketchKey, TurnFacts, TurnPrint};
+use events::{ConversationId, Ending, Finding, LocatedFinding, Provenance, Trust};
+use hunt::Sketch;
 use wire::Document;
 
 use crate::exchange::now_ms;
@@ -26,9 +27,15 @@ const PARTS: usize = 16;
 /// Bytes of what the user wrote in a turn that are compared with later turns.
 const TURN_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes on each side of what is found in a document or a tool's result that its sketch is made of: what is planted is found again
+/// wherever it is planted.
+const PLANTED_BYTES: usize = 600;
+
 /// The risk of every conversation.
-#[derive(Default)]
-pub(crate) struct Conversations([Mutex<Generations>; PARTS]);
+pub(crate) struct Conversations {
+    parts: [Mutex<Generations>; PARTS],
+    sketches: SketchKey,
+}
 
 /// Two generations: when the younger is full it becomes the older, and what nobody asked for since is forgotten.
 #[derive(Default)]
@@ -56,10 +63,15 @@ impl Generations {
 }
 
 impl Conversations {
+    /// None yet; near-duplicates are found by sketches under this key.
+    pub(crate) fn new(sketches: SketchKey) -> Self {
+        Self { parts: Default::default(), sketches }
+    }
+
     fn part(&self, id: ConversationId) -> MutexGuard<'_, Generations> {
         let part = usize::from(id.to_bytes()[0]) % PARTS;
         // A state is put in whole: nothing is left half done by a panic.
-        self.0[part].lock().unwrap_or_else(PoisonError::into_inner)
+        self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The risk of a conversation, should this be its next turn.
@@ -84,6 +96,7 @@ pub(crate) struct Turn {
     id: ConversationId,
     /// The risk of its conversation, with it.
     pub(crate) risk: u8,
+    sketch: Sketch,
 }
 
 impl Turn {
@@ -94,9 +107,15 @@ impl Turn {
         files: &Files,
         inspected: &Inspected,
     ) -> Self {
-        let facts = facts(document, files, inspected, now_ms());
+        let (facts, sketch) =
+            facts(document, files, inspected, (&conversations.sketches, now_ms()));
         let risk = conversations.preview(id, &facts);
-        Self { conversations: Arc::clone(conversations), facts, id, risk }
+        Self { conversations: Arc::clone(conversations), facts, id, risk, sketch }
+    }
+
+    /// What its text is like: what the user wrote, or what was found in what others did.
+    pub(crate) const fn sketch(&self) -> Sketch {
+        self.sketch
     }
 
     /// The fingerprint of what the user wrote.
@@ -118,8 +137,13 @@ impl Turn {
     }
 }
 
-/// What the last turn of a request says.
-fn facts(document: &Document<'_>, files: &Files, inspected: &Inspected, time_ms: u64) -> TurnFacts {
+/// What the last turn of a request says, and what it is like.
+fn facts(
+    document: &Document<'_>,
+    files: &Files,
+    inspected: &Inspected,
+    (key, time_ms): (&SketchKey, u64),
+) -> (TurnFacts, Sketch) {
     let fields = &document.fields;
     let is_turn = |from: Provenance| from == Provenance::User || from.trust() == Trust::Low;
     let after_last = fields.iter().rposition(|field| is_turn(field.provenance)).map(|at| at + 1);
@@ -134,9 +158,10 @@ fn facts(document: &Document<'_>, files: &Files, inspected: &Inspected, time_ms:
         Place::File(file) => files.texts.get(*file).is_some_and(|file| file.position >= first),
     };
     let findings = inspected.places.iter().zip(&inspected.findings);
-    let findings = findings
-        .filter(|(place, found)| is_within(place) && is_turn(found.provenance))
-        .map(|(_, found)| &found.finding);
+    let findings =
+        findings.filter(|(place, found)| is_within(place) && is_turn(found.provenance));
+    let planted = planted((document, files), findings.clone());
+    let findings = findings.map(|(_, found)| &found.finding);
     let mut text = String::new();
     for field in fields.get(first..end).unwrap_or_default() {
         let room = TURN_BYTES_MAX.saturating_sub(text.len());
@@ -145,7 +170,29 @@ fn facts(document: &Document<'_>, files: &Files, inspected: &Inspected, time_ms:
             text.push('\n');
         }
     }
-    TurnFacts::of(&text, findings, time_ms)
+    let (print, sketch) = TurnPrint::with_sketch(&text, key);
+    let sketch = planted.map_or(sketch, |text| TurnPrint::with_sketch(text, key).1);
+    (TurnFacts::with(print, findings, time_ms), Sketch::new(sketch))
+}
+
+/// The text around what speaks most of an attack, if that is in what neither user nor operator wrote.
+fn planted<'a>(
+    (document, files): (&'a Document<'_>, &'a Files),
+    findings: impl Iterator<Item = (&'a Place, &'a LocatedFinding)>,
+) -> Option<&'a str> {
+    let speaks = |found: &Finding| hunt::speaks_of_attack(&found.kind, found.rank);
+    let (place, found) = findings
+        .filter(|(_, found)| speaks(&found.finding))
+        .max_by_key(|(_, found)| found.finding.rank)
+        .filter(|(_, found)| found.provenance.trust() == Trust::Low)?;
+    let text: &str = match place {
+        Place::Field(field) => &document.fields.get(*field)?.text,
+        Place::File(file) => &files.texts.get(*file)?.text,
+    };
+    let span = found.finding.span.range();
+    let from = text.floor_char_boundary(span.start.saturating_sub(PLANTED_BYTES));
+    let to = text.ceil_char_boundary(span.end.saturating_add(PLANTED_BYTES));
+    text.get(from..to)
 }
 
 #[cfg(test)]
@@ -164,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_preview_changes_nothing() {
-        let conversations = Conversations::default();
+        let conversations = Conversations::new(SketchKey::new([0; 16]));
         let previewed = conversations.preview(id(1), &suspicious());
         assert_eq!(conversations.preview(id(1), &suspicious()), previewed);
         assert_eq!(conversations.update(id(1), &suspicious()), previewed);
@@ -173,7 +220,7 @@ mod tests {
 
     #[test]
     fn no_more_conversations_are_kept_than_there_is_room_for() {
-        let conversations = Conversations::default();
+        let conversations = Conversations::new(SketchKey::new([0; 16]));
         let mut number = 0;
         while number < 3 * CONVERSATIONS_MAX as u32 {
             conversations.update(id(number), &suspicious());
@@ -187,7 +234,7 @@ mod tests {
             let part = part.lock().expect("not poisoned");
             part.young.len() + part.old.len()
         };
-        assert!(conversations.0.iter().map(kept).sum::<usize>() <= CONVERSATIONS_MAX);
+        assert!(conversations.parts.iter().map(kept).sum::<usize>() <= CONVERSATIONS_MAX);
         assert!(conversations.preview(id(0), &TurnFacts::default()) > 50);
         assert_eq!(conversations.preview(id(17), &TurnFacts::default()), 0);
     }

@@ -1,4 +1,4 @@
-//! What baselines and reports need of every interaction: noted as it opens, is sent on and ends, without ever making it wait.
+//! What baselines, campaigns and reports need of every interaction: noted as it opens, is sent on and ends, without ever making it wait.
 //!
 //! INVARIANT: an interaction that ends is handed on or counted as lost; nothing here blocks. INVARIANT: bounded: [`WAITING_MAX`] interactions on their way, and the
 //! owners of the last [`crate::owners::INTERACTIONS_MAX`].
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use events::{Ending, InteractionClosed, InteractionOpened, Principal, TokenUsage};
-use hunt::{Observation, Outcome, Print, SeriesName};
+use hunt::{Observation, Outcome, Print, SeriesName, Sighting, Sketch};
 use telemetry::{Counted, Span};
 use tokio::sync::mpsc;
 
@@ -21,14 +21,19 @@ use crate::{
     quota::Quotas,
     refusal::ISOLATED,
     settings::Settings,
+    sighting,
     spans::{self, Spans},
 };
 
-/// Interactions that have ended and wait to be compared; about two megabytes.
+/// Interactions that have ended and wait to be compared; about six megabytes.
 const WAITING_MAX: usize = 8_192;
 
 /// One that has ended.
-pub(crate) type Ended = (Arc<SeriesName>, Observation);
+pub(crate) struct Ended {
+    pub(crate) name: Arc<SeriesName>,
+    pub(crate) seen: Observation,
+    pub(crate) sighting: Box<Sighting>,
+}
 
 /// Where interactions are noted. Cheap to clone.
 #[derive(Clone)]
@@ -54,6 +59,7 @@ pub(crate) struct Watched {
     labels: Labels,
     /// It is under way until this is dropped.
     _open: Counted,
+    sighting: Box<Sighting>,
     span: Option<Span>,
 }
 
@@ -119,6 +125,7 @@ impl Watch {
             is_streamed: opened.streamed,
             labels: self.metrics.opened(opened),
             _open: self.metrics.open.hold(),
+            sighting: Box::new(sighting::began(opened)),
             span: spans.and_then(|spans| spans.begin(opened)),
         }
     }
@@ -128,7 +135,7 @@ impl Watch {
         &self,
         one: Watched,
         closed: &InteractionClosed,
-        print: Option<Print>,
+        said: Option<(Print, Sketch)>,
         observed: &Observed,
     ) {
         self.metrics.closed(&one.labels, closed, observed);
@@ -142,9 +149,10 @@ impl Watch {
         {
             self.metrics.spans_lost(1);
         }
-        let tokens = observed.tokens;
+        let (tokens, time_ms) = (observed.tokens, now_ms());
+        let (print, sketch) = said.unzip();
         let seen = Observation {
-            time_ms: now_ms(),
+            time_ms,
             input_tokens: tokens.input,
             output_tokens: tokens.output,
             duration_us: closed.duration_us,
@@ -152,7 +160,9 @@ impl Watch {
             outcome: outcome(closed),
             print,
         };
-        if self.ended.try_send((one.name, seen)).is_err() {
+        let (mut sighting, name) = (one.sighting, one.name);
+        sighting::ended(&mut sighting, closed, sketch, time_ms);
+        if self.ended.try_send(Ended { name, seen, sighting }).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
             self.metrics.watch_lost();
         }
@@ -201,8 +211,8 @@ mod tests {
         let watched = watch.opened(&opened, &named("strangers"), false);
         let closed = crate::blank::closing(interaction);
         watch.closed(watched, &closed, None, &Observed::default());
-        let (name, _) = waiting.try_recv().expect("handed on");
-        assert_eq!(name.principal, key_holder(&named("strangers")));
+        let ended = waiting.try_recv().expect("handed on");
+        assert_eq!(ended.name.principal, key_holder(&named("strangers")));
     }
 
     #[test]

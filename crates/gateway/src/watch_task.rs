@@ -1,9 +1,9 @@
-//! The task that compares interactions with baselines, puts findings on record, and keeps what was learnt.
+//! The task that compares interactions with baselines and with each other, puts findings and campaigns on record, and keeps what was learnt.
 //!
 //! INVARIANT: it ends when nothing can end any more, and has then kept what it knows. INVARIANT: what is lost is counted, logged and recorded.
 //! INVARIANT: what was learnt is replaced in one step: a crash leaves the file of before.
 //!
-//! Not here: what is ordinary (`hunt`).
+//! Not here: what is ordinary, and what belongs together (`hunt`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -13,8 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use events::{Anomaly, Event, EventBody, NodeNotice};
-use hunt::{Baselines, SERIES_BYTES_MAX, SERIES_MAX};
+use events::{Anomaly, CampaignNotice, CampaignPhase, Event, EventBody, NodeNotice};
+use hunt::{
+    Baselines, CAMPAIGNS_BYTES_MAX, Campaigns, SERIES_BYTES_MAX, SERIES_MAX, SnapshotError,
+};
 use journal::Journal;
 use net::Shutdown;
 use tokio::sync::mpsc::Receiver;
@@ -32,13 +34,20 @@ const FILE_BYTES_MAX: u64 = (SERIES_MAX * SERIES_BYTES_MAX + (1 << 20)) as u64;
 /// What the task works with.
 pub(crate) struct WatchTask {
     pub(crate) baselines: Baselines,
-    /// Where what was learnt is kept; nowhere without it.
-    pub(crate) file: Option<PathBuf>,
+    pub(crate) campaigns: Campaigns,
+    pub(crate) files: WatchFiles,
     pub(crate) journal: Journal,
     pub(crate) lost: Arc<AtomicU64>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) shutdown: Shutdown,
     pub(crate) waiting: Receiver<Ended>,
+}
+
+/// Where what was learnt is kept; nowhere without them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WatchFiles {
+    pub(crate) baselines: Option<PathBuf>,
+    pub(crate) campaigns: Option<PathBuf>,
 }
 
 impl WatchTask {
@@ -53,12 +62,7 @@ impl WatchTask {
                     if count == 0 {
                         return self.keep();
                     }
-                    for (name, seen) in taken.drain(..) {
-                        let found = self.baselines.observe(&name, &seen);
-                        for one in found {
-                            self.tell(one);
-                        }
-                    }
+                    self.take(&mut taken);
                 }
                 () = sleep_until(next) => {
                     self.keep();
@@ -70,6 +74,31 @@ impl WatchTask {
                     self.keep();
                 }
             }
+        }
+    }
+
+    fn take(&mut self, taken: &mut Vec<Ended>) {
+        let mut is_changed = false;
+        for Ended { name, seen, sighting } in taken.drain(..) {
+            for found in self.baselines.observe(&name, &seen) {
+                self.tell(found);
+            }
+            let told = self.campaigns.observe(&sighting).notices;
+            is_changed |= told.iter().any(|one| one.campaign.phase != CampaignPhase::Grown);
+            self.tell_campaigns(told);
+        }
+        // What is on record as begun must be known after a crash, or it would begin again.
+        if is_changed {
+            self.keep_campaigns();
+        }
+    }
+
+    fn tell_campaigns(&self, told: Vec<CampaignNotice>) {
+        for notice in told {
+            let phase = notice.campaign.phase.as_str();
+            tracing::warn!(campaign = %notice.campaign.id, phase, "{}", notice.detail);
+            self.metrics.campaign(phase);
+            self.record(EventBody::Campaign(Box::new(notice)));
         }
     }
 
@@ -93,11 +122,25 @@ impl WatchTask {
             tracing::warn!("{detail}: they ended faster than that takes");
             self.record(EventBody::Node(NodeNotice { detail, state: String::from("degraded") }));
         }
-        let Some(file) = &self.file else { return };
+        let told = self.campaigns.advance(now_ms());
+        self.tell_campaigns(told);
+        self.keep_campaigns();
+        let Some(file) = &self.files.baselines else { return };
         let baselines = &mut self.baselines;
         let kept = tokio::task::block_in_place(|| write(file, &baselines.to_snapshot(now_ms())));
         if let Err(error) = kept {
             tracing::error!(%error, file = %file.display(), "what baselines learnt is not kept");
+        }
+    }
+}
+
+impl WatchTask {
+    fn keep_campaigns(&self) {
+        let Some(file) = &self.files.campaigns else { return };
+        let campaigns = &self.campaigns;
+        let kept = tokio::task::block_in_place(|| write(file, &campaigns.to_snapshot()));
+        if let Err(error) = kept {
+            tracing::error!(%error, file = %file.display(), "what is known of campaigns is not kept");
         }
     }
 }
@@ -113,19 +156,33 @@ fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// What was learnt before; nothing, with a warning, if that cannot be read.
 pub(crate) fn load(file: Option<&Path>) -> Baselines {
-    let Some(file) = file else { return Baselines::default() };
+    let read = |bytes: &[u8]| Baselines::from_snapshot(bytes, SERIES_MAX, now_ms());
+    kept((file, FILE_BYTES_MAX), "baselines begin anew", read)
+}
+
+/// What was known of campaigns; nothing, with a warning, if that cannot be read.
+pub(crate) fn load_campaigns(file: Option<&Path>) -> Campaigns {
+    kept((file, CAMPAIGNS_BYTES_MAX as u64), "campaigns begin anew", Campaigns::from_snapshot)
+}
+
+fn kept<T: Default>(
+    (file, bytes_max): (Option<&Path>, u64),
+    otherwise: &str,
+    read: impl Fn(&[u8]) -> Result<T, SnapshotError>,
+) -> T {
+    let Some(file) = file else { return T::default() };
     let mut bytes = Vec::new();
-    let read = File::open(file).and_then(|open| open.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
-    let why = match read {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Baselines::default(),
+    let filled = File::open(file).and_then(|open| open.take(bytes_max).read_to_end(&mut bytes));
+    let why = match filled {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return T::default(),
         Err(error) => error.to_string(),
-        Ok(_) => match Baselines::from_snapshot(&bytes, SERIES_MAX, now_ms()) {
-            Ok(baselines) => return baselines,
+        Ok(_) => match read(&bytes) {
+            Ok(known) => return known,
             Err(error) => error.to_string(),
         },
     };
-    tracing::warn!(file = %file.display(), "baselines begin anew: {why}");
-    Baselines::default()
+    tracing::warn!(file = %file.display(), "{otherwise}: {why}");
+    T::default()
 }
 
 #[cfg(test)]
@@ -146,5 +203,6 @@ mod tests {
         assert_eq!(load(Some(&file)).len(), 1);
         write(&file, b"rubbish").expect("written");
         assert!(load(Some(&file)).is_empty());
+        assert_eq!(load_campaigns(Some(&file)).open(), 0);
     }
 }

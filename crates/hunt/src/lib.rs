@@ -19,6 +19,7 @@
 //! Not here: where interactions come from and findings go (`gateway`), what one text or conversation says (`detect`), how well it works (`rehearsal`).
 
 mod baselines;
+mod campaign;
 mod distinct;
 mod familiar;
 mod fleet;
@@ -35,6 +36,11 @@ mod words;
 
 pub use baselines::{
     Baselines, MODEL_NAME_BYTES_MAX, SERIES_BYTES_MAX, SERIES_MAX, SERIES_PER_PRINCIPAL_MAX,
+};
+pub use campaign::{
+    CAMPAIGNS_BYTES_MAX, COUNTED_MAX, Campaigns, FLAGGED_MAX, Fate, Forgotten, KINDS_MAX,
+    LISTED_MAX, MEMBERS_MAX, OPEN_MAX, QUIET_MS, SKETCH_VALUES, STEPS_MAX, STRANDS_MAX, Sighting,
+    Sketch, TECHNIQUES_MAX, TEXTS_MAX, Told, UNFLAGGED_MAX, shape_words, speaks_of_attack,
 };
 pub use observation::{Observation, Outcome, Print, SeriesName};
 pub use snapshot::SnapshotError;

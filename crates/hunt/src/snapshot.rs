@@ -28,12 +28,12 @@ const TEXT_BYTES_MAX: usize = 1_024;
 
 /// Bytes that are no snapshot of this version. Whoever reads them goes on without what was learnt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a snapshot of baselines of this version: {what}")]
+#[error("not a snapshot of this version: {what}")]
 pub struct SnapshotError {
     what: &'static str,
 }
 
-const fn wrong(what: &'static str) -> SnapshotError {
+pub(crate) const fn wrong(what: &'static str) -> SnapshotError {
     SnapshotError { what }
 }
 

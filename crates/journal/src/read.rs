@@ -256,7 +256,10 @@ fn is_about(record: &Record, interaction: InteractionId) -> bool {
         EventBody::InteractionOpened(opened) => opened.interaction == interaction,
         EventBody::InteractionClosed(closed) => closed.interaction == interaction,
         EventBody::UserReport(report) => report.interaction == interaction,
-        EventBody::Administration(_) | EventBody::Anomaly(_) | EventBody::Node(_) => false,
+        EventBody::Administration(_)
+        | EventBody::Anomaly(_)
+        | EventBody::Campaign(_)
+        | EventBody::Node(_) => false,
     }
 }
 

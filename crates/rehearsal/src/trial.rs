@@ -19,9 +19,9 @@ pub(crate) const CALLERS: usize = 80;
 /// Weeks that are only learnt from.
 pub(crate) const LEARNING_WEEKS: u64 = 4;
 /// Hours of a week.
-const WEEK: u64 = 168;
+pub(crate) const WEEK: u64 = 168;
 /// A Monday at midnight, in hours since 1970.
-const BEGIN_HOUR: u64 = 4 * 24 + 2_800 * WEEK;
+pub(crate) const BEGIN_HOUR: u64 = 4 * 24 + 2_800 * WEEK;
 /// False alarms that are shown.
 const EXAMPLES_MAX: usize = 12;
 /// Requests in the hour that a plant which changes traffic needs.

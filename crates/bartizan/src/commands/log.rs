@@ -1,4 +1,4 @@
-//! `bartizan log tail|show|verify|decision|export|checkpoint`: reading the record, whether or not a gateway is writing.
+//! `bartizan log tail|show|campaigns|verify|decision|export|checkpoint`: reading the record, whether or not a gateway is writing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use journal::{
 };
 use serde::Serialize;
 
-use super::{log_decision, log_export, log_text};
+use super::{log_campaigns, log_decision, log_export, log_text};
 use crate::cli::{LogCommand, StateArgs};
 use crate::config;
 use crate::data_dir::DataDir;
@@ -43,6 +43,10 @@ pub(crate) fn run(command: &LogCommand) -> Result<Exit, Failure> {
         LogCommand::Export(arguments) => {
             let reader = reader(&open(&arguments.state)?);
             log_export::run(&reader, arguments, &mut output)
+        }
+        LogCommand::Campaigns(arguments) => {
+            let reader = reader(&open(&arguments.state)?);
+            log_campaigns::run(&reader, arguments, &mut output)
         }
         LogCommand::Verify { checkpoint, decision: None, state, format } => {
             let data = open(state)?;

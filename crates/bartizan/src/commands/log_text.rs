@@ -36,6 +36,10 @@ pub(crate) fn line(record: &Record) -> String {
             },
         ),
         EventBody::Anomaly(anomaly) => (String::from("anomaly"), anomaly_words(anomaly)),
+        EventBody::Campaign(notice) => {
+            let phase = notice.campaign.phase.as_str();
+            (notice.campaign.id.to_string(), format!("campaign {phase}: {}", notice.detail))
+        }
         EventBody::UserReport(report) => (report.interaction.to_string(), report_words(report)),
         EventBody::Node(notice) => {
             (record.node.to_string(), format!("{}: {}", notice.state, notice.detail))
@@ -64,7 +68,8 @@ fn report_words(report: &UserReport) -> String {
     words
 }
 
-fn open_words(opened: &InteractionOpened) -> String {
+/// An open record in words.
+pub(crate) fn open_words(opened: &InteractionOpened) -> String {
     let model = opened.model.as_deref().unwrap_or("-");
     let mut words = format!("{} {model}: {}", opened.operation, decision_words(&opened.decision));
     let found = found_words(&opened.findings);
@@ -84,7 +89,8 @@ fn open_words(opened: &InteractionOpened) -> String {
     words
 }
 
-fn close_words(closed: &InteractionClosed) -> String {
+/// A close record in words.
+pub(crate) fn close_words(closed: &InteractionClosed) -> String {
     let mut words = format!(
         "{} {}, {} B, {}",
         ending_words(closed.ending),
@@ -164,7 +170,10 @@ pub(crate) fn interaction(records: &[Record], said: &[Said]) -> String {
             EventBody::InteractionOpened(opened) => opened_block(&mut text, record, opened),
             EventBody::InteractionClosed(closed) => closed_block(&mut text, record, closed),
             EventBody::UserReport(report) => report_block(&mut text, record, report),
-            EventBody::Administration(_) | EventBody::Anomaly(_) | EventBody::Node(_) => {}
+            EventBody::Administration(_)
+            | EventBody::Anomaly(_)
+            | EventBody::Campaign(_)
+            | EventBody::Node(_) => {}
         }
         text.push('\n');
     }

@@ -22,6 +22,8 @@ mod key_changes;
 pub(crate) mod keys;
 mod keys_audit;
 pub(crate) mod log;
+mod log_campaign_text;
+mod log_campaigns;
 mod log_decision;
 mod log_export;
 mod log_text;

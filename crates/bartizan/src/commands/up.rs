@@ -90,6 +90,7 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
         external: settings.external,
         isolation: followed.isolation(),
         baselines: Some(data.baselines_file()),
+        campaigns: Some(data.campaigns_file()),
         journal: journal.clone(),
         judge: Judge::new(detect, policy, gateway.guards).breaking(rules.load().glass.clone()),
         keys: Arc::clone(&snapshot),

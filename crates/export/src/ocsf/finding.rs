@@ -18,7 +18,7 @@ use crate::severity::NOTABLE_RANK_MIN;
 
 const FINDINGS: Pair = Pair(2, "Findings");
 const PROFILES: &[&str] = &[security_control::PROFILE];
-const DETECTION: Class =
+pub(super) const DETECTION: Class =
     Class { uid: 2004, name: "Detection Finding", category: FINDINGS, profiles: PROFILES };
 const DATA_SECURITY: Class =
     Class { uid: 2006, name: "Data Security Finding", category: FINDINGS, profiles: PROFILES };
@@ -26,6 +26,7 @@ const DATA_SECURITY: Class =
 const CREATE: Pair = Pair(1, "Create");
 const NEW: Pair = Pair(1, "New");
 const RULE: Pair = Pair(1, "Rule");
+pub(super) const BEHAVIORAL: Pair = Pair(2, "Behavioral");
 const STATISTICAL: Pair = Pair(3, "Statistical");
 const LEARNING: Pair = Pair(4, "Learning (ML/DL)");
 /// Detectors that were trained.
@@ -173,7 +174,7 @@ fn common(source: &Source<'_>, class: Class, uid: &str, info: Object, rank: Rank
         .pair("confidence", confidence(rank))
 }
 
-fn analytic(name: &str, how: Pair) -> Object {
+pub(super) fn analytic(name: &str, how: Pair) -> Object {
     Object::new().with("name", name).with("uid", name).pair("type", how)
 }
 

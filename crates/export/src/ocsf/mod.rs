@@ -4,7 +4,7 @@
 //! |---|---|
 //! | an interaction opened or closed, a user's report | API Activity 6003 with `ai_operation`, `security_control`, `trace` |
 //! | a notable finding of a personal or secret thing, a key that was exposed | Data Security Finding 2006 |
-//! | any other notable finding, an anomaly | Detection Finding 2004 |
+//! | any other notable finding, an anomaly, a campaign | Detection Finding 2004 |
 //! | a change of keys, secrets, isolation, break-glass | Entity Management 3004 |
 //! | a node that started, stopped, recovered | Application Lifecycle 6002 |
 //! | a node that is degraded | Application Error 6008 |
@@ -20,6 +20,7 @@
 
 mod administration;
 mod api_activity;
+mod campaign;
 mod finding;
 mod integrity;
 mod parts;
@@ -95,6 +96,7 @@ pub(crate) fn events(
         }
         EventBody::UserReport(_) => events.push(api_activity::reported(&source)),
         EventBody::Anomaly(anomaly) => events.push(finding::anomaly(&source, anomaly)),
+        EventBody::Campaign(notice) => events.push(campaign::told(&source, &notice.campaign)),
         EventBody::Administration(change) if change.operation == KEY_EXPOSED => {
             events.push(finding::exposed(&source, change));
         }
@@ -151,8 +153,8 @@ impl Source<'_> {
 
     fn unmapped_if(&self, wanted: impl Fn(Field) -> bool) -> Object {
         use Field::{
-            Duration, FirstByte, InputTokens, OutputTokens, ParentSpan, RequestBytes,
-            ResponseBytes, Sequence, SpanId,
+            CampaignRequests, Duration, FirstByte, InputTokens, OutputTokens, ParentSpan,
+            RequestBytes, ResponseBytes, Sequence, SpanId,
         };
         let mut ours = Object::new();
         for (field, value) in self.facts.iter() {
@@ -173,7 +175,9 @@ impl Source<'_> {
                 ours.put_nested(field.name(), signed(us).into());
             }
         }
-        for field in [InputTokens, OutputTokens, RequestBytes, ResponseBytes, Sequence] {
+        let numbers =
+            [CampaignRequests, InputTokens, OutputTokens, RequestBytes, ResponseBytes, Sequence];
+        for field in numbers {
             // Too large for a whole number of the schema, which many readers hold in 32 bits.
             if let Some(number) = self.facts.number(field).filter(|one| whole(*one).is_none()) {
                 ours.put_nested(field.name(), signed(number).into());

@@ -274,6 +274,7 @@ async fn start(
         sealed,
         external,
         baselines: Some(data.join("baselines.bin")),
+        campaigns: Some(data.join("campaigns.json")),
         isolation,
         journal,
         judge,
