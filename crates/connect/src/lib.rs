@@ -30,6 +30,7 @@ mod providers;
 mod reference;
 mod settings;
 mod shared_limits;
+mod sinks;
 mod window;
 
 pub use adapter::GuardKind;
@@ -49,3 +50,7 @@ pub use settings::{
     CacheSettings, CircuitSettings, Details, GreyBand, GuardSettings, OnFailure, Stages,
 };
 pub use shared_limits::{Lease, OWED_MAX, SharedLimits, Verdict, WAITING_MAX};
+pub use sinks::{
+    BatchLimits, Begin, Retry, SinkError, SinkKind, SinkPlace, SinkReport, SinkSettings, Sinks,
+    sink_reports, sinks_markdown,
+};

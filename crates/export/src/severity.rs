@@ -70,6 +70,11 @@ impl Severity {
     }
 }
 
+/// How grave an event is, by OCSF's numbers: 1 informational to 5 critical.
+pub fn severity_of(body: &EventBody) -> u8 {
+    Severity::of(body) as u8
+}
+
 fn judged(decision: &Decision, findings: &[LocatedFinding]) -> Severity {
     let notable = findings.iter().any(|found| found.finding.rank >= NOTABLE_RANK_MIN);
     let least = if notable || decision.outcome == Outcome::Refused {

@@ -22,6 +22,7 @@ mod keys_audit;
 pub(crate) mod log;
 mod log_decision;
 mod log_export;
+mod log_sinks;
 mod log_text;
 mod process_limits;
 pub(crate) mod protect;

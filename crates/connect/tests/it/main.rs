@@ -1,4 +1,4 @@
-//! External guards against services that answer, fail, dawdle and lie.
+//! External guards against services that answer, fail, dawdle and lie; sinks against receivers that do.
 
 #![expect(
     clippy::expect_used,
@@ -10,3 +10,5 @@ mod keys;
 mod providers;
 mod questions;
 mod shared_limits;
+mod sink_bed;
+mod sinks;
