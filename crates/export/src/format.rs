@@ -4,6 +4,8 @@
 
 use std::io::Write as _;
 
+use events::Digest;
+
 use crate::entry::{Before, Entry, Memory};
 use crate::fact::Facts;
 use crate::redact::Redaction;
@@ -71,6 +73,11 @@ impl Exporter {
         Self { redacted, ..self }
     }
 
+    /// What lines of a record with this leaf call it: the leaf, or where anything is redacted, a keyed hash of it.
+    pub fn id(&self, leaf: Digest) -> Digest {
+        self.redacted.as_ref().map_or(leaf, |(redaction, _)| redaction.digest(leaf))
+    }
+
     /// Takes the next record, selected or not: later ones refer to it. Appends the lines it becomes; says whether it was
     /// selected.
     pub fn record(&mut self, entry: &Entry<'_>, out: &mut Vec<u8>) -> bool {
@@ -78,8 +85,9 @@ impl Exporter {
         // What is remembered is redacted too, for what follows it.
         let redacted = self.redacted.as_mut().map(|(redaction, memory)| {
             let event = redaction.of(entry.event);
-            let before = memory.note(&Entry { event: &event, ..*entry });
-            (event, before)
+            let (chain, leaf) = (redaction.digest(entry.chain), redaction.digest(entry.leaf));
+            let before = memory.note(&Entry { chain, event: &event, leaf, ..*entry });
+            (event, chain, leaf, Before { is_redacted: true, ..before })
         });
         if !self.selection.is_in_time(entry.event.time_ms) {
             return false;
@@ -90,7 +98,10 @@ impl Exporter {
             return false;
         }
         match &redacted {
-            Some((event, before)) => self.write(&Entry { event, ..*entry }, before, None, out),
+            Some((event, chain, leaf, before)) => {
+                let (chain, leaf) = (*chain, *leaf);
+                self.write(&Entry { chain, event, leaf, ..*entry }, before, None, out);
+            }
             None => self.write(entry, &before, facts, out),
         }
         true

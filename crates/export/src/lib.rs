@@ -34,7 +34,7 @@ pub mod testing;
 mod walk;
 
 pub use entry::{Entry, INTERACTIONS_REMEMBERED_MAX};
-pub use fact::{Facts, TEXT_BYTES_MAX, Value};
+pub use fact::{Facts, TEXT_BYTES_MAX, Value, calendar};
 pub use field::Field;
 pub use format::{Exporter, Format};
 pub use plain::{LINE_BYTES_MAX, VALUE_BYTES_MAX};
@@ -42,4 +42,4 @@ pub use redact::{KeyedHash, Redact, RedactError, Redaction};
 pub use reference::reference_markdown;
 pub use select::{Condition, ConditionError, Selection};
 pub use severity::severity_of;
-pub use walk::FactReader;
+pub use walk::{FactReader, class};

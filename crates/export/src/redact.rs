@@ -7,7 +7,8 @@
 //! equal values stay equal and every format still takes them. Whoever has no key cannot compute them.
 //!
 //! INVARIANT: what is removed or hashed is in no line of any format, also not where a later record says it again.
-//! INVARIANT: leaf and chain are those of the record as it was written, which still proves it.
+//! INVARIANT: leaf and chain, which are over the record as it was written, are hashed too: with them, whoever has the rest of an
+//! event could try what was taken out until it fits.
 //!
 //! Not here: the key that hashes, which the caller has.
 
@@ -15,8 +16,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use events::{
-    ConversationId, Event, EventBody, InteractionClosed, InteractionOpened, KeyId, Principal,
-    UserReport,
+    ConversationId, Digest, Event, EventBody, InteractionClosed, InteractionOpened, KeyId,
+    Principal, UserReport,
 };
 
 use crate::field::Field;
@@ -115,6 +116,11 @@ impl Redaction {
     /// Whether anything is redacted.
     pub const fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// What stands for a leaf, or the head of a chain.
+    pub(crate) fn digest(&self, digest: Digest) -> Digest {
+        Digest((self.hash)(&digest.to_string()))
     }
 
     /// The event without what is redacted.

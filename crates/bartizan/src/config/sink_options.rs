@@ -21,6 +21,7 @@ pub(crate) struct SinkOptions {
     #[schemars(example = &"siem")]
     pub(crate) name: String,
     /// The contract it speaks; docs/reference/sinks.md says what each needs.
+    #[schemars(example = &"syslog")]
     pub(crate) kind: SinkKindOption,
     /// What records become; the kind's own unless given.
     #[schemars(example = &"ocsf")]
@@ -102,8 +103,22 @@ const fn dead_letter_bytes_max() -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SinkKindOption {
+    /// Elasticsearch or OpenSearch.
+    Elastic,
     /// A file on this machine.
     File,
+    /// Google Security Operations.
+    GoogleSecops,
+    /// NATS JetStream.
+    Nats,
+    /// A collector of OpenTelemetry.
+    Otlp,
+    /// Microsoft Sentinel.
+    Sentinel,
+    /// Splunk's HTTP Event Collector.
+    SplunkHec,
+    /// RFC 5424.
+    Syslog,
     /// Lines, posted.
     Webhook,
 }
@@ -111,7 +126,14 @@ pub(crate) enum SinkKindOption {
 impl SinkKindOption {
     pub(crate) const fn kind(self) -> SinkKind {
         match self {
+            Self::Elastic => SinkKind::Elastic,
             Self::File => SinkKind::File,
+            Self::GoogleSecops => SinkKind::GoogleSecops,
+            Self::Nats => SinkKind::Nats,
+            Self::Otlp => SinkKind::Otlp,
+            Self::Sentinel => SinkKind::Sentinel,
+            Self::SplunkHec => SinkKind::SplunkHec,
+            Self::Syslog => SinkKind::Syslog,
             Self::Webhook => SinkKind::Webhook,
         }
     }

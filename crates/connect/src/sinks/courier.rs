@@ -296,6 +296,7 @@ impl Courier {
         cursor.sent += tally.sent;
         cursor.trouble = None;
         self.write().await?;
+        self.recovered();
         let lost = lost + refused - dead;
         self.course.settled(&self.cursor, [tally.sent, filtered, dead, lost]);
         Ok(())

@@ -99,6 +99,8 @@ mod tests {
 
     fn letter(sequence: u64) -> Letter {
         let item = Item {
+            class: "administration",
+            node: events::NodeId::new(1),
             id: Digest([7; 32]),
             lines: vec!["{}".into()],
             sequence,

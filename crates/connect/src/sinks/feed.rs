@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use events::{Digest, NodeId};
-use export::{Entry, Exporter, severity_of};
+use export::{Entry, Exporter, class, severity_of};
 use journal::{Position, ReadError, Reader, Record, Records};
 
 use super::cursor::Cursor;
@@ -115,8 +115,15 @@ impl Feed {
         }
         let text = String::from_utf8_lossy(&lines);
         let lines = text.lines().map(str::to_owned).collect();
-        let severity = severity_of(&event.body);
-        let item = Item { id: leaf, lines, sequence, severity, time_ms: event.time_ms };
+        let item = Item {
+            class: class(&event.body),
+            id: self.exporter.id(leaf),
+            lines,
+            node,
+            sequence,
+            severity: severity_of(&event.body),
+            time_ms: event.time_ms,
+        };
         self.put(batch, item, chain, limits);
     }
 

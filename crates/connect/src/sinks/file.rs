@@ -1,10 +1,11 @@
 //! A file: lines, appended and synced.
 //!
 //! A batch is taken once it is on the medium. A file that has reached `rotate_bytes` is renamed to `NAME.1` (the one before to
-//! `NAME.2`, …) and the oldest beyond `files` is removed. A line that a full disk or a killed process left half is cut off
-//! before the next one is written, so every line is whole.
+//! `NAME.2`, …) and the oldest beyond `files` is removed. A batch that a full disk left half is cut off; a line that a power cut
+//! left half gets its break, so that the next one is whole, and comes again.
 //!
-//! INVARIANT: the folder is there: a sink makes files, no folders.
+//! INVARIANT: no byte is cut off that this very batch did not write. INVARIANT: the folder is there: a sink makes files, no
+//! folders.
 
 use std::io::{ErrorKind, Result};
 use std::path::{Path, PathBuf};
@@ -27,8 +28,6 @@ const FILES_DEFAULT: u64 = 9;
 const FILES_MAX: u64 = 1_000;
 /// The smallest file that can be asked for.
 const ROTATE_BYTES_MIN: u64 = 4 << 10;
-/// Bytes at the end of a file among which the end of its last line is looked for.
-const TAIL_BYTES_MAX: u64 = 8 << 20;
 
 /// Where it goes, and how much of it is kept. Its work is blocking.
 #[derive(Clone)]
@@ -63,9 +62,10 @@ impl File {
     fn append(&self, bytes: &[u8]) -> Result<()> {
         self.rotate()?;
         let file = self.disk.open_append(&self.path)?;
-        let end = self.end_of_lines()?;
-        file.truncate(end)?;
-        if let Err(error) = file.append(bytes).and_then(|()| file.sync()) {
+        let (end, is_whole) = self.end()?;
+        let appended = if is_whole { file.append(bytes) } else { file.append(&[b"\n", bytes].concat()) };
+        if let Err(error) = appended.and_then(|()| file.sync()) {
+            // Our own bytes, and no others.
             drop(file.truncate(end));
             return Err(error);
         }
@@ -76,19 +76,12 @@ impl File {
         self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// Where the last whole line ends.
-    fn end_of_lines(&self) -> Result<u64> {
+    /// How long the file is, and whether its last line is whole.
+    fn end(&self) -> Result<(u64, bool)> {
         let read = self.disk.open_read(&self.path)?;
-        let length = read.length()?;
-        let (mut end, mut byte) = (length, [0]);
-        while end > 0 && length - end <= TAIL_BYTES_MAX {
-            if read.read_at(&mut byte, end - 1)? == 1 && byte == *b"\n" {
-                return Ok(end);
-            }
-            end -= 1;
-        }
-        // A file that is no lines is not ours to cut.
-        if end == 0 { Ok(0) } else { Err(std::io::Error::new(ErrorKind::InvalidData, "no lines")) }
+        let (length, mut byte) = (read.length()?, [0]);
+        let is_read = length > 0 && read.read_at(&mut byte, length - 1)? == 1;
+        Ok((length, !is_read || byte == *b"\n"))
     }
 
     fn rotate(&self) -> Result<()> {

@@ -1,16 +1,21 @@
 //! A record as a sink gets it, and a batch of them.
 //!
-//! INVARIANT: the id is the record's leaf: the same each time, another one for any other record.
+//! INVARIANT: the id is the record's leaf, or a keyed hash of it where anything is redacted: the same each time, another one for
+//! any other record.
 
-use events::Digest;
+use events::{Digest, NodeId};
 
 /// A record, written in the sink's format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// Its leaf.
+    /// What happened: `interaction_opened`.
+    pub(crate) class: &'static str,
+    /// What it is called wherever it is sent.
     pub(crate) id: Digest,
     /// What it became, one text for each line, without breaks.
     pub(crate) lines: Vec<String>,
+    /// Whose record.
+    pub(crate) node: NodeId,
     /// Its place.
     pub(crate) sequence: u64,
     /// How grave it is: 1 to 5.

@@ -12,7 +12,7 @@ use super::backoff::RETRY_AFTER_MAX;
 use super::courier::REFUSED_IN_A_ROW_MAX;
 use super::deliver::{Deliver, SinkError};
 use super::settings::SinkSettings;
-use super::{file, webhook};
+use super::{elastic, file, nats, otlp, secops, sentinel, splunk, syslog, webhook};
 
 /// What a row is.
 struct Row {
@@ -46,6 +46,11 @@ macro_rules! kinds {
     };
 }
 
+/// Formats whose lines are objects of JSON, one event each.
+const OBJECTS: &[Format] = &[Format::Ocsf, Format::Ocsf19, Format::Ecs, Format::JsonLines];
+/// All but messages of OpenTelemetry, which only its own receivers read.
+const EVENTS: &[Format] =
+    &[Format::Ocsf, Format::Ocsf19, Format::Ecs, Format::JsonLines, Format::Cef, Format::Leef];
 const LINES: &[Format] = &[
     Format::JsonLines,
     Format::Cef,
@@ -73,6 +78,83 @@ kinds! {
                 `SECONDS.BODY`. A status of 200 to 299 acknowledges all of it.",
         needs: &["url"],
         takes: &["key", "headers", "ca_file"],
+        formats: LINES,
+        batch_bytes_max: 1 << 20,
+    };
+    Syslog: Row {
+        name: "syslog",
+        about: "RFC 5424 at `tls://HOST:6514` (RFC 5425), `tcp://HOST:PORT` (octet counting, RFC 6587), or `udp://127.0.0.1:PORT`, \
+                which is for this machine only. The host is the node, the message id the class of the event, and \
+                `[bartizan@32473 id=\"…\" sequence=\"…\"]` its id and place. Syslog acknowledges nothing, so each batch is a \
+                connection, and is taken once the receiver closes its end after we closed ours, having read all of it; \
+                `acknowledge = \"none\"` is for receivers that never close. `facility` is 13 (log audit). Set the \
+                receiver's limit of a message (`maxMessageSize` of rsyslog, 8 KiB) above the longest event: what is \
+                longer, it cuts.",
+        needs: &["url"],
+        takes: &["ca_file", "facility", "acknowledge"],
+        formats: &[Format::Cef, Format::Leef, Format::JsonLines, Format::Ecs, Format::Ocsf, Format::Ocsf19],
+        batch_bytes_max: 1 << 20,
+    };
+    SplunkHec: Row {
+        name: "splunk_hec",
+        about: "Splunk's HTTP Event Collector at `URL/services/collector/event`; `key` is its token. A batch is taken once the \
+                indexer acknowledges it, so the token needs indexer acknowledgement; `acknowledge = \"none\"` takes an answer \
+                for it, which means that events are in a queue in memory. `source_type` is `bartizan:FORMAT`. Each event has \
+                the fields `bartizan_id` and `bartizan_sequence`.",
+        needs: &["url", "key"],
+        takes: &["ca_file", "headers", "index", "source_type", "acknowledge"],
+        formats: EVENTS,
+        batch_bytes_max: 800 << 10,
+    };
+    Elastic: Row {
+        name: "elastic",
+        about: "Elasticsearch or OpenSearch at `URL/INDEX/_bulk`: `create` with the id of each event, so what is sent twice is there \
+                once. `index` may be a data stream; formats without `@timestamp` are given one. `key` is an API key, or with \
+                `user` that user's password.",
+        needs: &["url", "index"],
+        takes: &["key", "user", "ca_file", "headers"],
+        formats: &[Format::Ecs, Format::Ocsf, Format::Ocsf19, Format::JsonLines],
+        batch_bytes_max: 4 << 20,
+    };
+    Otlp: Row {
+        name: "otlp",
+        about: "A collector of OpenTelemetry at `URL/v1/logs`: OTLP over HTTP, in JSON. A partial success says how many records \
+                were refused and not which, and must not be sent again: so many are `dead`, and the dead letter names the batch.",
+        needs: &["url"],
+        takes: &["ca_file", "headers"],
+        formats: &[Format::Otel],
+        batch_bytes_max: 1 << 20,
+    };
+    Sentinel: Row {
+        name: "sentinel",
+        about: "Microsoft Sentinel, by the Logs Ingestion API of Azure Monitor. `url` is the endpoint of data collection, `rule` the \
+                immutable id of the data collection rule, `stream` its stream; `tenant`, `client_id` and `key` (the secret) are of an \
+                application in Entra that may publish metrics to the rule. Each event is an object of the format with \
+                `TimeGenerated` and `BartizanId` in front.",
+        needs: &["url", "key", "tenant", "client_id", "rule", "stream"],
+        takes: &["ca_file", "token_url"],
+        formats: OBJECTS,
+        // 1 MB a call, with what is put around and in front of each event.
+        batch_bytes_max: 800_000,
+    };
+    GoogleSecops: Row {
+        name: "google_secops",
+        about: "Google Security Operations, by `logs.import` of the Chronicle API (v1alpha). `key` is the JSON file of a service \
+                account; `project`, `location`, `instance`, `log_type` and `forwarder` say where logs go. Without a `url` it is \
+                `https://LOCATION-chronicle.googleapis.com`. Each log has the label `bartizan_id`.",
+        needs: &["key", "project", "location", "instance", "log_type", "forwarder"],
+        takes: &["url", "ca_file", "token_url"],
+        formats: EVENTS,
+        // 4 MB a call, of which base64 and labels are a part.
+        batch_bytes_max: 2 << 20,
+    };
+    Nats: Row {
+        name: "nats",
+        about: "NATS JetStream at `nats://HOST:4222`, or `tls://HOST:4222` (TLS begins after the greeting). Each line is published to \
+                `subject` with `Nats-Msg-Id`, by which the stream drops what it has within its window of duplicates, and is taken \
+                once the stream acknowledges it. `key` is a token, or with `user` that user's password. A stream has to be there.",
+        needs: &["url", "subject"],
+        takes: &["key", "user", "ca_file"],
         formats: LINES,
         batch_bytes_max: 1 << 20,
     };
@@ -117,6 +199,13 @@ impl SinkKind {
         Ok(match self {
             Self::File => Box::new(file::File::new(settings, Arc::clone(disk))?),
             Self::Webhook => Box::new(webhook::Webhook::new(settings)?),
+            Self::Syslog => Box::new(syslog::Syslog::new(settings)?),
+            Self::SplunkHec => Box::new(splunk::SplunkHec::new(settings)?),
+            Self::Elastic => Box::new(elastic::Elastic::new(settings)?),
+            Self::Otlp => Box::new(otlp::Otlp::new(settings)?),
+            Self::Sentinel => Box::new(sentinel::Sentinel::new(settings)?),
+            Self::GoogleSecops => Box::new(secops::SecOps::new(settings)?),
+            Self::Nats => Box::new(nats::Nats::new(settings)?),
         })
     }
 }
@@ -136,8 +225,8 @@ const PROMISES: &str = "\
 ## What is promised
 
 **At least once.** How far a sink came is in `DATA/sinks/NAME.json`, written and synced once a batch is acknowledged. After a crash
-between the two, the batch is sent again: the same records with the same ids (their leaves, in every format), so a receiver can drop
-what it has. Only what survives a power cut is sent.
+between the two, the batch is sent again: the same records with the same ids (their leaves, or keyed hashes of them where
+anything is redacted), so a receiver can drop what it has. Only what survives a power cut is sent.
 
 **In order, without gaps.** Records have `sequence`, one after the other. A sink that is sent only some (`where`) has gaps that are
 counted as `filtered`. What is sent again comes later than what followed it only where a receiver took a part of a batch.

@@ -11,4 +11,7 @@ mod providers;
 mod questions;
 mod shared_limits;
 mod sink_bed;
+mod sink_files;
+mod sink_kinds;
+mod sink_servers;
 mod sinks;

@@ -80,6 +80,10 @@ fn what_is_redacted_is_in_no_line_of_any_format() {
             let redacted = lines(format, &fields, &[]);
             assert!(!redacted.contains("mark-"), "{format:?} {how:?}: {redacted}");
             assert!(!redacted.contains("192.0.2.77"), "{format:?} {how:?}: {redacted}");
+            let (leaf, chain) = (entry(&marked()[0], 1).leaf, entry(&marked()[0], 1).chain);
+            assert!(
+                !redacted.contains(&leaf.to_string()) && !redacted.contains(&chain.to_string())
+            );
             assert!(!redacted.contains(events::KeyId::new(1_234_567).as_str()), "{redacted}");
             assert_eq!(redacted.lines().count(), plain.lines().count());
         }
