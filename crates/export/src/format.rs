@@ -128,7 +128,7 @@ impl Exporter {
             Format::Otel => push(out, &otel::line(entry, before, &facts, version)),
             Format::Ocsf => write_ocsf((entry, before, &facts), ocsf::Release::V1_8, version, out),
             Format::Ocsf19 => {
-                write_ocsf((entry, before, &facts), ocsf::Release::V1_9, version, out)
+                write_ocsf((entry, before, &facts), ocsf::Release::V1_9, version, out);
             }
         }
     }

@@ -199,8 +199,9 @@ impl Redaction {
     }
 
     fn hashed(&self, text: &str) -> String {
-        let hash = (self.hash)(text);
-        hash.iter().take(HASHED_CHARACTERS / 2).map(|byte| format!("{byte:02x}")).collect()
+        let mut hashed = Digest((self.hash)(text)).to_string();
+        hashed.truncate(HASHED_CHARACTERS);
+        hashed
     }
 
     fn text(&self, field: Field, text: &mut String) {

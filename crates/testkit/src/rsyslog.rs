@@ -123,15 +123,19 @@ fn configured(way: SyslogWay<'_>, address: SocketAddr, folder: &Path) -> Result<
             key_file.display()
         );
     }
-    text.push_str(")\n");
-    text.push_str(&match way {
-        SyslogWay::Udp => format!("module(load=\"imudp\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"{port}\" ruleset=\"all\")\n"),
-        SyslogWay::Tcp => format!("module(load=\"imtcp\")\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\" ruleset=\"all\")\n"),
-        SyslogWay::Tls { .. } => format!(
-            "module(load=\"imtcp\" streamDriver.name=\"gtls\" streamDriver.mode=\"1\" streamDriver.authMode=\"anon\")\n\
-             input(type=\"imtcp\" address=\"127.0.0.1\" port=\"{port}\" ruleset=\"all\")\n"
+    let (module, options) = match way {
+        SyslogWay::Udp => ("imudp", ""),
+        SyslogWay::Tcp => ("imtcp", ""),
+        SyslogWay::Tls { .. } => (
+            "imtcp",
+            " streamDriver.name=\"gtls\" streamDriver.mode=\"1\" streamDriver.authMode=\"anon\"",
         ),
-    });
+    };
+    let _never_fails = write!(
+        text,
+        ")\nmodule(load=\"{module}\"{options})\n\
+         input(type=\"{module}\" address=\"127.0.0.1\" port=\"{port}\" ruleset=\"all\")\n"
+    );
     let _never_fails = write!(
         text,
         "template(name=\"all\" type=\"string\" string=\"%pri%|%timestamp:::date-rfc3339%|%hostname%|%app-name%|%msgid%|%structured-data%|%msg%\\n\")\n\

@@ -151,7 +151,7 @@ impl Courier {
         let mut waiting = VecDeque::new();
         if !batch.items.is_empty() {
             waiting.push_back(batch.items);
-        };
+        }
         while let Some(items) = waiting.pop_front() {
             match self.attempt(&items).await? {
                 Ok(answer) => {
@@ -319,7 +319,7 @@ impl Courier {
                     return Ok(kept);
                 }
                 Err(error) => {
-                    self.fail(None, &format!("dead letters cannot be kept: {error}")).await?
+                    self.fail(None, &format!("dead letters cannot be kept: {error}")).await?;
                 }
             }
         }

@@ -190,7 +190,7 @@ mod tests {
         let cursor = Cursor { next: 7, sent: 6, ..Cursor::begin(NodeId::new(1), 0) };
         file(&disk).write(&cursor).expect("written");
         assert!(file(&disk).read().is_err(), "6 of 7 records: one is unaccounted for");
-        for bytes in [&b""[..], b"{}", b"{\"next\":1", &[b' '; 70_000]] {
+        for bytes in [&b""[..], b"{}", b"{\"next\":1", &vec![b' '; 70_000]] {
             disk.tamper(Path::new("data/sinks/siem.json"), bytes.to_vec());
             assert!(file(&disk).read().is_err());
         }

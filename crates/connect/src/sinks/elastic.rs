@@ -7,6 +7,8 @@
 //! A bulk answers for each line: 2xx and 409 are taken; 429, 5xx, and 403 of a block (an index that is read only because a disk is
 //! full) are sent again; other 4xx, a mapping that does not fit, are refused.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use data_encoding::BASE64;
 use export::Format;
@@ -103,10 +105,11 @@ impl Elastic {
         let mut body = String::new();
         for item in items {
             for (id, line) in item.ids() {
-                body.push_str(&format!("{{\"create\":{{\"_id\":\"{id}\"}}}}\n"));
+                let _never_fails = writeln!(body, "{{\"create\":{{\"_id\":\"{id}\"}}}}");
                 match line.strip_prefix('{') {
                     Some(rest) if !self.is_timed => {
-                        body.push_str(&format!("{{\"@timestamp\":{},{rest}", item.time_ms));
+                        let time_ms = item.time_ms;
+                        let _never_fails = write!(body, "{{\"@timestamp\":{time_ms},{rest}");
                     }
                     _ => body.push_str(line),
                 }

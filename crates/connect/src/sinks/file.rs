@@ -63,7 +63,8 @@ impl File {
         self.rotate()?;
         let file = self.disk.open_append(&self.path)?;
         let (end, is_whole) = self.end()?;
-        let appended = if is_whole { file.append(bytes) } else { file.append(&[b"\n", bytes].concat()) };
+        let appended =
+            if is_whole { file.append(bytes) } else { file.append(&[b"\n", bytes].concat()) };
         if let Err(error) = appended.and_then(|()| file.sync()) {
             // Our own bytes, and no others.
             drop(file.truncate(end));

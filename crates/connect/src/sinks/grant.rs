@@ -89,7 +89,7 @@ pub(crate) fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
         for byte in value.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    form.push(byte)
+                    form.push(byte);
                 }
                 byte => form.extend_from_slice(format!("%{byte:02X}").as_bytes()),
             }

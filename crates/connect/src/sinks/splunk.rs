@@ -186,9 +186,12 @@ impl Deliver for SplunkHec {
 /// One record is to blame. The others are sent again: those before it may be there, but nothing acknowledges them.
 fn one_refused(count: usize, place: usize, said: &Said) -> Answer {
     let why = || format!("code {}: {}", said.code, super::deliver::words(&said.text));
-    let verdict = |number| match number == place {
-        true => Verdict::Refused(why()),
-        false => Verdict::Again(String::from("another event of the batch was refused")),
+    let verdict = |number| {
+        if number == place {
+            Verdict::Refused(why())
+        } else {
+            Verdict::Again(String::from("another event of the batch was refused"))
+        }
     };
     Answer::of((0..count).map(verdict).collect())
 }

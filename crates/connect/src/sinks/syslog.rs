@@ -9,6 +9,7 @@
 //!
 //! INVARIANT: a message is counted in octets, so no line breaks another one.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use export::calendar;
@@ -109,8 +110,7 @@ impl Syslog {
             Way::Stream(dial) => {
                 let mut frames = String::new();
                 for message in items.iter().flat_map(|item| self.messages(item)) {
-                    frames.push_str(&format!("{} ", message.len()));
-                    frames.push_str(&message);
+                    let _never_fails = write!(frames, "{} {message}", message.len());
                 }
                 let stream = dial.connect().await?;
                 let sending = self.frames(stream, frames.as_bytes());

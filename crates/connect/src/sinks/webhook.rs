@@ -76,7 +76,9 @@ pub(crate) fn lines(items: &[Item]) -> Bytes {
 /// What a batch is called: the same for the same records.
 fn ids(items: &[Item]) -> digest::Digest {
     let mut context = digest::Context::new(&digest::SHA256);
-    items.iter().for_each(|item| context.update(&item.id.0));
+    for item in items {
+        context.update(&item.id.0);
+    }
     context.finish()
 }
 

@@ -115,12 +115,12 @@ impl Bed {
     /// Puts so many changes on record, whose targets are numbers from `from` on.
     pub(crate) fn log(&self, from: u64, count: u64) {
         for number in from..from + count {
-            self.append(change(&number.to_string()));
+            self.append(&change(&number.to_string()));
         }
     }
 
-    pub(crate) fn append(&self, event: Event) {
-        let _ticket = self.journal.append(&event).expect("appended");
+    pub(crate) fn append(&self, event: &Event) {
+        let _ticket = self.journal.append(event).expect("appended");
     }
 
     /// How a sink is doing.
@@ -144,7 +144,7 @@ impl Bed {
         let mut last = None;
         eventually(|| {
             last = self.report(sink);
-            last.as_ref().is_some_and(|report| holds(report))
+            last.as_ref().is_some_and(&holds)
         })
         .await
         .unwrap_or_else(|()| panic!("{last:?}"));
@@ -187,7 +187,7 @@ pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) -> Result<(), ()
 /// A sink that loses no time.
 pub(crate) fn quick(name: &str, kind: SinkKind, url: &str) -> SinkSettings {
     let mut settings = SinkSettings::new(name, kind);
-    settings.url = url.to_owned();
+    url.clone_into(&mut settings.url);
     settings.batch.age_max = Duration::from_millis(5);
     settings.retry.first = Duration::from_millis(1);
     settings.retry.max = Duration::from_millis(10);

@@ -46,7 +46,8 @@ async fn a_file_that_is_large_enough_is_rotated_and_the_oldest_goes() {
     bed.sinks.change(vec![sink(&[("rotate_bytes", "4096"), ("files", "3")])]);
     bed.settled("archive").await;
     let names = [3, 2, 1].map(|number| format!("{FILE}.{number}"));
-    let all: String = names.iter().map(|name| text(&bed, name)).collect::<String>() + &text(&bed, FILE);
+    let all: String =
+        names.iter().map(|name| text(&bed, name)).collect::<String>() + &text(&bed, FILE);
     let last = targets(&all);
     let count = last.len() as u64;
     assert!(count > 10 && count < 200, "{count}");

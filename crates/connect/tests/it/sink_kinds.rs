@@ -22,8 +22,8 @@ fn lock(store: &Store) -> MutexGuard<'_, BTreeMap<String, (Value, u64)>> {
     store.lock().expect("not poisoned")
 }
 
-fn secret(value: &str) -> Option<SharedSecret> {
-    Some(SharedSecret::new(Secret::new(value.to_owned())))
+fn secret(value: &str) -> SharedSecret {
+    SharedSecret::new(Secret::new(value.to_owned()))
 }
 
 fn sink(kind: SinkKind, service: &FakeService, details: &[(&'static str, &str)]) -> SinkSettings {
@@ -97,8 +97,10 @@ async fn splunk_has_every_event_once_the_indexer_acknowledges_it() {
     let bed = Bed::new();
     bed.log(0, 20);
     let details = [("index", "ai"), ("source_type", "bartizan:json")];
-    let mut settings =
-        SinkSettings { key: secret("hec-token"), ..sink(SinkKind::SplunkHec, &service, &details) };
+    let mut settings = SinkSettings {
+        key: Some(secret("hec-token")),
+        ..sink(SinkKind::SplunkHec, &service, &details)
+    };
     settings.format = Format::JsonLines;
     bed.sinks.change(vec![settings]);
     let report = bed.settled("siem").await;
@@ -118,13 +120,13 @@ async fn splunk_gets_again_what_the_indexer_did_not_acknowledge_with_the_same_id
     let bed = Bed::new();
     bed.log(0, 5);
     let mut settings =
-        SinkSettings { key: secret("hec-token"), ..sink(SinkKind::SplunkHec, &service, &[]) };
+        SinkSettings { key: Some(secret("hec-token")), ..sink(SinkKind::SplunkHec, &service, &[]) };
     // The first question is answered with no, and there is no time for a second one.
     settings.time_max = Duration::from_millis(50);
     bed.sinks.change(vec![settings]);
     bed.until("siem", |report| report.trouble.is_some()).await;
     let mut settings =
-        SinkSettings { key: secret("hec-token"), ..sink(SinkKind::SplunkHec, &service, &[]) };
+        SinkSettings { key: Some(secret("hec-token")), ..sink(SinkKind::SplunkHec, &service, &[]) };
     settings.time_max = Duration::from_secs(20);
     bed.sinks.change(vec![settings]);
     bed.settled("siem").await;
@@ -151,10 +153,10 @@ async fn one_event_that_splunk_refuses_is_a_dead_letter_and_cef_is_text() {
     });
     let bed = Bed::new();
     bed.log(0, 7);
-    bed.append(change("poison"));
+    bed.append(&change("poison"));
     bed.log(7, 7);
     let mut settings =
-        SinkSettings { key: secret("hec-token"), ..sink(SinkKind::SplunkHec, &service, &[]) };
+        SinkSettings { key: Some(secret("hec-token")), ..sink(SinkKind::SplunkHec, &service, &[]) };
     settings.format = Format::Cef;
     bed.sinks.change(vec![settings]);
     let report = bed.settled("siem").await;
@@ -179,7 +181,7 @@ async fn a_wrong_token_is_no_reason_for_dead_letters() {
     let bed = Bed::new();
     bed.log(0, 5);
     let settings =
-        SinkSettings { key: secret("other"), ..sink(SinkKind::SplunkHec, &service, &[]) };
+        SinkSettings { key: Some(secret("other")), ..sink(SinkKind::SplunkHec, &service, &[]) };
     bed.sinks.change(vec![settings]);
     let report = bed.until("siem", |report| report.trouble.is_some()).await;
     assert_eq!((report.sent, report.dead, report.waiting), (0, 0, 5));
@@ -247,10 +249,10 @@ async fn a_bulk_of_which_half_is_taken_is_made_whole_without_duplicates() {
     );
     let bed = Bed::new();
     bed.log(0, 50);
-    bed.append(change("poison"));
+    bed.append(&change("poison"));
     bed.log(50, 50);
     let mut settings = sink(SinkKind::Elastic, &service, &INDEX);
-    (settings.format, settings.key) = (Format::JsonLines, secret("api"));
+    (settings.format, settings.key) = (Format::JsonLines, Some(secret("api")));
     bed.sinks.change(vec![settings]);
     let report = bed.settled("siem").await;
     assert_eq!((report.sent, report.dead, report.logged), (100, 1, 101));
@@ -272,10 +274,10 @@ async fn a_bulk_whose_answer_is_lost_makes_no_duplicates() {
     let bed = Bed::new();
     bed.log(0, 10);
     for event in interaction(1, "alice") {
-        bed.append(event);
+        bed.append(&event);
     }
     let mut settings = sink(SinkKind::Elastic, &service, &[INDEX[0], ("user", "elastic")]);
-    (settings.format, settings.key) = (Format::Ocsf, secret("changeme"));
+    (settings.format, settings.key) = (Format::Ocsf, Some(secret("changeme")));
     bed.sinks.change(vec![settings]);
     let report = bed.settled("siem").await;
     assert_eq!((report.sent, report.logged), (12, 12));
@@ -388,13 +390,13 @@ async fn sentinel_gets_arrays_of_a_megabyte_at_most_with_a_token_that_is_renewed
     .expect("a free port");
     let bed = Bed::new();
     for number in 0..60 {
-        bed.append(change(&format!("{number}:{}", "x".repeat(30_000))));
+        bed.append(&change(&format!("{number}:{}", "x".repeat(30_000))));
     }
     let token_url = format!("{}/token", service.url());
     let mut details = SENTINEL.to_vec();
     details.push(("token_url", &token_url));
     let mut settings = sink(SinkKind::Sentinel, &service, &details);
-    (settings.format, settings.key) = (Format::JsonLines, secret("s/1&"));
+    (settings.format, settings.key) = (Format::JsonLines, Some(secret("s/1&")));
     bed.sinks.change(vec![settings]);
     let report = bed.settled("siem").await;
     assert_eq!((report.sent, report.dead, report.logged), (60, 0, 60));
@@ -462,7 +464,7 @@ async fn google_gets_logs_in_base64_from_an_account_that_signs() {
     ];
     let mut settings = sink(SinkKind::GoogleSecops, &service, &details);
     let account = json!({ "client_email": "siem@p.iam.gserviceaccount.com", "private_key": account_key, "private_key_id": "k" });
-    (settings.format, settings.key) = (Format::JsonLines, secret(&account.to_string()));
+    (settings.format, settings.key) = (Format::JsonLines, Some(secret(&account.to_string())));
     bed.sinks.change(vec![settings]);
     let report = bed.settled("siem").await;
     assert_eq!((report.sent, report.logged), (12, 12));

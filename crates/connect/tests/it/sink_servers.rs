@@ -35,7 +35,7 @@ fn received(server: &RsyslogServer) -> Vec<(u64, Vec<String>)> {
 async fn holds_to_syslog(bed: &Bed, server: &RsyslogServer, settings: SinkSettings) {
     bed.log(0, 30);
     for event in interaction(1, "größer 好 \"quoted\" ]") {
-        bed.append(event);
+        bed.append(&event);
     }
     bed.sinks.change(vec![settings]);
     let report = bed.settled("siem").await;

@@ -144,7 +144,7 @@ async fn one_giant_record_is_a_dead_letter_and_holds_up_nobody() {
         |request: &RecordedRequest| (request.text().len() > 20_000).then(|| Served::new(413, ""));
     let (bed, receiver) = (Bed::new(), Receiver::new(too_large));
     bed.log(0, 10);
-    bed.append(change(&"x".repeat(30_000)));
+    bed.append(&change(&"x".repeat(30_000)));
     bed.log(10, 200);
     bed.sinks.change(vec![receiver.sink("siem")]);
     let report = bed.settled("siem").await;
@@ -166,9 +166,9 @@ async fn a_record_that_is_refused_is_a_dead_letter_by_itself() {
     };
     let (bed, receiver) = (Bed::new(), Receiver::new(poison));
     bed.log(0, 37);
-    bed.append(change("poison"));
+    bed.append(&change("poison"));
     bed.log(37, 60);
-    bed.append(change("poison too"));
+    bed.append(&change("poison too"));
     bed.sinks.change(vec![receiver.sink("siem")]);
     let report = bed.settled("siem").await;
     assert_eq!(receiver.targets(), numbers(0, 97));
@@ -204,7 +204,7 @@ async fn dead_letters_that_have_no_room_are_counted_as_lost() {
         |request: &RecordedRequest| request.text().contains("poison").then(|| Served::new(422, ""));
     let (bed, receiver) = (Bed::new(), Receiver::new(poison));
     for number in 0..6 {
-        bed.append(change("poison"));
+        bed.append(&change("poison"));
         bed.log(number, 1);
     }
     bed.sinks.change(vec![SinkSettings { dead_bytes_max: 2_000, ..receiver.sink("siem") }]);
@@ -241,7 +241,7 @@ async fn a_connection_that_is_cut_in_the_middle_of_a_batch_loses_nothing() {
         Bed::new(),
         // Every other request is read and not answered.
         Receiver::new(move |_| {
-            (number.fetch_add(1, Ordering::SeqCst) % 2 == 0).then(|| Served::new(0, ""))
+            number.fetch_add(1, Ordering::SeqCst).is_multiple_of(2).then(|| Served::new(0, ""))
         }),
     );
     let mut sink = receiver.sink("siem");
@@ -381,7 +381,7 @@ async fn each_sink_has_its_own_conditions_and_redaction() {
     bed.sinks.change(vec![all.sink("all"), filtered]);
     bed.log(0, 10);
     for event in interaction(1, "mallory@example.com") {
-        bed.append(event);
+        bed.append(&event);
     }
     bed.settled("all").await;
     let report = bed.settled("some").await;
@@ -402,11 +402,11 @@ async fn a_close_record_says_who_asked_after_a_restart_too() {
     let (bed, receiver) = (Bed::new(), Receiver::all());
     let sink = || SinkSettings { format: Format::Ecs, ..receiver.sink("siem") };
     let [opened, closed] = interaction(1, "alice");
-    bed.append(opened);
+    bed.append(&opened);
     bed.sinks.change(vec![sink()]);
     bed.settled("siem").await;
     let bed = Bed::on(bed.killed().await);
-    bed.append(closed);
+    bed.append(&closed);
     bed.sinks.change(vec![sink()]);
     bed.settled("siem").await;
     let taken = receiver.taken();
@@ -440,7 +440,7 @@ async fn a_stop_is_quick_while_a_sink_waits() {
     let receiver = Receiver::new(|_| Some(Served::new(503, "").with("retry-after", "600")));
     let bed = Bed::new();
     bed.sinks.change(vec![receiver.sink("siem")]);
-    bed.append(Event::new(1, EventBody::Node(NodeNotice::default())));
+    bed.append(&Event::new(1, EventBody::Node(NodeNotice::default())));
     bed.until("siem", |report| report.trouble.is_some()).await;
     bed.shutdown.begin();
     assert_eq!(bed.tasks.wait(Duration::from_secs(20)).await, 0, "nothing is left running");

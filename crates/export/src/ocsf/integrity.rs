@@ -54,9 +54,12 @@ fn event_uid(event: &Json) -> &str {
 fn of_record(source: &Source<'_>) -> Object {
     let entry = source.entry;
     let node = entry.node.to_string();
-    let of_leaf = |leaf: &Digest| match source.before.is_redacted {
-        true => fingerprint(leaf, REDACTED).pair("algorithm", KEYED),
-        false => fingerprint(leaf, RECORD),
+    let of_leaf = |leaf: &Digest| {
+        if source.before.is_redacted {
+            fingerprint(leaf, REDACTED).pair("algorithm", KEYED)
+        } else {
+            fingerprint(leaf, RECORD)
+        }
     };
     let previous = entry.sequence.checked_sub(1).map(|sequence| {
         let leaf = source.before.leaf.map(|leaf| of_leaf(&leaf));

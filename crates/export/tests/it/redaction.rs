@@ -12,8 +12,13 @@ use crate::entry;
 /// The same for the same text, and without its letters.
 fn hash() -> KeyedHash {
     Arc::new(|text| {
-        let sum = text.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-        [sum; 32]
+        let mut state = 7_u64;
+        let mut hash = [0; 32];
+        for (at, byte) in (0_u64..).zip(text.bytes().chain([0; 32])) {
+            state = state.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(u64::from(byte) + at);
+            hash[(at % 32) as usize] ^= (state >> 40) as u8;
+        }
+        hash
     })
 }
 
