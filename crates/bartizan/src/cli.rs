@@ -444,6 +444,13 @@ pub(crate) enum LogCommand {
     },
     /// Write the record in a format that SIEMs take, to standard output; never what was said
     Export(ExportArgs),
+    /// Show how far each sink came, and that what was logged is what was sent, filtered, refused, lost, or waits
+    Sinks {
+        #[command(flatten)]
+        state: StateArgs,
+        #[command(flatten)]
+        format: FormatArgs,
+    },
     /// Sign a statement about the record so far, to keep elsewhere
     Checkpoint {
         #[command(flatten)]

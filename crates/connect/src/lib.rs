@@ -31,6 +31,7 @@ mod providers;
 mod reference;
 mod settings;
 mod shared_limits;
+mod sinks;
 mod token_source;
 mod window;
 
@@ -51,4 +52,8 @@ pub use settings::{
     CacheSettings, CircuitSettings, Details, GreyBand, GuardSettings, OnFailure, Stages,
 };
 pub use shared_limits::{Lease, OWED_MAX, SharedLimits, Verdict, WAITING_MAX};
+pub use sinks::{
+    BatchLimits, Begin, Retry, SinkError, SinkKind, SinkPlace, SinkReport, SinkSettings, Sinks,
+    sink_reports, sinks_markdown,
+};
 pub use token_source::{ClientProof, GRANT_TIME_MAX, TokenSource, TokenSourceSettings};

@@ -91,6 +91,8 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 pub(crate) struct Before {
     pub(crate) opened: Option<Opened>,
+    /// Whether the event is less than its record, so that leaves are keyed hashes of them.
+    pub(crate) is_redacted: bool,
     /// The leaf of the record before it, if that was read.
     pub(crate) leaf: Option<Digest>,
 }
@@ -112,7 +114,7 @@ impl Memory {
             | EventBody::Node(_)
             | EventBody::UserReport(_) => None,
         };
-        Before { opened, leaf: leaf.map(|(_, leaf)| leaf) }
+        Before { opened, is_redacted: false, leaf: leaf.map(|(_, leaf)| leaf) }
     }
 
     fn remember(&mut self, interaction: InteractionId, opened: Opened) {

@@ -39,8 +39,8 @@ pub(crate) const fn signed(number: u64) -> i64 {
     if number > i64::MAX as u64 { i64::MAX } else { number.cast_signed() }
 }
 
-/// `2026-11-23T14:05:09.123Z`; moments that no calendar has become its last.
-pub(crate) fn calendar(time_ms: u64) -> String {
+/// `2026-11-23T14:05:09.123Z`, of milliseconds since 1970; moments that no calendar has become its last.
+pub fn calendar(time_ms: u64) -> String {
     Timestamp::from_millisecond(signed(time_ms)).unwrap_or(Timestamp::MAX).to_string()
 }
 

@@ -4,7 +4,11 @@
 
 use std::io::Write as _;
 
-use crate::entry::{Entry, Memory};
+use events::Digest;
+
+use crate::entry::{Before, Entry, Memory};
+use crate::fact::Facts;
+use crate::redact::Redaction;
 use crate::select::Selection;
 use crate::{cef, ecs, leef, ocsf, otel, walk};
 
@@ -51,6 +55,7 @@ impl Format {
 pub struct Exporter {
     format: Format,
     memory: Memory,
+    redacted: Option<(Redaction, Memory)>,
     selection: Selection,
     version: &'static str,
 }
@@ -58,42 +63,85 @@ pub struct Exporter {
 impl Exporter {
     /// An exporter that writes what is selected; `version` is the gateway's.
     pub fn new(format: Format, selection: Selection, version: &'static str) -> Self {
-        Self { format, memory: Memory::default(), selection, version }
+        Self { format, memory: Memory::default(), redacted: None, selection, version }
+    }
+
+    /// The same, without what is redacted.
+    #[must_use]
+    pub fn redacting(self, redaction: Redaction) -> Self {
+        let redacted = (!redaction.is_empty()).then(|| (redaction, Memory::default()));
+        Self { redacted, ..self }
+    }
+
+    /// What lines of a record with this leaf call it: the leaf, or where anything is redacted, a keyed hash of it.
+    pub fn id(&self, leaf: Digest) -> Digest {
+        self.redacted.as_ref().map_or(leaf, |(redaction, _)| redaction.digest(leaf))
     }
 
     /// Takes the next record, selected or not: later ones refer to it. Appends the lines it becomes; says whether it was
     /// selected.
     pub fn record(&mut self, entry: &Entry<'_>, out: &mut Vec<u8>) -> bool {
         let before = self.memory.note(entry);
+        // What is remembered is redacted too, for what follows it.
+        let redacted = self.redacted.as_mut().map(|(redaction, memory)| {
+            let event = redaction.of(entry.event);
+            let (chain, leaf) = (redaction.digest(entry.chain), redaction.digest(entry.leaf));
+            let before = memory.note(&Entry { chain, event: &event, leaf, ..*entry });
+            (event, chain, leaf, Before { is_redacted: true, ..before })
+        });
         if !self.selection.is_in_time(entry.event.time_ms) {
             return false;
         }
-        if self.format == Format::JsonLines && self.selection.conditions.is_empty() {
-            push_json(out, entry);
-            return true;
-        }
-        let facts = walk::facts(entry, before.opened.as_ref());
-        if !self.selection.holds(&facts) {
+        let conditions = &self.selection.conditions;
+        let facts = (!conditions.is_empty()).then(|| walk::facts(entry, before.opened.as_ref()));
+        if facts.as_ref().is_some_and(|facts| !self.selection.holds(facts)) {
             return false;
         }
+        match &redacted {
+            Some((event, chain, leaf, before)) => {
+                let (chain, leaf) = (*chain, *leaf);
+                self.write(&Entry { chain, event, leaf, ..*entry }, before, None, out);
+            }
+            None => self.write(entry, &before, facts, out),
+        }
+        true
+    }
+
+    /// Appends the lines that a record becomes.
+    fn write<'a>(
+        &self,
+        entry: &Entry<'a>,
+        before: &'a Before,
+        facts: Option<Facts<'a>>,
+        out: &mut Vec<u8>,
+    ) {
+        if self.format == Format::JsonLines {
+            return push_json(out, entry);
+        }
+        let facts = facts.unwrap_or_else(|| walk::facts(entry, before.opened.as_ref()));
         let (body, version) = (&entry.event.body, self.version);
         match self.format {
             Format::Cef => push(out, cef::line(body, &facts, version).as_bytes()),
             Format::Ecs => push_json(out, &ecs::document(entry, &facts, version)),
-            Format::JsonLines => push_json(out, entry),
+            Format::JsonLines => {}
             Format::Leef => push(out, leef::line(body, &facts, version).as_bytes()),
-            Format::Otel => push(out, &otel::line(entry, &before, &facts, version)),
-            Format::Ocsf | Format::Ocsf19 => {
-                let release = match self.format {
-                    Format::Ocsf19 => ocsf::Release::V1_9,
-                    _ => ocsf::Release::V1_8,
-                };
-                for event in ocsf::events(entry, &before, &facts, release, version) {
-                    push_json(out, &event);
-                }
+            Format::Otel => push(out, &otel::line(entry, before, &facts, version)),
+            Format::Ocsf => write_ocsf((entry, before, &facts), ocsf::Release::V1_8, version, out),
+            Format::Ocsf19 => {
+                write_ocsf((entry, before, &facts), ocsf::Release::V1_9, version, out);
             }
         }
-        true
+    }
+}
+
+fn write_ocsf(
+    (entry, before, facts): (&Entry<'_>, &Before, &Facts<'_>),
+    release: ocsf::Release,
+    version: &str,
+    out: &mut Vec<u8>,
+) {
+    for event in ocsf::events(entry, before, facts, release, version) {
+        push_json(out, &event);
     }
 }
 

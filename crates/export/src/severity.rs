@@ -3,7 +3,8 @@
 //! INVARIANT: the same event has the same severity in every format.
 
 use events::{
-    Action, Campaign, CampaignPhase, Decision, Ending, EventBody, LocatedFinding, Outcome, Rank, Rating, ReportReason,
+    Action, Campaign, CampaignPhase, Decision, Ending, EventBody, LocatedFinding, Outcome, Rank,
+    Rating, ReportReason,
 };
 
 /// Findings below this rank are too common to be an alert: one ordinary text in a hundred.
@@ -78,6 +79,11 @@ const fn grown(campaign: &Campaign) -> Severity {
         (CampaignPhase::Opened | CampaignPhase::Grown, 0) => Severity::Medium,
         (CampaignPhase::Opened | CampaignPhase::Grown, _) => Severity::High,
     }
+}
+
+/// How grave an event is, by OCSF's numbers: 1 informational to 5 critical.
+pub fn severity_of(body: &EventBody) -> u8 {
+    Severity::of(body) as u8
 }
 
 fn judged(decision: &Decision, findings: &[LocatedFinding]) -> Severity {

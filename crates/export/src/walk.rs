@@ -61,7 +61,7 @@ pub(crate) fn facts<'a>(entry: &Entry<'a>, opened: Option<&'a Opened>) -> Facts<
 }
 
 /// The class of an event, as in records.
-pub(crate) const fn class(body: &EventBody) -> &'static str {
+pub const fn class(body: &EventBody) -> &'static str {
     match body {
         EventBody::Administration(_) => "administration",
         EventBody::Anomaly(_) => "anomaly",

@@ -76,7 +76,7 @@ mod ways_in;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
-use connect::ExternalGuards;
+use connect::{ExternalGuards, Sinks};
 use detect::SketchKey;
 use journal::Journal;
 use net::{BodyBudget, ListenError, Listener, ListenerSettings, Shutdown, Tasks};
@@ -140,6 +140,8 @@ pub struct Parts {
     pub quotas: Quotas,
     /// The key under which end users, conversations and masks are hashed.
     pub secret: Secret<[u8; 32]>,
+    /// Where the record is sent, for what is measured of it.
+    pub sinks: Option<Sinks>,
     /// The keys of providers that are sealed, by name; it is noticed where they are seen.
     pub sealed: BTreeMap<String, SharedSecret>,
     /// The configuration.
@@ -191,6 +193,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         quotas,
         sealed,
         secret,
+        sinks,
         mut settings,
         shutdown,
         tasks,
@@ -208,7 +211,8 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let bodies = BodyBudget::new(limits.bodies_bytes_max);
     let connections = listener.connections();
     let measured =
-        MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics));
+        MetricsPage::new(bodies.clone(), connections, journal.clone(), Arc::clone(&metrics))
+            .with_sinks(sinks);
     let read_at = publish(measured, page, collector.zip(ended_spans), (&tasks, &shutdown));
     let files = WatchFiles { baselines, campaigns };
     let (watch, watch_task) = watching(files, &journal, (metrics, spans), &shutdown);

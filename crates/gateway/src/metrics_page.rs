@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use connect::Sinks;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use journal::Journal;
 use net::{Arrival, Body, BodyBudget, Handler, ListenerSettings};
@@ -71,6 +72,7 @@ pub(crate) struct MetricsPage {
     pub(crate) connections: Arc<Gauge>,
     pub(crate) journal: Journal,
     pub(crate) metrics: Arc<Metrics>,
+    sinks: Option<Sinks>,
     pub(crate) started_us: u64,
 }
 
@@ -82,7 +84,13 @@ impl MetricsPage {
         metrics: Arc<Metrics>,
     ) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { bodies, connections, journal, metrics, started_us: now.as_micros() as u64 }
+        let started_us = now.as_micros() as u64;
+        Self { bodies, connections, journal, metrics, sinks: None, started_us }
+    }
+
+    /// The same, with what is measured of sinks.
+    pub(crate) fn with_sinks(self, sinks: Option<Sinks>) -> Self {
+        Self { sinks, ..self }
     }
 
     /// How it listens.
@@ -112,6 +120,7 @@ impl MetricsPage {
         ];
         families.extend(self.metrics.snapshot());
         families.extend(self.of_journal());
+        families.extend(self.sinks.iter().flat_map(Sinks::snapshot));
         families
     }
 

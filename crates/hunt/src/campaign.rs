@@ -290,7 +290,8 @@ impl Campaigns {
         let is_joining = |tie: &&Tie| {
             let Some(strand) = self.strands.get(*tie) else { return false };
             time_ms = time_ms.max(strand.seen_ms);
-            let is_founder = !matches!(tie, Tie::Technique(_)) && strand.is_campaign(tie, &everybody);
+            let is_founder =
+                !matches!(tie, Tie::Technique(_)) && strand.is_campaign(tie, &everybody);
             strand.campaign.is_none() && (is_founder || strand.joins(tie, &everybody))
         };
         let joining: Vec<Tie> = ties.iter().filter(is_joining).cloned().collect();

@@ -92,6 +92,19 @@ impl Reader {
         Ok(0)
     }
 
+    /// Where the record goes on behind a place that cannot be read: the first sequence number of the earliest segment whose
+    /// header can be read and that begins at `sequence` or later. Nothing, if there is none (yet).
+    pub fn resumes_from(&self, sequence: u64) -> Result<Option<u64>, ReadError> {
+        for number in self.numbers()? {
+            // A segment that was removed meanwhile, or whose header is gone, is none to go on with.
+            let first = self.first_of(number).ok().flatten();
+            if let Some(first) = first.filter(|first| *first >= sequence) {
+                return Ok(Some(first));
+            }
+        }
+        Ok(None)
+    }
+
     /// Every record of one interaction, in order; none if there is no such interaction. Reads backwards
     /// from the newest segment to the one in which the interaction was opened.
     pub fn find(&self, interaction: InteractionId) -> Result<Vec<Record>, ReadError> {

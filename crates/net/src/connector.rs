@@ -16,7 +16,7 @@ use std::{
 use http::{Uri, uri};
 use rustls_pki_types::ServerName;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -170,6 +170,30 @@ impl Connector {
         }
     }
 
+    /// Connects, and reads the line that the other end says before TLS begins.
+    pub(crate) async fn dial_greeted(
+        &self,
+        line_bytes_max: usize,
+    ) -> std::io::Result<(String, Stream)> {
+        let attempt = async {
+            let mut stream = self.plain().await?;
+            let mut line = Vec::new();
+            // Not one byte more: what follows belongs to TLS.
+            while line.last() != Some(&b'\n') {
+                if line.len() == line_bytes_max {
+                    return Err(std::io::ErrorKind::InvalidData.into());
+                }
+                line.push(stream.read_u8().await?);
+            }
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            Ok((line, self.secured(stream).await?))
+        };
+        match tokio::time::timeout(self.time_max, attempt).await {
+            Ok(dialled) => dialled,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
+        }
+    }
+
     /// Whether HTTP/2 is to be spoken on this connection.
     pub(crate) fn is_http2(&self, stream: &Stream) -> std::io::Result<bool> {
         match (self.http, stream) {
@@ -186,8 +210,16 @@ impl Connector {
     }
 
     async fn stream(&self) -> std::io::Result<Stream> {
+        self.secured(self.plain().await?).await
+    }
+
+    async fn plain(&self) -> std::io::Result<TcpStream> {
         let stream = TcpStream::connect((&*self.host, self.port)).await?;
         stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn secured(&self, stream: TcpStream) -> std::io::Result<Stream> {
         let Some(tls) = &self.tls else { return Ok(Stream::Plain(stream)) };
         let name = ServerName::try_from(self.host.to_string())
             .map_err(|error| std::io::Error::other(error.to_string()))?;

@@ -57,4 +57,12 @@ impl Dial {
     ) -> std::io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
         self.0.dial(|stream| std::future::ready(Ok(stream))).await
     }
+
+    /// A new connection to a service that says a line before TLS begins; without its break.
+    pub async fn connect_greeted(
+        &self,
+        line_bytes_max: usize,
+    ) -> std::io::Result<(String, impl AsyncRead + AsyncWrite + Send + Unpin + use<>)> {
+        self.0.dial_greeted(line_bytes_max).await
+    }
 }

@@ -81,6 +81,17 @@ pub struct Question {
     pub method: Method,
 }
 
+/// What an endpoint answers.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What it says.
+    pub body: Bytes,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// How it went.
+    pub status: StatusCode,
+}
+
 impl Endpoint {
     /// Prepares the endpoint; nothing is connected yet.
     pub fn new(settings: &EndpointSettings) -> Result<Self, UpstreamError> {
@@ -125,6 +136,17 @@ impl Endpoint {
         bytes_max: usize,
         time_max: Duration,
     ) -> Result<(StatusCode, Bytes), EndpointError> {
+        let Answer { body, status, .. } = self.answer(question, bytes_max, time_max).await?;
+        Ok((status, body))
+    }
+
+    /// Asks; the whole answer.
+    pub async fn answer(
+        &self,
+        question: Question,
+        bytes_max: usize,
+        time_max: Duration,
+    ) -> Result<Answer, EndpointError> {
         let request = self.request(question)?;
         self.exchange(request, bytes_max, time_max).await
     }
@@ -134,7 +156,7 @@ impl Endpoint {
         request: Request<Bytes>,
         bytes_max: usize,
         time_max: Duration,
-    ) -> Result<(StatusCode, Bytes), EndpointError> {
+    ) -> Result<Answer, EndpointError> {
         let exchange = async {
             let answer = self.client.ask(request, time_max).await.map_err(|fault| match fault {
                 ClientFault::Broken | ClientFault::Refused | ClientFault::Unreadable => {
@@ -151,7 +173,8 @@ impl Endpoint {
                     EndpointError::Broken
                 }
             })?;
-            Ok((head.status, body.to_bytes()))
+            let body = body.to_bytes();
+            Ok(Answer { body, headers: head.headers, status: head.status })
         };
         match tokio::time::timeout(time_max, exchange).await {
             Ok(answered) => answered,

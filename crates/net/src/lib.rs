@@ -13,6 +13,7 @@ mod answer_body;
 mod body;
 mod client;
 mod connector;
+mod datagrams;
 mod dial;
 mod endpoint;
 mod error;
@@ -33,8 +34,9 @@ mod websocket;
 pub use answer_body::{AnswerBody, AnswerFault};
 pub use body::{Body, BodyBudget, BodyFault, BodyShare, empty, full, full_with, read_bounded};
 pub use connector::HttpVersions;
+pub use datagrams::Datagrams;
 pub use dial::{Dial, DialSettings};
-pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Question};
+pub use endpoint::{Answer, Endpoint, EndpointError, EndpointSettings, Question};
 pub use error::{BodyReadError, ListenError, TlsError, UpstreamError};
 pub use listener::{
     Arrival, ConnectionHold, Handler, Listener, ListenerConduct, ListenerSettings, Shutdown,

@@ -22,6 +22,7 @@ mod gemini;
 mod http;
 mod kill;
 mod messages;
+mod nats_server;
 mod ollama;
 mod programs;
 mod random;
@@ -29,6 +30,7 @@ mod realtime;
 mod redis;
 mod reply;
 mod reply_responses;
+mod rsyslog;
 mod scenario;
 mod script;
 mod service;
@@ -44,12 +46,17 @@ pub use documents::{docx, pdf, stream, zip};
 pub use fixtures::{FIXTURES, fixture};
 pub use gateway::{Gateway, Said};
 pub use kill::{KillPlan, KillReport, kill_in_the_middle};
-pub use programs::{PRLIMIT_PROGRAMS, PROGRAMS_REQUIRED, REDIS_PROGRAMS, program};
+pub use nats_server::NatsServer;
+pub use programs::{
+    NATS_PROGRAMS, PRLIMIT_PROGRAMS, PROGRAMS_REQUIRED, REDIS_PROGRAMS, RSYSLOG_PROGRAMS, program,
+    rsa_key,
+};
 pub use random::Random;
 pub use realtime::{
     FakeRealtime, Heard, Say, Script, SessionClient, echo_session, realtime_response,
 };
 pub use redis::{FakeStore, RedisServer};
+pub use rsyslog::{RsyslogServer, SyslogWay};
 pub use scenario::{Kind, Newline, Scenario, Split, UnknownScenario};
 pub use script::{PII_VALUES, REASONING_PREFIX};
 pub use service::{FakeService, Served};

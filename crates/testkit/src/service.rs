@@ -27,6 +27,8 @@ pub struct Served {
     pub body: Vec<u8>,
     /// How long the client waits for it.
     pub delay: Duration,
+    /// Headers besides those of its body.
+    pub headers: Vec<(&'static str, String)>,
     /// The status; 0 closes the connection instead.
     pub status: u16,
 }
@@ -34,7 +36,14 @@ pub struct Served {
 impl Served {
     /// An answer with this status and body, at once.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { body: body.into(), delay: Duration::ZERO, status }
+        Self { body: body.into(), delay: Duration::ZERO, headers: Vec::new(), status }
+    }
+
+    /// The same answer, with one header more.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     /// The same answer, later.
@@ -129,12 +138,15 @@ fn serve(shared: &Shared, stream: TcpStream, number: u64) -> Result<()> {
         if served.status == 0 {
             break;
         }
-        let mut bytes = format!(
-            "HTTP/1.1 {} Served\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        let mut head = format!(
+            "HTTP/1.1 {} Served\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
             served.status,
             served.body.len()
-        )
-        .into_bytes();
+        );
+        for (name, value) in &served.headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        let mut bytes = (head + "\r\n").into_bytes();
         bytes.extend_from_slice(&served.body);
         reader.stream().write_all(&bytes)?;
     }

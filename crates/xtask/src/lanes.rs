@@ -88,6 +88,7 @@ const STEPS: &[LaneStep] = &[
     LaneStep { name: "real guards: NeMo", is_quick: false, run: clients::nemo },
     LaneStep { name: "readers of exports: OCSF", is_quick: false, run: clients::ocsf },
     LaneStep { name: "real store of limits: Redis", is_quick: false, run: clients::redis },
+    LaneStep { name: "real receivers: rsyslog, NATS", is_quick: false, run: clients::receivers },
 ];
 
 /// Runs a lane; fails if any step failed.
@@ -185,11 +186,14 @@ fn tests(checkout: &Checkout) -> Outcome {
 }
 
 /// Programs that some tests need (`testkit::program`): any of each row.
-const PROGRAMS: [&[&str]; 2] = [&["prlimit"], &["redis-server", "valkey-server"]];
+const PROGRAMS: [&[&str]; 4] =
+    [&["nats-server"], &["prlimit"], &["redis-server", "valkey-server"], &["rsyslogd"]];
 
 /// Tests that need a program which is not here did nothing, and have passed all the same: that is said.
 fn programs(checkout: &Checkout) -> Outcome {
-    let is_here = |program: &&str| output_of(&checkout.root, program, &["--version"]).is_some();
+    // One of them knows the short option only.
+    let says = |program: &str, option| output_of(&checkout.root, program, &[option]).is_some();
+    let is_here = |program: &&str| says(program, "--version") || says(program, "-v");
     let missing = PROGRAMS.into_iter().filter(|of| !of.iter().any(is_here));
     let missing: Vec<String> = missing.map(|of| of.join(" or ")).collect();
     if missing.is_empty() {

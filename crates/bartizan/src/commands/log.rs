@@ -1,4 +1,4 @@
-//! `bartizan log tail|show|campaigns|verify|decision|export|checkpoint`: reading the record, whether or not a gateway is writing.
+//! `bartizan log tail|show|campaigns|verify|decision|export|sinks|checkpoint`: reading the record, whether or not a gateway is writing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use journal::{
 };
 use serde::Serialize;
 
-use super::{log_campaigns, log_decision, log_export, log_text};
+use super::{log_campaigns, log_decision, log_export, log_sinks, log_text};
 use crate::cli::{LogCommand, StateArgs};
 use crate::config;
 use crate::data_dir::DataDir;
@@ -51,6 +51,10 @@ pub(crate) fn run(command: &LogCommand) -> Result<Exit, Failure> {
         LogCommand::Verify { checkpoint, decision: None, state, format } => {
             let data = open(state)?;
             verify(&data, checkpoint.as_deref(), format.is_json(), &mut output)
+        }
+        LogCommand::Sinks { state, format } => {
+            let configured = config::sink_names(state.config.as_deref())?;
+            log_sinks::run(&open(state)?, &configured, format.is_json(), &mut output)
         }
         LogCommand::Checkpoint { state } => {
             let data = open(state)?;

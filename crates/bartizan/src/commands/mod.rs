@@ -26,6 +26,7 @@ mod log_campaign_text;
 mod log_campaigns;
 mod log_decision;
 mod log_export;
+mod log_sinks;
 mod log_text;
 mod process_limits;
 pub(crate) mod protect;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use connect::{SinkPlace, Sinks};
 use events::{Event, EventBody};
 use gateway::{Judge, Parts, Quotas, Reloader, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery};
@@ -85,7 +86,19 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     quota_file::restore(data.path(), &quotas)?;
     let sealed = followed.places();
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
+    let place = SinkPlace {
+        data: data.path().to_owned(),
+        disk: Arc::new(RealDisk),
+        journal: journal.clone(),
+        secret: secret.clone(),
+        shutdown: shutdown.clone(),
+        sync: settings.journal.sync,
+        tasks: tasks.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let sinks = Sinks::new(place);
     let parts = Parts {
+        sinks: Some(sinks.clone()),
         exposed,
         external: settings.external,
         isolation: followed.isolation(),
@@ -113,6 +126,7 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     let revokes = settings.revoke_exposed.then(|| keys.clone());
     followed.follow((revokes, seen), &journal, (&tasks, &shutdown));
     background.start(keys, snapshot, &quotas);
+    sinks.change(settings.sinks);
     welcome.print(address, &data, first_key)?;
 
     let reload = Reload {
@@ -124,6 +138,7 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
         reloader,
         rules,
         sealed,
+        sinks,
         shutdown: shutdown.clone(),
         tasks: tasks.clone(),
     };

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use connect::Sinks;
 use events::Event;
 use gateway::{Configured, Judge, Reloader};
 use journal::Journal;
@@ -44,6 +45,8 @@ pub(crate) struct Reload {
     pub(crate) rules: Arc<ArcSwap<Ruled>>,
     /// The sealed secrets that are followed.
     pub(crate) sealed: BTreeMap<String, SharedSecret>,
+    /// Where the record is sent.
+    pub(crate) sinks: Sinks,
     pub(crate) shutdown: Shutdown,
     pub(crate) tasks: Tasks,
 }
@@ -100,6 +103,7 @@ impl Reload {
         self.rules.store(Arc::new(Ruled { engine, glass }));
         // Not before: a configuration that is refused ends nothing.
         before.glass.close();
+        self.sinks.change(settings.sinks);
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }

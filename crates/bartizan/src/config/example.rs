@@ -24,6 +24,7 @@ use super::parse::keyword;
 use super::schema::schema;
 use super::secrets_options::{RotationOptions, SecretsOptions};
 use super::shared_limit_options::SharedLimitsOptions;
+use super::sink_options::SinkOptions;
 use super::telemetry_options::{DiagnosticsOptions, MetricsOptions, TelemetryOptions};
 
 const COLUMNS_MAX: usize = 100;
@@ -36,7 +37,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 17] {
+fn sections() -> [(&'static str, &'static [&'static str]); 18] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
@@ -52,6 +53,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 17] {
         ("guards", declared_keys::<GuardOptions>()),
         ("exceptions", declared_keys::<ExceptionOptions>()),
         ("journal", declared_keys::<JournalOptions>()),
+        ("sinks", declared_keys::<SinkOptions>()),
         ("metrics", declared_keys::<MetricsOptions>()),
         ("telemetry", declared_keys::<TelemetryOptions>()),
         ("diagnostics", declared_keys::<DiagnosticsOptions>()),

@@ -33,6 +33,8 @@ pub(crate) mod secrets;
 mod secrets_options;
 pub(crate) mod settings;
 mod shared_limit_options;
+mod sink_options;
+mod sinks;
 pub(crate) mod summary;
 mod telemetry;
 mod telemetry_options;
@@ -168,6 +170,16 @@ pub(crate) fn upstream_names(config: Option<&Path>) -> Result<Vec<String>, Failu
     let options = ConfigText::new(&name, &text).parse().map_err(wrong)?;
     let names: Vec<String> = options.upstreams.into_iter().map(|upstream| upstream.name).collect();
     Ok(if names.is_empty() { built_in() } else { names })
+}
+
+/// The names of the sinks, without checking the rest of the configuration.
+pub(crate) fn sink_names(config: Option<&Path>) -> Result<Vec<String>, Failure> {
+    let Some(path) = config.map(Path::to_path_buf).or_else(default_file) else {
+        return Ok(Vec::new());
+    };
+    let (name, text) = read(&path)?;
+    let options = ConfigText::new(&name, &text).parse().map_err(wrong)?;
+    Ok(options.sinks.into_iter().map(|sink| sink.name).collect())
 }
 
 fn default_file() -> Option<PathBuf> {

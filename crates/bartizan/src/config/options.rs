@@ -26,6 +26,7 @@ pub(super) use super::route_options::{
 use super::secret::SecretReference;
 use super::secrets_options::SecretsOptions;
 use super::shared_limit_options::SharedLimitsOptions;
+use super::sink_options::SinkOptions;
 use super::telemetry_options::{DiagnosticsOptions, MetricsOptions, TelemetryOptions};
 
 /// The whole file. Every part may be left out.
@@ -76,6 +77,9 @@ pub(crate) struct ConfigOptions {
     pub(crate) exceptions: Vec<ExceptionOptions>,
     /// The record of every interaction.
     pub(crate) journal: JournalOptions,
+    /// Where what is on record is sent, each in a format of its own; never what was said. A sink that is down waits, and holds up
+    /// nothing else.
+    pub(crate) sinks: Vec<SinkOptions>,
     /// The page of metrics.
     pub(crate) metrics: MetricsOptions,
     /// A collector of OpenTelemetry that traces and metrics are sent to, as OTLP in JSON over HTTP. Never content.

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use connect::ExternalGuards;
+use connect::{ExternalGuards, SinkSettings};
 use detect::DetectSettings;
 use gateway::{AddressRules, AddressSettings, Limits, MaskStyle};
 use journal::{JournalSettings, SyncMode};
@@ -31,6 +31,7 @@ use super::options::{
 use super::parse::ConfigText;
 use super::secrets::SecretsSettings;
 use super::shared_limit_options::SharedLimitsOptions;
+use super::sinks::SinkCard;
 use super::{Origin, Surroundings};
 use crate::exit::Problem;
 use crate::files::read_bounded;
@@ -74,6 +75,10 @@ pub(crate) struct Settings {
     pub(crate) external: ExternalGuards,
     /// The same, as they may be shown.
     pub(crate) external_cards: Vec<ExternalCard>,
+    /// Where the record is sent.
+    pub(crate) sinks: Vec<SinkSettings>,
+    /// The same, as it may be shown.
+    pub(crate) sink_cards: Vec<SinkCard>,
     /// Where telemetry is sent, as it may be shown.
     pub(crate) collector_url: Option<String>,
     /// The upstreams, as they may be shown.
@@ -188,6 +193,7 @@ impl<'a> Checker<'a> {
         let journal = self.journal(&options.journal);
         let guards = self.guards(&options.guards, &options.exceptions);
         let (external, external_cards) = self.external(&mut options.guards, listen);
+        let (sinks, sink_cards) = self.sinks(std::mem::take(&mut options.sinks), listen);
         let metrics = self.metrics(&options.metrics, listen);
         let collector_url = options.telemetry.as_ref().map(|one| one.otlp_endpoint.clone());
         let collector = options.telemetry.and_then(|options| self.collector(options));
@@ -225,6 +231,8 @@ impl<'a> Checker<'a> {
             client_certificates,
             external,
             external_cards,
+            sinks,
+            sink_cards,
             collector_url,
             quotas,
             shared_limits,
@@ -272,6 +280,11 @@ impl<'a> Checker<'a> {
 
     pub(super) fn problem(&mut self, path: &str, message: impl Into<String>, help: &str) {
         self.problems.push(self.config.problem_at(path, &message.into(), help));
+    }
+
+    /// How many problems were found so far.
+    pub(super) const fn problems_found(&self) -> usize {
+        self.problems.len()
     }
 
     pub(super) fn warn(&mut self, warning: impl Into<String>) {

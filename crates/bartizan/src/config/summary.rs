@@ -41,7 +41,19 @@ struct Summary<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     external: Vec<ExternalSummary<'a>>,
     journal: JournalSummary,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sinks: Vec<SinkSummary<'a>>,
     warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct SinkSummary<'a> {
+    name: &'a str,
+    kind: &'static str,
+    format: &'static str,
+    place: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -226,6 +238,15 @@ fn summary(settings: &Settings) -> Summary<'_> {
             },
             content_retention_hours: settings.journal.content_retention_ms / 3_600_000,
         },
+        sinks: (settings.sink_cards.iter())
+            .map(|card| SinkSummary {
+                name: &card.name,
+                kind: card.kind,
+                format: card.format,
+                place: &card.place,
+                key: card.key.as_deref(),
+            })
+            .collect(),
         warnings: &settings.warnings,
     }
 }
@@ -304,6 +325,11 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
         ]);
     }
     table.row(["record".into(), record_words(&summary.journal)]);
+    for sink in &summary.sinks {
+        let SinkSummary { name, kind, format, place, key } = sink;
+        let key = key.map(|key| format!(", key from {key}")).unwrap_or_default();
+        table.row(["sink".into(), format!("{name} ({kind}) at {place}, as {format}{key}")]);
+    }
     for warning in summary.warnings {
         table.row(["warning".into(), warning.clone()]);
     }

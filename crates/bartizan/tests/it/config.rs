@@ -3,7 +3,7 @@
 use crate::{Home, Ran};
 
 /// What `config check` says about a file that is wrong: standard error, exit code 2.
-fn problems(text: &str) -> String {
+pub(crate) fn problems(text: &str) -> String {
     let home = Home::new();
     home.write("bartizan.toml", text);
     let Ran { code, stdout, stderr } = home.run(&["config", "check"]);

@@ -20,11 +20,15 @@ mod protect;
 mod reference;
 mod reload;
 mod secrets;
+mod sinks;
 mod up;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+/// Bytes of a file that are read.
+const READ_BYTES_MAX: u64 = 64 << 20;
 
 /// A working directory of its own, removed with the value.
 struct Home(tempfile::TempDir);
@@ -50,6 +54,14 @@ impl Home {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         std::fs::write(path, text).expect("written");
+    }
+
+    /// What a file says.
+    fn read(&self, name: &str) -> String {
+        let file = std::fs::File::open(self.path(name)).expect("opened");
+        let mut text = String::new();
+        file.take(READ_BYTES_MAX).read_to_string(&mut text).expect("text");
+        text
     }
 
     /// The binary, in this directory, with nothing from the environment.

@@ -55,6 +55,7 @@ const COMMANDS: &[&[&str]] = &[
     &["log", "verify"],
     &["log", "decision"],
     &["log", "export"],
+    &["log", "sinks"],
     &["log", "checkpoint"],
 ];
 
@@ -110,6 +111,11 @@ fn the_content_map_is_up_to_date() {
 #[test]
 fn the_page_of_detectors_is_up_to_date() {
     check("detectors.md", &detect::reference_markdown());
+}
+
+#[test]
+fn the_page_of_sinks_is_up_to_date() {
+    check("sinks.md", &connect::sinks_markdown());
 }
 
 #[test]

@@ -9,7 +9,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LISTEN: &str = "[metrics]\nlisten = \"127.0.0.1:0\"\n[server]\nlisten = \"127.0.0.1:0\"\n";
 
 /// Writes another configuration, tells the gateway, and waits until it has said so many times what became of it.
-fn reload(home: &Home, gateway: &mut Gateway, config: &str, times: usize) {
+pub(crate) fn reload(home: &Home, gateway: &mut Gateway, config: &str, times: usize) {
     home.write("bartizan.toml", config);
     gateway.child.signal("HUP").expect("signalled");
     let said = |text: &str| {

@@ -1,4 +1,4 @@
-//! External guards against services that answer, fail, dawdle and lie.
+//! External guards against services that answer, fail, dawdle and lie; sinks against receivers that do.
 
 #![expect(
     clippy::expect_used,
@@ -10,4 +10,9 @@ mod keys;
 mod providers;
 mod questions;
 mod shared_limits;
+mod sink_bed;
+mod sink_files;
+mod sink_kinds;
+mod sink_servers;
+mod sinks;
 mod tokens;

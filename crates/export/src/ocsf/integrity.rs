@@ -19,6 +19,9 @@ use crate::object::{Object, Pair, write_canonical};
 const SHA_256: Pair = Pair(3, "SHA-256");
 const HEXADECIMAL: Pair = Pair(1, "Hex");
 const JCS: Pair = Pair(2, "JCS");
+const KEYED: Pair = Pair(OTHER, "HMAC-SHA-256");
+/// Of an event that is less than its record.
+const REDACTED: Pair = Pair(OTHER, "keyed hash of the record's leaf; the event is redacted");
 /// Our own: the leaf of RFC 6962 over the record as [`events::canonical_bytes`] has it, with its node and place.
 const RECORD: Pair = Pair(OTHER, "RFC 6962 leaf of the canonical record");
 
@@ -51,15 +54,22 @@ fn event_uid(event: &Json) -> &str {
 fn of_record(source: &Source<'_>) -> Object {
     let entry = source.entry;
     let node = entry.node.to_string();
+    let of_leaf = |leaf: &Digest| {
+        if source.before.is_redacted {
+            fingerprint(leaf, REDACTED).pair("algorithm", KEYED)
+        } else {
+            fingerprint(leaf, RECORD)
+        }
+    };
     let previous = entry.sequence.checked_sub(1).map(|sequence| {
-        let leaf = source.before.leaf.map(|leaf| fingerprint(&leaf, RECORD));
+        let leaf = source.before.leaf.map(|leaf| of_leaf(&leaf));
         Object::new().with("uid", uid(entry, sequence)).maybe("fingerprint", leaf)
     });
     Object::new()
         .with("uid", source.uid())
         .with("authority_uid", node.clone())
         .with("chain_uid", node)
-        .with("fingerprint", fingerprint(&entry.leaf, RECORD))
+        .with("fingerprint", of_leaf(&entry.leaf))
         .maybe("prev_event", previous)
 }
 

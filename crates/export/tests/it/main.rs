@@ -10,6 +10,7 @@ mod nothing_lost;
 mod ocsf;
 mod ocsf_schema;
 mod readers;
+mod redaction;
 mod text_lines;
 
 use events::{Digest, Event, NodeId};

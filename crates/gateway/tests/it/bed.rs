@@ -270,6 +270,7 @@ async fn start(
     let sealed = plan.sealed.clone();
     let Planned { external, judge, settings } = planned(base_url, plan);
     let started = gateway::start(Parts {
+        sinks: None,
         exposed,
         sealed,
         external,

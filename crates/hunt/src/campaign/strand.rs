@@ -165,7 +165,12 @@ pub(crate) struct Strand {
 
 impl Strand {
     /// Takes a request. Of near-duplicates, each counts as less than one draw: `weight`; what a narrower strand explains counts as nothing found.
-    pub(crate) fn take(&mut self, seen: &Sighting, (weight, is_explained): (f32, bool), caller: u64) {
+    pub(crate) fn take(
+        &mut self,
+        seen: &Sighting,
+        (weight, is_explained): (f32, bool),
+        caller: u64,
+    ) {
         let rank = seen.rank().map(events::Rank::get);
         let found = if is_explained { 0.0 } else { weight };
         self.tally.add(seen.time_ms, weight, found, rank);
@@ -311,7 +316,10 @@ mod tests {
         let said = |rank| strand(1_000, 1, rank, 1_000);
         assert!(!said(25).is_campaign(&tie, &Tally::default()));
         assert!(said(35).is_campaign(&tie, &Tally::default()));
-        assert!(!strand(1_000, 4, 45, 1_000).is_campaign(&tie, &Tally::default()), "it is in the slots");
+        assert!(
+            !strand(1_000, 4, 45, 1_000).is_campaign(&tie, &Tally::default()),
+            "it is in the slots"
+        );
     }
 
     #[test]

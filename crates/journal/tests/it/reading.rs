@@ -113,3 +113,21 @@ fn a_record_prints_as_json() {
     assert_eq!(json["node"], journal.node().to_string());
     assert_eq!(json["event"]["body"]["class"], "administration");
 }
+
+#[test]
+fn reading_goes_on_behind_a_segment_that_is_gone() {
+    let disk = FaultDisk::new();
+    let (journal, _) = open(&disk);
+    for number in 0..60 {
+        let _ = journal.append(&event(number)).expect("appended");
+    }
+    journal.close().expect("closed");
+    let reader = reader(&disk);
+    assert_eq!(reader.resumes_from(0).expect("listed"), Some(0));
+    let second = reader.resumes_from(1).expect("listed").expect("several segments");
+    let third = reader.resumes_from(second + 1).expect("listed").expect("several segments");
+    journal::Disk::remove(&disk, &segment(1)).expect("removed");
+    assert_eq!(reader.resumes_from(1).expect("listed"), Some(third));
+    assert_eq!(sequences(&disk, Position::Sequence(third)).first(), Some(&third));
+    assert_eq!(reader.resumes_from(1_000).expect("listed"), None);
+}

@@ -212,6 +212,22 @@ pub(super) fn redis(checkout: &Checkout) -> Result<(), String> {
     is_here().then_some(()).ok_or_else(|| why.to_owned())
 }
 
+/// `rsyslogd` with TLS, and `nats-server`; why not, if they are not here and cannot be installed.
+pub(super) fn receivers(checkout: &Checkout) -> Result<(), String> {
+    let is_here = |program| output_of(&checkout.root, program, &["-v"]).is_some();
+    let has_tls = || {
+        let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
+        folders.iter().any(|folder| Path::new(folder).join("rsyslog/lmnsd_gtls.so").exists())
+    };
+    let are_here = || is_here("rsyslogd") && has_tls() && is_here("nats-server");
+    if !are_here() {
+        apt_install(checkout, &["rsyslog", "rsyslog-gnutls", "nats-server"]);
+    }
+    let why =
+        "rsyslog with TLS and nats-server are not here and could not be installed with apt-get";
+    are_here().then_some(()).ok_or_else(|| why.to_owned())
+}
+
 /// Installs system packages, if this is a Debian-like system and we may. What matters is whether the
 /// programs are there afterwards, so nothing is returned.
 fn apt_install(checkout: &Checkout, packages: &[&str]) {

@@ -96,6 +96,16 @@ pub(crate) fn redis(checkout: &Checkout) -> Outcome {
     step.env("BARTIZAN_PROGRAMS_REQUIRED", "1").run().into()
 }
 
+/// Real receivers of what sinks send: the tests that are skipped without them. Skipped where they cannot be installed.
+pub(crate) fn receivers(checkout: &Checkout) -> Outcome {
+    if let Err(why) = install::receivers(checkout) {
+        return Outcome::Skipped(why);
+    }
+    let step = Step::new(&checkout.root, "cargo");
+    let step = step.args(["test", "--locked", "-p", "connect", "sink_servers"]);
+    step.env("BARTIZAN_PROGRAMS_REQUIRED", "1").run().into()
+}
+
 /// Runs the scripts in a folder of the Python ones.
 fn run_python(checkout: &Checkout, python: &Path, folder: &str) -> Result<(), String> {
     let servers = Servers::start(checkout, "python")?;
