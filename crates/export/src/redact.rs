@@ -16,8 +16,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use events::{
-    ConversationId, Digest, Event, EventBody, InteractionClosed, InteractionOpened, KeyId,
-    Principal, UserReport,
+    CampaignNotice, ConversationId, Digest, Event, EventBody, InteractionClosed, InteractionOpened,
+    KeyId, Principal, UserReport,
 };
 
 use crate::field::Field;
@@ -138,12 +138,48 @@ impl Redaction {
                 self.maybe(Field::Upstream, &mut found.upstream);
                 self.principal(&mut found.principal);
             }
+            EventBody::Campaign(notice) => self.campaign(notice),
             EventBody::InteractionClosed(closed) => self.closed(closed),
             EventBody::InteractionOpened(opened) => self.opened(opened),
             EventBody::Node(notice) => self.message(&mut notice.detail),
             EventBody::UserReport(report) => self.report(report),
         }
         event
+    }
+
+    fn campaign(&self, notice: &mut CampaignNotice) {
+        let campaign = &mut notice.campaign;
+        self.list(Field::ClientAddress, &mut campaign.networks);
+        if self.how(Field::ClientAddress) == Some(Redact::Remove) {
+            campaign.addresses.clear();
+        }
+        campaign.addresses.iter_mut().for_each(|address| self.address(address));
+        match self.how(Field::Key) {
+            None => {}
+            Some(Redact::Hash) => campaign.keys.iter_mut().for_each(|key| *key = self.key(*key)),
+            Some(Redact::Remove) => campaign.keys.clear(),
+        }
+        self.list(Field::Application, &mut campaign.applications);
+        self.list(Field::EndUser, &mut campaign.end_users);
+        self.list(Field::Model, &mut campaign.models);
+        self.list(Field::Team, &mut campaign.teams);
+        self.list(Field::User, &mut campaign.users);
+        for link in &mut campaign.links {
+            let fields: &[Field] = match &*link.share {
+                "address" | "network" => &[Field::ClientAddress],
+                "application" => &[Field::Application],
+                "caller" => &[Field::Key, Field::User, Field::EndUser],
+                "end_user" => &[Field::EndUser],
+                _ => &[],
+            };
+            if let Some(field) = fields.iter().find(|field| self.how(**field).is_some()) {
+                self.texts(*field, std::iter::once(&mut link.what));
+            }
+        }
+        // The sentence names some of them.
+        if !self.rows.is_empty() {
+            notice.detail.clear();
+        }
     }
 
     fn opened(&self, opened: &mut InteractionOpened) {
@@ -185,13 +221,22 @@ impl Redaction {
         self.maybe(Field::Application, &mut who.application);
         self.maybe(Field::EndUser, &mut who.end_user);
         self.maybe(Field::Issuer, &mut who.issuer);
-        self.id(Field::Key, &mut who.key, |key| {
-            let hash = (self.hash)(key.as_str());
-            KeyId::new(u64::from_le_bytes(*hash.first_chunk().unwrap_or(&[0; 8])))
-        });
+        self.id(Field::Key, &mut who.key, |key| self.key(key));
         self.maybe(Field::Team, &mut who.team);
         self.maybe(Field::Tenant, &mut who.tenant);
         self.maybe(Field::User, &mut who.user);
+    }
+
+    fn key(&self, key: KeyId) -> KeyId {
+        let hash = (self.hash)(key.as_str());
+        KeyId::new(u64::from_le_bytes(*hash.first_chunk().unwrap_or(&[0; 8])))
+    }
+
+    fn list(&self, field: Field, texts: &mut Vec<String>) {
+        match self.how(field) {
+            Some(Redact::Remove) => texts.clear(),
+            _ => self.texts(field, texts.iter_mut()),
+        }
     }
 
     fn how(&self, field: Field) -> Option<Redact> {

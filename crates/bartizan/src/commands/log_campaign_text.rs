@@ -166,7 +166,7 @@ fn examples(story: &mut String, campaign: &Campaign, members: &[Record]) {
         match &record.event.body {
             EventBody::InteractionOpened(opened) => {
                 let member = known.entry(opened.interaction).or_default();
-                (member.time_ms, member.opened) = (record.event.time_ms, Some(opened));
+                (member.time_ms, member.opened) = (record.event.time_ms, Some(&**opened));
             }
             EventBody::InteractionClosed(closed) => {
                 known.entry(closed.interaction).or_default().closed = Some(closed);
