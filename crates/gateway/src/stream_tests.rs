@@ -144,6 +144,37 @@ fn stream(blocks: &[Block], cuts: &[prop::sample::Index]) -> String {
     out
 }
 
+/// Places of a chat completion that clients join, and how a piece is written there.
+type Place = (&'static str, fn(&str) -> Value);
+
+const PLACES: [Place; 4] = [
+    (
+        "/content/0/thinking/0/text",
+        |text| json!({ "content": [{ "type": "thinking", "thinking": [{ "type": "text", "text": text }] }] }),
+    ),
+    ("/reasoning_text", |text| json!({ "reasoning_text": text })),
+    ("/x_new/0/said", |text| json!({ "x_new": [{ "said": text }] })),
+    ("/tool_calls/0/thought", |text| json!({ "tool_calls": [{ "index": 0, "thought": text }] })),
+];
+
+/// A chat completion that says these pieces.
+fn completion(delta: fn(&str) -> Value, pieces: &[&str]) -> String {
+    let event = |delta: Value, finish: Option<&str>| {
+        let choice = json!({ "index": 0, "delta": delta, "finish_reason": finish });
+        format!("data: {}\n\n", json!({ "id": "c", "choices": [choice] }))
+    };
+    let said: String = pieces.iter().map(|piece| event(delta(piece), None)).collect();
+    said + &event(json!({}), Some("stop")) + "data: [DONE]\n\n"
+}
+
+/// What a client that joins the pieces at a place has in the end.
+fn said_at(place: &str, sent: &str) -> String {
+    let place = format!("/choices/0/delta{place}");
+    let events = sent.lines().filter_map(|line| line.strip_prefix("data: "));
+    let events = events.filter_map(|event| serde_json::from_str::<Value>(event).ok());
+    events.filter_map(|event| event.pointer(&place)?.as_str().map(str::to_owned)).collect()
+}
+
 /// The joined text of every block, checked for the order that clients rely on: nothing of a block before it starts or
 /// after it stops, and an end.
 fn joined(bytes: &[u8]) -> BTreeMap<u64, String> {
@@ -217,6 +248,27 @@ proptest! {
         prop_assert_eq!(&whole, &pass(&journal, &pieces));
         let bytes: Vec<&[u8]> = upstream.chunks(1).collect();
         prop_assert_eq!(&whole, &pass(&journal, &bytes));
+    }
+
+    /// The same of chat completions, whatever they call their text.
+    #[test]
+    fn what_deltas_say_at_any_place_does_not_depend_on_their_cut(
+        place in 0..PLACES.len(),
+        text in text(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let (place, delta) = PLACES[place];
+        let text = format!("It: {text}");
+        let journal = journal();
+        let said = |cuts: &[prop::sample::Index]| {
+            let machine = machine_with(&journal, connect::ExternalGuards::default(), Operation::ChatCompletions);
+            let sent = pass_through(machine, &[completion(delta, &split(&text, cuts)).as_bytes()]);
+            said_at(place, &String::from_utf8_lossy(&sent))
+        };
+        let whole = said(&[]);
+        prop_assert_eq!(&whole, &said(&cuts));
+        prop_assert!(!whole.contains("eve.model@") && !whole.contains("4111 1111"));
+        prop_assert_eq!(whole.contains(OWN), text.contains(MASK));
     }
 
     /// What the blocks say does not depend on the deltas, and what was held back leaves before its block stops.

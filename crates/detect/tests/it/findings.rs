@@ -117,7 +117,7 @@ proptest! {
         for (character, is_escaped) in parts.concat().chars().zip(escaped.iter().cycle()) {
             let must = matches!(character, '"' | '\\' | '\n');
             if must || *is_escaped && !character.is_ascii_alphanumeric() {
-                text.push_str(&format!("\\u{:04x}", u32::from(character)));
+                text.extend([format!("\\u{:04x}", u32::from(character))]);
             } else {
                 text.push(character);
             }

@@ -98,7 +98,7 @@ fn around(path: &str, part: u32) -> (String, String) {
             .map_or((step, 0), |(name, rest)| (name, 1 + rest.matches('[').count()));
         let number =
             if before.ends_with('[') { std::mem::take(&mut number) } else { String::new() };
-        before.push_str(&format!(r#"{{{number}"{name}":"#));
+        before.extend(["{", &number, "\"", name, "\":"]);
         before.push_str(&"[".repeat(lists));
         after.insert(0, '}');
         after.insert_str(0, &"]".repeat(lists));
