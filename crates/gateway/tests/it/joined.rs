@@ -313,6 +313,7 @@ fn what_lies_across_the_blocks_of_a_stream_does_not_pass_as_a_whole() {
         assert_eq!(said, "Write to [EMAIL REMOVED]Then wait.", "cut by {size}");
     }
     let closed = bed.closed(15);
-    let found = &closed[0].findings[0];
+    let mut found = closed.iter().flat_map(|closed| &closed.findings);
+    let found = found.find(|found| found.finding.kind.as_str() == "pii.email").expect("the value");
     assert_eq!((found.path.as_str(), found.finding.span.start), ("delta.text", 0), "{found:?}");
 }
