@@ -97,8 +97,11 @@ fn an_attack_is_found_however_it_is_cut() {
     let whole = inspect(attack).findings.iter().map(|found| found.rank.get()).max();
     for count in [2, 5, 12] {
         let size = attack.len().div_ceil(count);
-        let cut: Vec<&str> =
-            attack.as_bytes().chunks(size).map(|part| std::str::from_utf8(part).unwrap()).collect();
+        let cut: Vec<&str> = attack
+            .as_bytes()
+            .chunks(size)
+            .map(|part| std::str::from_utf8(part).expect("ASCII"))
+            .collect();
         assert_eq!(rank_of(&across(&cut)), whole, "cut {count} times: {cut:?}");
         let trimmed: Vec<&str> = cut.iter().map(|part| part.trim()).collect();
         assert!(rank_of(&across(&trimmed)) >= Some(30), "trimmed: {trimmed:?}");

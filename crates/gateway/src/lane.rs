@@ -16,7 +16,7 @@ use events::{Finding, Kind, Rank, Span};
 use wire::{EmbeddedJson, Unescaped};
 
 use crate::{
-    joined::RANK_MIN,
+    joined::{RANK_MIN, is_value},
     judge::Judge,
     mask::removed,
     vault::{Match, Reading, Vault},
@@ -124,7 +124,8 @@ impl LaneText {
 
     /// The end of what the scanner has read, at most so long. Nothing, if a value ends there: what follows is another word.
     pub(crate) fn tail(&self, bytes_max: usize) -> Option<&str> {
-        let is_end = |found: &Found| found.span.end as usize == self.seen.len();
+        let length = self.seen.len();
+        let is_end = |found: &Found| is_value(&found.kind) && found.span.end as usize == length;
         let start = self.seen.len().saturating_sub(bytes_max);
         let may_go_on = self.seen_all && !self.found.iter().any(is_end);
         may_go_on.then(|| self.seen.get(self.seen.floor_char_boundary(start)..)).flatten()

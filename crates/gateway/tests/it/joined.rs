@@ -10,7 +10,7 @@ use crate::{canary, realtime};
 
 /// Bodies in which these pieces are neighbours, and where they are sent.
 fn requests(pieces: &[&str]) -> Vec<(&'static str, Value)> {
-    let parts = |make: fn(&str) -> Value| Value::from_iter(pieces.iter().map(|text| make(text)));
+    let parts = |make: fn(&str) -> Value| pieces.iter().map(|text| make(text)).collect::<Value>();
     let text = || parts(|text| json!({ "type": "text", "text": text }));
     let bare = || parts(|text| json!({ "text": text }));
     let input = || parts(|text| json!({ "type": "input_text", "text": text }));
@@ -31,8 +31,8 @@ fn requests(pieces: &[&str]) -> Vec<(&'static str, Value)> {
         (chat, json!({ "model": "m", "messages": messages() })),
         (
             chat,
-            json!({ "model": "m", "messages": Value::from_iter(pieces.iter().map(|text| json!({
-            "name": "a", "role": "user", "content": [{ "type": "text", "text": text }] }))) }),
+            json!({ "model": "m", "messages": parts(|text| json!({
+            "name": "a", "role": "user", "content": [{ "type": "text", "text": text }] })) }),
         ),
         (
             "/v1/responses",
@@ -72,7 +72,7 @@ fn requests(pieces: &[&str]) -> Vec<(&'static str, Value)> {
 
 /// Whole answers in which these pieces are neighbours, and to what.
 fn answers(pieces: &[&str]) -> Vec<(&'static str, Value, Value)> {
-    let parts = |make: fn(&str) -> Value| Value::from_iter(pieces.iter().map(|text| make(text)));
+    let parts = |make: fn(&str) -> Value| pieces.iter().map(|text| make(text)).collect::<Value>();
     let text = || parts(|text| json!({ "type": "text", "text": text }));
     let bare = || parts(|text| json!({ "text": text }));
     let output = || parts(|text| json!({ "type": "output_text", "text": text, "annotations": [] }));
@@ -96,8 +96,8 @@ fn answers(pieces: &[&str]) -> Vec<(&'static str, Value, Value)> {
         (
             "/v1/responses",
             responses,
-            json!({ "id": "r", "output": Value::from_iter(pieces.iter().map(|text|
-            message(json!([{ "type": "output_text", "text": text, "annotations": [] }])))) }),
+            json!({ "id": "r", "output": parts(|text| json!({ "type": "message", "id": "i", "role": "assistant",
+            "content": [{ "type": "output_text", "text": text, "annotations": [] }] })) }),
         ),
         (
             "/v1beta/models/m:generateContent",
@@ -276,7 +276,7 @@ fn blocks(texts: &[&str], size: usize) -> String {
         let block = json!({ "type": "text", "text": "" });
         push(json!({ "type": "content_block_start", "index": index, "content_block": block }));
         for delta in text.chars().collect::<Vec<_>>().chunks(size) {
-            let delta = json!({ "type": "text_delta", "text": String::from_iter(delta) });
+            let delta = json!({ "type": "text_delta", "text": delta.iter().collect::<String>() });
             push(json!({ "type": "content_block_delta", "index": index, "delta": delta }));
         }
         push(json!({ "type": "content_block_stop", "index": index }));
@@ -313,6 +313,7 @@ fn what_lies_across_the_blocks_of_a_stream_does_not_pass_as_a_whole() {
         assert_eq!(said, "Write to [EMAIL REMOVED]Then wait.", "cut by {size}");
     }
     let closed = bed.closed(15);
-    let found = &closed[0].findings[0];
+    let mut found = closed.iter().flat_map(|closed| &closed.findings);
+    let found = found.find(|found| found.finding.kind.as_str() == "pii.email").expect("the value");
     assert_eq!((found.path.as_str(), found.finding.span.start), ("delta.text", 0), "{found:?}");
 }
