@@ -15,8 +15,9 @@ use arc_swap::ArcSwap;
 use connect::{SinkPlace, Sinks};
 use events::{Event, EventBody};
 use gateway::{Judge, Parts, Quotas, Reloader, UpstreamKind, UpstreamOptions};
-use journal::{Journal, OnDamage, RealDisk, Recovery};
+use journal::{Journal, OnDamage, RealDisk, Recovery, SyncMode};
 use net::{Shutdown, Tasks, UpstreamSettings};
+use stdx::Secret;
 use store::{KeySnapshot, VirtualKeys};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -86,17 +87,8 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     quota_file::restore(data.path(), &quotas)?;
     let sealed = followed.places();
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
-    let place = SinkPlace {
-        data: data.path().to_owned(),
-        disk: Arc::new(RealDisk),
-        journal: journal.clone(),
-        secret: secret.clone(),
-        shutdown: shutdown.clone(),
-        sync: settings.journal.sync,
-        tasks: tasks.clone(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let sinks = Sinks::new(place);
+    let sync = settings.journal.sync;
+    let sinks = sinks(&data, (&journal, sync), secret.clone(), (&tasks, &shutdown));
     let parts = Parts {
         sinks: Some(sinks.clone()),
         exposed,
@@ -155,6 +147,25 @@ async fn close(journal: Journal, signal: &str) -> Result<Exit, Failure> {
         .map_err(|error| Failure::environment(error, "check the record: `bartizan log verify`"))?
         .map_err(Failure::environment_as_told)?;
     Ok(Exit::Fine)
+}
+
+/// Where the record is sent: nowhere yet.
+fn sinks(
+    data: &DataDir,
+    (journal, sync): (&Journal, SyncMode),
+    secret: Secret<[u8; 32]>,
+    (tasks, shutdown): (&Tasks, &Shutdown),
+) -> Sinks {
+    Sinks::new(SinkPlace {
+        data: data.path().to_owned(),
+        disk: Arc::new(RealDisk),
+        journal: journal.clone(),
+        secret,
+        shutdown: shutdown.clone(),
+        sync,
+        tasks: tasks.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+    })
 }
 
 /// The detectors of a configuration, with the documents that are protected now.

@@ -198,7 +198,6 @@ impl<'a> Checker<'a> {
         let collector_url = options.telemetry.as_ref().map(|one| one.otlp_endpoint.clone());
         let collector = options.telemetry.and_then(|options| self.collector(options));
         let secrets = self.secrets(options.secrets);
-        let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
         }
@@ -222,7 +221,7 @@ impl<'a> Checker<'a> {
                 metrics,
                 routes,
                 tls: tls.flatten(),
-                unknown_fields,
+                unknown_fields: unknown_fields(&options.guards),
                 upstreams,
             },
             revoke_exposed: options.keys.revoke_exposed,

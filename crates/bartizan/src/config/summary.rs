@@ -325,11 +325,7 @@ fn print_text(summary: &Summary<'_>, output: &mut Output) -> Result<(), Failure>
         ]);
     }
     table.row(["record".into(), record_words(&summary.journal)]);
-    for sink in &summary.sinks {
-        let SinkSummary { name, kind, format, place, key } = sink;
-        let key = key.map(|key| format!(", key from {key}")).unwrap_or_default();
-        table.row(["sink".into(), format!("{name} ({kind}) at {place}, as {format}{key}")]);
-    }
+    sink_rows(&mut table, summary);
     for warning in summary.warnings {
         table.row(["warning".into(), warning.clone()]);
     }
@@ -343,6 +339,15 @@ fn record_words(journal: &JournalSummary) -> String {
         hours => format!("encrypted content kept for {hours} h"),
     };
     format!("{sync}, {content}")
+}
+
+/// Where the record is sent.
+fn sink_rows(table: &mut Table, summary: &Summary<'_>) {
+    for sink in &summary.sinks {
+        let SinkSummary { name, kind, format, place, key } = sink;
+        let key = key.map(|key| format!(", key from {key}")).unwrap_or_default();
+        table.row(["sink".into(), format!("{name} ({kind}) at {place}, as {format}{key}")]);
+    }
 }
 
 /// Whose tokens and certificates are taken.

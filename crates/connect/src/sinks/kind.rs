@@ -219,6 +219,9 @@ A sink sends what is on record to where others look at it, in one of the [format
 follows the record by itself: a sink that is down waits and holds up neither requests nor other sinks. The record is the queue.
 Never is anything sent of what was said.
 
+`url`, `path`, `key`, `headers` and `ca_file` are settings of a sink; the other names of the table stand in its `details`:
+`details = { index = \"bartizan\" }`.
+
 ";
 
 const PROMISES: &str = "\
@@ -262,7 +265,7 @@ pub fn sinks_markdown() -> String {
         "## When a receiver does not take it\n\n\
          | what it says | what follows |\n|---|---|\n\
          | unreachable, cut, too slow, 401, 403, 404, 429, 5xx | the same again, after a pause that doubles up to \
-         `retry_seconds_max`, less up to a half by chance; `Retry-After` is honoured up to {} seconds |\n\
+         `retry_ms_max`, less up to a half by chance; `Retry-After` is honoured up to {} seconds |\n\
          | 413 | halves, down to one record; one that is too large is a dead letter |\n\
          | 400, 422 and others about the message | halves, down to one record; that is a dead letter |\n\
          | some records of a bulk | those that may succeed are sent again, those that cannot are dead letters |\n\

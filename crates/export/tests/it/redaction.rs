@@ -25,7 +25,7 @@ fn hash() -> KeyedHash {
 /// Both records of an interaction, with a mark in every text that can be redacted.
 fn marked() -> [Event; 2] {
     let mark = |what: &str| Some(format!("mark-{what}"));
-    let (mut open, mut close) = (opened(&[1; 700]), closed(&[1; 700]));
+    let (mut open, mut close) = (opened(&[3; 700]), closed(&[3; 700]));
     open.interaction = InteractionId::new(1, 2);
     close.interaction = open.interaction;
     open.client_address = "192.0.2.77".into();
