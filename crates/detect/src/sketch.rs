@@ -23,7 +23,8 @@ pub struct SketchKey([u64; 2]);
 impl SketchKey {
     /// From 16 secret bytes.
     pub fn new(bytes: [u8; 16]) -> Self {
-        let (low, high) = (u128::from_le_bytes(bytes) as u64, (u128::from_le_bytes(bytes) >> 64) as u64);
+        let (low, high) =
+            (u128::from_le_bytes(bytes) as u64, (u128::from_le_bytes(bytes) >> 64) as u64);
         Self([low, high])
     }
 
@@ -107,7 +108,10 @@ mod tests {
     fn templates_share_most_and_other_texts_nothing() {
         let one = sketch(&TEMPLATE.replace("SLOT", "the history of printing presses"), 1);
         let two = sketch(&TEMPLATE.replace("SLOT", "opening hours in the holidays"), 1);
-        let other = sketch("The quick brown fox jumps over the lazy dog while it rains in the valley below", 1);
+        let other = sketch(
+            "The quick brown fox jumps over the lazy dog while it rains in the valley below",
+            1,
+        );
         assert!(shared(&one, &two) >= 14, "{}", shared(&one, &two));
         assert_eq!(shared(&one, &other), 0);
         assert!(one.is_sorted());

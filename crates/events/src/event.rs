@@ -10,8 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Anomaly, CampaignNotice, ConversationId, Credentials, Decision, Digest, InteractionId, LocatedFinding,
-    Principal, Trace, UserReport,
+    Anomaly, CampaignNotice, ConversationId, Credentials, Decision, Digest, InteractionId,
+    LocatedFinding, Principal, Trace, UserReport,
 };
 
 /// The version of the shapes in this file; raised when a reader of an older one would be wrong.
@@ -305,8 +305,8 @@ mod tests {
     use super::*;
     use crate::{
         Action, Campaign, CampaignId, CampaignKind, CampaignLink, CampaignPhase, CampaignShape,
-        CampaignStep, Credentials, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank, Rating,
-        ReportReason, Score, Span, SpanId, TraceId, canonical_bytes,
+        CampaignStep, Credentials, Finding, FiredRule, KeyId, Kind, Outcome, Provenance, Rank,
+        Rating, ReportReason, Score, Span, SpanId, TraceId, canonical_bytes,
     };
 
     fn decision() -> Decision {
@@ -341,7 +341,8 @@ mod tests {
     }
 
     fn campaign() -> CampaignNotice {
-        let (interaction, id) = (InteractionId::new(7, 9), CampaignId::begun_with(InteractionId::new(7, 9)));
+        let (interaction, id) =
+            (InteractionId::new(7, 9), CampaignId::begun_with(InteractionId::new(7, 9)));
         let campaign = Campaign {
             absorbed: vec![id],
             addresses: vec!["192.0.2.7".into()],

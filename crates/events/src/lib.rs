@@ -22,7 +22,8 @@ mod virtual_key;
 
 pub use anomaly::Anomaly;
 pub use campaign::{
-    Campaign, CampaignKind, CampaignLink, CampaignNotice, CampaignPhase, CampaignShape, CampaignStep,
+    Campaign, CampaignKind, CampaignLink, CampaignNotice, CampaignPhase, CampaignShape,
+    CampaignStep,
 };
 pub use canonical::{Digest, canonical_bytes, commitment, leaf_digest};
 pub use decision::{Action, Decision, FiredRule, Outcome};

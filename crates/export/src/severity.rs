@@ -3,7 +3,8 @@
 //! INVARIANT: the same event has the same severity in every format.
 
 use events::{
-    Action, Campaign, CampaignPhase, Decision, Ending, EventBody, LocatedFinding, Outcome, Rank, Rating, ReportReason,
+    Action, Campaign, CampaignPhase, Decision, Ending, EventBody, LocatedFinding, Outcome, Rank,
+    Rating, ReportReason,
 };
 
 /// Findings below this rank are too common to be an alert: one ordinary text in a hundred.

@@ -6,11 +6,11 @@ use std::borrow::Cow;
 
 use events::{
     Action, Administration, Anomaly, Attempt, Campaign, CampaignId, CampaignKind, CampaignLink,
-    CampaignNotice, CampaignPhase, CampaignShape, CampaignStep, ConversationId, Credentials, Decision, Digest,
-    Ending, Event, EventBody, Finding, FiredRule, GuardReport, GuardStatus, InteractionClosed,
-    InteractionId, InteractionOpened, KeyId, Kind, LocatedFinding, NodeNotice, Outcome, Principal,
-    Provenance, Rank, Rating, ReportReason, Score, Span, SpanId, TokenUsage, Trace, TraceId,
-    Unscanned, UserReport,
+    CampaignNotice, CampaignPhase, CampaignShape, CampaignStep, ConversationId, Credentials,
+    Decision, Digest, Ending, Event, EventBody, Finding, FiredRule, GuardReport, GuardStatus,
+    InteractionClosed, InteractionId, InteractionOpened, KeyId, Kind, LocatedFinding, NodeNotice,
+    Outcome, Principal, Provenance, Rank, Rating, ReportReason, Score, Span, SpanId, TokenUsage,
+    Trace, TraceId, Unscanned, UserReport,
 };
 use stdx::SplitMix64;
 

@@ -158,8 +158,7 @@ fn facts(
         Place::File(file) => files.texts.get(*file).is_some_and(|file| file.position >= first),
     };
     let findings = inspected.places.iter().zip(&inspected.findings);
-    let findings =
-        findings.filter(|(place, found)| is_within(place) && is_turn(found.provenance));
+    let findings = findings.filter(|(place, found)| is_within(place) && is_turn(found.provenance));
     let planted = planted((document, files), findings.clone());
     let findings = findings.map(|(_, found)| &found.finding);
     let mut text = String::new();

@@ -58,9 +58,8 @@ fn fate(closed: &InteractionClosed) -> Fate {
         Ending::Answered if declines() => Fate::Declined,
         Ending::Answered => Fate::Passed,
         Ending::Blocked | Ending::Refused => Fate::Refused,
-        Ending::ClientLeft
-        | Ending::InternalError
-        | Ending::Malformed
-        | Ending::UpstreamFailed => Fate::Other,
+        Ending::ClientLeft | Ending::InternalError | Ending::Malformed | Ending::UpstreamFailed => {
+            Fate::Other
+        }
     }
 }

@@ -59,9 +59,15 @@ fn summary(known: &Known) -> String {
     let from = show_moment(campaign.first_seen_ms);
     row("when", format!("{from} to {} UTC", show_moment(campaign.last_seen_ms)));
     let recognised = show_moment(known.recognised_ms);
-    row("recognised", format!("{recognised} UTC; the figures are of {}", show_moment(known.told_ms)));
+    row(
+        "recognised",
+        format!("{recognised} UTC; the figures are of {}", show_moment(known.told_ms)),
+    );
     let Campaign { requests, flagged, refused, passed, .. } = campaign;
-    row("requests", format!("{requests}: {refused} refused, {passed} got through, {flagged} with findings"));
+    row(
+        "requests",
+        format!("{requests}: {refused} refused, {passed} got through, {flagged} with findings"),
+    );
     row("who", counted(campaign.callers, "caller", "callers"));
     let keys: Vec<String> = campaign.keys.iter().map(ToString::to_string).collect();
     row("  keys", listed(&keys, None));
@@ -73,7 +79,14 @@ fn summary(known: &Known) -> String {
     row("  networks", listed(&campaign.networks, Some(campaign.networks_total)));
     row("models", listed(&campaign.models, None));
     row("techniques", campaign.techniques.join(", "));
-    row("score", format!("{} (ordinary traffic looks so once in 10^{} times)", campaign.score, campaign.score / 10));
+    row(
+        "score",
+        format!(
+            "{} (ordinary traffic looks so once in 10^{} times)",
+            campaign.score,
+            campaign.score / 10
+        ),
+    );
     table.render()
 }
 
@@ -81,7 +94,9 @@ fn summary(known: &Known) -> String {
 fn listed(names: &[String], total: Option<u64>) -> String {
     let shown = names.join(", ");
     match total {
-        Some(total) if total > names.len() as u64 => format!("{shown} and {} more", total - names.len() as u64),
+        Some(total) if total > names.len() as u64 => {
+            format!("{shown} and {} more", total - names.len() as u64)
+        }
         None if names.len() == hunt::LISTED_MAX => format!("{shown} and perhaps more"),
         _ => shown,
     }
@@ -151,18 +166,24 @@ fn examples(story: &mut String, campaign: &Campaign, members: &[Record]) {
         match &record.event.body {
             EventBody::InteractionOpened(opened) => {
                 let member = known.entry(opened.interaction).or_default();
-                (member.time_ms, member.opened) = (record.event.time_ms, Some(opened));
+                (member.time_ms, member.opened) = (record.event.time_ms, Some(&**opened));
             }
             EventBody::InteractionClosed(closed) => {
-                known.entry(closed.interaction).or_default().closed = Some(closed);
+                known.entry(closed.interaction).or_default().closed = Some(&**closed);
             }
             _ => {}
         }
     }
-    let others: Vec<InteractionId> =
-        campaign.members.iter().filter(|one| !campaign.passed_members.contains(one)).copied().collect();
+    let others: Vec<InteractionId> = campaign
+        .members
+        .iter()
+        .filter(|one| !campaign.passed_members.contains(one))
+        .copied()
+        .collect();
     let passed = "\nGot through: look at these first (`bartizan log show ID --content`)\n";
-    for (title, ids) in [(passed, &campaign.passed_members), ("\nOthers of its requests\n", &others)] {
+    for (title, ids) in
+        [(passed, &campaign.passed_members), ("\nOthers of its requests\n", &others)]
+    {
         if ids.is_empty() {
             continue;
         }

@@ -88,7 +88,8 @@ fn list(
         output.line("no campaigns on record")?;
         return Ok(Exit::Fine);
     }
-    let head = ["CAMPAIGN", "STATE", "LOOKS LIKE", "REQUESTS", "GOT THROUGH", "CALLERS", "FROM", "UNTIL"];
+    let head =
+        ["CAMPAIGN", "STATE", "LOOKS LIKE", "REQUESTS", "GOT THROUGH", "CALLERS", "FROM", "UNTIL"];
     let mut table = Table::new(&head);
     for one in wanted {
         let campaign = &one.notice.campaign;

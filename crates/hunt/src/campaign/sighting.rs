@@ -86,10 +86,7 @@ impl Sighting {
     /// Takes a control of a rule that fired, if it is a technique of MITRE ATLAS.
     pub fn breaks(&mut self, control: &str) {
         let is_new = || self.techniques.iter().all(|known| known != control);
-        if control.starts_with("AML.T")
-            && self.techniques.len() < TECHNIQUES_MAX
-            && is_new()
-        {
+        if control.starts_with("AML.T") && self.techniques.len() < TECHNIQUES_MAX && is_new() {
             self.techniques.push(shortened(control));
         }
     }
@@ -105,7 +102,8 @@ impl Sighting {
         let found = self.kinds.iter().filter_map(move |(kind, _)| by_family(kind.family()));
         let found = found.map(|(_, technique)| *technique);
         // What a rule names is more exact than what a family suggests.
-        let is_named = move |technique: &str| self.techniques.iter().any(|one| one.starts_with(technique));
+        let is_named =
+            move |technique: &str| self.techniques.iter().any(|one| one.starts_with(technique));
         self.techniques.iter().map(String::as_str).chain(found.filter(move |one| !is_named(one)))
     }
 
@@ -154,9 +152,7 @@ pub(crate) fn shortened(name: &str) -> String {
 /// The network of an address, by its first address: /24, of IPv6 /64.
 fn network(address: IpAddr) -> IpAddr {
     match address {
-        IpAddr::V4(address) => {
-            IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00))
-        }
+        IpAddr::V4(address) => IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00)),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
@@ -217,7 +213,10 @@ mod tests {
         let ties = |address: &str| {
             let mut seen = sighting(1);
             seen.address = address.parse().ok();
-            seen.ties().iter().map(|tie| format!("{} {}", tie.share(), tie.what())).collect::<Vec<_>>()
+            seen.ties()
+                .iter()
+                .map(|tie| format!("{} {}", tie.share(), tie.what()))
+                .collect::<Vec<_>>()
         };
         let four = ["caller key 0000000000", "address 192.0.2.77", "network 192.0.2.0/24"];
         assert_eq!(ties("192.0.2.77"), four);

@@ -56,7 +56,8 @@ impl Campaigns {
         if bytes.len() > CAMPAIGNS_BYTES_MAX {
             return Err(wrong("it is too long"));
         }
-        let kept: Kept = serde_json::from_slice(bytes).map_err(|_| wrong("it is of another shape"))?;
+        let kept: Kept =
+            serde_json::from_slice(bytes).map_err(|_| wrong("it is of another shape"))?;
         if kept.version != VERSION {
             return Err(wrong("it is of another version"));
         }

@@ -345,7 +345,10 @@ fn note_kinds(facts: &mut Campaign, seen: &Sighting) -> bool {
     let known = facts.kinds.len();
     for (kind, rank) in &seen.kinds {
         let (kind, rank) = (kind.clone(), *rank);
-        add_kind(&mut facts.kinds, CampaignKind { kind, rank, requests: 1, since_ms: seen.time_ms });
+        add_kind(
+            &mut facts.kinds,
+            CampaignKind { kind, rank, requests: 1, since_ms: seen.time_ms },
+        );
     }
     for technique in seen.all_techniques() {
         list(&mut facts.techniques, technique.to_owned());

@@ -56,7 +56,11 @@ fn a_fuzzer_is_one_campaign_with_what_got_through() {
         let told = bed.ask(7, SECOND_MS, |seen| {
             seen.sketch = sketch(number);
             if number % 3 != 2 {
-                found(seen, ["injection", "jailbreak"][number as usize % 2], 25 + (number % 20) as u8);
+                found(
+                    seen,
+                    ["injection", "jailbreak"][number as usize % 2],
+                    25 + (number % 20) as u8,
+                );
             }
         });
         unknown += u32::from(told.campaign.is_none());
@@ -96,7 +100,8 @@ fn false_findings_at_the_rate_of_their_ranks_are_no_campaign() {
         let share = random.below(1_000_000) as f32 / 1e6;
         bed.ask(u64::from(number % 20), 500, |seen| {
             let rank = (-10.0 * share.max(1e-6).log10()) as u8;
-            seen.sketch = if number % 4 == 0 { variant(number % 20, number, 5) } else { sketch(number) };
+            seen.sketch =
+                if number % 4 == 0 { variant(number % 20, number, 5) } else { sketch(number) };
             found(seen, "injection", rank);
         });
     }

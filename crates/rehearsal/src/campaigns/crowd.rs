@@ -151,10 +151,13 @@ impl Crowd {
 
     /// What a caller writes.
     fn said(&mut self, number: usize) -> Said {
-        let Some(face) = self.faces.get(number) else { return Said { sketch: Sketch::NOTHING, rank: 0 } };
+        let Some(face) = self.faces.get(number) else {
+            return Said { sketch: Sketch::NOTHING, rank: 0 };
+        };
         let random = &mut self.random;
         if face.end_users > 0 && random.chance(PASTED_SHARE) {
-            let (text, rank) = self.pasted.get(random.below(self.pasted.len())).copied().unwrap_or_default();
+            let (text, rank) =
+                self.pasted.get(random.below(self.pasted.len())).copied().unwrap_or_default();
             return Said { sketch: sketch((0..40).map(|part| text.wrapping_add(part))), rank };
         }
         let rank = false_rank(face.domain, random);
@@ -169,7 +172,12 @@ impl Crowd {
     }
 
     /// A request of a caller of the crowd.
-    pub(crate) fn ask(&mut self, number: usize, time_ms: u64, (said, fate): (Said, Fate)) -> Sighting {
+    pub(crate) fn ask(
+        &mut self,
+        number: usize,
+        time_ms: u64,
+        (said, fate): (Said, Fate),
+    ) -> Sighting {
         self.number += 1;
         let interaction = InteractionId::new(time_ms, self.number);
         let random = &mut self.random;
@@ -178,7 +186,8 @@ impl Crowd {
         };
         let mut principal = caller.name.principal.clone();
         principal.key = Some(KeyId::new(number as u64));
-        principal.end_user = (face.end_users > 0).then(|| format!("u{}", random.below(face.end_users)));
+        principal.end_user =
+            (face.end_users > 0).then(|| format!("u{}", random.below(face.end_users)));
         let mut seen = Sighting {
             address: face.addresses.get(random.below(face.addresses.len())).copied(),
             fate,

@@ -76,7 +76,8 @@ pub(crate) fn render(plan: &Plan, results: &Results) -> String {
 
 /// The request by which a share of all was recognised.
 fn quantile(tried: &[Tried], share: f64) -> String {
-    let mut requests: Vec<usize> = tried.iter().map(|one| one.requests.unwrap_or(usize::MAX)).collect();
+    let mut requests: Vec<usize> =
+        tried.iter().map(|one| one.requests.unwrap_or(usize::MAX)).collect();
     requests.sort_unstable();
     let at = ((requests.len() as f64 * share).ceil() as usize).saturating_sub(1);
     match requests.get(at) {

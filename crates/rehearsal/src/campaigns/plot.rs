@@ -38,7 +38,12 @@ pub(crate) struct Plant {
     pub(crate) found: f64,
 }
 
-const fn plant(name: &'static str, plot: Plot, (requests, hours): (usize, u64), found: f64) -> Plant {
+const fn plant(
+    name: &'static str,
+    plot: Plot,
+    (requests, hours): (usize, u64),
+    found: f64,
+) -> Plant {
     Plant { name, plot, requests, hours, found }
 }
 
@@ -69,12 +74,17 @@ const STRANGERS: usize = 1_000;
 
 impl Plant {
     /// Its requests from an hour on, in order.
-    pub(crate) fn requests(&self, crowd: &mut Crowd, hour: u64, number: usize, random: &mut Random) -> Vec<Sighting> {
+    pub(crate) fn requests(
+        &self,
+        crowd: &mut Crowd,
+        hour: u64,
+        number: usize,
+        random: &mut Random,
+    ) -> Vec<Sighting> {
         let begin_ms = hour * HOUR_MS + 60_000;
         let length_ms = (self.hours * HOUR_MS - 120_000) as f64;
-        let mut times: Vec<u64> = (0..self.requests)
-            .map(|_| begin_ms + (random.unit() * length_ms) as u64)
-            .collect();
+        let mut times: Vec<u64> =
+            (0..self.requests).map(|_| begin_ms + (random.unit() * length_ms) as u64).collect();
         times.sort_unstable();
         let base = STRANGERS * (number + 1);
         let template = random.bits();
@@ -83,7 +93,9 @@ impl Plant {
         let mut all = Vec::with_capacity(times.len());
         for (at, time_ms) in times.into_iter().enumerate() {
             let mut seen = match self.plot {
-                Plot::Fuzzer | Plot::Mutator | Plot::Slow | Plot::Sweep => crowd.stranger(base, time_ms),
+                Plot::Fuzzer | Plot::Mutator | Plot::Slow | Plot::Sweep => {
+                    crowd.stranger(base, time_ms)
+                }
                 Plot::Botnet => crowd.stranger(base + at % KEYS, time_ms),
                 Plot::Insider | Plot::Pasted => {
                     let nothing = Said { sketch: hunt::Sketch::NOTHING, rank: 0 };

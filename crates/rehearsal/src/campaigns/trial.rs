@@ -86,7 +86,11 @@ pub(crate) fn run(plan: &Plan) -> Results {
                     let links: Vec<String> =
                         links.map(|link| format!("{} {}", link.share, link.what)).collect();
                     let score = notice.campaign.score;
-                    results.examples.push(format!("{} (score {score}: {})", notice.detail, links.join(", ")));
+                    results.examples.push(format!(
+                        "{} (score {score}: {})",
+                        notice.detail,
+                        links.join(", ")
+                    ));
                 }
             }
         }
@@ -125,7 +129,12 @@ impl Groups {
     }
 }
 
-fn attempt((campaigns, crowd, sky, hour): Stage<'_>, plant: &Plant, number: usize, random: &mut Random) -> Tried {
+fn attempt(
+    (campaigns, crowd, sky, hour): Stage<'_>,
+    plant: &Plant,
+    number: usize,
+    random: &mut Random,
+) -> Tried {
     let (mut campaigns, mut crowd, mut sky) = (campaigns.clone(), crowd.clone(), sky.clone());
     let planted = plant.requests(&mut crowd, hour, number, random);
     let mut rest: &[Sighting] = &planted;
@@ -137,8 +146,11 @@ fn attempt((campaigns, crowd, sky, hour): Stage<'_>, plant: &Plant, number: usiz
         let due = rest.partition_point(|seen| seen.time_ms < end_ms);
         let (now, later) = rest.split_at(due);
         rest = later;
-        let mut all: Vec<(&Sighting, bool)> =
-            ordinary.iter().map(|seen| (seen, false)).chain(now.iter().map(|seen| (seen, true))).collect();
+        let mut all: Vec<(&Sighting, bool)> = ordinary
+            .iter()
+            .map(|seen| (seen, false))
+            .chain(now.iter().map(|seen| (seen, true)))
+            .collect();
         all.sort_by_key(|(seen, _)| seen.time_ms);
         for (seen, is_planted) in all {
             let told = campaigns.observe(seen);
@@ -151,7 +163,8 @@ fn attempt((campaigns, crowd, sky, hour): Stage<'_>, plant: &Plant, number: usiz
         }
     }
     let (precision, recall) = rated(&groups, &planted);
-    let its: Vec<CampaignId> = planted.iter().filter_map(|seen| groups.get(seen.interaction)).collect();
+    let its: Vec<CampaignId> =
+        planted.iter().filter_map(|seen| groups.get(seen.interaction)).collect();
     let notices = told_of.iter().filter(|id| its.contains(id)).count();
     Tried { requests: recognised, precision, recall, notices }
 }
