@@ -175,13 +175,8 @@ impl Campaigns {
     fn count(&mut self, seen: &Sighting, ties: &[Tie], caller: u64) {
         let weight = self.weight(seen, ties);
         let is_explained = self.is_explained(ties);
-        let has_end_user = ties.iter().any(|tie| matches!(tie, Tie::EndUser(_)));
         for tie in ties {
-            let is_broad = match tie {
-                Tie::Network(_) | Tie::Application(_) | Tie::Technique(_) => true,
-                Tie::Caller(_) => has_end_user,
-                Tie::EndUser(_) | Tie::Address(_) | Tie::Text(_) => false,
-            };
+            let is_broad = is_broad(tie, ties);
             let strand = self.strands.entry(tie.clone()).or_default();
             let is_of_others = is_explained && is_broad && strand.campaign.is_none();
             let weight = if matches!(tie, Tie::Text(_)) { 1.0 } else { weight };
@@ -265,9 +260,13 @@ impl Campaigns {
         let is_founder = |tie: &&Tie| {
             self.strands.get(*tie).is_some_and(|strand| strand.is_campaign(tie, &everybody))
         };
-        let founders: Vec<Tie> = noted.ties.iter().filter(is_founder).cloned().collect();
+        let mut founders: Vec<Tie> = noted.ties.iter().filter(is_founder).cloned().collect();
         if founders.is_empty() {
             return None;
+        }
+        // What a narrow one explains makes no campaign of all that share a broad one.
+        if founders.iter().any(|tie| !is_broad(tie, &noted.ties)) {
+            founders.retain(|tie| !is_broad(tie, &noted.ties));
         }
         if self.open.len() >= OPEN_MAX {
             let quietest = self.open.values().min_by_key(|story| story.last_seen_ms());
@@ -290,8 +289,7 @@ impl Campaigns {
         let is_joining = |tie: &&Tie| {
             let Some(strand) = self.strands.get(*tie) else { return false };
             time_ms = time_ms.max(strand.seen_ms);
-            let is_founder =
-                !matches!(tie, Tie::Technique(_)) && strand.is_campaign(tie, &everybody);
+            let is_founder = !is_broad(tie, ties) && strand.is_campaign(tie, &everybody);
             strand.campaign.is_none() && (is_founder || strand.joins(tie, &everybody))
         };
         let joining: Vec<Tie> = ties.iter().filter(is_joining).cloned().collect();
@@ -323,7 +321,6 @@ impl Campaigns {
                 ties.contains(tie)
                     && strand.is_some_and(|strand| match tie {
                         Tie::Technique(_) => is_flagged && is_in_wave(noted, time_ms),
-                        Tie::Text(_) => is_flagged || strand.is_found_by_text(),
                         _ => is_flagged || strand.is_dedicated(),
                     })
             };
@@ -384,10 +381,9 @@ impl Campaigns {
     fn remember(&mut self, noted: Noted) {
         let is_flagged = noted.seen.rank().is_some();
         let is_dedicated = |tie: &Tie| {
-            self.strands.get(tie).is_some_and(|strand| match tie {
-                Tie::Text(_) => strand.is_found_by_text(),
-                _ => strand.is_dedicated(),
-            })
+            self.strands
+                .get(tie)
+                .is_some_and(|strand| !matches!(tie, Tie::Technique(_)) && strand.is_dedicated())
         };
         let (recent, most) = if is_flagged {
             (&mut self.flagged, FLAGGED_MAX)
@@ -410,6 +406,15 @@ impl Campaigns {
         let before = self.strands.len();
         self.strands.retain(|_, strand| age(strand) >= limit);
         self.forgotten.strands += (before - self.strands.len()) as u64;
+    }
+}
+
+/// Whether something narrower among these says more: an end user of a caller, an address of a network.
+fn is_broad(tie: &Tie, ties: &[Tie]) -> bool {
+    match tie {
+        Tie::Network(_) | Tie::Application(_) | Tie::Technique(_) => true,
+        Tie::Caller(_) => ties.iter().any(|other| matches!(other, Tie::EndUser(_))),
+        Tie::EndUser(_) | Tie::Address(_) | Tie::Text(_) => false,
     }
 }
 

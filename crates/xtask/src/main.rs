@@ -34,6 +34,7 @@ cargo xtask <command>
   bench NAME [ARGS…]     measure in a release build and write a receipt
   long NAME [ARGS…]      a long run, and its receipt
   eval-baselines [ARGS…] how soon baselines find planted changes, and how often nothing; writes the page of figures
+  eval-campaigns [ARGS…] how soon campaigns are recognised, how well grouped, how many false; writes the page of figures
   train | eval [ARGS…]   train the score model of `detect`, or measure it on texts it has not seen
 ";
 
@@ -53,7 +54,8 @@ fn main() -> ExitCode {
         ["long", name, rest @ ..] => ended(measure::run(&root, "long", name, rest)),
         ["train", rest @ ..] => ended(measure::train(&root, "train", rest)),
         ["eval", rest @ ..] => ended(measure::train(&root, "eval", rest)),
-        ["eval-baselines", rest @ ..] => ended(measure::rehearse(&root, rest)),
+        ["eval-baselines", rest @ ..] => ended(measure::rehearse(&root, "baselines", rest)),
+        ["eval-campaigns", rest @ ..] => ended(measure::rehearse(&root, "campaigns", rest)),
         ["help" | "--help" | "-h"] | [] => {
             print!("{USAGE}");
             ExitCode::SUCCESS

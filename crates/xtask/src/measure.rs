@@ -1,5 +1,5 @@
 //! `cargo xtask bench NAME` and `cargo xtask long NAME`: runs a measurement in a release build and keeps
-//! its receipt. `cargo xtask train` and `cargo xtask eval` only pass on to `trainer`, `cargo xtask eval-baselines` to `rehearsal`.
+//! its receipt. `cargo xtask train` and `cargo xtask eval` only pass on to `trainer`, `cargo xtask eval-baselines` and `eval-campaigns` to `rehearsal`.
 //!
 //! The measurements are in the program `bench` (and `fuzz`), which takes a name, and writes its figures as JSON to the file
 //! named by `BARTIZAN_FIGURES`. INVARIANT: a receipt is written only for a run that succeeded and says which crates
@@ -56,14 +56,15 @@ pub(crate) fn run(root: &Path, kind: &str, name: &str, rest: &[&str]) -> Result<
     Ok(())
 }
 
-/// The page that `rehearsal` writes.
-const BASELINES_PAGE: &str = "docs/reference/benchmarks/baselines.md";
+/// Where the pages are that `rehearsal` writes.
+const PAGES: &str = "docs/reference/benchmarks";
 
-/// Runs `rehearsal` on baselines, and lets it write its page.
-pub(crate) fn rehearse(root: &Path, rest: &[&str]) -> Result<(), String> {
+/// Runs `rehearsal` on baselines or campaigns, and lets it write the page of that name.
+pub(crate) fn rehearse(root: &Path, what: &str, rest: &[&str]) -> Result<(), String> {
+    let page = format!("{PAGES}/{what}.md");
     Step::new(root, "cargo")
-        .args(["run", "--release", "--package", "rehearsal", "--", "baselines"])
-        .args(["--out", BASELINES_PAGE])
+        .args(["run", "--release", "--package", "rehearsal", "--", what])
+        .args(["--out", page.as_str()])
         .args(rest)
         .run()
 }

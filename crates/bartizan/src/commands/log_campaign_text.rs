@@ -169,7 +169,7 @@ fn examples(story: &mut String, campaign: &Campaign, members: &[Record]) {
                 (member.time_ms, member.opened) = (record.event.time_ms, Some(&**opened));
             }
             EventBody::InteractionClosed(closed) => {
-                known.entry(closed.interaction).or_default().closed = Some(closed);
+                known.entry(closed.interaction).or_default().closed = Some(&**closed);
             }
             _ => {}
         }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use events::{
-    Anomaly, Decision, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, Kind, NodeNotice, Outcome, Principal, Rank, Rating, ReportReason, SpanId,
-    Trace, TraceId, UserReport,
+    Anomaly, Campaign, CampaignId, CampaignKind, CampaignLink, CampaignNotice, CampaignPhase,
+    CampaignShape, CampaignStep, Decision, Ending, Event, EventBody, InteractionClosed,
+    InteractionId, InteractionOpened, Kind, NodeNotice, Outcome, Principal, Rank, Rating,
+    ReportReason, SpanId, Trace, TraceId, UserReport,
 };
 use journal::{Journal, JournalSettings, Part, RealDisk};
 
@@ -348,4 +349,94 @@ fn read(path: &std::path::Path) -> Vec<u8> {
 
 fn find(bytes: &[u8], wanted: &[u8]) -> usize {
     bytes.windows(wanted.len()).position(|window| window == wanted).expect("it is there")
+}
+
+fn campaign(interaction: InteractionId, phase: CampaignPhase, requests: u64) -> CampaignNotice {
+    let campaign = Campaign {
+        absorbed: Vec::new(),
+        addresses: vec!["192.0.2.7".into()],
+        applications: vec!["shop\u{1b}[31m".into()],
+        callers: 1,
+        conversations: 3,
+        end_users: Vec::new(),
+        first_seen_ms: TIME_MS,
+        flagged: requests - 1,
+        id: CampaignId::begun_with(interaction),
+        keys: Vec::new(),
+        kinds: vec![CampaignKind {
+            kind: Kind::of("injection"),
+            rank: Rank::new(44),
+            requests: requests - 1,
+            since_ms: TIME_MS,
+        }],
+        last_seen_ms: TIME_MS + 60_000,
+        links: vec![CampaignLink {
+            requests,
+            share: "caller".into(),
+            what: "key 4m2k9vq0ta".into(),
+        }],
+        members: vec![interaction],
+        models: Vec::new(),
+        networks: vec!["192.0.2.0/24".into()],
+        networks_total: 3,
+        passed: 1,
+        passed_members: vec![interaction],
+        phase,
+        refused: requests - 1,
+        requests,
+        score: 72,
+        shape: CampaignShape::Fuzzing,
+        steps: vec![CampaignStep { passed: 1, refused: requests - 1, requests, time_ms: TIME_MS }],
+        teams: Vec::new(),
+        techniques: vec!["AML.T0051".into()],
+        users: Vec::new(),
+    };
+    CampaignNotice { campaign, detail: "a program that tries variants".into() }
+}
+
+#[test]
+fn campaigns_are_listed_and_told_as_stories() {
+    let home = Home::new();
+    let interaction = recorded(&home);
+    let none = home.run(&["log", "campaigns"]);
+    assert_eq!((none.code, none.stdout.as_str()), (0, "no campaigns on record\n"));
+    let data = home.path("bartizan-data");
+    let (journal, _) =
+        Journal::open(&data, JournalSettings::default(), Arc::new(RealDisk)).expect("opened");
+    for (phase, requests) in [(CampaignPhase::Opened, 8), (CampaignPhase::Grown, 16)] {
+        let body = EventBody::Campaign(Box::new(campaign(interaction, phase, requests)));
+        let _ticket = journal.append(&Event::new(TIME_MS, body)).expect("appended");
+    }
+    journal.close().expect("closed");
+    let list = home.run(&["log", "campaigns"]).stdout;
+    let id = CampaignId::begun_with(interaction).to_string();
+    assert_eq!(list.lines().count(), 2, "one line for one campaign: {list}");
+    for expected in [id.as_str(), "under way", "fuzzing", "16"] {
+        assert!(list.contains(expected), "{expected}: {list}");
+    }
+    let story = home.run(&["log", "campaigns", &id]).stdout;
+    for expected in [
+        "A program that tries variants.",
+        "16: 15 refused, 1 got through, 15 with findings",
+        "192.0.2.0/24 and 2 more",
+        "1.  2026-11-23 14:05:09  injection  15 requests  rank up to 44",
+        "16 are of the same caller, key 4m2k9vq0ta",
+        "Got through: look at these first",
+        &interaction.to_string(),
+        "answered 200",
+    ] {
+        assert!(story.contains(expected), "{expected}: {story}");
+    }
+    assert!(!story.contains('\u{1b}'), "{story}");
+    let json = home.run(&["log", "campaigns", "--json", "--since", "2026-11-23"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        (&json[0]["campaign"]["id"], &json[0]["campaign"]["requests"]),
+        (&id.into(), &16.into())
+    );
+    let later = home.run(&["log", "campaigns", "--since", "2026-11-24"]).stdout;
+    assert_eq!(later, "no campaigns on record\n");
+    let unknown = home.run(&["log", "campaigns", "cmp_067k9vq2v0000000000000000g"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("lists them"), "{}", unknown.stderr);
 }

@@ -17,6 +17,7 @@ mod bad_input;
 mod batches;
 mod bed;
 mod bedrock;
+mod campaigns;
 mod canary;
 mod citations;
 mod collector;

@@ -36,8 +36,9 @@ const SCORE_MIN: f32 = 60.0;
 const JOIN_SCORE_MIN: f32 = 30.0;
 const JOIN_FLAGGED_MIN: u32 = 3;
 /// The share of requests with findings from which on all of a strand's requests belong to what is found of it.
-const DEDICATED_MIN: f32 = 0.3;
-/// Of a text: the share of the requests that say it in which something is found. Below, what is found is not in what they have in common.
+const DEDICATED_MIN: f32 = 0.15;
+/// Of a text: the share of the requests that say it in which something is found. Below, what is found is not in what they have in common, and
+/// each is a draw of its own.
 const TEXT_SHARE_MIN: f32 = 0.5;
 /// Of a text: the mean rank, for it is one draw however often it is said, and the requests with findings of one caller, and of several.
 const TEXT_RANK_MIN: f32 = 30.0;
@@ -203,7 +204,6 @@ impl Strand {
     pub(crate) fn score(&self, tie: &Tie, everybody: &Tally) -> f32 {
         match tie {
             Tie::Text(_) if self.is_found_by_text() => self.rank(),
-            Tie::Text(_) => 0.0,
             Tie::Technique(_) => self.tally.score(everybody),
             _ => self.tally.score(&self.tally),
         }
@@ -217,9 +217,13 @@ impl Strand {
         let callers = self.callers.len();
         let score = self.score(tie, everybody);
         match tie {
-            Tie::Text(_) => {
+            Tie::Text(_) if self.is_found_by_text() => {
                 score >= TEXT_RANK_MIN
                     && (callers >= TEXT_CALLERS_MIN || self.flagged >= TEXT_FLAGGED_MIN)
+            }
+            // What is found is in what the slots are filled with, and too often.
+            Tie::Text(_) => {
+                score >= SCORE_MIN && callers >= TEXT_CALLERS_MIN && self.is_dedicated()
             }
             Tie::Technique(_) => score >= SCORE_MIN && callers >= WAVE_CALLERS_MIN,
             _ => score >= SCORE_MIN,
@@ -232,7 +236,9 @@ impl Strand {
             return false;
         }
         match tie {
-            Tie::Text(_) => self.score(tie, everybody) >= TEXT_JOIN_RANK_MIN,
+            Tie::Text(_) if self.is_found_by_text() => {
+                self.score(tie, everybody) >= TEXT_JOIN_RANK_MIN
+            }
             // That somebody else uses it too says nothing.
             Tie::Technique(_) => false,
             _ => self.is_dedicated() && self.score(tie, everybody) >= JOIN_SCORE_MIN,
@@ -242,7 +248,7 @@ impl Strand {
     /// Whether a request that came by it belongs to its campaign.
     pub(crate) fn claims(&self, tie: &Tie, is_flagged: bool, everybody: &Tally) -> bool {
         match tie {
-            Tie::Text(_) => is_flagged || self.is_found_by_text(),
+            Tie::Text(_) => is_flagged || self.is_dedicated(),
             Tie::Technique(_) => is_flagged && self.score(tie, everybody) >= SCORE_MIN,
             _ if self.is_dedicated() => true,
             _ => is_flagged && self.score(tie, everybody) >= JOIN_SCORE_MIN,
@@ -317,7 +323,7 @@ mod tests {
         assert!(!said(25).is_campaign(&tie, &Tally::default()));
         assert!(said(35).is_campaign(&tie, &Tally::default()));
         assert!(
-            !strand(1_000, 4, 45, 1_000).is_campaign(&tie, &Tally::default()),
+            !strand(1_000, 10, 45, 1_000).is_campaign(&tie, &Tally::default()),
             "it is in the slots"
         );
     }
