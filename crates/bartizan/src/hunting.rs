@@ -29,7 +29,9 @@ pub(crate) struct RuleFiles {
 impl RuleFiles {
     /// The shipped rules, and those in a folder.
     pub(crate) fn load(folder: Option<&Path>) -> Result<Self, Failure> {
-        let shipped = SHIPPED.iter().map(|one| (one.name.to_owned(), one.rule.to_owned(), Some(one.tests.to_owned())));
+        let shipped = SHIPPED
+            .iter()
+            .map(|one| (one.name.to_owned(), one.rule.to_owned(), Some(one.tests.to_owned())));
         let mut files: Vec<(String, String, Option<String>)> = shipped.collect();
         if let Some(folder) = folder {
             files.extend(read_folder(folder)?);
@@ -62,7 +64,8 @@ fn read_folder(folder: &Path) -> Result<Vec<(String, String, Option<String>)>, F
             paths.push(path);
         }
         if paths.len() > RULES_MAX {
-            let message = format!("there are more than {RULES_MAX} rules in `{}`", folder.display());
+            let message =
+                format!("there are more than {RULES_MAX} rules in `{}`", folder.display());
             return Err(Failure::usage(message, "put rules that belong together into one file"));
         }
     }

@@ -69,7 +69,10 @@ fn as_json(rule: &Rule) -> serde_json::Value {
 /// Every name has to be that of a rule.
 fn known<'n>(files: &RuleFiles, names: &'n [String]) -> Result<BTreeSet<&'n str>, Failure> {
     if let Some(name) = names.iter().find(|name| files.rules.get(name).is_none()) {
-        return Err(Failure::usage(format!("there is no rule `{name}`"), "`bartizan hunt list` names them"));
+        return Err(Failure::usage(
+            format!("there is no rule `{name}`"),
+            "`bartizan hunt list` names them",
+        ));
     }
     Ok(names.iter().map(String::as_str).collect())
 }
@@ -88,11 +91,20 @@ fn hunt(arguments: &HuntRunArgs, output: &mut Output) -> Result<Exit, Failure> {
     let hunter = Hunter::new(&files.rules, only)
         .map_err(|error| Failure::usage(error, "mend the rules: `bartizan hunt test`"))?;
     let json = arguments.format.is_json();
-    let mut run = Run { hunter, facts: FactReader::default(), since_ms, json, hits: 0, records: 0, progress: Progress::new("records") };
+    let mut run = Run {
+        hunter,
+        facts: FactReader::default(),
+        since_ms,
+        json,
+        hits: 0,
+        records: 0,
+        progress: Progress::new("records"),
+    };
     if let Some(file) = &arguments.records {
         run.lines(file, output)?;
     } else {
-        let path = config::data_dir(arguments.state.data.as_deref(), arguments.state.config.as_deref())?;
+        let path =
+            config::data_dir(arguments.state.data.as_deref(), arguments.state.config.as_deref())?;
         let data = DataDir::open(&path)?;
         for record in reader(&data).records(Position::Start).map_err(read_failure)? {
             let record = record.map_err(read_failure)?;
@@ -135,7 +147,11 @@ impl Run<'_> {
                 output.json_line(&told(hit, entry.sequence))?;
             } else {
                 let (time, level) = (rfc3339(hit.time_ms), hit.rule.level.as_str());
-                output.line(&format!("{time} {level:<13} {} {}", hit.rule.name, printable(&hit.words())))?;
+                output.line(&format!(
+                    "{time} {level:<13} {} {}",
+                    hit.rule.name,
+                    printable(&hit.words())
+                ))?;
             }
         }
         Ok(())
@@ -155,10 +171,21 @@ impl Run<'_> {
             if read.map_err(failed)? == 0 {
                 return Ok(());
             }
-            let Line { chain, event, leaf, node, sequence } = serde_json::from_slice(&line).map_err(|error| {
-                let message = format!("line {} of `{}` is no record: {error}", self.records + 1, path.display());
-                Failure::Problems(Exit::Incomplete, vec![crate::exit::Problem::new(message).with_help("give it lines of `bartizan log tail --json`")])
-            })?;
+            let Line { chain, event, leaf, node, sequence } = serde_json::from_slice(&line)
+                .map_err(|error| {
+                    let message = format!(
+                        "line {} of `{}` is no record: {error}",
+                        self.records + 1,
+                        path.display()
+                    );
+                    Failure::Problems(
+                        Exit::Incomplete,
+                        vec![
+                            crate::exit::Problem::new(message)
+                                .with_help("give it lines of `bartizan log tail --json`"),
+                        ],
+                    )
+                })?;
             self.next(&Entry { chain, event: &event, leaf, node, sequence }, output)?;
         }
     }
@@ -167,7 +194,9 @@ impl Run<'_> {
         drop(self.progress);
         let forgotten = self.hunter.forgotten();
         if forgotten > 0 {
-            note(&format!("{forgotten} groups of correlations were forgotten for want of room: some hits may be missing"));
+            note(&format!(
+                "{forgotten} groups of correlations were forgotten for want of room: some hits may be missing"
+            ));
         }
         note(&format!("{} records, {} hits", self.records, self.hits));
         Ok(if self.hits > 0 { Exit::Findings } else { Exit::Fine })
@@ -185,7 +214,8 @@ fn told(hit: &Hit<'_>, sequence: u64) -> serde_json::Value {
 }
 
 fn tested(files: &RuleFiles, only: &BTreeSet<&str>) -> Vec<Tested> {
-    let wanted = files.rules.iter().filter(|rule| only.is_empty() || only.contains(rule.name.as_str()));
+    let wanted =
+        files.rules.iter().filter(|rule| only.is_empty() || only.contains(rule.name.as_str()));
     let tests = |rule: &Rule| {
         let lines = files.tests.iter().find(|(name, _)| *name == rule.name);
         test(&files.rules, &rule.name, lines.map_or("", |(_, lines)| lines))
@@ -193,11 +223,17 @@ fn tested(files: &RuleFiles, only: &BTreeSet<&str>) -> Vec<Tested> {
     wanted.map(tests).collect()
 }
 
-fn run_tests(files: &RuleFiles, names: &[String], json: bool, output: &mut Output) -> Result<Exit, Failure> {
+fn run_tests(
+    files: &RuleFiles,
+    names: &[String],
+    json: bool,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     let all = tested(files, &known(files, names)?);
     let failed = all.iter().filter(|one| !one.passes()).count();
     if json {
-        let rows: Vec<_> = all.iter().map(|one| json!({"passes": one.passes(), "tests": one})).collect();
+        let rows: Vec<_> =
+            all.iter().map(|one| json!({"passes": one.passes(), "tests": one})).collect();
         output.json(&json!({ "rules": rows, "failed": failed }))?;
     } else {
         for one in all.iter().filter(|one| !one.passes()) {
@@ -216,21 +252,34 @@ fn coverage(files: &RuleFiles, json: bool, output: &mut Output) -> Result<Exit, 
     let passes = |rule: &Rule| all.iter().any(|one| one.rule == rule.name && one.passes());
     let covered = atlas::coverage(files.rules.iter().map(|rule| (rule, passes(rule))));
     let count = |how: Covered| covered.iter().filter(|(_, one, _)| *one == how).count();
-    let counts = [Covered::Covered, Covered::Partial, Covered::NotTested].map(|how| (how.as_str(), count(how)));
+    let counts = [Covered::Covered, Covered::Partial, Covered::NotTested]
+        .map(|how| (how.as_str(), count(how)));
     if json {
         let rows: Vec<_> = covered.iter().map(|(technique, how, rules)| json!({
             "id": technique.id, "name": technique.name, "tactics": technique.tactics, "visibility": technique.visibility,
             "coverage": how.as_str(), "rules": rules,
         })).collect();
-        let totals: serde_json::Map<_, _> = counts.iter().map(|(how, count)| ((*how).to_owned(), json!(count))).collect();
+        let totals: serde_json::Map<_, _> =
+            counts.iter().map(|(how, count)| ((*how).to_owned(), json!(count))).collect();
         output.json(&json!({"release": atlas::RELEASE, "totals": totals, "techniques": rows}))?;
         return Ok(Exit::Fine);
     }
-    output.line(&format!("MITRE ATLAS {}: techniques by tactic; only rules whose tests pass count", atlas::RELEASE))?;
+    output.line(&format!(
+        "MITRE ATLAS {}: techniques by tactic; only rules whose tests pass count",
+        atlas::RELEASE
+    ))?;
     for tactic in atlas::tactics() {
         output.line(&format!("\n{} {}", tactic.id, tactic.name))?;
-        for (technique, how, rules) in covered.iter().filter(|(one, ..)| one.tactics.contains(&tactic.id)) {
-            let line = format!("  {:<11} {:<14} {}  {}", how.as_str(), technique.id, technique.name, rules.join(", "));
+        for (technique, how, rules) in
+            covered.iter().filter(|(one, ..)| one.tactics.contains(&tactic.id))
+        {
+            let line = format!(
+                "  {:<11} {:<14} {}  {}",
+                how.as_str(),
+                technique.id,
+                technique.name,
+                rules.join(", ")
+            );
             output.line(line.trim_end())?;
         }
     }

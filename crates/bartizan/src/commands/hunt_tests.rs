@@ -111,7 +111,13 @@ fn hits(rules: &Rules, name: &str, case: &Case) -> Result<bool, String> {
                 }
                 let event = event(record, time_ms, repetition + 1, count)?;
                 let digest = Digest([0; 32]);
-                let entry = Entry { chain: digest, event: &event, leaf: digest, node: NodeId::new(1), sequence };
+                let entry = Entry {
+                    chain: digest,
+                    event: &event,
+                    leaf: digest,
+                    node: NodeId::new(1),
+                    sequence,
+                };
                 let found = observe(&mut reader, &entry, |facts| hunter.observe(facts));
                 hit |= found.iter().any(|one| one.rule.name == name);
             }
@@ -169,7 +175,10 @@ fn merge(into: &mut Value, given: Value) {
         (Value::Object(into), Value::Object(given)) => {
             for (name, value) in given {
                 match into.get_mut(&name) {
-                    Some(known) if known.is_object() && value.as_object().is_some_and(|new| !new.is_empty()) => {
+                    Some(known)
+                        if known.is_object()
+                            && value.as_object().is_some_and(|new| !new.is_empty()) =>
+                    {
                         merge(known, value);
                     }
                     _ => {
@@ -189,7 +198,8 @@ fn ordinary(class: &str, number: u64) -> Value {
     hash[..8].copy_from_slice(&number.to_be_bytes());
     let conversation = ConversationId::from_hash(hash);
     let allowed = json!({"outcome": "allowed"});
-    let guards = json!([{"guard": "detect", "status": "ran"}, {"guard": "policy", "status": "ran"}]);
+    let guards =
+        json!([{"guard": "detect", "status": "ran"}, {"guard": "policy", "status": "ran"}]);
     let principal = json!({"key": "app0000001"});
     match class {
         "interaction_opened" => json!({
@@ -222,7 +232,8 @@ mod tests {
     fn every_shipped_rule_hits_where_it_has_to_and_nowhere_else() {
         let files = RuleFiles::load(None).expect("the shipped rules are right");
         assert_eq!(files.tests.len(), files.rules.iter().count());
-        let tested: Vec<_> = files.tests.iter().map(|(name, lines)| test(&files.rules, name, lines)).collect();
+        let tested: Vec<_> =
+            files.tests.iter().map(|(name, lines)| test(&files.rules, name, lines)).collect();
         let failed: Vec<_> = tested.iter().filter(|one| !one.passes()).collect();
         assert!(failed.is_empty(), "{failed:#?}");
     }

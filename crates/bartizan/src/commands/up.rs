@@ -22,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::break_glass_changes::Ruled;
 use super::up_followed::Followed;
 use super::up_reload::Reload;
-use super::{key_changes, process_limits, quota_file, up_welcome};
+use super::{key_changes, process_limits, quota_file, up_hunts, up_welcome};
 use crate::cli::{StateArgs, UpArgs};
 use crate::config;
 use crate::config::settings::{Guards, Settings};
@@ -110,6 +110,9 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     let revokes = settings.revoke_exposed.then(|| keys.clone());
     followed.follow((revokes, seen), &journal, (&tasks, &shutdown));
     background.start(keys, snapshot, &quotas);
+    if let Some(hunts) = settings.hunts {
+        up_hunts::start(hunts, data.path().to_owned(), &journal, (&tasks, &shutdown));
+    }
     welcome.print(address, &data, first_key)?;
 
     let reload = Reload {

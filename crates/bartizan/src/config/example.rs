@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::external_options::ExternalOptions;
+use super::hunt_options::HuntOptions;
 use super::identity_options::{GrantRowOptions, IdentityOptions, JwtOptions};
 use super::known_keys::resolved;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
@@ -36,7 +37,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 17] {
+fn sections() -> [(&'static str, &'static [&'static str]); 18] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
@@ -52,6 +53,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 17] {
         ("guards", declared_keys::<GuardOptions>()),
         ("exceptions", declared_keys::<ExceptionOptions>()),
         ("journal", declared_keys::<JournalOptions>()),
+        ("hunts", declared_keys::<HuntOptions>()),
         ("metrics", declared_keys::<MetricsOptions>()),
         ("telemetry", declared_keys::<TelemetryOptions>()),
         ("diagnostics", declared_keys::<DiagnosticsOptions>()),

@@ -32,6 +32,7 @@ use super::parse::ConfigText;
 use super::secrets::SecretsSettings;
 use super::shared_limit_options::SharedLimitsOptions;
 use super::{Origin, Surroundings};
+use crate::commands::HuntSettings;
 use crate::exit::Problem;
 use crate::files::read_bounded;
 
@@ -60,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) revoke_exposed: bool,
     /// The keys of providers that are sealed.
     pub(crate) secrets: SecretsSettings,
+    /// What hunts in the record as it grows, if anything does.
+    pub(crate) hunts: Option<HuntSettings>,
     /// How much may be used.
     pub(crate) quotas: gateway::QuotaSettings,
     /// Where limits are shared, as it may be shown.
@@ -192,6 +195,7 @@ impl<'a> Checker<'a> {
         let collector_url = options.telemetry.as_ref().map(|one| one.otlp_endpoint.clone());
         let collector = options.telemetry.and_then(|options| self.collector(options));
         let secrets = self.secrets(options.secrets);
+        let hunts = self.hunts(&options.hunts);
         let unknown_fields = unknown_fields(&options.guards);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
@@ -221,6 +225,7 @@ impl<'a> Checker<'a> {
             },
             revoke_exposed: options.keys.revoke_exposed,
             secrets,
+            hunts,
             issuers,
             client_certificates,
             external,
@@ -272,6 +277,10 @@ impl<'a> Checker<'a> {
 
     pub(super) fn problem(&mut self, path: &str, message: impl Into<String>, help: &str) {
         self.problems.push(self.config.problem_at(path, &message.into(), help));
+    }
+
+    pub(super) fn add(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
     }
 
     pub(super) fn warn(&mut self, warning: impl Into<String>) {

@@ -105,11 +105,17 @@ pub fn coverage<'r>(
         }
     }
     let covered = |technique: &Technique| match found.get(technique.id) {
-        Some(rules) if technique.visibility == "direct" && rules.iter().any(|rule| rule.level > Level::Low) => {
+        Some(rules)
+            if technique.visibility == "direct"
+                && rules.iter().any(|rule| rule.level > Level::Low) =>
+        {
             Covered::Covered
         }
         Some(_) => Covered::Partial,
-        None if found.keys().any(|id| id.strip_prefix(technique.id).is_some_and(|rest| rest.starts_with('.'))) => {
+        None if found
+            .keys()
+            .any(|id| id.strip_prefix(technique.id).is_some_and(|rest| rest.starts_with('.'))) =>
+        {
             Covered::Partial
         }
         None => Covered::NotTested,
@@ -118,7 +124,11 @@ pub fn coverage<'r>(
         let rules = found.get(id).map(Vec::as_slice).unwrap_or_default();
         rules.iter().map(|rule| rule.name.as_str()).collect()
     };
-    techniques().into_iter().map(|one| (covered(&one), named(one.id), one)).map(|(how, by, one)| (one, how, by)).collect()
+    techniques()
+        .into_iter()
+        .map(|one| (covered(&one), named(one.id), one))
+        .map(|(how, by, one)| (one, how, by))
+        .collect()
 }
 
 #[cfg(test)]

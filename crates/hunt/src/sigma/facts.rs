@@ -31,10 +31,19 @@ pub const DERIVED: &[(&str, &str)] = &[
         "The highest rank of a family of findings (`injection`, `pii`) in text of one provenance (`user`, `retrieved`, `output`), of all of them (`any`), \
          or of those that third parties write (`low_trust`): as in policies. Absent where nothing was found.",
     ),
-    ("kinds", "What was found, each kind by itself and with its provenance: `secret.bartizan_key`, `exfiltration.link@output`."),
-    ("attack.family", "The family of attack that was found with the highest rank in what the caller wrote, from rank 20 on: one of `injection`, `jailbreak`, `extraction`, `exfiltration`, `tool_abuse`, `obfuscation`."),
+    (
+        "kinds",
+        "What was found, each kind by itself and with its provenance: `secret.bartizan_key`, `exfiltration.link@output`.",
+    ),
+    (
+        "attack.family",
+        "The family of attack that was found with the highest rank in what the caller wrote, from rank 20 on: one of `injection`, `jailbreak`, `extraction`, `exfiltration`, `tool_abuse`, `obfuscation`.",
+    ),
     ("attack.rank", "That rank."),
-    ("client_network", "The network of the caller's address: 24 bits of an IPv4 address, 48 of an IPv6 one."),
+    (
+        "client_network",
+        "The network of the caller's address: 24 bits of an IPv4 address, 48 of an IPv6 one.",
+    ),
     ("usage.total", "Tokens of the prompt and of the answer together."),
 ];
 
@@ -137,13 +146,15 @@ impl<'a> Facts<'a> {
             "low_trust" => is_low_trust(from),
             one => one == from,
         };
-        let found = self.findings().filter(|(kind, _, from)| family_of(kind) == family && counts(from));
+        let found =
+            self.findings().filter(|(kind, _, from)| family_of(kind) == family && counts(from));
         found.map(|(_, rank, _)| rank).max()
     }
 
     /// The attack of the highest rank in what the caller wrote; of equal ones, the first of the list.
     fn attack(&self) -> Option<(&'static str, u64)> {
-        let ranked = ATTACKS.iter().rev().filter_map(|family| Some((*family, self.rank(family, "user")?)));
+        let ranked =
+            ATTACKS.iter().rev().filter_map(|family| Some((*family, self.rank(family, "user")?)));
         ranked.filter(|(_, rank)| *rank >= ATTACK_RANK_MIN).max_by_key(|(_, rank)| *rank)
     }
 

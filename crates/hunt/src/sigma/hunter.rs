@@ -144,7 +144,8 @@ impl<'r> Hunter<'r> {
     /// Whether a percentile is what the rule asks for: the engine does not look.
     fn is_beyond(&self, id: &str, value: f64) -> bool {
         let rule = self.documents.correlations.iter().find(|one| one.id.as_deref() == Some(id));
-        let Some(CorrelationCondition::Threshold { predicates, .. }) = rule.map(|one| &one.condition)
+        let Some(CorrelationCondition::Threshold { predicates, .. }) =
+            rule.map(|one| &one.condition)
         else {
             return false;
         };
@@ -179,7 +180,8 @@ impl<'r> Hunter<'r> {
             Some(value) => value.as_str().map_or(0, |text| text.len()),
             None => 0,
         };
-        let each = |fields: &Vec<String>| 2 * ENTRY_BYTES + 2 * fields.iter().map(text).sum::<usize>();
+        let each =
+            |fields: &Vec<String>| 2 * ENTRY_BYTES + 2 * fields.iter().map(text).sum::<usize>();
         correlations.into_iter().flatten().map(each).sum()
     }
 
@@ -210,9 +212,10 @@ fn engine(documents: &SigmaCollection) -> Result<CorrelationEngine, String> {
         ..CorrelationConfig::default()
     };
     let mut engine = CorrelationEngine::new(config);
-    let source = LogSourceExtractor::new()
-        .with_field_names("product", "service", CLASS)
-        .with_defaults(LogSource { product: Some(String::from("bartizan")), ..LogSource::default() });
+    let source =
+        LogSourceExtractor::new().with_field_names("product", "service", CLASS).with_defaults(
+            LogSource { product: Some(String::from("bartizan")), ..LogSource::default() },
+        );
     engine.set_logsource_extractor(Some(source));
     engine.add_collection(documents).map_err(|error| error.to_string())?;
     Ok(engine)
@@ -229,7 +232,9 @@ fn costs(documents: &SigmaCollection) -> HashMap<String, Vec<Vec<String>>> {
         let fields: Vec<Vec<String>> = of_it
             .map(|one| {
                 let counted = match &one.condition {
-                    CorrelationCondition::Threshold { field, .. } => field.clone().unwrap_or_default(),
+                    CorrelationCondition::Threshold { field, .. } => {
+                        field.clone().unwrap_or_default()
+                    }
                     CorrelationCondition::Extended(_) => Vec::new(),
                 };
                 one.group_by.iter().cloned().chain(counted).collect()
@@ -241,3 +246,7 @@ fn costs(documents: &SigmaCollection) -> HashMap<String, Vec<Vec<String>>> {
     }
     costs
 }
+
+#[cfg(test)]
+#[path = "hunter_tests.rs"]
+mod tests;

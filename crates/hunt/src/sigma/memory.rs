@@ -23,7 +23,9 @@ fn group_bytes(key: &GroupKey, state: &WindowState) -> usize {
         WindowState::ValueCount { entries } => entries.iter().map(|(_, value)| value.len()).sum(),
         _ => 0,
     };
-    (2 * texts + ENTRY_BYTES).saturating_add(values).saturating_add(state.entry_count().saturating_mul(ENTRY_BYTES))
+    (2 * texts + ENTRY_BYTES)
+        .saturating_add(values)
+        .saturating_add(state.entry_count().saturating_mul(ENTRY_BYTES))
 }
 
 /// Bytes of everything that is remembered.
@@ -40,7 +42,9 @@ pub(crate) fn trim(kept: &mut CorrelationSnapshot, bytes_max: usize) -> (u64, us
             groups.push((latest, rule.clone(), key.clone(), group_bytes(key, state)));
         }
     }
-    groups.sort_unstable_by(|one, other| (one.0, &one.1, &one.2.0).cmp(&(other.0, &other.1, &other.2.0)));
+    groups.sort_unstable_by(|one, other| {
+        (one.0, &one.1, &one.2.0).cmp(&(other.0, &other.1, &other.2.0))
+    });
     let mut left: usize = groups.iter().map(|(.., bytes)| bytes).sum();
     let mut gone = std::collections::HashSet::new();
     for (_, rule, key, bytes) in groups {

@@ -49,7 +49,9 @@ pub fn reference_markdown(rules: &Rules, example: &str) -> String {
     for (name, meaning) in DERIVED {
         write(format_args!("| `{name}` | {meaning} |\n"));
     }
-    write(format_args!("\n## The rules\n\n| rule | level | what it finds | what else makes it hit | ATLAS |\n|---|---|---|---|---|\n"));
+    write(format_args!(
+        "\n## The rules\n\n| rule | level | what it finds | what else makes it hit | ATLAS |\n|---|---|---|---|---|\n"
+    ));
     for rule in rules.iter() {
         write(format_args!(
             "| `{}` | {} | {}: {} | {} | {} |\n",
@@ -61,7 +63,9 @@ pub fn reference_markdown(rules: &Rules, example: &str) -> String {
             rule.atlas.join(", "),
         ));
     }
-    write(format_args!("\n## Saved SQL hunts\n\nFor `bartizan hunt sql --saved NAME`.\n\n| name | what it finds |\n|---|---|\n"));
+    write(format_args!(
+        "\n## Saved SQL hunts\n\nFor `bartizan hunt sql --saved NAME`.\n\n| name | what it finds |\n|---|---|\n"
+    ));
     for query in QUERIES {
         write(format_args!("| `{}` | {} |\n", query.name, cell(&query.description())));
     }

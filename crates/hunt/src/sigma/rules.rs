@@ -59,7 +59,12 @@ impl Rules {
         sources: impl IntoIterator<Item = (&'t str, &'t str)>,
         is_field: impl Fn(&str) -> bool,
     ) -> Result<Self, Vec<RuleError>> {
-        let mut read = Reading { files: Vec::new(), rules: BTreeMap::new(), ids: BTreeSet::new(), errors: Vec::new() };
+        let mut read = Reading {
+            files: Vec::new(),
+            rules: BTreeMap::new(),
+            ids: BTreeSet::new(),
+            errors: Vec::new(),
+        };
         for (name, text) in sources {
             if let Err((what, hint)) = read.file(name, text, &is_field) {
                 read.errors.push(RuleError { file: name.to_owned(), what, hint });
@@ -72,7 +77,9 @@ impl Rules {
         }
         let horizon_s = horizon_s(&files);
         let rules = Self { files, rules: rules.into_values().collect(), horizon_s };
-        if errors.is_empty() && let Err(what) = Hunter::new(&rules, None) {
+        if errors.is_empty()
+            && let Err(what) = Hunter::new(&rules, None)
+        {
             let hint = "see that every rule that is referred to is there, and that they are not in a circle";
             errors.push(RuleError { file: String::from("(all)"), what, hint });
         }
@@ -100,17 +107,24 @@ impl Rules {
         let mut wanted: BTreeSet<usize> = match only {
             None => (0..self.files.len()).collect(),
             Some(names) => {
-                let named = self.rules.iter().filter(|(rule, _)| names.contains(rule.name.as_str()));
+                let named =
+                    self.rules.iter().filter(|(rule, _)| names.contains(rule.name.as_str()));
                 named.map(|(_, file)| *file).collect()
             }
         };
         loop {
             let files = wanted.iter().filter_map(|at| self.files.get(*at));
-            let referred: BTreeSet<&str> =
-                files.flat_map(|file| &file.correlations).flat_map(|one| &one.rules).map(String::as_str).collect();
-            let has = |file: &SigmaCollection| identities(file).any(|identity| referred.contains(identity));
-            let more: Vec<usize> =
-                (0..self.files.len()).filter(|at| !wanted.contains(at) && self.files.get(*at).is_some_and(has)).collect();
+            let referred: BTreeSet<&str> = files
+                .flat_map(|file| &file.correlations)
+                .flat_map(|one| &one.rules)
+                .map(String::as_str)
+                .collect();
+            let has = |file: &SigmaCollection| {
+                identities(file).any(|identity| referred.contains(identity))
+            };
+            let more: Vec<usize> = (0..self.files.len())
+                .filter(|at| !wanted.contains(at) && self.files.get(*at).is_some_and(has))
+                .collect();
             if more.is_empty() {
                 break;
             }
@@ -143,8 +157,14 @@ fn identities(file: &SigmaCollection) -> impl Iterator<Item = &str> {
 /// A hit is told once a window, so it depends on the hits of one window, and these on the records of another, and on those of the correlations
 /// that they refer to.
 fn horizon_s(files: &[SigmaCollection]) -> u64 {
-    let all: u64 = files.iter().flat_map(|file| &file.correlations).filter(|one| refers_to_correlation(files, one)).map(|one| one.timespan.seconds).sum();
-    let longest = files.iter().flat_map(|file| &file.correlations).map(|one| one.timespan.seconds).max();
+    let all: u64 = files
+        .iter()
+        .flat_map(|file| &file.correlations)
+        .filter(|one| refers_to_correlation(files, one))
+        .map(|one| one.timespan.seconds)
+        .sum();
+    let longest =
+        files.iter().flat_map(|file| &file.correlations).map(|one| one.timespan.seconds).max();
     all.saturating_add(longest.unwrap_or(0).saturating_mul(2))
 }
 
@@ -152,17 +172,23 @@ fn horizon_s(files: &[SigmaCollection]) -> u64 {
 /// refers to it.
 fn unchecked_percentile(files: &[SigmaCollection]) -> Option<String> {
     let all = || files.iter().flat_map(|file| &file.correlations);
-    let mut percentiles = all().filter(|one| one.correlation_type == CorrelationType::ValuePercentile);
+    let mut percentiles =
+        all().filter(|one| one.correlation_type == CorrelationType::ValuePercentile);
     let is_referred_to = |one: &&CorrelationRule| {
-        let is_it = |name: &String| one.id.as_ref() == Some(name) || one.name.as_ref() == Some(name);
+        let is_it =
+            |name: &String| one.id.as_ref() == Some(name) || one.name.as_ref() == Some(name);
         all().any(|other| other.rules.iter().any(is_it))
     };
-    percentiles.find(is_referred_to).map(|one| format!("another correlation refers to the percentile `{}`", one.title))
+    percentiles
+        .find(is_referred_to)
+        .map(|one| format!("another correlation refers to the percentile `{}`", one.title))
 }
 
 fn refers_to_correlation(files: &[SigmaCollection], one: &CorrelationRule) -> bool {
     let is_it = |other: &CorrelationRule| {
-        one.rules.iter().any(|name| other.id.as_ref() == Some(name) || other.name.as_ref() == Some(name))
+        one.rules
+            .iter()
+            .any(|name| other.id.as_ref() == Some(name) || other.name.as_ref() == Some(name))
     };
     files.iter().flat_map(|file| &file.correlations).any(is_it)
 }
@@ -177,12 +203,23 @@ struct Reading {
 }
 
 impl Reading {
-    fn file(&mut self, name: &str, text: &str, is_field: &impl Fn(&str) -> bool) -> Result<(), Wrong> {
+    fn file(
+        &mut self,
+        name: &str,
+        text: &str,
+        is_field: &impl Fn(&str) -> bool,
+    ) -> Result<(), Wrong> {
         if self.files.len() == RULES_MAX {
-            return Err((format!("there are more than {RULES_MAX}"), "put rules that belong together into one file"));
+            return Err((
+                format!("there are more than {RULES_MAX}"),
+                "put rules that belong together into one file",
+            ));
         }
         if text.len() > RULE_BYTES_MAX {
-            return Err((format!("it is longer than {RULE_BYTES_MAX} bytes"), "put rules into several files"));
+            return Err((
+                format!("it is longer than {RULE_BYTES_MAX} bytes"),
+                "put rules into several files",
+            ));
         }
         let syntax = "see the specification: https://sigmahq.io/docs/basics/rules.html";
         let mut file = parse_sigma_yaml(text).map_err(|error| (error.to_string(), syntax))?;
@@ -201,8 +238,14 @@ impl Reading {
             is_for_us(filter.logsource.as_ref())?;
         }
         let fields = RuleFieldSet::collect(&file, &[], true);
-        let aliases: BTreeSet<&str> = file.correlations.iter().flat_map(|one| &one.aliases).map(|one| one.alias.as_str()).collect();
-        let is_known = |field: &&str| is_field(field) || super::is_derived(field) || aliases.contains(*field);
+        let aliases: BTreeSet<&str> = file
+            .correlations
+            .iter()
+            .flat_map(|one| &one.aliases)
+            .map(|one| one.alias.as_str())
+            .collect();
+        let is_known =
+            |field: &&str| is_field(field) || super::is_derived(field) || aliases.contains(*field);
         if let Some(field) = fields.names().find(|field| !is_known(field)) {
             let hint = "docs/reference/export.md lists the fields, docs/reference/hunts.md those that are derived";
             return Err((format!("no record has the field `{field}`"), hint));
@@ -221,28 +264,44 @@ impl Reading {
         let is_part = |id: &Option<String>, name: &Option<String>| {
             [id, name].into_iter().flatten().any(|identity| parts.contains(identity.as_str()))
         };
-        let detections = file.rules.iter().filter(|one| !is_part(&one.id, &one.name)).map(of_detection);
-        let correlations = file.correlations.iter().filter(|one| !is_part(&one.id, &one.name)).map(of_correlation);
+        let detections =
+            file.rules.iter().filter(|one| !is_part(&one.id, &one.name)).map(of_detection);
+        let correlations =
+            file.correlations.iter().filter(|one| !is_part(&one.id, &one.name)).map(of_correlation);
         let mut told: Vec<Rule> = detections.chain(correlations).collect();
         if let [only] = told.as_mut_slice() {
             name.clone_into(&mut only.name);
         }
         for identity in identities(file) {
             if !self.ids.insert(identity.to_owned()) {
-                return Err((format!("`{identity}` is there twice"), "give each document an id and a name of its own"));
+                return Err((
+                    format!("`{identity}` is there twice"),
+                    "give each document an id and a name of its own",
+                ));
             }
         }
         let at = self.files.len();
         for rule in told {
             if rule.name.is_empty() {
-                return Err((format!("`{}` has no name", rule.title), "in a file with several rules, give each a `name`"));
+                return Err((
+                    format!("`{}` has no name", rule.title),
+                    "in a file with several rules, give each a `name`",
+                ));
             }
-            let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+            let is_word = |byte: u8| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+            };
             if !rule.name.bytes().all(is_word) {
-                return Err((format!("`{}` is no name", rule.name), "name rules and files with small letters, digits, `-` and `_`"));
+                return Err((
+                    format!("`{}` is no name", rule.name),
+                    "name rules and files with small letters, digits, `-` and `_`",
+                ));
             }
             if let Some((other, _)) = self.rules.insert(rule.name.clone(), (rule, at)) {
-                return Err((format!("there is another rule `{}`", other.name), "give it a name of its own"));
+                return Err((
+                    format!("there is another rule `{}`", other.name),
+                    "give it a name of its own",
+                ));
             }
         }
         Ok(())
@@ -275,24 +334,41 @@ fn detection(rule: &SigmaRule) -> Result<(), Wrong> {
 fn correlation(rule: &mut CorrelationRule) -> Result<(), Wrong> {
     needs_id(rule.id.as_ref(), &rule.title)?;
     if rule.window != WindowMode::Sliding {
-        return Err((String::from("its window does not slide"), "leave `window` out: other windows depend on when one began to look"));
+        return Err((
+            String::from("its window does not slide"),
+            "leave `window` out: other windows depend on when one began to look",
+        ));
     }
     if !(1..=WINDOW_S_MAX).contains(&rule.timespan.seconds) {
-        return Err((format!("`timespan` is longer than {WINDOW_S_MAX} seconds, or nothing"), "choose a shorter one, or write a saved SQL hunt"));
+        return Err((
+            format!("`timespan` is longer than {WINDOW_S_MAX} seconds, or nothing"),
+            "choose a shorter one, or write a saved SQL hunt",
+        ));
     }
-    let is_temporal = matches!(rule.correlation_type, CorrelationType::Temporal | CorrelationType::TemporalOrdered);
+    let is_temporal = matches!(
+        rule.correlation_type,
+        CorrelationType::Temporal | CorrelationType::TemporalOrdered
+    );
     if is_temporal && rule.rules.len() > STEPS_MAX {
-        return Err((format!("it is of more than {STEPS_MAX} steps"), "leave out the steps that follow from others"));
+        return Err((
+            format!("it is of more than {STEPS_MAX} steps"),
+            "leave out the steps that follow from others",
+        ));
     }
     let entries = if is_temporal { ENTRIES_PER_STEP_MAX } else { ENTRIES_PER_GROUP_MAX };
-    let counts = matches!(rule.correlation_type, CorrelationType::EventCount | CorrelationType::ValueCount);
+    let counts =
+        matches!(rule.correlation_type, CorrelationType::EventCount | CorrelationType::ValueCount);
     if let CorrelationCondition::Threshold { predicates, .. } = &rule.condition
         && counts
         && predicates.iter().any(|(_, count)| *count > entries as u64)
     {
-        return Err((format!("it counts to more than {entries}, which is not remembered"), "count fewer within a shorter time, or write a saved SQL hunt"));
+        return Err((
+            format!("it counts to more than {entries}, which is not remembered"),
+            "count fewer within a shorter time, or write a saved SQL hunt",
+        ));
     }
-    rule.custom_attributes.insert(format!("{ENGINE_PREFIX}max_group_entries"), entries.to_string().into());
+    rule.custom_attributes
+        .insert(format!("{ENGINE_PREFIX}max_group_entries"), entries.to_string().into());
     Ok(())
 }
 
@@ -335,3 +411,7 @@ fn of_correlation(rule: &CorrelationRule) -> Rule {
 fn one_line(text: Option<&str>) -> String {
     text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;
