@@ -87,6 +87,7 @@ const STEPS: &[LaneStep] = &[
     LaneStep { name: "real clients: Node", is_quick: false, run: clients::node },
     LaneStep { name: "real guards: NeMo", is_quick: false, run: clients::nemo },
     LaneStep { name: "readers of exports: OCSF", is_quick: false, run: clients::ocsf },
+    LaneStep { name: "readers of rules: Sigma", is_quick: false, run: clients::sigma },
     LaneStep { name: "real store of limits: Redis", is_quick: false, run: clients::redis },
     LaneStep { name: "real receivers: rsyslog, NATS", is_quick: false, run: clients::receivers },
 ];

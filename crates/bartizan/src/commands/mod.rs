@@ -36,10 +36,13 @@ pub(crate) mod sealed_changes;
 pub(crate) mod secrets;
 pub(crate) mod up;
 mod up_followed;
+mod up_hunts;
 mod up_reload;
 mod up_welcome;
 
 use std::future::Future;
+
+pub(crate) use up_hunts::HuntSettings;
 
 use crate::exit::Failure;
 

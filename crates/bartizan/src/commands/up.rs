@@ -24,7 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::break_glass_changes::Ruled;
 use super::up_followed::Followed;
 use super::up_reload::Reload;
-use super::{key_changes, process_limits, quota_file, up_welcome};
+use super::{key_changes, process_limits, quota_file, up_hunts, up_welcome};
 use crate::cli::{StateArgs, UpArgs};
 use crate::config;
 use crate::config::settings::{Guards, Settings};
@@ -119,6 +119,9 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     followed.follow((revokes, seen), &journal, (&tasks, &shutdown));
     background.start(keys, snapshot, &quotas);
     sinks.change(settings.sinks);
+    if let Some(hunts) = settings.hunts {
+        up_hunts::start(hunts, data.path().to_owned(), &journal, (&tasks, &shutdown));
+    }
     welcome.print(address, &data, first_key)?;
 
     let reload = Reload {

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::external_options::ExternalOptions;
+use super::hunt_options::HuntOptions;
 use super::identity_options::{GrantRowOptions, IdentityOptions, JwtOptions};
 use super::known_keys::resolved;
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
@@ -54,6 +55,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 18] {
         ("exceptions", declared_keys::<ExceptionOptions>()),
         ("journal", declared_keys::<JournalOptions>()),
         ("sinks", declared_keys::<SinkOptions>()),
+        ("hunts", declared_keys::<HuntOptions>()),
         ("metrics", declared_keys::<MetricsOptions>()),
         ("telemetry", declared_keys::<TelemetryOptions>()),
         ("diagnostics", declared_keys::<DiagnosticsOptions>()),

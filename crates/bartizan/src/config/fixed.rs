@@ -14,8 +14,17 @@ use super::telemetry_options::TelemetryOptions;
 pub(crate) type Fixed = Vec<(&'static str, String)>;
 
 pub(super) fn fixed(options: &ConfigOptions) -> Fixed {
-    let ConfigOptions { server, journal, metrics, keys, diagnostics, telemetry, secrets, .. } =
-        options;
+    let ConfigOptions {
+        server,
+        journal,
+        metrics,
+        keys,
+        diagnostics,
+        telemetry,
+        secrets,
+        hunts,
+        ..
+    } = options;
     vec![
         ("server.listen", server.listen.clone()),
         ("server.connections_max", server.connections_max.to_string()),
@@ -26,6 +35,7 @@ pub(super) fn fixed(options: &ConfigOptions) -> Fixed {
         ("journal.content_retention_hours", journal.content_retention_hours.to_string()),
         ("journal.segment_bytes_max", journal.segment_bytes_max.to_string()),
         ("keys.revoke_exposed", keys.revoke_exposed.to_string()),
+        ("hunts", format!("{} {} {:?}", hunts.enabled, hunts.interval_ms, hunts.rules)),
         ("secrets", sealing(secrets)),
         ("diagnostics.filter", diagnostics.filter.clone()),
         ("telemetry", telemetry.as_ref().map(described).unwrap_or_default()),

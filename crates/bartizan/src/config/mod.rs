@@ -14,6 +14,8 @@ pub(crate) mod external;
 mod external_options;
 pub(crate) mod fixed;
 mod guards;
+mod hunt_options;
+mod hunts;
 pub(crate) mod identity;
 mod identity_options;
 mod journal_options;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::address_range::AddressRange;
 use super::aws_options::AwsOptions;
 use super::external_options::ExternalOptions;
+use super::hunt_options::HuntOptions;
 use super::identity_options::{ClientCertificatesOption, IdentityOptions};
 pub(super) use super::journal_options::{JournalOptions, SyncOption};
 use super::limit_options::{KeyOptions, LimitOptions, PriceOptions};
@@ -80,6 +81,8 @@ pub(crate) struct ConfigOptions {
     /// Where what is on record is sent, each in a format of its own; never what was said. A sink that is down waits, and holds up
     /// nothing else.
     pub(crate) sinks: Vec<SinkOptions>,
+    /// Hunts: Sigma rules over the record as it grows. What they find is put on record as an anomaly `hunt.NAME`.
+    pub(crate) hunts: HuntOptions,
     /// The page of metrics.
     pub(crate) metrics: MetricsOptions,
     /// A collector of OpenTelemetry that traces and metrics are sent to, as OTLP in JSON over HTTP. Never content.

@@ -33,6 +33,7 @@ use super::secrets::SecretsSettings;
 use super::shared_limit_options::SharedLimitsOptions;
 use super::sinks::SinkCard;
 use super::{Origin, Surroundings};
+use crate::commands::HuntSettings;
 use crate::exit::Problem;
 use crate::files::read_bounded;
 
@@ -61,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) revoke_exposed: bool,
     /// The keys of providers that are sealed.
     pub(crate) secrets: SecretsSettings,
+    /// What hunts in the record as it grows, if anything does.
+    pub(crate) hunts: Option<HuntSettings>,
     /// How much may be used.
     pub(crate) quotas: gateway::QuotaSettings,
     /// Where limits are shared, as it may be shown.
@@ -198,6 +201,7 @@ impl<'a> Checker<'a> {
         let collector_url = options.telemetry.as_ref().map(|one| one.otlp_endpoint.clone());
         let collector = options.telemetry.and_then(|options| self.collector(options));
         let secrets = self.secrets(options.secrets);
+        let hunts = self.hunts(&options.hunts);
         if !listen.ip().is_loopback() && tls.is_none() {
             self.warn(format!("`{listen}` is reachable from outside and speaks plain HTTP"));
         }
@@ -226,6 +230,7 @@ impl<'a> Checker<'a> {
             },
             revoke_exposed: options.keys.revoke_exposed,
             secrets,
+            hunts,
             issuers,
             client_certificates,
             external,
@@ -284,6 +289,10 @@ impl<'a> Checker<'a> {
     /// How many problems were found so far.
     pub(super) const fn problems_found(&self) -> usize {
         self.problems.len()
+    }
+
+    pub(super) fn add(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
     }
 
     pub(super) fn warn(&mut self, warning: impl Into<String>) {

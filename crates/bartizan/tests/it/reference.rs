@@ -129,6 +129,19 @@ fn the_page_of_exports_is_up_to_date() {
 }
 
 #[test]
+fn the_page_of_hunts_is_up_to_date() {
+    let is_field = |name: &str| export::Field::ALL.iter().any(|field| field.name() == name);
+    let shipped = hunt::sigma::SHIPPED;
+    let rules = hunt::sigma::Rules::parse(shipped.iter().map(|one| (one.name, one.rule)), is_field);
+    let example = shipped.iter().find(|one| one.name == "key-used-from-many-networks");
+    let example = example.and_then(|one| one.tests.lines().next()).expect("an example");
+    check(
+        "hunts.md",
+        &hunt::sigma::reference_markdown(&rules.expect("the shipped rules are right"), example),
+    );
+}
+
+#[test]
 fn the_page_of_rules_is_up_to_date() {
     check("policies.md", &policy::reference_markdown().expect("the shipped rules compile"));
 }

@@ -246,3 +246,7 @@ fn costs(documents: &SigmaCollection) -> HashMap<String, Vec<Vec<String>>> {
     }
     costs
 }
+
+#[cfg(test)]
+#[path = "hunter_tests.rs"]
+mod tests;

@@ -411,3 +411,7 @@ fn of_correlation(rule: &CorrelationRule) -> Rule {
 fn one_line(text: Option<&str>) -> String {
     text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{NEMO_FOLDER, OCSF_FOLDER, SCRIPTS_FOLDER};
+use super::{NEMO_FOLDER, OCSF_FOLDER, SCRIPTS_FOLDER, SIGMA_FOLDER};
 use crate::command::{Step, output_of};
 use crate::lanes::Checkout;
 use crate::receipt::hexadecimal;
@@ -67,6 +67,12 @@ pub(super) fn clouds(checkout: &Checkout) -> Installed {
 pub(super) fn ocsf(checkout: &Checkout) -> Installed {
     let list = checkout.root.join(OCSF_FOLDER).join("requirements.txt");
     python_with(checkout, "ocsf", &list, "import py_ocsf_models, pytest")
+}
+
+/// A virtual environment with the tool that Sigma's own project checks rules with; gives its interpreter.
+pub(super) fn sigma(checkout: &Checkout) -> Installed {
+    let list = checkout.root.join(SIGMA_FOLDER).join("requirements.txt");
+    python_with(checkout, "sigma", &list, "import pytest, sigma.cli.main")
 }
 
 /// A virtual environment with NeMo Guardrails; gives its interpreter.

@@ -23,6 +23,8 @@ const SCRIPTS_FOLDER: &str = "integrations/clients";
 const NEMO_FOLDER: &str = "integrations/guards/nemo";
 /// Where the test with others' models of OCSF events is.
 const OCSF_FOLDER: &str = "integrations/validators/ocsf";
+/// Where the test of hunts with `sigma-cli`, and the ordinary day, are.
+const SIGMA_FOLDER: &str = "integrations/validators/sigma";
 
 /// `openai`, `anthropic`, `ollama`, `langchain-openai` and Semantic Kernel, under pytest.
 pub(crate) fn python(checkout: &Checkout) -> Outcome {
@@ -83,6 +85,24 @@ fn run_ocsf(checkout: &Checkout, python: &Path) -> Result<(), String> {
     Step::new(&checkout.root.join(OCSF_FOLDER), python)
         .args(["-m", "pytest", "-p", "no:cacheprovider", "-q"])
         .env("BARTIZAN_CORPUS", checkout.target.join("debug/examples/corpus"))
+        .run()
+}
+
+/// The shipped hunts: checked by `sigma-cli`, and silent on an ordinary day.
+pub(crate) fn sigma(checkout: &Checkout) -> Outcome {
+    match install::sigma(checkout) {
+        Installed::Ready(python) => run_sigma(checkout, &python).into(),
+        Installed::Missing(why) => Outcome::Skipped(why),
+        Installed::Broken(why) => Outcome::Failed(why),
+    }
+}
+
+fn run_sigma(checkout: &Checkout, python: &Path) -> Result<(), String> {
+    let binary = ["build", "--locked", "--package", "bartizan"];
+    Step::new(&checkout.root, "cargo").args(binary).run()?;
+    Step::new(&checkout.root.join(SIGMA_FOLDER), python)
+        .args(["-m", "pytest", "-p", "no:cacheprovider", "-q"])
+        .env("BARTIZAN", checkout.target.join("debug/bartizan"))
         .run()
 }
 
