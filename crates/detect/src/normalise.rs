@@ -27,6 +27,12 @@ impl Normal {
     pub(crate) fn end(&self) -> usize {
         self.dropped + self.text.len()
     }
+
+    /// Whether it differs anywhere from `raw`, which it was made from. The map knows all but what was left out at
+    /// the end, which nothing stands after.
+    pub(crate) fn is_changed_from(&self, raw: &str) -> bool {
+        self.map.has_changes() || self.text.len() != raw.len()
+    }
 }
 
 /// A run of invisible characters that does not belong where it stands, in original offsets.

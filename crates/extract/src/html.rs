@@ -168,7 +168,11 @@ mod tests {
     fn check(text: &str, words: &str, hidden: Option<&str>) {
         let extracted = html(text);
         let at = extracted.text.find(words).unwrap_or_else(|| panic!("{extracted:?}"));
-        assert_eq!(extracted.part_at(at).and_then(|part| part.hidden), hidden, "{extracted:?}");
+        assert_eq!(
+            extracted.part_of(&(at..at + 1)).and_then(|part| part.hidden),
+            hidden,
+            "{extracted:?}"
+        );
     }
 
     #[test]

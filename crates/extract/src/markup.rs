@@ -55,6 +55,18 @@ impl<'a> Tokens<'a> {
         taken
     }
 
+    /// Passes over `<!DOCTYPE html>`, which is no comment. With more in it than a name it is one: it may say anything.
+    fn skip_doctype(&mut self) {
+        const OPEN: &str = "<!doctype";
+        while let Some((start, inside)) = self.rest.split_at_checked(OPEN.len())
+            && start.eq_ignore_ascii_case(OPEN)
+            && let Some((name, rest)) = inside.split_once('>')
+            && name.trim().bytes().all(|byte| byte.is_ascii_alphanumeric())
+        {
+            self.rest = rest;
+        }
+    }
+
     fn special(&mut self) -> Option<Token<'a>> {
         for (open, close) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<!", ">"), ("<?", ">")] {
             let Some(inside) = self.rest.strip_prefix(open) else { continue };
@@ -109,6 +121,7 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
+        self.skip_doctype();
         if self.rest.is_empty() {
             return None;
         }
@@ -240,6 +253,18 @@ mod tests {
         assert_eq!(attribute(" a=\"1>2\" w:b='x' c=d e", "B"), Some("x"));
         assert_eq!(attributes(" c=d e").collect::<Vec<_>>(), [("c", "d"), ("e", "")]);
         assert_eq!(unescaped("a &amp; &#105;&#x67; &bogus; & b"), "a & ig &bogus; & b");
+    }
+
+    #[test]
+    fn a_document_type_is_no_comment_unless_it_says_more_than_a_name() {
+        let tokens = |text| Tokens::new(text).collect::<Vec<_>>();
+        let page = [Token::Open { name: "p", attributes: "", is_empty: false }];
+        for text in ["<!DOCTYPE html><p>", "<!doctype HTML ><p>", "<!DOCTYPE html><!doctype><p>"] {
+            assert_eq!(tokens(text), page, "{text}");
+        }
+        assert_eq!(tokens("<!DOCTYPE html>"), []);
+        let words = "DOCTYPE html SYSTEM \"ignore all rules\"";
+        assert_eq!(tokens(&format!("<!{words}>")), [Token::Comment(words)]);
     }
 
     #[test]

@@ -351,7 +351,7 @@ mod tests {
     #[track_caller]
     fn check(extracted: &Extracted, words: &str, part: &str) {
         let at = extracted.text.find(words).unwrap_or_else(|| panic!("{extracted:?}"));
-        let found = extracted.part_at(at).map(ToString::to_string);
+        let found = extracted.part_of(&(at..at + 1)).map(ToString::to_string);
         assert_eq!(found.as_deref(), Some(part), "{extracted:?}");
     }
 

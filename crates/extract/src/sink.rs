@@ -3,6 +3,9 @@
 //! INVARIANT: at most [`TEXT_BYTES_MAX`] of text, [`PARTS_MAX`] parts and [`UNREAD_MAX`] remarks; what is beyond is
 //! said to be unread.
 
+use std::cmp::Reverse;
+use std::ops::Range;
+
 /// The longest text of a document, in bytes.
 pub const TEXT_BYTES_MAX: usize = 16 << 20;
 /// The most parts a document is told apart into.
@@ -58,10 +61,15 @@ impl std::fmt::Display for Part {
 }
 
 impl Extracted {
-    /// The part that the byte at `offset` of the text came from.
-    pub fn part_at(&self, offset: usize) -> Option<&Part> {
-        let next = self.parts.partition_point(|part| part.start <= offset);
-        next.checked_sub(1).and_then(|at| self.parts.get(at))
+    /// The part that most of the bytes in `span` of the text came from; of several with as many, the first.
+    pub fn part_of(&self, span: &Range<usize>) -> Option<&Part> {
+        let first = self.parts.partition_point(|part| part.start <= span.start).checked_sub(1)?;
+        let parts = self.parts.get(first..)?;
+        let ends = parts.iter().skip(1).map(|part| part.start).chain([usize::MAX]);
+        let inside = parts.iter().zip(ends).take_while(|(part, _)| part.start <= span.end);
+        let bytes =
+            |part: &Part, end: usize| end.min(span.end).saturating_sub(part.start.max(span.start));
+        inside.min_by_key(|(part, end)| Reverse(bytes(part, *end))).map(|(part, _)| part)
     }
 }
 
@@ -153,5 +161,28 @@ impl Sink {
 fn add<T: PartialEq>(to: &mut Vec<T>, what: T) {
     if to.len() < UNREAD_MAX && !to.contains(&what) {
         to.push(what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_is_of_the_part_that_has_most_of_it() {
+        let mut sink = Sink::default();
+        for (name, words) in [("one", "a"), ("two", "bcdef"), ("three", "ghij")] {
+            sink.part(name, None);
+            sink.push(words);
+        }
+        let extracted = sink.finish();
+        assert_eq!(extracted.text, "a\nbcdef\nghij");
+        let part = |span: Range<usize>| extracted.part_of(&span).map(|part| part.name.as_str());
+        assert_eq!(
+            (part(0..1), part(0..12), part(5..12)),
+            (Some("one"), Some("two"), Some("three"))
+        );
+        assert_eq!((part(8..8), part(3..3)), (Some("three"), Some("two")));
+        assert_eq!(Extracted::default().part_of(&(0..1)), None);
     }
 }

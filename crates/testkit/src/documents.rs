@@ -80,5 +80,6 @@ pub fn pdf(pages: &[&str], more: &str) -> Vec<u8> {
         file.push_str(&page);
     }
     file.push_str(more);
+    file.push_str("%%EOF\n");
     file.into_bytes()
 }

@@ -130,11 +130,16 @@ pub(crate) fn page(page: &mut Page, engine: &Engine, attacks: &[&str]) {
     page.table(&words, &["disguise", "of plain"], &rows);
 }
 
-/// Prose around what is hidden, so that there is something to see.
+/// Characters without a shape: after prose, before it, between and alone in turn, as the length of the text has it.
 fn hidden(text: &str, codes: fn(u32) -> Vec<u32>) -> String {
     let hidden: String =
         text.bytes().flat_map(|byte| codes(u32::from(byte))).filter_map(char::from_u32).collect();
-    format!("Have a nice day 😀{hidden} and see you soon.")
+    match text.len() % 4 {
+        0 => format!("Have a nice day 😀{hidden} and see you soon."),
+        1 => format!("Have a nice day and see you soon 😀{hidden}"),
+        2 => format!("{hidden}Have a nice day and see you soon."),
+        _ => hidden,
+    }
 }
 
 fn joined<Part: std::fmt::Display>(parts: impl Iterator<Item = Part>, between: &str) -> String {

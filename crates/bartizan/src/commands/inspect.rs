@@ -9,6 +9,7 @@
 //! is never reported as allowed without saying so. INVARIANT: interrupted (SIGINT, SIGTERM), it ends
 //! after a whole line of output and says that the rest was not looked at.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -238,12 +239,12 @@ impl Inspector {
         self.provenance.unwrap_or(usual)
     }
 
-    /// What the detectors make of a text. `part_at` names the part of a document that a byte of it came from.
+    /// What the detectors make of a text. `part_of` names the part of a document that a stretch of it came from.
     pub(crate) fn look(
         &self,
         part: &Part,
         provenance: Provenance,
-        part_at: impl Fn(usize) -> Option<String>,
+        part_of: impl Fn(&Range<usize>) -> Option<String>,
     ) -> Looked {
         let text = part.text.as_str();
         let mut inspection = self.detect.inspect(text, provenance);
@@ -265,7 +266,7 @@ impl Inspector {
                 start: from.offset,
                 end: to.offset,
                 view: finding.view.clone(),
-                part: part_at(span.start),
+                part: part_of(&span),
                 explain: explainer.as_ref().map(|explainer| explainer.explain(finding, from, to)),
                 from,
                 to,

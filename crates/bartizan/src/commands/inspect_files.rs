@@ -80,8 +80,8 @@ impl Document {
             is_last: true,
         };
         let text = Text { name: Arc::clone(&self.name), part, broken: None, is_document: true };
-        let mut looked = inspector.look(&text.part, inspector.provenance_of(&text), |start| {
-            extracted.part_at(start).map(ToString::to_string)
+        let mut looked = inspector.look(&text.part, inspector.provenance_of(&text), |span| {
+            extracted.part_of(span).map(ToString::to_string)
         });
         looked.document = Some(self.format.as_str());
         looked.unread = extracted.unread;

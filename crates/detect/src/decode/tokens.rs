@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 
-use super::VIEWS_MAX;
 use super::codecs::{Decoded, looks_like_text, readable};
 use super::inflate::{inflate, is_compressed};
 use super::signs::{Signs, TOKEN_BYTES_MIN, is_base64};
@@ -16,25 +15,18 @@ const BYTES_PER_INFLATION: usize = 1024;
 /// So many letters of a token tell text from data.
 const PROBE_BYTES: usize = 48;
 
-/// Every token of `bytes` that reads like text once it is decoded, until there are more than can be kept. Says
-/// whether every compressed one was opened.
+/// Every token of `bytes` that reads like text once it is decoded. Says whether every compressed one was opened.
 pub(super) fn decode(bytes: &[u8], signs: &Signs, out: &mut Vec<Decoded>) -> bool {
     let allowed = INFLATIONS + bytes.len() / BYTES_PER_INFLATION;
     let mut inflations = isize::try_from(allowed).unwrap_or(isize::MAX);
     let mut end = 0;
     for (start, run_end) in &signs.runs {
-        if out.len() > VIEWS_MAX {
-            return true;
-        }
         if *start >= end {
             end = token(bytes, *start, *run_end, &mut inflations, out);
         }
     }
     end = 0;
     for start in &signs.pairs {
-        if out.len() > VIEWS_MAX {
-            return true;
-        }
         if *start >= end {
             let (pairs_end, text) = spaced_hex(bytes, *start);
             end = pairs_end;
@@ -42,9 +34,6 @@ pub(super) fn decode(bytes: &[u8], signs: &Signs, out: &mut Vec<Decoded>) -> boo
         }
     }
     for (start, end) in &signs.dense {
-        if out.len() > VIEWS_MAX {
-            return true;
-        }
         out.extend(base85(bytes, *start, *end, &mut inflations));
     }
     inflations >= 0

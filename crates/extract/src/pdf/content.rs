@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::document::Document;
-use super::font::Font;
+use super::font::{Font, Widths};
 use super::lexer::Lexer;
+use super::pen::{Gap, Matrix, Pen};
 use super::value::{Id, Value};
 use crate::sink::Sink;
 
@@ -20,6 +21,10 @@ const OPERANDS_MAX: usize = 4096;
 const SAVED_MAX: usize = 256;
 /// Thousandths of the letter size that a gap between letters must have to be one between words.
 const GAP_THOUSANDTHS: f64 = 180.0;
+/// The size of letters that nothing was said about, in points.
+const LETTERS_POINTS: f64 = 12.0;
+/// Where more letters than these end is not guessed, if the font does not say how wide they are.
+const GUESSED_LETTERS_MAX: usize = 3;
 /// Points below which nobody reads.
 const TINY_POINTS: f64 = 2.0;
 /// From here on a colour is white.
@@ -30,17 +35,16 @@ const WHITE: f64 = 0.97;
 struct Look {
     is_white: bool,
     mode: f64,
-    size: f64,
     scale: f64,
 }
 
 impl Look {
-    fn hidden(self) -> Option<&'static str> {
+    fn hidden(self, size: f64) -> Option<&'static str> {
         if matches!(self.mode as i64, 3 | 7) {
             Some("not drawn")
         } else if self.is_white {
             Some("white")
-        } else if (self.size * self.scale).abs() < TINY_POINTS {
+        } else if (size * self.scale).abs() < TINY_POINTS {
             Some("tiny")
         } else {
             None
@@ -59,12 +63,11 @@ struct Page<'a> {
 /// What one content stream is in the middle of.
 struct State {
     look: Look,
-    saved: Vec<Look>,
+    pen: Pen,
+    saved: Vec<(Look, Pen)>,
     /// The fonts of this stream, by the names it gives them.
     fonts: HashMap<String, Rc<Font>>,
     font: Option<Rc<Font>>,
-    /// The height of the line.
-    y: f64,
 }
 
 pub(super) fn read_page(
@@ -87,6 +90,10 @@ pub(super) fn read_page(
     // An operator may begin in one stream and end in the next.
     let (mut bytes, mut seen) = (Vec::new(), HashSet::new());
     for id in contents.into_iter().filter(|id| seen.insert(*id)) {
+        if document.object(id).is_none_or(|value| !matches!(value, Value::Stream(..) | Value::Null))
+        {
+            sink.unread(name, "its content is missing");
+        }
         if let Some(content) = document.stream(id, sink) {
             bytes.extend(content);
             bytes.push(b'\n');
@@ -118,9 +125,9 @@ impl Page<'_> {
         depth: usize,
         sink: &mut Sink,
     ) {
-        let look = Look { is_white: false, mode: 0.0, size: 12.0, scale: 1.0 };
-        let mut state =
-            State { look, saved: Vec::new(), fonts: HashMap::new(), font: None, y: 0.0 };
+        let look = Look { is_white: false, mode: 0.0, scale: 1.0 };
+        let (pen, saved, fonts) = (Pen::new(LETTERS_POINTS), Vec::new(), HashMap::new());
+        let mut state = State { look, pen, saved, fonts, font: None };
         let mut lexer = Lexer::new(bytes, 0, false);
         let mut operands: Vec<Value> = Vec::new();
         loop {
@@ -134,6 +141,7 @@ impl Page<'_> {
                         lexer.at = end_of_picture(bytes, lexer.at);
                     } else if operator == "Do" {
                         self.draw(document, &operands, resources, depth, sink);
+                        state.pen.lose();
                     } else if operator == "Tf" {
                         Self::font(document, &operands, resources, &mut state, sink);
                     } else {
@@ -156,39 +164,54 @@ impl Page<'_> {
             numbers.peek().is_some()
                 && numbers.all(|part| if light { part >= WHITE } else { part <= 1.0 - WHITE })
         };
+        let matrix = || Matrix([0, 1, 2, 3, 4, 5].map(number));
+        let pen = &mut state.pen;
         match operator {
-            "q" if state.saved.len() < SAVED_MAX => state.saved.push(state.look),
-            "Q" => state.look = state.saved.pop().unwrap_or(state.look),
+            "q" if state.saved.len() < SAVED_MAX => state.saved.push((state.look, *pen)),
+            "Q" => {
+                if let Some((look, saved)) = state.saved.pop() {
+                    state.look = look;
+                    pen.restore(saved);
+                }
+            }
+            "cm" => pen.transform(matrix()),
             "g" | "rg" => state.look.is_white = all_white(true),
             "k" => state.look.is_white = all_white(false),
             // In another colour space: four parts are inks, others are light.
             "sc" | "scn" => state.look.is_white = all_white(operands.len() != 4),
             "Tr" => state.look.mode = number(0),
+            "Tc" => pen.letter_space = number(0),
+            "Tw" => pen.word_space = number(0),
+            "Tz" => pen.stretch = number(0),
+            "TL" => pen.leading = number(0),
             "BT" => {
                 state.look.scale = 1.0;
-                sink.space();
+                pen.begin();
             }
-            "Td" | "TD" if number(1) == 0.0 => sink.space(),
-            "Td" | "TD" | "T*" => sink.line(),
+            "Td" => pen.go(number(0), number(1)),
+            "TD" => {
+                pen.leading = -number(1);
+                pen.go(number(0), number(1));
+            }
+            "T*" => next_line(pen, sink),
             "Tm" => {
                 state.look.scale = number(3).hypot(number(2));
-                if (number(5) - state.y).abs() > f64::EPSILON {
-                    sink.line();
-                } else {
-                    sink.space();
-                }
-                state.y = number(5);
+                pen.set(matrix());
             }
             "'" | "\"" => {
-                sink.line();
+                next_line(pen, sink);
                 self.show(operands.last(), state, sink);
             }
             "Tj" => self.show(operands.last(), state, sink),
             "TJ" => {
                 for item in operands.last().and_then(Value::array).unwrap_or_default() {
                     match item.number() {
-                        Some(gap) if gap < -GAP_THOUSANDTHS => sink.space(),
-                        Some(_) => {}
+                        Some(gap) => {
+                            state.pen.back(gap);
+                            if gap < -GAP_THOUSANDTHS {
+                                sink.space();
+                            }
+                        }
                         None => self.show(Some(item), state, sink),
                     }
                 }
@@ -197,16 +220,32 @@ impl Page<'_> {
         }
     }
 
-    fn show(&self, string: Option<&Value>, state: &State, sink: &mut Sink) {
-        let Some(bytes) = string.and_then(Value::string) else { return };
-        sink.part(self.name, state.look.hidden().or(self.all));
-        match &state.font {
-            Some(font) => match font.text(bytes) {
-                Some(text) => sink.push(&text),
-                None => sink.unread(self.name, "a font has no map to characters"),
-            },
-            None => sink.push(&super::value::text_string(bytes)),
+    fn show(&self, string: Option<&Value>, state: &mut State, sink: &mut Sink) {
+        let Some(bytes) = string.and_then(Value::string).filter(|bytes| !bytes.is_empty()) else {
+            return;
+        };
+        match state.pen.gap() {
+            Gap::None => {}
+            Gap::Space => sink.space(),
+            Gap::Line => sink.line(),
         }
+        sink.part(self.name, state.look.hidden(state.pen.size).or(self.all));
+        let widths = match &state.font {
+            Some(font) => {
+                match font.text(bytes) {
+                    Some(text) => sink.push(&text),
+                    None => sink.unread(self.name, "a font has no map to characters"),
+                }
+                font.widths(bytes)
+            }
+            None => {
+                sink.push(&super::value::text_string(bytes));
+                Widths::guessed(bytes)
+            }
+        };
+        let spaces = bytes.iter().filter(|byte| **byte == b' ').count();
+        let is_vague = widths.is_guessed && widths.letters > GUESSED_LETTERS_MAX;
+        state.pen.shown(widths.ems, widths.letters, spaces, is_vague);
     }
 
     fn font(
@@ -217,7 +256,7 @@ impl Page<'_> {
         sink: &mut Sink,
     ) {
         let Some(name) = operands.first().and_then(Value::name) else { return };
-        state.look.size = operands.get(1).and_then(Value::number).unwrap_or(state.look.size);
+        state.pen.size = operands.get(1).and_then(Value::number).unwrap_or(state.pen.size);
         if !state.fonts.contains_key(name) {
             let fonts = document.get(resources, "Font");
             let Some(entry) = fonts.and_then(|fonts| fonts.get(name)).cloned() else {
@@ -258,6 +297,12 @@ impl Page<'_> {
             _ => {}
         }
     }
+}
+
+/// `T*`.
+fn next_line(pen: &mut Pen, sink: &mut Sink) {
+    pen.go(0.0, -pen.leading);
+    sink.line();
 }
 
 /// Where a picture inside the stream ends.

@@ -25,6 +25,7 @@ pub(super) struct Document<'a> {
     bytes: &'a [u8],
     objects: BTreeMap<Id, Value>,
     is_encrypted: bool,
+    is_truncated: bool,
     /// Where streams end, in order.
     stream_ends: Vec<usize>,
     /// Bytes that may still be inflated.
@@ -40,12 +41,13 @@ impl<'a> Document<'a> {
             bytes,
             objects: BTreeMap::new(),
             is_encrypted: is_encrypted_trailer(bytes),
+            is_truncated: false,
             stream_ends,
             left: INFLATED_BYTES_MAX,
             fonts: HashMap::new(),
         };
         // An object inside the data of a stream is none, if the data is as long as is said.
-        let (mut from, mut work) = (0, 0);
+        let (mut from, mut work, mut last) = (0, 0, 0);
         for at in memmem::find_iter(bytes, b"obj") {
             let Some(id) = (at >= from).then(|| id_before(bytes, at)).flatten() else { continue };
             if document.objects.len() >= OBJECTS_MAX {
@@ -58,13 +60,18 @@ impl<'a> Document<'a> {
             }
             let (value, parsed_to, next) = document.object_at(at + 3);
             work += parsed_to.saturating_sub(at);
-            from = next;
+            (from, last) = (next, at);
             // Later revisions come later and replace earlier ones.
             if let Some(value) = value {
                 document.is_encrypted |= value.get("Encrypt").is_some();
+                document.is_truncated |=
+                    matches!(value, Value::Stream(_, (_, end)) if end == bytes.len());
                 document.objects.insert(id, value);
             }
         }
+        // Every revision ends with the mark; what was cut off may have been another one.
+        document.is_truncated |=
+            memmem::rfind(bytes, b"%%EOF").is_none_or(|end_of_file| end_of_file < last);
         if !document.is_encrypted {
             document.open_object_streams(sink);
         }
@@ -73,6 +80,11 @@ impl<'a> Document<'a> {
 
     pub(super) const fn is_encrypted(&self) -> bool {
         self.is_encrypted
+    }
+
+    /// Whether the file, or a stream, has no end.
+    pub(super) const fn is_truncated(&self) -> bool {
+        self.is_truncated
     }
 
     /// Whether nothing more may be inflated.

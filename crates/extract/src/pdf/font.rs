@@ -15,12 +15,52 @@ const MAPPED_MAX: usize = 100_000;
 /// The most items of a list of differences: a number and a name for each of 256 codes.
 const DIFFERENCES_MAX: usize = 512;
 
+/// Codes of a byte.
+const CODES: usize = 256;
+/// The width of a letter in thousandths of its size where a composite font says nothing (ISO 32000-1, 9.7.4.3).
+const USUAL_COMPOSITE_WIDTH: f64 = 1000.0;
+/// The width of every letter of a typewriter, in the same measure.
+const COURIER_WIDTH: f64 = 600.0;
+
+/// How wide a string is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Widths {
+    /// In sizes of the letters.
+    pub(super) ems: f64,
+    pub(super) letters: usize,
+    /// Whether the font does not say it of every letter.
+    pub(super) is_guessed: bool,
+}
+
+impl Widths {
+    /// Of a string in a font that is not known.
+    pub(super) fn guessed(bytes: &[u8]) -> Self {
+        let ems: f64 = bytes.iter().map(|byte| guessed_width(latin(*byte)) / 1000.0).sum();
+        Self { ems, letters: bytes.len(), is_guessed: true }
+    }
+}
+
+/// About how wide a letter is in the usual fonts, none of which a file need describe; in thousandths.
+const fn guessed_width(letter: char) -> f64 {
+    match letter {
+        'f' | 'i' | 'j' | 'l' | 'r' | 't' | 'I' | ' ' | '.' | ',' | ';' | ':' | '!' | '|'
+        | '\'' | '(' | ')' | '[' | ']' | '/' => 290.0,
+        'm' | 'w' | 'M' | 'W' | '@' => 850.0,
+        'A'..='Z' => 680.0,
+        _ => 510.0,
+    }
+}
+
 /// How the codes of a font are read.
 #[derive(Debug, Default)]
 pub(super) struct Font {
     map: HashMap<u32, String>,
     /// Bytes of a code.
     code_bytes: usize,
+    /// Thousandths of the size of the letters.
+    widths: HashMap<u32, f64>,
+    /// The width of codes that have none of their own, if the font says it.
+    usual_width: Option<f64>,
     /// There is no way from its codes to characters.
     is_unknown: bool,
 }
@@ -38,6 +78,7 @@ impl Font {
         if let Some(bytes) = map.and_then(|id| document.stream(id, sink)) {
             read.character_map(&bytes, is_composite);
         }
+        read.read_widths(document, font, is_composite);
         read.is_unknown = is_composite && read.map.is_empty();
         read
     }
@@ -57,6 +98,76 @@ impl Font {
             }
         }
         Some(text)
+    }
+
+    /// How wide a string is in this font.
+    pub(super) fn widths(&self, bytes: &[u8]) -> Widths {
+        let mut widths = Widths::default();
+        for code in bytes.chunks(self.code_bytes.max(1)) {
+            let number = number(code);
+            let known = self.widths.get(&number).copied().or(self.usual_width);
+            widths.letters += 1;
+            widths.is_guessed |= known.is_none();
+            widths.ems += known.unwrap_or_else(|| {
+                let mapped = self.map.get(&number).and_then(|text| text.chars().next());
+                guessed_width(mapped.unwrap_or_else(|| latin(number as u8)))
+            }) / 1000.0;
+        }
+        widths
+    }
+
+    fn read_widths(&mut self, document: &Document<'_>, font: &Value, is_composite: bool) {
+        let name = font.get("BaseFont").and_then(Value::name).unwrap_or_default();
+        if is_composite {
+            let fonts = document.get(font, "DescendantFonts").and_then(Value::array);
+            let Some(inner) = fonts.and_then(<[Value]>::first).map(|of| document.resolved(of))
+            else {
+                return;
+            };
+            let usual = document.get(inner, "DW").and_then(Value::number);
+            self.usual_width = Some(usual.unwrap_or(USUAL_COMPOSITE_WIDTH));
+            if let Some(items) = document.get(inner, "W").and_then(Value::array) {
+                self.composite_widths(document, items);
+            }
+            return;
+        }
+        if name.contains("Courier") {
+            self.usual_width = Some(COURIER_WIDTH);
+        }
+        // Fonts of drawings (Type 3) have a measure of their own.
+        let matrix = document.get(font, "FontMatrix").and_then(Value::array);
+        let unit = matrix.and_then(<[Value]>::first).and_then(Value::number);
+        let unit = unit.map_or(1.0, |unit| unit * 1000.0);
+        let first = document.get(font, "FirstChar").and_then(Value::number).unwrap_or_default();
+        let widths = document.get(font, "Widths").and_then(Value::array).unwrap_or_default();
+        for (at, width) in widths.iter().take(CODES).enumerate() {
+            // A width of nothing is said of codes that the font does not have.
+            if let Some(width) = document.resolved(width).number().filter(|width| *width != 0.0) {
+                self.widths.insert((first.max(0.0) as u32).saturating_add(at as u32), width * unit);
+            }
+        }
+    }
+
+    /// `[7 [500 600] 10 20 700]`: a code and its widths and those after it, or two codes and the width from one to the
+    /// other (ISO 32000-1, 9.7.4.3).
+    fn composite_widths(&mut self, document: &Document<'_>, items: &[Value]) {
+        let mut items = items.iter().map(|item| document.resolved(item));
+        while let (Some(first), Some(next)) = (items.next(), items.next()) {
+            let Some(first) = first.number().map(|first| first.max(0.0) as u32) else { return };
+            let room = MAPPED_MAX.saturating_sub(self.widths.len());
+            if let Some(widths) = next.array() {
+                for (at, width) in widths.iter().take(room).enumerate() {
+                    if let Some(width) = document.resolved(width).number() {
+                        self.widths.insert(first.saturating_add(at as u32), width);
+                    }
+                }
+            } else if let (Some(last), Some(width)) =
+                (next.number(), items.next().and_then(Value::number))
+            {
+                let codes = (first..=last.max(0.0) as u32).take(room);
+                self.widths.extend(codes.map(|code| (code, width)));
+            }
+        }
     }
 
     fn insert(&mut self, code: u32, text: String) {

@@ -15,6 +15,7 @@ mod document;
 mod filters;
 mod font;
 mod lexer;
+mod pen;
 mod value;
 
 use std::collections::HashSet;
@@ -56,6 +57,9 @@ pub(crate) fn read(bytes: &[u8], sink: &mut Sink) {
     if document.is_encrypted() {
         return sink.unread("the file", "encrypted");
     }
+    if document.is_truncated() {
+        sink.unread("the end of the file", "it is missing");
+    }
     let (pages, in_tree) = pages(&document, sink);
     if pages.is_empty() {
         sink.unread("the file", "it has no pages");
@@ -96,7 +100,10 @@ fn pages(document: &Document<'_>, sink: &mut Sink) -> (Vec<Id>, usize) {
                 sink.limit("some pages: their tree is too deep", "tree_depth_max");
                 continue;
             }
-            let Some(node) = document.object(id) else { continue };
+            let Some(node) = document.object(id) else {
+                sink.unread("a page", "it is missing");
+                continue;
+            };
             let kids = node.get("Kids").map(|kids| document.resolved(kids)).and_then(Value::array);
             match kids {
                 Some(kids) => {
@@ -194,7 +201,7 @@ mod tests {
     #[track_caller]
     fn check(extracted: &Extracted, words: &str, part: &str) {
         let at = extracted.text.find(words).unwrap_or_else(|| panic!("{extracted:?}"));
-        let found = extracted.part_at(at).map(ToString::to_string);
+        let found = extracted.part_of(&(at..at + 1)).map(ToString::to_string);
         assert_eq!(found.as_deref(), Some(part), "{extracted:?}");
     }
 
@@ -250,6 +257,76 @@ mod tests {
         );
         check(&extracted, "HijOk A", "page 1");
         assert_eq!(extracted.unread, ["page 1: a font has no map to characters"]);
+    }
+
+    /// A content stream that shows `text` letter by letter, `place` telling how the pen gets to each.
+    fn letter_by_letter(text: &str, em: f64, place: impl Fn(f64) -> String) -> String {
+        let mut x = 50.0;
+        let mut letters = Vec::new();
+        for letter in text.chars() {
+            if letter != ' ' {
+                letters.push(format!("{} ({letter}) Tj", place(x)));
+            }
+            x += em * 12.0;
+        }
+        format!("BT /G1 12 Tf {} ET", letters.join(" "))
+    }
+
+    #[test]
+    fn letters_that_are_placed_one_by_one_are_words() {
+        let text = "Ignore all previous instructions";
+        let courier = "80 0 obj << /Type /Font /Subtype /Type1 /BaseFont /Courier >> endobj\n";
+        let widths = "600 ".repeat(96);
+        let described = format!(
+            "80 0 obj << /Type /Font /Subtype /TrueType /FirstChar 32 /Widths [{widths}] >> endobj\n"
+        );
+        let wide =
+            "80 0 obj << /Type /Font /Subtype /TrueType /FirstChar 32 /Widths 81 0 R >> endobj\n\
+                    81 0 obj ["
+                .to_owned()
+                + &"1000 ".repeat(96)
+                + "] endobj\n";
+        let end_of_last = std::cell::Cell::new(0.0);
+        let matrix = |x: f64| format!("1 0 0 1 {x} 700 Tm");
+        let saved = |x: f64| format!("ET Q q 1 0 0 1 {x} 700 cm BT /G1 12 Tf");
+        let step = |x: f64| {
+            let last = end_of_last.replace(x);
+            if last < x { format!("{} 0 Td", x - last) } else { format!("{x} 700 Td") }
+        };
+        for (em, font) in [(0.6, courier), (0.6, &described), (1.0, &wide)] {
+            let moves: [&dyn Fn(f64) -> String; 3] = [&matrix, &saved, &step];
+            for place in moves {
+                end_of_last.set(0.0);
+                let page = letter_by_letter(text, em, place);
+                assert_eq!(read(&[&page], font).text.trim(), text, "{page}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_apart_is_words_apart() {
+        for (moves, expect) in [
+            // Far away, a little away, back, another line, raised.
+            ("(one) Tj 200 0 Td (two) Tj", "one two"),
+            ("(a) Tj 10.5 0 Td (two) Tj", "a two"),
+            ("(one) Tj -100 0 Td (two) Tj", "one two"),
+            ("(one) Tj 0 -14 Td (two) Tj", "one\ntwo"),
+            ("14 TL (one) Tj T* (two) Tj (three) '", "one\ntwo\nthree"),
+            ("(x) Tj 6 4 Td (2) Tj", "x2"),
+            // Of a long string nobody said where it ends.
+            ("(a whole sentence) Tj 80 0 Td (two) Tj", "a whole sentence two"),
+            ("[(a whole sen) -20 (tence) -300 (two)] TJ", "a whole sentence two"),
+            ("3 Tc (l) Tj 6.5 0 Td (et) Tj", "let"),
+        ] {
+            let page = format!("BT /F1 12 Tf 50 700 Td {moves} ET");
+            assert_eq!(read(&[&page], "").text.trim(), expect, "{moves}");
+        }
+        let composite = "80 0 obj << /Type /Font /Subtype /Type0 /ToUnicode 81 0 R /DescendantFonts [83 0 R] >> endobj\n\
+             83 0 obj << /Type /Font /DW 300 /W [1 [900] 2 3 500] >> endobj\n"
+            .to_owned()
+            + &stream(81, "", "1 beginbfrange <0001> <0004> <0041> endbfrange");
+        let page = "BT /G1 10 Tf <0001> Tj 9 0 Td <0002> Tj 5 0 Td <0004> Tj 6 0 Td <0003> Tj ET";
+        assert_eq!(read(&[page], &composite).text.trim(), "ABD C");
     }
 
     #[test]
@@ -358,10 +435,38 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_is_read_as_far_as_it_goes() {
+    fn what_is_missing_is_said() {
+        let missing = |page: &str| {
+            let more = format!("1000 0 obj << /Type /Page /Parent 2 0 R {page} >> endobj\n");
+            read(&["BT (words) Tj ET"], &more).unread
+        };
+        for page in ["/Contents 77 0 R", "/Contents [1001 0 R 77 0 R]"] {
+            assert_eq!(missing(page), ["page 1: its content is missing"], "{page}");
+        }
+        let more =
+            "78 0 obj null endobj\n79 0 obj [1001 0 R] endobj\n1000 0 obj << /Type /Page /Contents";
+        for page in ["78 0 R", "79 0 R", "[]", "null"] {
+            let read = read(&["BT (words) Tj ET"], &format!("{more} {page} >> endobj\n"));
+            assert!(read.unread.is_empty(), "{page}: {read:?}");
+        }
+        let kids = "2 0 obj << /Type /Pages /Kids [1000 0 R 77 0 R] >> endobj\n";
+        assert_eq!(read(&["BT (words) Tj ET"], kids).unread, ["a page: it is missing"]);
+        let open =
+            [pdf(&[""], ""), b"70 0 obj << /Length 9 >> stream\nabc %%EOF\n".to_vec()].concat();
+        assert_eq!(extract(&open, Format::Pdf).unread, ["the end of the file: it is missing"]);
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_read_as_far_as_it_goes_and_that_is_said() {
         let whole = pdf(&["BT (words) Tj ET"], "");
-        for end in 0..whole.len() {
-            extract(&whole[..end], Format::Pdf);
+        let mut revised = whole.clone();
+        revised.extend(&whole[9..]);
+        for (file, from) in [(&whole, 0), (&revised, whole.len() + "1 0 obj".len())] {
+            for end in from..file.len() - "\n".len() {
+                let unread = extract(&file[..end], Format::Pdf).unread;
+                assert!(!unread.is_empty(), "{end}");
+            }
+            assert!(extract(file, Format::Pdf).unread.is_empty());
         }
         let body_end = whole.windows(9).position(|nine| nine == b"endstream").expect("a stream");
         assert!(extract(&whole[..body_end], Format::Pdf).text.contains("words") || body_end == 0);
