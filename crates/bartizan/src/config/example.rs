@@ -38,7 +38,7 @@ const HEAD: &str = "\
 ";
 
 /// The keys of each section, in the order in which the structs declare them.
-fn sections() -> [(&'static str, &'static [&'static str]); 18] {
+fn sections() -> [(&'static str, &'static [&'static str]); 19] {
     [
         ("data", declared_keys::<DataOptions>()),
         ("server", declared_keys::<ServerOptions>()),
