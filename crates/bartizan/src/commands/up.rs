@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use connect::{SinkPlace, Sinks};
-use events::{Event, EventBody};
+use events::{Event, EventBody, KeyId};
 use gateway::{Judge, Parts, Quotas, Reloader, UpstreamKind, UpstreamOptions};
 use journal::{Journal, OnDamage, RealDisk, Recovery, SyncMode};
 use net::{Shutdown, Tasks, UpstreamSettings};
@@ -87,8 +87,7 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     quota_file::restore(data.path(), &quotas)?;
     let sealed = followed.places();
     let (exposed, seen) = tokio::sync::mpsc::channel(EXPOSED_KEYS_WAITING_MAX);
-    let sync = settings.journal.sync;
-    let sinks = sinks(&data, (&journal, sync), secret.clone(), (&tasks, &shutdown));
+    let sinks = sinks(&data, (&journal, settings.journal.sync), &secret, (&tasks, &shutdown));
     let parts = Parts {
         sinks: Some(sinks.clone()),
         exposed,
@@ -107,13 +106,12 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
         tasks: tasks.clone(),
     };
     let (address, reloader) = start(parts)?;
-    record_start(&journal, address, policy_digest, &recovery)?;
     // Not before the addresses are ours: a start that fails leaves the welcome to the next one.
     let first_key = up_welcome::first_key(&data, &keys).await?;
-    if let Some((id, _)) = &first_key {
+    if first_key.is_some() {
         snapshot.store(Arc::new(keys.snapshot().await.map_err(keys_failure)?));
-        record(&journal, key_changes::administration("first-start", key_changes::CREATE, *id))?;
     }
+    record_start(&journal, address, policy_digest, (&recovery, first_key.as_ref()))?;
     let background = Background::new(&data, &journal, (&tasks, &shutdown));
     let revokes = settings.revoke_exposed.then(|| keys.clone());
     followed.follow((revokes, seen), &journal, (&tasks, &shutdown));
@@ -156,14 +154,14 @@ async fn close(journal: Journal, signal: &str) -> Result<Exit, Failure> {
 fn sinks(
     data: &DataDir,
     (journal, sync): (&Journal, SyncMode),
-    secret: Secret<[u8; 32]>,
+    secret: &Secret<[u8; 32]>,
     (tasks, shutdown): (&Tasks, &Shutdown),
 ) -> Sinks {
     Sinks::new(SinkPlace {
         data: data.path().to_owned(),
         disk: Arc::new(RealDisk),
         journal: journal.clone(),
-        secret,
+        secret: secret.clone(),
         shutdown: shutdown.clone(),
         sync,
         tasks: tasks.clone(),
@@ -327,12 +325,14 @@ fn record_start(
     journal: &Journal,
     address: SocketAddr,
     policy: events::Digest,
-    recovery: &Recovery,
+    (recovery, first_key): (&Recovery, Option<&(KeyId, Secret<String>)>),
 ) -> Result<(), Failure> {
     key_changes::record_recovery(journal, recovery).map_err(Failure::environment_as_told)?;
     let version = env!("CARGO_PKG_VERSION");
     let detail = format!("bartizan {version} on {address}, policy {policy}");
-    record(journal, key_changes::node("started", detail))
+    record(journal, key_changes::node("started", detail))?;
+    let Some((id, _)) = first_key else { return Ok(()) };
+    record(journal, key_changes::administration("first-start", key_changes::CREATE, *id))
 }
 
 /// Swaps in a new snapshot whenever another process changed a key, and records what changed.
