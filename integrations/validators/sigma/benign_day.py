@@ -82,7 +82,7 @@ class Day:
 
     def exchange(self, key, second, conversation, history, blocked):
         draw = self.random.random
-        interaction = "int_" + base32((START_MS + int(second * 1000)) << 80 | self.random.getrandbits(80))
+        interaction = "int_" + base32(((START_MS + int(second * 1000)) << 80 | self.random.getrandbits(80)) << 2)
         found, masked, unscanned = list(history), 0, []
         if draw() < 0.08:
             masked = 1 + int(self.random.expovariate(0.5))
@@ -148,7 +148,7 @@ class Day:
             self.put(second + 60, "user_report", rating)
 
     def refused(self, second, principal, address, status, reason):
-        interaction = "int_" + base32((START_MS + int(second * 1000)) << 80 | self.random.getrandbits(80))
+        interaction = "int_" + base32(((START_MS + int(second * 1000)) << 80 | self.random.getrandbits(80)) << 2)
         decision = {"outcome": "refused", "reason": reason}
         self.put(second, "interaction_opened", {
             "client_address": address, "decision": decision, "dialect": "openai", "interaction": interaction, "operation": "chat.completions",

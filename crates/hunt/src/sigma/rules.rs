@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rsigma_eval::RuleFieldSet;
 use rsigma_parser::{
-    CorrelationCondition, CorrelationRule, CorrelationType, LogSource, SigmaCollection, SigmaRule,
-    WindowMode, parse_sigma_yaml,
+    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, LogSource,
+    SigmaCollection, SigmaRule, WindowMode, parse_sigma_yaml,
 };
 use thiserror::Error;
 
@@ -366,6 +366,13 @@ fn correlation(rule: &mut CorrelationRule) -> Result<(), Wrong> {
             format!("it counts to more than {entries}, which is not remembered"),
             "count fewer within a shorter time, or write a saved SQL hunt",
         ));
+    }
+    if rule.correlation_type == CorrelationType::Temporal
+        && let CorrelationCondition::Threshold { predicates, .. } = &mut rule.condition
+        && predicates.as_slice() == [(ConditionOperator::Gte, 1)]
+    {
+        // Without a condition all of them have to be there; the engine takes one to be enough.
+        *predicates = vec![(ConditionOperator::Gte, rule.rules.len() as u64)];
     }
     rule.custom_attributes
         .insert(format!("{ENGINE_PREFIX}max_group_entries"), entries.to_string().into());
