@@ -202,7 +202,8 @@ mod tests {
             target: target.to_owned(),
             why: None,
         });
-        journal.append(&Event::new(START_MS + second * 1_000, body)).expect("appended");
+        let event = Event::new(START_MS + second * 1_000, body);
+        let _nobody_waits = journal.append(&event).expect("appended");
     }
 
     fn told(reader: &Reader) -> Vec<(String, u64)> {
