@@ -85,6 +85,9 @@ fn one_escape_in_a_tools_arguments_hides_nothing() {
     assert!(inner["to"].as_str().is_some_and(|to| to.starts_with("[EMAIL-")), "{inner}");
 }
 
+/// How a piece is written below `delta`.
+type Delta<'d> = &'d dyn Fn(&str) -> serde_json::Value;
+
 /// What a client that joins the pieces of a stream has at `place` below `delta`.
 fn joined(text: &str, place: &str) -> String {
     let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
@@ -98,7 +101,6 @@ fn a_value_in_pieces_is_found_wherever_a_client_joins_them() {
     let upstream = Canned::start();
     let bed = Bed::new(&upstream.base_url, Plan::default());
     let thinking = |text: &str| json!({ "content": [{ "type": "thinking", "thinking": [{ "type": "text", "text": text }] }] });
-    type Delta<'d> = &'d dyn Fn(&str) -> serde_json::Value;
     let places: [(&str, Delta<'_>); 5] = [
         ("/content/0/text", &|text| json!({ "content": [{ "type": "text", "text": text }] })),
         ("/content/0/thinking/0/text", &thinking),
