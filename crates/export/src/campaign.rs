@@ -2,10 +2,13 @@
 //!
 //! INVARIANT: as in `walk`, every field becomes a fact.
 
+use std::net::IpAddr;
+
 use events::Campaign;
 
 use crate::fact::{Facts, Value};
 use crate::field::Field;
+use crate::walk::is_technique;
 
 /// Puts what is known of a campaign.
 pub(crate) fn facts_of<'a>(facts: &mut Facts<'a>, campaign: &'a Campaign) {
@@ -28,17 +31,20 @@ pub(crate) fn facts_of<'a>(facts: &mut Facts<'a>, campaign: &'a Campaign) {
     facts.put(Field::CampaignLast, Value::Moment(campaign.last_seen_ms));
     facts.put_texts(Field::CampaignKeys, campaign.keys.iter().map(events::KeyId::as_str));
     for (field, names) in [
-        (Field::CampaignAddresses, &campaign.addresses),
         (Field::CampaignApplications, &campaign.applications),
         (Field::CampaignEndUsers, &campaign.end_users),
         (Field::CampaignModels, &campaign.models),
         (Field::CampaignNetworkNames, &campaign.networks),
         (Field::CampaignTeams, &campaign.teams),
         (Field::CampaignUsers, &campaign.users),
-        (Field::Techniques, &campaign.techniques),
     ] {
         facts.put_texts(field, names.iter().map(String::as_str));
     }
+    // As with the address of a caller: what is none is left out.
+    let addresses = campaign.addresses.iter().filter_map(|one| one.parse::<IpAddr>().ok());
+    facts.put_texts(Field::CampaignAddresses, addresses.map(|address| address.to_string()));
+    let techniques = campaign.techniques.iter().filter(|one| is_technique(one));
+    facts.put_texts(Field::Techniques, techniques.map(String::as_str));
     facts.put_texts(Field::CampaignAbsorbed, campaign.absorbed.iter().map(ToString::to_string));
     facts.put_texts(Field::CampaignMembers, campaign.members.iter().map(ToString::to_string));
     let passed = campaign.passed_members.iter().map(ToString::to_string);

@@ -176,7 +176,7 @@ fields! {
     CampaignApplications: "campaign.applications", "bartizan.campaign.applications", "bartizan.campaign.applications", "bartizanCampaignApplications", "campaignApplications", UNMAPPED, "Applications, the first ones.";
     CampaignTeams: "campaign.teams", "bartizan.campaign.teams", "bartizan.campaign.teams", "bartizanCampaignTeams", "campaignTeams", UNMAPPED, "Teams, the first ones.";
     CampaignModels: "campaign.models", "bartizan.campaign.models", "bartizan.campaign.models", "bartizanCampaignModels", "campaignModels", UNMAPPED, "Models asked for, the first ones.";
-    CampaignAddresses: "campaign.addresses", "related.ip", "bartizan.campaign.addresses", "bartizanCampaignAddresses", "campaignAddresses", UNMAPPED, "Addresses, the first ones.";
+    CampaignAddresses: "campaign.addresses", "bartizan.campaign.addresses", "bartizan.campaign.addresses", "bartizanCampaignAddresses", "campaignAddresses", UNMAPPED, "Addresses, the first ones.";
     CampaignNetworkNames: "campaign.networks", "bartizan.campaign.networks", "bartizan.campaign.networks", "", "", UNMAPPED, "Networks, the first ones.";
     CampaignMembers: "campaign.members", "bartizan.campaign.members", "bartizan.campaign.members", "bartizanCampaignMembers", "campaignMembers", "finding_info.related_events.uid", "Some of its interactions: the first of each kind that was tried, then the latest.";
     CampaignPassedMembers: "campaign.passed_members", "bartizan.campaign.passed_members", "bartizan.campaign.passed_members", "bartizanCampaignPassedMembers", "campaignPassedMembers", UNMAPPED, "Some of those that were answered.";

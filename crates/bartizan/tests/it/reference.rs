@@ -48,6 +48,7 @@ const COMMANDS: &[&[&str]] = &[
     &["log"],
     &["log", "tail"],
     &["log", "show"],
+    &["log", "campaigns"],
     &["protect"],
     &["protect", "add"],
     &["protect", "list"],

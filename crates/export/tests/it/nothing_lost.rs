@@ -15,6 +15,7 @@ fn marks() -> Vec<Json> {
         json!("cnv_067k9vq2v0000000000000000g"),
         json!("int_067k9vq2v0000000000000000g"),
         json!("cmp_067k9vq2v0000000000000000g"),
+        json!("AML.T4711"),
         json!("sweep"),
         json!("wave"),
         json!("grown"),
