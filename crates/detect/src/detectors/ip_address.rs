@@ -1,11 +1,11 @@
 //! IP addresses.
 //!
 //! **Finds** (`pii.ip_address`): IPv4 in dotted decimal without leading zeros, IPv6 in full or with
-//! `::` (RFC 4291 §2.2). Private, loopback, link-local, multicast and documentation ranges have a lower
-//! rank: they name no person.
+//! `::` (RFC 4291 §2.2). Private, link-local, multicast and documentation ranges have a lower
+//! rank: they name no person; loopback and unspecified addresses (`127.0.0.1`, `0.0.0.0`, `::1`) the lowest: they name no device.
 //!
 //! **Does not find** other notations (octal, one number), or four numbers after `version`, `v` or
-//! `release`. Short forms of IPv6 that could be a path in a program (`face::add`) need three
+//! `release`, `section`, `chapter`, `§`. Short forms of IPv6 that could be a path in a program (`face::add`) need three
 //! groups and a digit.
 //!
 //! **Example**: `from 81.2.69.142` is found at `81.2.69.142`.
@@ -27,8 +27,23 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     summary: "IPv4 and IPv6 addresses.",
 };
 
-static VERSION_WORDS: KnownWords =
-    KnownWords::new(&["version", "release", "ver.", "build", "firmware", "v.", "oid"]);
+static VERSION_WORDS: KnownWords = KnownWords::new(&[
+    "version",
+    "release",
+    "ver.",
+    "build",
+    "firmware",
+    "v.",
+    "oid",
+    "section",
+    "sections",
+    "sect.",
+    "sec.",
+    "chapter",
+    "paragraph",
+    "clause",
+    "§",
+]);
 
 /// Whether an address may begin with this word: an octet and a full stop, or a group and a colon.
 pub(crate) fn may_begin(text: &Text<'_>, word: Word) -> bool {
@@ -90,9 +105,14 @@ fn version_4(text: &Text<'_>, written: &str) -> Option<(usize, u8)> {
     Some((written.len(), rank_4(address)))
 }
 
+/// The rank of addresses that every device has: nothing is to be kept from anybody.
+const EVERY_DEVICE_RANK: u8 = 5;
+
 fn rank_4(address: Ipv4Addr) -> u8 {
+    if address.is_loopback() || address.is_unspecified() {
+        return EVERY_DEVICE_RANK;
+    }
     let nobody = address.is_private()
-        || address.is_loopback()
         || address.is_link_local()
         || address.is_multicast()
         || address.is_broadcast()
@@ -127,10 +147,11 @@ fn version_6(text: &Text<'_>, written: &str) -> Option<(usize, u8)> {
 }
 
 fn rank_6(address: Ipv6Addr) -> u8 {
+    if address.is_loopback() || address.is_unspecified() {
+        return EVERY_DEVICE_RANK;
+    }
     let [first, second, ..] = address.segments();
-    let nobody = address.is_loopback()
-        || address.is_unspecified()
-        || address.is_multicast()
+    let nobody = address.is_multicast()
         || (first & 0xfe00) == 0xfc00
         || (first & 0xffc0) == 0xfe80
         || (first == 0x2001 && second == 0x0db8);
@@ -179,6 +200,10 @@ mod tests {
             "::",
             "abc::Def",
             "release 10.0.0.1",
+            "section 1.2.3.4",
+            "see section 4.2.1.13 of the RFC",
+            "Chapter 2.3.1.4",
+            "§ 1.2.3.4 and §1.2.3.4",
         ] {
             check("pii.ip_address", text, &[]);
         }
@@ -189,7 +214,10 @@ mod tests {
         for (text, rank) in [
             ("81.2.69.142", 40),
             ("10.1.2.3", 20),
-            ("127.0.0.1", 20),
+            ("127.0.0.1", 5),
+            ("0.0.0.0", 5),
+            ("on ::1 only", 5),
+            ("0.1.2.3", 20),
             ("192.0.2.7", 20),
             ("2a02:6b8::11:11", 40),
             ("fe80::1:2:3", 20),

@@ -1,7 +1,8 @@
-//! Prompt injection, jailbreaks and toxicity, by a small linear model.
+//! Prompt injection and its aims, jailbreaks and toxicity, by a small linear model.
 //!
-//! **Finds** (`injection`, `jailbreak`): texts whose character and word sequences are those of attempts to
-//! override, extract or escape a model's instructions. Every text is scored whole and in windows, so that
+//! **Finds** (`injection`, `extraction`, `jailbreak`, `exfiltration`, `tool_abuse`): texts whose character and word sequences
+//! are those of attempts to override, extract or escape a model's instructions, to have data carried out, or to have tools
+//! called against their owner's interest. Every text is scored whole and in windows, so that
 //! a few lines in a long document count as much as they do alone. Decoded views are scored too.
 //! The rank is measured: −10·log10 of the share of ordinary texts of that provenance that score as high.
 //!
@@ -22,7 +23,10 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "linear_score",
     kinds: &[
         "injection",
+        "extraction",
         "jailbreak",
+        "exfiltration",
+        "tool_abuse",
         "toxicity",
         "toxicity.identity_attack",
         "toxicity.insult",
@@ -32,5 +36,5 @@ pub(crate) const CARD: DetectorCard = DetectorCard {
         "toxicity.threat",
     ],
     reach: Reach::Late,
-    summary: "Prompt injection, jailbreaks and toxicity, by a small linear model over character and word sequences.",
+    summary: "Prompt injection, extraction, jailbreaks, exfiltration, tool abuse and toxicity, by a small linear model over character and word sequences.",
 };

@@ -81,6 +81,9 @@ static WORDS: KnownWords = KnownWords::new(&[
 /// What stands after a number, a space or a hyphen between: as they are listed in signatures.
 const WORDS_AFTER: &[&[u8]] = &[b"office", b"fax", b"mobile", b"cell", b"home", b"work", b"direct"];
 
+/// Two numbers of these, one after the other, are a span of time.
+const YEARS: std::ops::RangeInclusive<u32> = 1800..=2099;
+
 /// Country codes of one and two digits (ITU E.164, assigned); all others of three digits that begin
 /// with 2, 3, 4, 5, 6, 8 or 9 are assigned or reserved for countries.
 const SHORT_COUNTRY_CODES: &[u8] = &[
@@ -326,8 +329,17 @@ fn national_rank(number: &Written) -> Option<u8> {
     }
 }
 
+/// A day, or the years from one to another.
 fn looks_like_date(number: &Written) -> bool {
-    matches!(number.groups(), [4, 1..=2, 1..=2, ..] | [1..=2, 1..=2, 4, ..])
+    let year = |digits: &[u8]| digits.iter().fold(0, |year, digit| year * 10 + u32::from(*digit));
+    match (number.groups(), number.digits().split_at_checked(4)) {
+        ([4, 1..=2, 1..=2, ..] | [1..=2, 1..=2, 4, ..], _) => true,
+        ([4, 4], Some((from, to))) => {
+            let (from, to) = (year(from), year(to));
+            from <= to && YEARS.contains(&from) && YEARS.contains(&to)
+        }
+        _ => false,
+    }
 }
 
 fn has_country_code(digits: &[u8]) -> bool {
@@ -395,6 +407,8 @@ mod tests {
             ("my mobile is 4155550123", "4155550123"),
             ("Telefon 030 901820", "030 901820"),
             ("Fax: 9498777106", "9498777106"),
+            ("call 2021-1999 or", "2021-1999"),
+            ("call 2020-7946 or", "2020-7946"),
             ("电话：138 0013 8000", "138 0013 8000"),
         ] {
             check("pii.phone", &text.replace('：', ":"), &[expect]);
@@ -407,6 +421,10 @@ mod tests {
             "2024-01-15 10:30:00",
             "01-02-2024",
             "call 911",
+            "Call 2020-2021",
+            "mobile sales 2019-2023",
+            "fax 1999-2004 archive",
+            "phone records 1899/1901",
             "$1,234,567.89",
             "4155550123",
             "450 0840",

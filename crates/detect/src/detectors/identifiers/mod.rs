@@ -22,6 +22,7 @@ mod open;
 mod topics;
 mod vat;
 mod world;
+mod zip;
 
 use std::sync::LazyLock;
 
@@ -231,6 +232,12 @@ impl Identifiers {
             (None, None) => (None, row.alone),
         };
         if rank == 0 || !(row.place)(text, candidate.end) {
+            return;
+        }
+        if distance.is_some()
+            && row.topics.contains(&Topic::Postcode)
+            && zip::is_archive(text, candidate.end)
+        {
             return;
         }
         let hit = Hit::new(card, row.kind, candidate.end, rank);

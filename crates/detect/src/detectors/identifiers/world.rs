@@ -7,7 +7,8 @@
 //! and at the end of an address with the number of a flat (`Suite 12`, a town, the number).
 //!
 //! **Does not find** any of them but MAC addresses without such a word: their forms are those of countless other
-//! numbers. Multicast and broadcast MAC addresses.
+//! numbers; MAC addresses of digits alone where no word such as `MAC`, `BSSID` or `ethernet` stands before: they are times,
+//! sizes and numbers of rows. Multicast and broadcast MAC addresses.
 //!
 //! **Example**: `IMEI 490154203237518` is found at the number.
 
@@ -18,7 +19,24 @@ use super::topics::Topic::{
 };
 use super::{HELD, Row, any};
 use crate::DetectorCard;
+use crate::detectors::context::{KnownWords, mentions};
 use crate::text::Text;
+
+/// Words before the address of a device.
+static MAC_WORDS: KnownWords = KnownWords::new(&[
+    "mac",
+    "bssid",
+    "ether",
+    "hwaddr",
+    "hardware address",
+    "physical address",
+    "wlan",
+    "wi-fi",
+    "wifi",
+    "lladdr",
+    "bluetooth",
+    "nic",
+]);
 
 pub(crate) const CARD: DetectorCard = DetectorCard {
     name: "device_and_record_id",
@@ -44,7 +62,8 @@ pub(super) const ROWS: &[Row] =
             mac,
         )
         .named(&["mac"], &[], 45)
-        .alone(35),
+        .alone(35)
+        .only(has_letter_or_name),
         Row::new("pii.uuid", "UUID of a record", &["hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"], any)
             .named(&[], &[Person, Customer, Employee, Patient], 15),
         Row::new(
@@ -114,6 +133,11 @@ fn ends_an_address(text: &Text<'_>, end: usize) -> bool {
         && words.next().is_some()
 }
 
+/// Whether any of it is a letter, or a word before it says that it is an address.
+fn has_letter_or_name(text: &Text<'_>, end: usize) -> bool {
+    text.slice(0, end).iter().any(u8::is_ascii_alphabetic) || mentions(text, &MAC_WORDS, 40)
+}
+
 /// Of one device: neither all the same nor for many.
 fn mac(value: &[u8]) -> bool {
     let low = value.get(1).map_or(0, |byte| base_36(*byte));
@@ -157,7 +181,7 @@ fn bic(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::tests::check_value;
-    use crate::detectors::tests::located_hits;
+    use crate::detectors::tests::{check, located_hits};
 
     #[test]
     fn published_examples_are_found() {
@@ -172,6 +196,21 @@ mod tests {
             "user_id=f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
             "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
         );
+    }
+
+    #[test]
+    fn digits_alone_are_the_address_of_a_device_only_if_a_word_says_so() {
+        for (text, expect) in [
+            ("row 2007.0024.0002 end", &[][..]),
+            ("sizes 10-20-30-40-50-60", &[]),
+            ("timestamps 12:30:45:10:20:30", &[]),
+            ("MAC 12:30:45:10:20:30", &["12:30:45:10:20:30"]),
+            ("link/ether 12:30:45:10:20:30", &["12:30:45:10:20:30"]),
+            ("the mac-address 2007.0024.0002", &["2007.0024.0002"]),
+            ("on 2007.0024.000e too", &["2007.0024.000e"]),
+        ] {
+            check("pii.mac_address", text, expect);
+        }
     }
 
     #[test]
