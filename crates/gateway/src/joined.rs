@@ -227,7 +227,7 @@ impl Window<'_> {
         let is_value = is_value(&finding.kind);
         let start = finding.span.start as usize;
         let is_near = first.at.start > 0 && start.saturating_sub(first.at.start) < CONTEXT_BYTES;
-        if !crosses && !(is_value && is_near) {
+        if !(crosses || is_value && is_near) {
             return false;
         }
         // Of a secret, what goes on beyond a border is as secret as what stands before it.

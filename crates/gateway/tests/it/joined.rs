@@ -267,7 +267,7 @@ fn blocks(texts: &[&str], size: usize) -> String {
     let mut stream = String::new();
     let mut push = |event: Value| {
         let name = event["type"].as_str().unwrap_or_default().to_owned();
-        stream.push_str(&format!("event: {name}\ndata: {event}\n\n"));
+        stream.extend(["event: ", name.as_str(), "\ndata: ", event.to_string().as_str(), "\n\n"]);
     };
     push(
         json!({ "type": "message_start", "message": { "id": "m", "type": "message", "role": "assistant", "content": [] } }),
