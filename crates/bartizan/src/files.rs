@@ -19,7 +19,12 @@ pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u
 
 /// The text of a file of at most `bytes_max` bytes. A byte order mark is dropped.
 pub(crate) fn read_text(path: &Path, bytes_max: u64) -> std::io::Result<String> {
-    let text = String::from_utf8(read_bounded(path, bytes_max)?).map_err(|error| {
+    as_text(read_bounded(path, bytes_max)?)
+}
+
+/// The text that a file holds, without a byte order mark.
+pub(crate) fn as_text(bytes: Vec<u8>) -> std::io::Result<String> {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let message = format!("it is not UTF-8 text (byte {at})");
         std::io::Error::new(std::io::ErrorKind::InvalidData, message)

@@ -25,7 +25,7 @@ use super::inspect_parts::Part;
 use super::inspect_pool::{Ended, Next, in_order};
 use super::inspect_report::{Looked, PerHead, Report, RuleView, Shown, Tally, Verdict, unit};
 use super::inspect_words::{self, Place};
-use super::{inspect_files, inspect_lines};
+use super::{inspect_files, inspect_lines, inspect_runs};
 use crate::cli::InspectArgs;
 use crate::config;
 use crate::data_dir::DataDir;
@@ -154,6 +154,7 @@ impl Writer {
             }
             Next::Result(Done::Unread(unread)) => {
                 self.tally.incomplete = true;
+                self.printer.unread(&unread, &mut self.output)?;
                 self.output.flush()?;
                 report(&unread.problem());
             }
@@ -249,7 +250,7 @@ impl Inspector {
         let text = part.text.as_str();
         let mut inspection = self.detect.inspect(text, provenance);
         if !(part.is_first && part.is_last) {
-            inspection.findings.retain(|finding| is_own(finding, part));
+            inspection.findings.retain_mut(|finding| is_own(finding, part));
         }
         let findings = &inspection.findings;
         let explainer =
@@ -270,6 +271,7 @@ impl Inspector {
                 explain: explainer.as_ref().map(|explainer| explainer.explain(finding, from, to)),
                 from,
                 to,
+                goes_on: !part.is_last && inspect_runs::reaches(finding, part.own.end),
             }
         };
         let mut looked = Looked {
@@ -358,7 +360,10 @@ impl Inspector {
 
 /// Whether a finding is reported by this part: its start is the part's own. A score is about all of a window, of
 /// which only the highest is known: every part says what it saw in its own stretch.
-fn is_own(finding: &Finding, part: &Part) -> bool {
+fn is_own(finding: &mut Finding, part: &Part) -> bool {
+    if let Some(is_own) = inspect_runs::clip(finding, &part.own) {
+        return is_own;
+    }
     let (span, own) = (finding.span.range(), &part.own);
     if Head::ALL.iter().any(|head| head.as_str() == finding.kind.as_str()) {
         return span.start < own.end && own.start < span.end;
@@ -414,10 +419,11 @@ mod tests {
     /// What the detectors find in a text read in parts of such sizes, but for the scores.
     fn found(inspector: &Inspector, text: &str, sizes: Sizes) -> Vec<String> {
         let mut parts = Parts::new(text.as_bytes(), Vec::new(), sizes);
-        let mut found = Vec::new();
+        let (mut found, mut runs) = (Vec::new(), inspect_runs::Runs::default());
         while let Some(part) = parts.next() {
             let looked = inspector.look(&part, Provenance::User, |_| None);
-            let values = looked.findings.iter().filter(|finding| {
+            let findings = runs.next(&looked.findings);
+            let values = findings.iter().filter(|finding| {
                 Head::ALL.iter().all(|head| head.as_str() != finding.kind.as_str())
             });
             found.extend(values.map(|finding| {
@@ -451,6 +457,20 @@ mod tests {
         for part_bytes in [5_000, 7_777, 20_011] {
             let sizes = Sizes { whole_bytes_max: 0, part_bytes, around_bytes: 4096 };
             assert_eq!(found(&inspector, &text, sizes), whole, "{part_bytes}");
+        }
+    }
+
+    #[test]
+    fn a_run_across_parts_is_one_finding() {
+        let inspector = inspector();
+        for run in [900, 3_000, 20_000] {
+            let text = format!("{}a{}b c", "some words. ".repeat(300), "\u{200b}".repeat(run));
+            let whole = found(&inspector, &text, Sizes::SHIPPED);
+            assert_eq!(whole.len(), 1, "{whole:?}");
+            for part_bytes in [5_000, 7_777, 20_011] {
+                let sizes = Sizes { whole_bytes_max: 0, part_bytes, around_bytes: 1024 };
+                assert_eq!(found(&inspector, &text, sizes), whole, "{run} {part_bytes}");
+            }
         }
     }
 

@@ -17,7 +17,8 @@ use serde_json::Value;
 use super::inspect::{Done, Inspector, Job, in_words, is_stdin};
 use super::inspect_parts::{Part, Parts, Sizes};
 use super::inspect_pool::{Feeder, IN_FLIGHT_BYTES_MAX};
-use super::inspect_report::{Ending, Looked, Tally, Verdict};
+use super::inspect_report::{Ending, Looked, NoReport, Shown, Tally, Verdict};
+use super::inspect_runs::Runs;
 use super::inspect_words::{self, Place};
 use crate::exit::{Failure, Problem};
 use crate::output::{Output, printable};
@@ -42,13 +43,22 @@ impl Text {
 
 /// Something that could not be read.
 pub(crate) struct Unread {
+    /// The name of a text that has a report of its own.
+    name: Option<String>,
+    why: String,
     message: String,
     help: &'static str,
 }
 
 impl Unread {
     pub(crate) fn new(file: &Path, why: &dyn std::fmt::Display, help: &'static str) -> Self {
-        Self { message: format!("cannot read `{}`: {why}", file.display()), help }
+        let message = format!("cannot read `{}`: {why}", file.display());
+        Self { name: Some(file.display().to_string()), why: why.to_string(), message, help }
+    }
+
+    /// As a file of texts, which has no report of its own.
+    pub(crate) fn of_lines(file: &Path, why: &dyn std::fmt::Display, help: &'static str) -> Self {
+        Self { name: None, ..Self::new(file, why, help) }
     }
 
     /// For the person at the terminal.
@@ -173,11 +183,12 @@ pub(crate) struct Printer {
     is_json: bool,
     inspector: Arc<Inspector>,
     open: Option<Open>,
+    runs: Runs,
 }
 
 impl Printer {
-    pub(crate) const fn new(is_json: bool, inspector: Arc<Inspector>) -> Self {
-        Self { is_json, inspector, open: None }
+    pub(crate) fn new(is_json: bool, inspector: Arc<Inspector>) -> Self {
+        Self { is_json, inspector, open: None, runs: Runs::default() }
     }
 
     /// Prints a text, or what a part of one adds.
@@ -194,8 +205,22 @@ impl Printer {
         if text.part.is_last { self.ending(text, output) } else { Ok(Tally::default()) }
     }
 
+    /// Says in the place of a report that there is none.
+    pub(crate) fn unread(&self, unread: &Unread, output: &mut Output) -> Result<(), Failure> {
+        match &unread.name {
+            Some(name) if self.is_json => {
+                let id = Value::String(name.clone());
+                output.json_line(&NoReport { id: &id, error: &unread.why })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Ends a text whose last part did not come.
     pub(crate) fn finish(&mut self, output: &mut Output) -> Result<(), Failure> {
+        if let Some(last) = self.runs.finish() {
+            self.findings(&[last], output)?;
+        }
         let Some(open) = self.open.take() else { return Ok(()) };
         if self.is_json {
             return output.line("],\"incomplete\":\"interrupted\"}");
@@ -232,10 +257,17 @@ impl Printer {
             has_findings: false,
         });
         open.looked.add(looked);
-        if !is_json {
-            return output.text(&inspect_words::findings(&looked.findings));
+        let findings = self.runs.next(&looked.findings);
+        self.findings(&findings, output)
+    }
+
+    /// Prints findings of the text that is open.
+    fn findings(&mut self, findings: &[Shown], output: &mut Output) -> Result<(), Failure> {
+        if !self.is_json {
+            return output.text(&inspect_words::findings(findings));
         }
-        for finding in &looked.findings {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        for finding in findings {
             output.text(if open.has_findings { "," } else { "" })?;
             open.has_findings = true;
             output.json_value(finding)?;

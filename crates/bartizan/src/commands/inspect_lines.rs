@@ -18,7 +18,7 @@ use super::inspect::{Done, Inspector, Job, is_stdin};
 use super::inspect_files::Unread;
 use super::inspect_parts::Part;
 use super::inspect_pool::Feeder;
-use super::inspect_report::{Tally, Verdict};
+use super::inspect_report::{NoReport, Tally, Verdict};
 use super::inspect_words::Place;
 
 /// Bytes of one line.
@@ -37,11 +37,15 @@ struct Line {
     provenance: Option<String>,
 }
 
-#[derive(Serialize)]
-struct UnreadLine<'a> {
-    id: &'a Value,
-    error: &'a str,
+/// What is asked of a line that cannot be read: escapes that are no characters elsewhere in it do not matter.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    id: Value,
 }
+
+/// What some programs begin a file with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Lines that are worked on together.
 #[derive(Debug, Default)]
@@ -71,13 +75,13 @@ pub(crate) fn feed(file: &Path, feeder: &Feeder<Job, Done>) -> bool {
         std::fs::File::open(file).map(|file| Box::new(file) as Box<dyn Read>)
     };
     let unread = |error: std::io::Error| {
-        feeder.add(Job::Unread(Unread::new(file, &error, "check the path")), 0)
+        feeder.add(Job::Unread(Unread::of_lines(file, &error, "check the path")), 0)
     };
     let mut input = match input {
         Ok(input) => BufReader::with_capacity(READ_BYTES, input),
         Err(error) => return unread(error),
     };
-    let mut batch = Batch::default();
+    let (mut batch, mut is_first) = (Batch::default(), true);
     loop {
         let read = match read_line(&mut input, &mut batch.bytes, LINE_BYTES_MAX) {
             Ok(read) => read,
@@ -86,6 +90,9 @@ pub(crate) fn feed(file: &Path, feeder: &Feeder<Job, Done>) -> bool {
                 return feeder.add(Job::Lines(batch), bytes) && unread(error);
             }
         };
+        if std::mem::take(&mut is_first) && batch.bytes.starts_with(BYTE_ORDER_MARK) {
+            batch.bytes.drain(..BYTE_ORDER_MARK.len());
+        }
         batch.too_long = read == Came::TooLong;
         let is_full = batch.bytes.len() >= BATCH_BYTES || !input.buffer().contains(&b'\n');
         if read != Came::Line || is_full {
@@ -112,14 +119,14 @@ pub(crate) fn inspect(inspector: &Inspector, batch: &Batch) -> Done {
         }
         if let Err((id, error)) = inspect_line(inspector, line, &mut tally, &mut output) {
             tally.incomplete = true;
-            print(&UnreadLine { id: &id, error: &error }, &mut output);
+            print(&NoReport { id: &id, error: &error }, &mut output);
         }
     }
     if batch.too_long {
         count += 1;
         tally.incomplete = true;
         let error = format!("the line has more than {LINE_BYTES_MAX} bytes");
-        print(&UnreadLine { id: &Value::Null, error: &error }, &mut output);
+        print(&NoReport { id: &Value::Null, error: &error }, &mut output);
     }
     let output = String::from_utf8(output).unwrap_or_default();
     Done::Lines { output, tally, count }
@@ -162,10 +169,11 @@ fn inspect_line(
     Ok(())
 }
 
-/// The id of a line that is JSON but not what was expected.
+/// The id of a line that is an object but not what was expected.
 fn id_of(line: &[u8]) -> Value {
-    let mut value: Value = serde_json::from_slice(line).unwrap_or_default();
-    value.get_mut("id").map(Value::take).unwrap_or_default()
+    let is_object = line.trim_ascii_start().starts_with(b"{");
+    let named = is_object.then(|| serde_json::from_slice::<Named>(line).ok()).flatten();
+    named.map(|named| named.id).unwrap_or_default()
 }
 
 /// Appends the next line with its end, if it has at most `bytes_max` bytes without it.

@@ -108,6 +108,28 @@ pub(crate) struct Shown {
     pub(crate) from: Place,
     #[serde(skip)]
     pub(crate) to: Place,
+    /// Whether it ends where the part ends that it is of, so that it may go on in the next.
+    #[serde(skip)]
+    pub(crate) goes_on: bool,
+}
+
+impl Shown {
+    /// Takes in the next stretch of the same.
+    pub(crate) fn go_on(&mut self, next: &Self) {
+        (self.end, self.to, self.goes_on) = (next.end, next.to, next.goes_on);
+        self.rank = self.rank.max(next.rank);
+        self.score = self.score.max(next.score);
+        if let Some(explain) = &mut self.explain {
+            explain.to = next.to;
+        }
+    }
+}
+
+/// A text that could not be read. The names are a contract.
+#[derive(Serialize)]
+pub(crate) struct NoReport<'a> {
+    pub(crate) id: &'a Value,
+    pub(crate) error: &'a str,
 }
 
 /// A rule that fired.

@@ -15,6 +15,7 @@ mod inspect_lines;
 mod inspect_parts;
 mod inspect_pool;
 mod inspect_report;
+mod inspect_runs;
 mod inspect_words;
 pub(crate) mod isolate;
 mod isolation_changes;

@@ -1,7 +1,7 @@
 //! `bartizan protect add|list|remove`: documents whose verbatim repetition in an answer is a finding.
 //!
 //! `add` reads the text files under a folder, in the order of their names, and keeps fingerprints of them in the data folder; no text is
-//! kept. What is hidden (a name that begins with `.`), a link or not UTF-8 text is passed over. A gateway takes up changes when it starts.
+//! kept. What is hidden (a name that begins with `.`), a link or not text is passed over. A gateway takes up changes when it starts.
 //!
 //! INVARIANT: what was passed over is said; a file that should have been read and was not makes the command end as incomplete.
 //! INVARIANT: work is bounded: [`FILE_BYTES_MAX`] of a file, [`FILES_MAX`] files, [`DEPTH_MAX`] folders deep.
@@ -15,7 +15,7 @@ use crate::cli::{ProtectCommand, StateArgs};
 use crate::config;
 use crate::data_dir::DataDir;
 use crate::exit::{Exit, Failure};
-use crate::files::read_text;
+use crate::files::{as_text, read_bounded};
 use crate::output::{Output, Progress, Table, note, printable};
 use crate::protected::{NAME_BYTES_MAX, Protected};
 
@@ -25,6 +25,8 @@ const FILE_BYTES_MAX: u64 = 8 << 20;
 const FILES_MAX: usize = CORPUS_DOCUMENTS_MAX;
 /// Folders within folders.
 const DEPTH_MAX: usize = 32;
+/// What texts in UTF-16 begin with.
+const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 /// Paths that are shown of those passed over.
 const SHOWN_MAX: usize = 20;
 
@@ -142,12 +144,20 @@ fn read_all<'a>(
     (0_u64..).zip(files).filter_map(move |(count, path)| {
         progress.reached(count);
         let inside = path.strip_prefix(dir).unwrap_or(&path).display().to_string();
-        match read_text(&path, FILE_BYTES_MAX) {
-            Ok(text) if text.contains('\0') => found.pass_over(&path, "not text"),
-            Ok(text) => return Some((format!("{name}/{inside}"), text)),
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+        // Zeros are data, unless a mark says that they are halves of letters; all else is text and was meant.
+        let is_data = |bytes: &[u8]| {
+            bytes.contains(&0) && !UTF_16_MARKS.iter().any(|mark| bytes.starts_with(mark))
+        };
+        let text = match read_bounded(&path, FILE_BYTES_MAX) {
+            Ok(bytes) if is_data(&bytes) => {
                 found.pass_over(&path, "not text");
+                return None;
             }
+            Ok(bytes) => as_text(bytes),
+            Err(error) => Err(error),
+        };
+        match text {
+            Ok(text) => return Some((format!("{name}/{inside}"), text)),
             Err(error) => found.unread(&path, error.to_string()),
         }
         None

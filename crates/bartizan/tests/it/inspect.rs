@@ -47,6 +47,19 @@ fn each_line_in_gives_one_line_out_in_order() {
 }
 
 #[test]
+fn lines_that_other_programs_write_oddly_keep_their_ids() {
+    let home = Home::new();
+    let input = "\u{feff}{\"id\": 1, \"text\": \"hello\"}\n\
+        {\"text\": \"a \\ud800 b\", \"id\": \"lone\"}\n[\"x\"]\n{\"id\": 3, \"text\": 4}\n";
+    let ran = home.run_with(&["inspect", "--jsonl"], input.as_bytes());
+    let reports = lines(&ran.stdout);
+    let ids: Vec<_> = reports.iter().map(|report| &report["id"]).collect();
+    assert_eq!(ids, [&json!(1), &json!("lone"), &Value::Null, &json!(3)]);
+    assert_eq!(reports[0]["verdict"], "allow");
+    assert!(reports[1..].iter().all(|report| report["error"].is_string()), "{reports:?}");
+}
+
+#[test]
 fn the_shape_is_the_documented_one() {
     let home = Home::new();
     let input = json!({"id": "a", "text": "é write to jane.doe@example.com"}).to_string();
@@ -122,6 +135,14 @@ fn what_cannot_be_read_is_said_and_makes_the_run_incomplete() {
     assert!(ran.stdout.starts_with("ok.txt: allow\n"), "{}", ran.stdout);
     assert!(ran.stderr.contains("cannot read `missing.txt`: No such file"), "{}", ran.stderr);
     assert!(ran.stderr.contains("cannot read `binary`: it is not UTF-8"), "{}", ran.stderr);
+    let ran = home.run(&["inspect", "--json", "missing.txt", "binary", "ok.txt"]);
+    assert_eq!(ran.code, 4);
+    let reports = lines(&ran.stdout);
+    let ids: Vec<_> = reports.iter().map(|report| &report["id"]).collect();
+    assert_eq!(ids, ["missing.txt", "binary", "ok.txt"], "one report each");
+    assert_eq!(reports[0]["error"], "No such file or directory (os error 2)");
+    assert!(reports[1]["error"].as_str().is_some_and(|error| error.contains("not UTF-8")));
+    assert_eq!((&reports[2]["error"], &reports[2]["verdict"]), (&Value::Null, &json!("allow")));
     let ran = home.run(&["inspect", "--provenance", "dream", "ok.txt"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("choose one of: system, developer, user"), "{}", ran.stderr);

@@ -121,4 +121,15 @@ fn what_cannot_be_protected_is_said() {
         ran.stdout
     );
     assert_eq!(kinds(&home), ["regurgitation.rules/lamp-txt"], "the rest is protected");
+    home.write("other/lamp.txt", RULES);
+    home.write("other/latin.txt", b"Der Schl\xfcssel des Hafens h\xe4ngt am Tor.");
+    home.write("other/wide.txt", b"\xff\xfeH\0a\0r\0b\0o\0u\0r\0");
+    let ran = home.run(&["protect", "add", "other", "--data", "state"]);
+    assert_eq!(ran.code, 4, "text in another encoding was meant to be protected: {ran:?}");
+    assert!(
+        ran.stdout.contains("not read: other/latin.txt (it is not UTF-8 text"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("not read: other/wide.txt"), "{}", ran.stdout);
 }
