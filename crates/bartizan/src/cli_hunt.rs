@@ -1,4 +1,4 @@
-//! The command line of hunts, as typed.
+//! The command line of hunts, as typed: names are a contract.
 
 use std::path::PathBuf;
 

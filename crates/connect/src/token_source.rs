@@ -261,8 +261,8 @@ mod tests {
     fn what_is_no_token_is_refused_and_not_quoted() {
         for body in ["not json", r#"{"access_token":""}"#, r#"{"access_token":"two\nlines"}"#, "{}"]
         {
-            let refused = granted(StatusCode::OK, body.as_bytes()).err().expect(body);
-            assert!(!refused.contains("two"), "{refused}");
+            let refused = granted(StatusCode::OK, body.as_bytes());
+            assert!(refused.is_err_and(|why| !why.contains("two")), "{body}");
         }
         let good = br#"{"access_token":"t"}"#;
         assert!(granted(StatusCode::OK, good).is_ok_and(|(_, life)| life == LIFE_DEFAULT));

@@ -182,7 +182,7 @@ impl ContentBuffer {
     pub(crate) fn try_room(&self) -> Result<(), JournalError> {
         let path = self.folder.join("room");
         let file = self.disk.open_append(&path).map_err(JournalError::file("create", &path))?;
-        let written = file.append(&[0; ROOM_BYTES]).map_err(JournalError::file("write", &path));
+        let written = file.append(&vec![0; ROOM_BYTES]).map_err(JournalError::file("write", &path));
         let removed = self.disk.remove(&path).map_err(JournalError::file("remove", &path));
         written.and(removed)
     }

@@ -117,9 +117,7 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     followed.follow((revokes, seen), &journal, (&tasks, &shutdown));
     background.start(keys, snapshot, &quotas);
     sinks.change(settings.sinks);
-    if let Some(hunts) = settings.hunts {
-        up_hunts::start(hunts, data.path().to_owned(), &journal, (&tasks, &shutdown));
-    }
+    up_hunts::start(settings.hunts, data.path().to_owned(), &journal, (&tasks, &shutdown));
     welcome.print(address, &data, first_key)?;
 
     let reload = Reload {

@@ -34,13 +34,14 @@ pub(crate) struct HuntSettings {
     pub(crate) interval: Duration,
 }
 
-/// Hunts until the gateway stops.
+/// Hunts until the gateway stops, if that is configured.
 pub(crate) fn start(
-    settings: HuntSettings,
+    settings: Option<HuntSettings>,
     data: PathBuf,
     journal: &Journal,
     (tasks, shutdown): (&Tasks, &Shutdown),
 ) {
+    let Some(settings) = settings else { return };
     let (stop, stopped) = sync_channel::<()>(1);
     let writer = journal.clone();
     let thread = std::thread::Builder::new().name(String::from("hunts")).spawn(move || {

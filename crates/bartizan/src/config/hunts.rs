@@ -1,4 +1,4 @@
-//! Which hunts run in the gateway.
+//! Which hunts run in the gateway, and how often they look.
 
 use std::time::Duration;
 

@@ -21,14 +21,14 @@ impl Matrix {
 
     /// This one first, then `other`.
     fn then(self, other: Self) -> Self {
-        let ([a, b, c, d, e, f], [oa, ob, oc, od, oe, of]) = (self.0, other.0);
+        let (one, two) = (self.0, other.0);
         Self([
-            a * oa + b * oc,
-            a * ob + b * od,
-            c * oa + d * oc,
-            c * ob + d * od,
-            e * oa + f * oc + oe,
-            e * ob + f * od + of,
+            one[0] * two[0] + one[1] * two[2],
+            one[0] * two[1] + one[1] * two[3],
+            one[2] * two[0] + one[3] * two[2],
+            one[2] * two[1] + one[3] * two[3],
+            one[4] * two[0] + one[5] * two[2] + two[4],
+            one[4] * two[1] + one[5] * two[3] + two[5],
         ])
     }
 }

@@ -241,13 +241,17 @@ impl Story {
             (&mut facts.teams, theirs.teams),
             (&mut facts.users, theirs.users),
         ] {
-            names.into_iter().for_each(|name| list(ours, name));
+            for name in names {
+                list(ours, name);
+            }
         }
         for (ours, members) in [
             (&mut facts.members, theirs.members),
             (&mut facts.passed_members, theirs.passed_members),
         ] {
-            members.into_iter().for_each(|one| note_member(ours, one, false));
+            for one in members {
+                note_member(ours, one, false);
+            }
         }
         facts.steps.extend(theirs.steps);
         self.step_ms = merged(&mut facts.steps, self.step_ms.max(other.step_ms));

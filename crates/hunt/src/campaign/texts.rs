@@ -32,7 +32,7 @@ struct Text {
 /// All texts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Texts {
-    texts: BTreeMap<u32, Text>,
+    known: BTreeMap<u32, Text>,
     postings: BTreeMap<u32, Vec<u32>>,
     next: u32,
 }
@@ -57,7 +57,7 @@ impl Texts {
         candidates.sort_unstable();
         candidates.dedup();
         let rated = candidates.into_iter().filter_map(|number| {
-            let exemplars = &self.texts.get(&number)?.exemplars;
+            let exemplars = &self.known.get(&number)?.exemplars;
             let similar = exemplars.iter().map(|one| one.similarity(sketch));
             Some((number, similar.max_by(f32::total_cmp)?))
         });
@@ -69,7 +69,7 @@ impl Texts {
     /// Takes the sketch of a text in which something was found: which text it is, and which had to leave.
     pub(crate) fn take(&mut self, sketch: &Sketch, time_ms: u64) -> (u32, Option<u32>) {
         if let Some((number, similarity)) = self.find(sketch) {
-            let Some(text) = self.texts.get_mut(&number) else { return (number, None) };
+            let Some(text) = self.known.get_mut(&number) else { return (number, None) };
             text.seen_ms = text.seen_ms.max(time_ms);
             if similarity < EXEMPLAR_SIMILAR_MAX && text.exemplars.len() < EXEMPLARS_MAX {
                 text.exemplars.push(*sketch);
@@ -77,10 +77,10 @@ impl Texts {
             }
             return (number, None);
         }
-        let gone = (self.texts.len() >= TEXTS_MAX).then(|| self.leave_oldest()).flatten();
+        let gone = (self.known.len() >= TEXTS_MAX).then(|| self.leave_oldest()).flatten();
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        self.texts.insert(number, Text { exemplars: vec![*sketch], seen_ms: time_ms });
+        self.known.insert(number, Text { exemplars: vec![*sketch], seen_ms: time_ms });
         self.post(number, sketch);
         (number, gone)
     }
@@ -95,9 +95,9 @@ impl Texts {
     }
 
     fn leave_oldest(&mut self) -> Option<u32> {
-        let oldest = self.texts.iter().min_by_key(|(_, text)| text.seen_ms);
+        let oldest = self.known.iter().min_by_key(|(_, text)| text.seen_ms);
         let number = oldest.map(|(number, _)| *number)?;
-        let gone = self.texts.remove(&number)?;
+        let gone = self.known.remove(&number)?;
         for value in gone.exemplars.iter().flat_map(|one| one.values().iter().take(POSTED_VALUES)) {
             if let Some(posted) = self.postings.get_mut(value) {
                 posted.retain(|one| *one != number);
@@ -111,11 +111,11 @@ impl Texts {
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.texts.len()
+        self.known.len()
     }
 
     pub(crate) fn keep(&self) -> KeptTexts {
-        let texts = self.texts.iter().map(|(number, text)| (*number, text.clone())).collect();
+        let texts = self.known.iter().map(|(number, text)| (*number, text.clone())).collect();
         KeptTexts { texts, next: self.next }
     }
 
@@ -133,7 +133,7 @@ impl Texts {
             for exemplar in &text.exemplars {
                 texts.post(number, exemplar);
             }
-            texts.texts.insert(number, text);
+            texts.known.insert(number, text);
         }
         Some(texts)
     }

@@ -212,7 +212,7 @@ fn whole(number: u64) -> EventValue<'static> {
     EventValue::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn shown<'a>(value: Value<'a>) -> EventValue<'a> {
+fn shown(value: Value<'_>) -> EventValue<'_> {
     match value {
         Value::Is(is) => EventValue::Bool(is),
         Value::Number(number) => whole(number),

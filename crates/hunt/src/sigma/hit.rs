@@ -1,4 +1,4 @@
-//! What a rule found.
+//! What a rule found, in words and as a finding for the record.
 
 use std::fmt::Write as _;
 

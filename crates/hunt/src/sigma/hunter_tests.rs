@@ -1,3 +1,5 @@
+//! Tests of `hunter`: what is told, what is remembered, and who begins when.
+
 use proptest::prelude::*;
 
 use super::Hunter;

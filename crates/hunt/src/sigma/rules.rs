@@ -49,7 +49,7 @@ pub struct RuleError {
 pub struct Rules {
     files: Vec<SigmaCollection>,
     /// Sorted by name, each with the place of its file.
-    rules: Vec<(Rule, usize)>,
+    sorted: Vec<(Rule, usize)>,
     horizon_s: u64,
 }
 
@@ -76,7 +76,7 @@ impl Rules {
             errors.push(RuleError { file: String::from("(all)"), what, hint });
         }
         let horizon_s = horizon_s(&files);
-        let rules = Self { files, rules: rules.into_values().collect(), horizon_s };
+        let rules = Self { files, sorted: rules.into_values().collect(), horizon_s };
         if errors.is_empty()
             && let Err(what) = Hunter::new(&rules, None)
         {
@@ -88,13 +88,13 @@ impl Rules {
 
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().map(|(rule, _)| rule)
+        self.sorted.iter().map(|(rule, _)| rule)
     }
 
     /// The rule of this name.
     pub fn get(&self, name: &str) -> Option<&Rule> {
-        let at = self.rules.binary_search_by(|(rule, _)| rule.name.as_str().cmp(name)).ok()?;
-        self.rules.get(at).map(|(rule, _)| rule)
+        let at = self.sorted.binary_search_by(|(rule, _)| rule.name.as_str().cmp(name)).ok()?;
+        self.sorted.get(at).map(|(rule, _)| rule)
     }
 
     /// How many seconds of records answers depend on: who begins with records that old gives the same answers as who began earlier.
@@ -108,7 +108,7 @@ impl Rules {
             None => (0..self.files.len()).collect(),
             Some(names) => {
                 let named =
-                    self.rules.iter().filter(|(rule, _)| names.contains(rule.name.as_str()));
+                    self.sorted.iter().filter(|(rule, _)| names.contains(rule.name.as_str()));
                 named.map(|(_, file)| *file).collect()
             }
         };
@@ -143,7 +143,7 @@ impl Rules {
 
     /// The rule of this id.
     pub(crate) fn by_id(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().map(|(rule, _)| rule).find(|rule| rule.id == id)
+        self.sorted.iter().map(|(rule, _)| rule).find(|rule| rule.id == id)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Tests of `rules`: what is wrong with a rule is said, and filters hold.
+
 use super::Rules;
 
 fn check(text: &str, expected: &str) {
