@@ -12,6 +12,7 @@
 //!
 //! Not here: how a token is sent (`gateway`).
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -221,11 +222,13 @@ impl Source {
 
 fn read_assertion(path: &std::path::Path) -> Result<Secret<String>, String> {
     let failed = |error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > ASSERTION_BYTES_MAX {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let read = file.take(ASSERTION_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    if read as u64 > ASSERTION_BYTES_MAX {
         return Err(format!("`{}` is larger than {ASSERTION_BYTES_MAX} bytes", path.display()));
     }
-    std::fs::read_to_string(path).map(Secret::new).map_err(failed)
+    Ok(Secret::new(text))
 }
 
 /// The token of an answer, and how long it is good. What is wrong with an answer is not said: it may quote the token.
@@ -272,7 +275,7 @@ mod tests {
     #[test]
     fn a_life_is_read_and_bounded() {
         assert_eq!(life(Some(&json!(3599))), Duration::from_secs(3599));
-        assert_eq!(life(Some(&json!("60"))), Duration::from_secs(60));
+        assert_eq!(life(Some(&json!("60"))), Duration::from_mins(1));
         assert_eq!(life(Some(&json!(u64::MAX))), LIFE_MAX);
         for unknown in [None, Some(&json!(-1)), Some(&json!("soon"))] {
             assert_eq!(life(unknown), LIFE_DEFAULT);

@@ -497,6 +497,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_records() -> Result<(), serde_json::Error> {
+        use CampaignShape::{Fuzzing, Probing, SharedInfrastructure, SharedText, Sweep, Wave};
         use Ending::{
             Answered, Blocked, ClientLeft, InternalError, Malformed, Refused, UpstreamFailed,
         };
@@ -512,7 +513,6 @@ mod tests {
         for phase in [CampaignPhase::Ended, CampaignPhase::Grown, CampaignPhase::Opened] {
             assert_eq!(serde_json::to_value(phase)?, phase.as_str());
         }
-        use CampaignShape::{Fuzzing, Probing, SharedInfrastructure, SharedText, Sweep, Wave};
         for shape in [Fuzzing, Probing, SharedInfrastructure, SharedText, Sweep, Wave] {
             assert_eq!(serde_json::to_value(shape)?, shape.as_str());
         }

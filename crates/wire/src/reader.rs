@@ -126,6 +126,10 @@ pub(crate) fn read_part<'a>(
     let tokenizer = Tokenizer::beginning(source, part.start, limits);
     Reader::new(machine, document, path, unknown, limits).read_all(tokenizer)
 }
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings and states that do not depend on each other"
+)]
 pub(crate) struct Reader<'a> {
     pub(crate) machine: &'static Machine,
     /// The path of the message.

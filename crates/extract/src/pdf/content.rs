@@ -230,20 +230,17 @@ impl Page<'_> {
             Gap::Line => sink.line(),
         }
         sink.part(self.name, state.look.hidden(state.pen.size).or(self.all));
-        let widths = match &state.font {
-            Some(font) => {
-                match font.text(bytes) {
-                    Some(text) => sink.push(&text),
-                    None => sink.unread(self.name, "a font has no map to characters"),
-                }
-                font.widths(bytes)
+        let widths = if let Some(font) = &state.font {
+            match font.text(bytes) {
+                Some(text) => sink.push(&text),
+                None => sink.unread(self.name, "a font has no map to characters"),
             }
-            None => {
-                sink.push(&super::value::text_string(bytes));
-                Widths::guessed(bytes)
-            }
+            font.widths(bytes)
+        } else {
+            sink.push(&super::value::text_string(bytes));
+            Widths::guessed(bytes)
         };
-        let spaces = bytes.iter().filter(|byte| **byte == b' ').count();
+        let spaces = bytes.split(|byte| *byte == b' ').count() - 1;
         let is_vague = widths.is_guessed && widths.letters > GUESSED_LETTERS_MAX;
         state.pen.shown(widths.ems, widths.letters, spaces, is_vague);
     }

@@ -21,14 +21,14 @@ impl Matrix {
 
     /// This one first, then `other`.
     fn then(self, other: Self) -> Self {
-        let (one, two) = (self.0, other.0);
+        let ([xx, xy, yx, yy, x, y], to) = (self.0, other.0);
         Self([
-            one[0] * two[0] + one[1] * two[2],
-            one[0] * two[1] + one[1] * two[3],
-            one[2] * two[0] + one[3] * two[2],
-            one[2] * two[1] + one[3] * two[3],
-            one[4] * two[0] + one[5] * two[2] + two[4],
-            one[4] * two[1] + one[5] * two[3] + two[5],
+            xx * to[0] + xy * to[2],
+            xx * to[1] + xy * to[3],
+            yx * to[0] + yy * to[2],
+            yx * to[1] + yy * to[3],
+            x * to[0] + y * to[2] + to[4],
+            x * to[1] + y * to[3] + to[5],
         ])
     }
 }
@@ -126,14 +126,14 @@ impl Pen {
     /// What comes before letters that are shown now.
     pub(super) fn gap(&self) -> Gap {
         let Some(ended) = self.ended else { return Gap::Space };
-        let Matrix([a, b, c, d, ..]) = self.line.then(self.page);
+        let Matrix([xx, xy, yx, yy, ..]) = self.line.then(self.page);
         let (x, y) = self.place();
-        let (along, across) = (a.hypot(b), c.hypot(d));
+        let (along, across) = (xx.hypot(xy), yx.hypot(yy));
         let (right, up) = (x - ended.x, y - ended.y);
         let is_vague = ended.is_vague && self.is_moved;
         // In parts of the size of the letters, along their line and across it.
-        let forth = (right * a + up * b) / along / (along * self.size.abs());
-        let off = (up * a - right * b).abs() / along / (across * self.size.abs());
+        let forth = (right * xx + up * xy) / along / (along * self.size.abs());
+        let off = (up * xx - right * xy).abs() / along / (across * self.size.abs());
         if off > LINE_EM {
             Gap::Line
         } else if forth > -BACK_EM && forth <= GAP_EM && off.is_finite() && !is_vague {

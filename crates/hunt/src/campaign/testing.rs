@@ -33,9 +33,9 @@ pub(crate) fn sketch(number: u32) -> Sketch {
 /// A text with so many of 24 parts changed.
 pub(crate) fn variant(number: u32, change: u32, changed: u64) -> Sketch {
     let parts = SKETCH_VALUES as u64;
-    let part = |at: u64| match at < changed {
-        true => mixed((u64::from(change) + 1) << 40 | u64::from(number) << 8 | at),
-        false => mixed(u64::from(number) << 8 | at),
+    let part = |at: u64| {
+        let changed = if at < changed { (u64::from(change) + 1) << 40 } else { 0 };
+        mixed(changed | u64::from(number) << 8 | at)
     };
     let mut values: Vec<u32> = (0..parts).map(part).collect();
     values.sort_unstable();

@@ -233,7 +233,7 @@ fn a_restart_changes_nothing() {
     let ask = |bed: &mut Bed, number: u32| {
         bed.ask(u64::from(number % 5), 30_000, |seen| {
             seen.sketch = variant(number % 3, number, 5);
-            if number % 3 != 0 {
+            if !number.is_multiple_of(3) {
                 found(seen, "injection", 20 + (number % 30) as u8);
             }
         })
