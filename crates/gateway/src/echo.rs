@@ -7,7 +7,7 @@
 
 use http::HeaderValue;
 use memchr::memmem::Finder;
-use stdx::Secret;
+use stdx::{Secret, SharedSecret};
 
 use crate::{refusal::Refusal, target::Target};
 
@@ -29,7 +29,7 @@ struct LookedFor {
 impl EchoWatch {
     /// Looks for the key that this upstream was asked with; for nothing, if the key is the caller's.
     pub(crate) fn new(target: &Target, is_callers: bool) -> Self {
-        let key = target.api_key.as_ref().filter(|_| !is_callers).and_then(|key| key.current());
+        let key = target.api_key.as_ref().filter(|_| !is_callers).and_then(SharedSecret::current);
         let key = key.filter(|key| key.expose().len() >= KEY_BYTES_MIN);
         let looked_for = key.map(|key| LookedFor {
             finder: Finder::new(key.expose().as_bytes()).into_owned(),

@@ -104,18 +104,18 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Option<IpAddr> {
-        Some(network(text.parse().expect(text)))
+    fn at(text: &str) -> IpAddr {
+        network(text.parse().expect(text))
     }
 
     #[test]
     fn a_network_has_so_many_and_then_one_a_second() {
         let (mut state, now) = (State::default(), Instant::now());
-        let taken = (0..1_000).filter(|_| state.takes(at("192.0.2.1"), now)).count();
+        let taken = (0..1_000).filter(|_| state.takes(Some(at("192.0.2.1")), now)).count();
         assert_eq!(taken, BURST as usize);
-        assert!(state.takes(at("192.0.2.2"), now), "another has its own");
+        assert!(state.takes(Some(at("192.0.2.2")), now), "another has its own");
         let later = now + Duration::from_secs(3);
-        let taken = (0..10).filter(|_| state.takes(at("192.0.2.1"), later)).count();
+        let taken = (0..10).filter(|_| state.takes(Some(at("192.0.2.1")), later)).count();
         assert_eq!(taken, 3);
     }
 
@@ -133,9 +133,9 @@ mod tests {
             state.takes(Some(IpAddr::V4(Ipv4Addr::from(number))), now);
         }
         assert!(state.left.len() <= NETWORKS_MAX + 1, "{}", state.left.len());
-        assert!(!state.takes(at("192.0.2.9"), now), "those beyond had one share together");
+        assert!(!state.takes(Some(at("192.0.2.9")), now), "those beyond had one share together");
         let later = now + Duration::from_secs(2);
-        assert!(state.takes(at("192.0.2.9"), later));
+        assert!(state.takes(Some(at("192.0.2.9")), later));
         assert!(state.left.len() < NETWORKS_MAX, "who has rested is forgotten");
     }
 }

@@ -158,7 +158,8 @@ impl Service {
         let result = match route {
             WireRoute::Known(operation) if operation.is_session() => {
                 journey.received.operation = operation;
-                session::open(self, journey, Visitor { certificate, head, hold }).await
+                let visitor = Visitor { certificate, head, hold };
+                Box::pin(session::open(self, journey, visitor)).await
             }
             WireRoute::Known(operation) => {
                 journey.received.operation = operation;
