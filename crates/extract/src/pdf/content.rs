@@ -240,7 +240,7 @@ impl Page<'_> {
             sink.push(&super::value::text_string(bytes));
             Widths::guessed(bytes)
         };
-        let spaces = bytes.iter().filter(|byte| **byte == b' ').count();
+        let spaces = memchr::memchr_iter(b' ', bytes).count();
         let is_vague = widths.is_guessed && widths.letters > GUESSED_LETTERS_MAX;
         state.pen.shown(widths.ems, widths.letters, spaces, is_vague);
     }
