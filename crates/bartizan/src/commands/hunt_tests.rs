@@ -23,7 +23,8 @@ const CASE_RECORDS_MAX: u64 = 20_000;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     fires: bool,
     steps: Vec<Step>,
 }
@@ -80,8 +81,8 @@ pub(crate) fn test(rules: &Rules, name: &str, lines: &str) -> Tested {
         }
         match hits(rules, name, &case) {
             Ok(hits) if hits == case.fires => {}
-            Ok(true) => tested.failed.push(format!("hits, and must not: {}", case.case)),
-            Ok(false) => tested.failed.push(format!("does not hit: {}", case.case)),
+            Ok(true) => tested.failed.push(format!("hits, and must not: {}", case.name)),
+            Ok(false) => tested.failed.push(format!("does not hit: {}", case.name)),
             Err(error) => tested.failed.push(format!("line {number}: {error}")),
         }
     }

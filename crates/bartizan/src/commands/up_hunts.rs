@@ -6,7 +6,7 @@
 //! INVARIANT: what is found is what `bartizan hunt run` finds in the same record. INVARIANT: what is on record is not told again.
 //! INVARIANT: that hunts cannot go on is on record.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) fn start(
     let (stop, stopped) = sync_channel::<()>(1);
     let writer = journal.clone();
     let thread = std::thread::Builder::new().name(String::from("hunts")).spawn(move || {
-        if let Err(why) = follow(&settings, data, &writer, &stopped) {
+        if let Err(why) = follow(&settings, &data, &writer, &stopped) {
             tracing::error!("hunts have stopped: {why}");
             let notice = NodeNotice {
                 detail: format!("hunts have stopped: {why}"),
@@ -72,11 +72,11 @@ pub(crate) fn start(
 
 fn follow(
     settings: &HuntSettings,
-    data: PathBuf,
+    data: &Path,
     journal: &Journal,
     stopped: &Receiver<()>,
 ) -> Result<(), String> {
-    let reader = Reader::new(&data, Arc::new(RealDisk));
+    let reader = Reader::new(data, Arc::new(RealDisk));
     let mut hunt = Hunt::begin(&settings.rules, &reader, now_ms())?;
     loop {
         hunt.pass(journal).map_err(|error| error.to_string())?;
