@@ -240,11 +240,7 @@ impl Page<'_> {
             sink.push(&super::value::text_string(bytes));
             Widths::guessed(bytes)
         };
-<<<<<<< HEAD
-        let spaces = bytes.split(|byte| *byte == b' ').count() - 1;
-=======
         let spaces = memchr::memchr_iter(b' ', bytes).count();
->>>>>>> gaps
         let is_vague = widths.is_guessed && widths.letters > GUESSED_LETTERS_MAX;
         state.pen.shown(widths.ems, widths.letters, spaces, is_vague);
     }
