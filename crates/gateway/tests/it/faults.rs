@@ -30,7 +30,7 @@ fn a_failing_upstream_gives_a_retryable_error_in_the_dialects_shape() {
         ("fake-reset-early", 502, "upstream_reset"),
         ("fake-reset", 502, "upstream_reset"),
         ("fake-truncate", 502, "upstream_reset"),
-        ("fake-garbage", 502, "upstream_reset"),
+        ("fake-garbage", 502, "upstream_garbage"),
         ("fake-garbage-json", 502, "upstream_garbage"),
         ("fake-html", 502, "upstream_garbage"),
     ];

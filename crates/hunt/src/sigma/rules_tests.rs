@@ -21,7 +21,7 @@ detection:
 
 fn correlated(correlation: &str) -> String {
     format!(
-        "{GOOD}---\ntitle: Two\nid: 22222222-2222-4222-8222-222222222222\ncorrelation: {correlation}\n"
+        "{GOOD}---\ntitle: Two\nname: two\nid: 22222222-2222-4222-8222-222222222222\ncorrelation: {correlation}\n"
     )
 }
 
