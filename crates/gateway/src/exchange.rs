@@ -11,21 +11,23 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use events::{
-    Attempt, Credentials, Ending, Event, EventBody, InteractionClosed, InteractionId,
-    InteractionOpened, LocatedFinding, Outcome, Principal, TokenUsage, Trace, Unscanned,
+    Attempt, Ending, Event, EventBody, InteractionClosed, InteractionId, InteractionOpened,
+    LocatedFinding, Outcome, Principal, TokenUsage, Unscanned,
 };
 use journal::{Journal, JournalError, Part, Ticket};
 use stdx::{Reservoir, Secret};
-use wire::{Dialect, Document, Lane};
+use wire::{Document, Lane};
 
 use crate::{
     answer::Verdict,
     begun::Estimate,
     blank::{closing, opening},
+    early::Early,
     echo::EchoWatch,
     exposure::{Exposed, Exposures},
     not_scanned::{self, note_unscanned},
     quota::Reservation,
+    refusal::Refusal,
     risk::Turn,
     tally::Tally,
     watch::{Observed, Watch, Watched},
@@ -86,45 +88,6 @@ pub(crate) struct Exchange {
     upstream: Option<String>,
     watch: Watch,
     watched: Option<Box<Watched>>,
-}
-
-/// What is known before anything was read.
-pub(crate) struct Early {
-    /// Unknown, if a proxy does not say it.
-    pub(crate) client_address: Option<IpAddr>,
-    /// Whom baselines count.
-    pub(crate) counted: Principal,
-    pub(crate) credentials: Credentials,
-    pub(crate) dialect: Dialect,
-    /// Whether spans of its trace are collected.
-    pub(crate) is_sampled: bool,
-    pub(crate) operation: &'static str,
-    pub(crate) principal: Principal,
-    /// Where it stands in a trace, once it has an id.
-    pub(crate) trace: Option<Trace>,
-}
-
-impl Early {
-    /// Before it is known who asks.
-    pub(crate) fn of_nobody(
-        client_address: Option<IpAddr>,
-        dialect: Dialect,
-        operation: &'static str,
-    ) -> Self {
-        let (counted, principal) = (Principal::default(), Principal::default());
-        let credentials = Credentials::default();
-        let (is_sampled, trace) = (false, None);
-        Self {
-            client_address,
-            counted,
-            credentials,
-            dialect,
-            is_sampled,
-            operation,
-            principal,
-            trace,
-        }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -267,8 +230,12 @@ impl Exchange {
     }
 
     /// It was refused, and is counted together with others.
-    pub(crate) fn goes_unrecorded(&mut self) {
+    pub(crate) fn goes_unrecorded(&mut self, refusal: &Refusal) {
         self.state = State::Refused;
+        let watched = self.watch.opened(&self.opening(), &self.early.counted, false);
+        (self.close.ending, self.close.status) = (refusal.ending, refusal.status.as_u16());
+        self.close.decision.outcome = Outcome::Refused;
+        self.watch.closed(watched, &self.close, None, &self.observed);
     }
 
     /// Whether the open record is written.

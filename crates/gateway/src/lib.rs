@@ -24,6 +24,8 @@ mod collector;
 mod conversation;
 mod counter;
 mod cpu;
+mod decision_word;
+mod early;
 mod echo;
 mod examine;
 mod exchange;
@@ -198,13 +200,11 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         shutdown,
         tasks,
     } = parts;
-    let metrics = Metrics::new(&settings, quotas.clone());
-    let metrics = Arc::new(metrics.watching(judge.break_glass()));
+    let metrics = Arc::new(Metrics::new(&settings, quotas.clone()).watching(judge.break_glass()));
     let collector = settings.collector.take();
     let (spans, ended_spans) = collector.as_ref().map(|_| Spans::new(&settings.upstreams)).unzip();
     let routes = Routes::new(&mut settings, None)?;
-    let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at)));
-    let page = page.transpose().map_err(StartError::Metrics)?;
+    let page = metrics_listener(&settings)?;
     let Settings { addresses, identity, limits, listen, masks, tls, unknown_fields, .. } = settings;
     let listener = Listener::bind(listener_settings(listen, &limits, &addresses, tls))?;
     let address = listener.local_address();
@@ -217,7 +217,6 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let files = WatchFiles { baselines, campaigns };
     let (watch, watch_task) = watching(files, &journal, (metrics, spans), &shutdown);
     let generation = reload::generation(&tasks, &shutdown);
-    let ways_in = WaysIn::new(identity, key_for("tokens", &secret), &tasks, &generation);
     let shared = Shared {
         addresses,
         bodies,
@@ -244,7 +243,7 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
         tasks: tasks.clone(),
         unknown_fields,
         watch,
-        ways_in: Arc::new(ways_in),
+        ways_in: Arc::new(WaysIn::new(identity, key_for("tokens", &secret), &tasks, &generation)),
     };
     reload::begin(&shared, &tasks, &generation);
     tasks.spawn(watch_task.run());
@@ -252,6 +251,11 @@ pub fn start(parts: Parts) -> Result<Started, StartError> {
     let reloader = Reloader::new(&front, listener.conduct(), &tasks, generation);
     tasks.spawn(listener.serve(front, tasks.clone(), shutdown));
     Ok(Started { address, metrics: read_at, reloader })
+}
+
+fn metrics_listener(settings: &Settings) -> Result<Option<Listener>, StartError> {
+    let page = settings.metrics.map(|at| Listener::bind(MetricsPage::listener(at)));
+    page.transpose().map_err(StartError::Metrics)
 }
 
 /// Where interactions are noted, and the task that compares them with baselines.

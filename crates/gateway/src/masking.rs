@@ -73,15 +73,14 @@ pub(crate) fn mask(
         .collect();
     let said = already_said(document, files, &values, masker);
     for (field, span, finding, value) in values {
-        let kind = &finding.kind;
         let is_free = |mask: &str| !said.contains(mask) && vault.is_free(mask, &value);
         // A part of a value has no format of its own.
         let mask = if joined::is_part(finding) {
-            masker.label(kind, &value)
+            masker.label(&finding.kind, &value)
         } else {
-            masker.mask(kind, &value, is_free)
+            masker.mask(&finding.kind, &value, is_free)
         };
-        let other = Masker::without_separators(kind, &mask, &value);
+        let other = Masker::without_separators(&finding.kind, &mask, &value);
         if !vault.keep(mask.clone(), value) {
             return Err(too_many_values());
         }

@@ -11,16 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use events::{
-    Action, Decision, Ending, GuardReport, InteractionClosed, InteractionOpened, LocatedFinding,
-    Outcome,
-};
+use events::{Decision, Ending, GuardReport, InteractionClosed, InteractionOpened, LocatedFinding};
 use telemetry::{
     About, Counter, Family, FamilySnapshot, Gauge, Histogram, Kind, Meter, Names, Unit, about,
     names,
 };
 
 use crate::break_glass::{self, BreakGlass};
+use crate::decision_word::{decision, whole_decision};
 use crate::quota::Quotas;
 use crate::settings::{Settings, UpstreamKind};
 use crate::spans::{self, Naming};
@@ -300,7 +298,7 @@ impl Metrics {
         self.masked.with(["answer"]).add(u64::from(closed.masked));
         self.let_go("answer", &closed.decision);
         self.restored.with([]).add(u64::from(closed.restored));
-        let decision = whole_decision(one, closed);
+        let decision = whole_decision(one.decision, closed);
         let class = status_class(closed.status);
         let ending = closed.ending.as_str();
         let labels = [&*one.route, &*one.dialect, &*one.operation, decision, ending, class];
@@ -356,7 +354,7 @@ impl Metrics {
         observed: &Observed,
     ) -> Naming<'l> {
         Naming {
-            decision: whole_decision(one, closed),
+            decision: whole_decision(one.decision, closed),
             model: self.model(one.model.as_deref().unwrap_or_default(), observed),
             operation: names::operation_name(&one.operation),
             provider: self.provider(one),
@@ -467,30 +465,6 @@ fn tell_apart(models: &Names, settings: &Settings, prices: &Quotas) {
             models.admit(pattern.as_str());
         }
     }
-}
-
-/// What was decided about request and answer together, in one word.
-fn whole_decision(one: &Labels, closed: &InteractionClosed) -> &'static str {
-    match (one.decision, closed.ending) {
-        ("refuse", _) => "refuse",
-        (_, Ending::Blocked) => "block",
-        (request, _) => stricter(request, decision(&closed.decision)),
-    }
-}
-
-/// A decision in one word: `refuse`, or the strictest action.
-fn decision(decision: &Decision) -> &'static str {
-    match decision.outcome {
-        Outcome::Refused => "refuse",
-        Outcome::Allowed => decision.actions.iter().max().map_or("allow", |action| action.as_str()),
-    }
-}
-
-/// The stricter of two words for decisions.
-fn stricter(one: &'static str, other: &'static str) -> &'static str {
-    let place = |word: &str| Action::ALL.iter().position(|action| action.as_str() == word);
-    // An answer that never came is no decision about it.
-    if other != "refuse" && place(other) > place(one) { other } else { one }
 }
 
 const fn microseconds(time: Duration) -> u64 {
@@ -612,18 +586,5 @@ mod tests {
         let of_priced = paid.iter().find(|series| series.labels[0].1 == "priced");
         let point = of_priced.map(|series| series.point.clone());
         assert_eq!(point, Some(telemetry::Point::Number(20_000)), "10 × 1000 + 5 × 2000");
-    }
-
-    #[test]
-    fn decisions_of_requests_and_answers_are_one_word() {
-        let cases = [
-            ("allow", "allow", "allow"),
-            ("allow", "redact", "redact"),
-            ("taint", "redact", "taint"),
-            ("redact", "refuse", "redact"),
-        ];
-        for (request, answer, both) in cases {
-            assert_eq!(stricter(request, answer), both, "{request} {answer}");
-        }
     }
 }

@@ -267,9 +267,8 @@ async fn whole(
     headers: &HeaderMap,
     upstream: AnswerBody,
 ) -> Result<Response<Body>, (Exchange, Refusal)> {
-    let limits = &shared.limits;
     let mut share = BodyShare::default();
-    let (bytes_max, time_max) = (limits.answer_bytes_max, limits.answer_time_max);
+    let (bytes_max, time_max) = (shared.limits.answer_bytes_max, shared.limits.answer_time_max);
     let Replying { mut cut, mut echo, mut exchange, operation, reference, stored, subject, vault } =
         replying;
     let read = tokio::select! {
@@ -278,9 +277,7 @@ async fn whole(
     };
     let body = match read {
         Ok(body) => body,
-        Err(error) => {
-            return Err((exchange, cut_short(&error)));
-        }
+        Err(error) => return Err((exchange, cut_short(&error))),
     };
     if echo.sees(&body) {
         exchange.echoes(&echo);

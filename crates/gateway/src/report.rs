@@ -23,7 +23,8 @@ use wire::Dialect;
 
 use crate::{
     allowance,
-    exchange::{Early, now_ms},
+    early::Early,
+    exchange::now_ms,
     exposure,
     owners::{Claim, REPORTS_MAX},
     refusal::Refusal,

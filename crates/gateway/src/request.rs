@@ -208,15 +208,8 @@ pub(crate) fn examine_read(
     if is_first_go {
         external.leave(shared, document, Seen { files, inspected }, opened)?;
     }
-    Ok(Some(Prepared {
-        body,
-        judgement,
-        reference,
-        route: Arc::clone(route),
-        subject: Arc::new(subject),
-        targets,
-        vault: Arc::new(vault),
-    }))
+    let (route, subject, vault) = (Arc::clone(route), Arc::new(subject), Arc::new(vault));
+    Ok(Some(Prepared { body, judgement, reference, route, subject, targets, vault }))
 }
 
 /// Reads a body, or the object that says the same. An upload is read as the form that it is.

@@ -21,7 +21,8 @@ use crate::{
     addresses::AddressSettings,
     allowance, break_glass,
     cpu::Cpu,
-    exchange::{Early, Exchange, Randomness},
+    early::Early,
+    exchange::{Exchange, Randomness},
     exposure::Exposures,
     isolation::Isolation,
     judge::Judge,
@@ -344,7 +345,7 @@ impl Service {
         if journey.is_of_nobody()
             && !self.0.nobodies.is_recorded(journey.received.client_address, &self.0.journal)
         {
-            journey.exchange.goes_unrecorded();
+            journey.exchange.goes_unrecorded(refusal);
             return shape(dialect, refusal, "none");
         }
         let interaction = journey.exchange.interaction().to_string();

@@ -16,7 +16,7 @@ use wire::Dialect;
 use super::*;
 use crate::answer::tests::{MASK, OWN, guard};
 use crate::cpu::Cpu;
-use crate::exchange::Early;
+use crate::early::Early;
 use crate::exposure::Exposures;
 use crate::watch::Watch;
 

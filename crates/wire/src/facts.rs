@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use events::TokenUsage;
 
-use crate::document::{Facts, Finish, Progress};
+use crate::document::{Facts, Finish};
 use crate::error::ReadError;
+use crate::progress::Progress;
 use crate::reader::Reader;
 use crate::scope::{Opening, Role};
 use crate::table::{Fact, Mark, Told};

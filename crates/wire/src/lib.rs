@@ -52,6 +52,8 @@ mod openai;
 mod operation;
 mod path;
 mod plant;
+mod progress;
+mod read_within;
 mod reader;
 mod route;
 mod runs;
@@ -71,7 +73,7 @@ pub use answer_shape::{AnswerShape, read_answer, shape_of_answer};
 pub use contract::{ContractRow, contract, contract_markdown};
 pub use document::{
     Document, Echo, EchoOf, Embedded, Facts, Field, FilePart, Finish, Handle, HandleOf, Item,
-    Literal, Member, MemberAt, Progress, REPORTED_PATHS_MAX,
+    Literal, Member, MemberAt, REPORTED_PATHS_MAX,
 };
 pub use embedded::{EmbeddedJson, Unescaped};
 pub use error::ReadError;
@@ -90,6 +92,7 @@ pub use limits::{
 };
 pub use members::read_batch_output;
 pub use plant::{Planting, plantings};
+pub use progress::Progress;
 pub use reader::{read_request, read_response};
 pub use route::{
     Dialect, Direction, Operation, Route, dialect_of, route, session_model, shown_model,

@@ -18,7 +18,8 @@ use crate::limits::{MEMBER_BYTES_MAX, MEMBERS_FIELDS_FACTOR, ReadLimits, Unknown
 use crate::machine::Machine;
 use crate::maps::machine;
 use crate::path::{PathId, Step};
-use crate::reader::{read_part, text_of};
+use crate::read_within::read_part;
+use crate::reader::text_of;
 use crate::route::{Dialect, Direction, Operation};
 use crate::stored::batched;
 

@@ -28,6 +28,7 @@ use crate::media_url::is_inside;
 use crate::members::read_requests;
 use crate::named::Given;
 use crate::path::PathId;
+use crate::read_within::read_named;
 use crate::route::{Direction, Operation};
 use crate::scope::{Opening, ScopeFrame, THOUGHT};
 use crate::table::{Fact, Mark, Row, Rule};
@@ -98,34 +99,6 @@ pub(crate) fn read<'a>(
     read_named(machine, (None, &[]), source, unknown, limits)
 }
 
-/// Reads an event whose name stands beside it, and what such names mean.
-pub(crate) fn read_named<'a>(
-    machine: &'static Machine,
-    (name, marks): (Option<&'a str>, &'static [(&'static str, Mark)]),
-    source: &'a str,
-    unknown: UnknownFields,
-    limits: &ReadLimits,
-) -> Result<Document<'a>, ReadError> {
-    let table = machine.table;
-    let mut document = Document { source, ..Document::empty() };
-    document.facts.stream = table.direction.is_request() && table.operation.streams_unless_told();
-    let mut reader = Reader::new(machine, document, PathId::ROOT, unknown, limits);
-    reader.name = name.map(|name| (name, marks));
-    reader.read_all(Tokenizer::beginning(source, 0, limits))
-}
-
-/// Reads a message that is a part of another, at a path of it. What it says is added to the document.
-pub(crate) fn read_part<'a>(
-    machine: &'static Machine,
-    document: Document<'a>,
-    (part, path): (Range<usize>, PathId),
-    unknown: UnknownFields,
-    limits: &ReadLimits,
-) -> Result<Document<'a>, ReadError> {
-    let source = document.source.get(..part.end).unwrap_or_default();
-    let tokenizer = Tokenizer::beginning(source, part.start, limits);
-    Reader::new(machine, document, path, unknown, limits).read_all(tokenizer)
-}
 #[expect(
     clippy::struct_excessive_bools,
     reason = "settings and states that do not depend on each other"
@@ -147,7 +120,7 @@ pub(crate) struct Reader<'a> {
     /// No row names the member that is read now, and what stands there was not seen yet.
     pub(crate) unnamed: bool,
     /// The name that stands beside the message, until its scope is entered, and what names mean.
-    name: Option<(&'a str, &'static [(&'static str, Mark)])>,
+    pub(crate) name: Option<(&'a str, &'static [(&'static str, Mark)])>,
 }
 
 impl<'a> Reader<'a> {
@@ -176,7 +149,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read_all(mut self, mut tokenizer: Tokenizer<'a>) -> Result<Document<'a>, ReadError> {
+    pub(crate) fn read_all(
+        mut self,
+        mut tokenizer: Tokenizer<'a>,
+    ) -> Result<Document<'a>, ReadError> {
         loop {
             match tokenizer.next() {
                 Ok(Some(token)) => self.token(token)?,

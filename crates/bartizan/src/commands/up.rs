@@ -79,10 +79,8 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     let policy_digest = policy.digest();
     let (tasks, shutdown) = (Tasks::default(), Shutdown::default());
     let mut gateway = settings.gateway;
-    let mut loopback = None;
-    if settings.loopback {
-        loopback = Some(add_loopback(&mut gateway, None, &tasks, &shutdown)?);
-    }
+    let loopback = settings.loopback.then(|| add_loopback(&mut gateway, None, &tasks, &shutdown));
+    let loopback = loopback.transpose()?;
     let quotas = Quotas::new(settings.quotas);
     quota_file::restore(data.path(), &quotas)?;
     let sealed = followed.places();
@@ -106,11 +104,7 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
         tasks: tasks.clone(),
     };
     let (address, reloader) = start(parts)?;
-    // Not before the addresses are ours: a start that fails leaves the welcome to the next one.
-    let first_key = up_welcome::first_key(&data, &keys).await?;
-    if first_key.is_some() {
-        snapshot.store(Arc::new(keys.snapshot().await.map_err(keys_failure)?));
-    }
+    let first_key = first_key(&data, &keys, &snapshot).await?;
     record_start(&journal, address, policy_digest, (&recovery, first_key.as_ref()))?;
     let background = Background::new(&data, &journal, (&tasks, &shutdown));
     let revokes = settings.revoke_exposed.then(|| keys.clone());
@@ -136,6 +130,20 @@ async fn serve(settings: Settings, named: StateArgs) -> Result<Exit, Failure> {
     let name = stop(&mut signals, reload, &tasks, &shutdown, shutdown_time_max).await;
     quota_file::finish(data.path(), &quotas).await;
     close(journal, name).await
+}
+
+/// Makes the first key, if there has never been one. Not before the addresses are ours: a start that fails leaves the
+/// welcome to the next one.
+async fn first_key(
+    data: &DataDir,
+    keys: &VirtualKeys,
+    snapshot: &ArcSwap<KeySnapshot>,
+) -> Result<Option<(KeyId, Secret<String>)>, Failure> {
+    let first_key = up_welcome::first_key(data, keys).await?;
+    if first_key.is_some() {
+        snapshot.store(Arc::new(keys.snapshot().await.map_err(keys_failure)?));
+    }
+    Ok(first_key)
 }
 
 /// Closes the record.

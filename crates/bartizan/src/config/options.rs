@@ -133,8 +133,7 @@ pub(crate) struct ServerOptions {
     pub(crate) bodies_bytes_max: usize,
     /// Bytes of a request's body.
     pub(crate) body_bytes_max: usize,
-    /// Whether requests may refer to media by addresses inside networks (loopback, private, link-local, `file:`, names like
-    /// `redis` or `metadata.google.internal`). Whoever runs the model fetches them: a server of your own reaches its neighbours.
+    /// Whether requests may refer to media by addresses inside networks: a model server of your own fetches them.
     pub(crate) inner_media: bool,
     /// Requests of one batch, and lines of one file. Their bytes are those of a request's body.
     pub(crate) batch_requests_max: usize,

@@ -133,6 +133,13 @@ pub(crate) fn data_dir(
     }
 }
 
+const fn mask_style(option: MaskOption) -> MaskStyle {
+    match option {
+        MaskOption::Label => MaskStyle::Label,
+        MaskOption::Format => MaskStyle::Format,
+    }
+}
+
 /// Who may ask from where.
 fn addresses(options: &ServerOptions) -> AddressSettings {
     AddressSettings {
@@ -216,10 +223,7 @@ impl<'a> Checker<'a> {
                 collector,
                 guards: options.guards.enabled,
                 identity,
-                masks: match options.guards.masks {
-                    MaskOption::Label => MaskStyle::Label,
-                    MaskOption::Format => MaskStyle::Format,
-                },
+                masks: mask_style(options.guards.masks),
                 listen,
                 limits,
                 metrics,

@@ -18,7 +18,7 @@ use super::{
     talk::{FAILED, Leave, NORMAL, POLICY, Session, UNSUPPORTED, error_message},
 };
 use crate::{
-    exchange::Early, judge::Judge, refusal::Refusal, request::Prepared, service::Journey,
+    early::Early, judge::Judge, refusal::Refusal, request::Prepared, service::Journey,
     vault::Vault, ways_in::Shown,
 };
 

@@ -1,4 +1,6 @@
-//! Sightings and sketches for tests.
+//! Sightings and sketches for tests: callers, texts that are nearly the same, findings and what became of them.
+//!
+//! INVARIANT: the same numbers make the same sighting.
 
 use events::{InteractionId, KeyId, Principal};
 

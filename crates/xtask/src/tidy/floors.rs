@@ -58,6 +58,7 @@ const PURE_DEPENDENCIES: &[&str] = &[
     "subtle",
     "thiserror",
     "unicode-normalization",
+    "url",
     "whatlang",
     "zeroize",
 ];
