@@ -32,7 +32,8 @@ def test_findings_are_read_by_models_of_others(fmt):
         if event["class_uid"] != 2004:
             continue
         finding = DetectionFinding.model_validate(event)
-        assert finding.type_uid.value == event["type_uid"] == 200401
+        assert finding.type_uid.value == event["type_uid"]
+        assert event["type_uid"] == 200400 + event["activity_id"] and event["activity_id"] in (1, 2, 3)
         assert finding.severity_id.value == event["severity_id"]
         assert finding.finding_info.uid == event["finding_info"]["uid"]
         assert finding.time == event["time"]

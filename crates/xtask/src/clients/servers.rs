@@ -123,7 +123,9 @@ impl Drop for Ended {
 impl Ended {
     fn wait_until_it_accepts(&mut self, address: SocketAddr, folder: &Path) -> Result<(), String> {
         let started = Instant::now();
-        while TcpStream::connect_timeout(&address, START_MAX).is_err() {
+        // The first key is made once the address is ours.
+        let has_key = || folder.join("data/first-key.txt").exists();
+        while TcpStream::connect_timeout(&address, START_MAX).is_err() || !has_key() {
             let ended = self.0.as_mut().and_then(|child| child.try_wait().ok().flatten());
             let said = || read_text(&folder.join("bartizan.log")).unwrap_or_default();
             if let Some(status) = ended {
