@@ -11,8 +11,18 @@ pub(crate) struct Form(Vec<u8>);
 
 impl Form {
     /// What it is.
-    pub(crate) const CONTENT_TYPE: HeaderValue =
-        HeaderValue::from_static("application/x-www-form-urlencoded");
+    pub(crate) const TYPE: &'static str = "application/x-www-form-urlencoded";
+    /// The same, as a header.
+    pub(crate) const CONTENT_TYPE: HeaderValue = HeaderValue::from_static(Self::TYPE);
+
+    /// A form of these pairs.
+    pub(crate) fn of(pairs: &[(&'static str, &str)]) -> Bytes {
+        let mut form = Self::default();
+        for (name, value) in pairs {
+            form.put(name, value);
+        }
+        form.finish()
+    }
 
     /// Appends a value; names are ours and plain.
     pub(crate) fn put(&mut self, name: &'static str, value: &str) {

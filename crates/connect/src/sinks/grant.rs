@@ -12,6 +12,7 @@ use stdx::Secret;
 
 use super::deliver::{Failure, words};
 use super::http::{Http, authorization};
+use crate::form::Form;
 
 /// How long before its end a token is not used any more.
 const MARGIN: Duration = Duration::from_mins(2);
@@ -45,15 +46,14 @@ impl Grants {
     /// The header of a token; `ask` is the form that one is asked for with.
     pub(crate) async fn header(
         &mut self,
-        ask: impl FnOnce() -> Result<Vec<u8>, Failure>,
+        ask: impl FnOnce() -> Result<Bytes, Failure>,
     ) -> Result<HeaderValue, Failure> {
         if let Some((token, until)) = &self.granted
             && Instant::now() < *until
         {
             return authorization("Bearer", token);
         }
-        let form = "application/x-www-form-urlencoded";
-        let answer = self.http.post("", HeaderMap::new(), form, Bytes::from(ask()?)).await?;
+        let answer = self.http.post("", HeaderMap::new(), Form::TYPE, ask()?).await?;
         if !answer.status.is_success() {
             let Refused { error } = serde_json::from_slice(&answer.body).unwrap_or_default();
             let status = answer.status.as_u16();
@@ -75,25 +75,4 @@ impl Grants {
     pub(crate) fn forget(&mut self) {
         self.granted = None;
     }
-}
-
-/// A form of these pairs.
-pub(crate) fn form(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let mut form = Vec::new();
-    for (name, value) in pairs {
-        if !form.is_empty() {
-            form.push(b'&');
-        }
-        form.extend_from_slice(name.as_bytes());
-        form.push(b'=');
-        for byte in value.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    form.push(byte);
-                }
-                byte => form.extend_from_slice(format!("%{byte:02X}").as_bytes()),
-            }
-        }
-    }
-    form
 }

@@ -22,10 +22,11 @@ use stdx::{Secret, SharedSecret};
 use zeroize::Zeroizing;
 
 use super::deliver::{Answer, Deliver, Failure, SinkError};
-use super::grant::{Grants, form};
+use super::grant::Grants;
 use super::http::{Http, failure, key};
 use super::item::Item;
 use super::settings::SinkSettings;
+use crate::form::Form;
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
@@ -86,7 +87,7 @@ impl SecOps {
         let (secret, audience) = (self.key.clone(), self.token_url.clone());
         let ask = || {
             let assertion = assertion(&*key(secret.as_ref())?, &audience)?;
-            Ok(form(&[("grant_type", GRANT), ("assertion", &assertion)]))
+            Ok(Form::of(&[("grant_type", GRANT), ("assertion", &assertion)]))
         };
         let token = self.grants.header(ask).await?;
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, token)]);

@@ -13,10 +13,11 @@ use http::{HeaderMap, StatusCode, header};
 use stdx::SharedSecret;
 
 use super::deliver::{Answer, Deliver, Failure, SinkError};
-use super::grant::{Grants, form};
+use super::grant::Grants;
 use super::http::{Http, failure, key};
 use super::item::Item;
 use super::settings::SinkSettings;
+use crate::form::Form;
 
 const API_VERSION: &str = "2023-01-01";
 const SCOPE: &str = "https://monitor.azure.com/.default";
@@ -60,7 +61,7 @@ impl Sentinel {
         let (client_id, secret) = (self.client_id.clone(), self.key.clone());
         let ask = || {
             let secret = key(secret.as_ref())?;
-            Ok(form(&[
+            Ok(Form::of(&[
                 ("client_id", &client_id),
                 ("client_secret", secret.expose()),
                 ("grant_type", "client_credentials"),
